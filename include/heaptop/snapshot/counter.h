@@ -1,0 +1,109 @@
+/* The process-wide figures of a sample: one table, from which screens, JSON, CSV, OpenMetrics and recordings are all made. */
+#ifndef HEAPTOP_SNAPSHOT_COUNTER_H
+#define HEAPTOP_SNAPSHOT_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How a figure came to be known. */
+enum provenance {
+    PROVENANCE_UNAVAILABLE, /* Not read: `reason` says why. Shown as such, never as zero. */
+    PROVENANCE_EXACT,       /* Equal to what the process or the kernel itself would answer now. */
+    PROVENANCE_SAMPLED,     /* Estimated from samples; carries a sampling error. */
+    PROVENANCE_PROVISIONAL, /* Counted since the last completed GC, to be confirmed by the next. */
+    PROVENANCE_STALE,       /* The last good reading; this tick's was not consistent. */
+};
+
+enum unit {
+    UNIT_BYTES,
+    UNIT_COUNT,
+    UNIT_NANOSECONDS,
+    UNIT_UNIX_NANOSECONDS,  /* A point in time. */
+    UNIT_FRACTION,          /* In value.real, 0 to 1. */
+    UNIT_PERCENT,           /* GOGC; -1 means off. */
+};
+
+enum counter_kind {
+    COUNTER_GAUGE,
+    COUNTER_MONOTONIC,      /* Only rises while the process lives. */
+};
+
+/* X(ID, group, name, unit, kind, help): group and name are the JSON object and member. */
+#define SNAPSHOT_COUNTERS(X) \
+    X(RSS, "memory", "rss_bytes", UNIT_BYTES, COUNTER_GAUGE, "Resident set size") \
+    X(ANON, "memory", "anon_bytes", UNIT_BYTES, COUNTER_GAUGE, "Resident anonymous memory") \
+    X(FILE, "memory", "file_bytes", UNIT_BYTES, COUNTER_GAUGE, "Resident pages of files") \
+    X(SHMEM, "memory", "shmem_bytes", UNIT_BYTES, COUNTER_GAUGE, "Resident shared memory") \
+    X(SWAP, "memory", "swap_bytes", UNIT_BYTES, COUNTER_GAUGE, "Swapped-out anonymous memory") \
+    X(VIRTUAL, "memory", "virtual_bytes", UNIT_BYTES, COUNTER_GAUGE, "Address space reserved; costs nothing by itself") \
+    X(LIMIT, "memory", "limit_bytes", UNIT_BYTES, COUNTER_GAUGE, "Memory limit of the process's cgroup") \
+    X(CGROUP_USAGE, "memory", "cgroup_usage_bytes", UNIT_BYTES, COUNTER_GAUGE, "Memory charged to the process's cgroup") \
+    X(CPU, "process", "cpu_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "CPU time of the process, user and system") \
+    X(THREADS, "process", "threads", UNIT_COUNT, COUNTER_GAUGE, "Kernel threads") \
+    X(MINOR_FAULTS, "process", "minor_faults", UNIT_COUNT, COUNTER_MONOTONIC, "Page faults served without I/O") \
+    X(MAJOR_FAULTS, "process", "major_faults", UNIT_COUNT, COUNTER_MONOTONIC, "Page faults that needed I/O") \
+    X(HEAP_LIVE, "go", "heap_live_bytes", UNIT_BYTES, COUNTER_GAUGE, "Bytes the GC takes for live: marked at the last cycle, plus allocated since") \
+    X(HEAP_MARKED, "go", "heap_marked_bytes", UNIT_BYTES, COUNTER_GAUGE, "Bytes marked by the last GC cycle") \
+    X(HEAP_ALLOC, "go", "heap_alloc_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.HeapAlloc: allocated objects, unswept garbage included") \
+    X(HEAP_OBJECTS, "go", "heap_objects", UNIT_COUNT, COUNTER_GAUGE, "MemStats.HeapObjects") \
+    X(HEAP_INUSE, "go", "heap_inuse_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.HeapInuse: spans with at least one object") \
+    X(HEAP_IDLE, "go", "heap_idle_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.HeapIdle: spans without objects") \
+    X(HEAP_RELEASED, "go", "heap_released_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.HeapReleased: idle memory returned to the system") \
+    X(HEAP_SYS, "go", "heap_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.HeapSys") \
+    X(HEAP_GOAL, "go", "heap_goal_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.NextGC: heap size at which the next cycle ends") \
+    X(TOTAL_ALLOC, "go", "total_alloc_bytes", UNIT_BYTES, COUNTER_MONOTONIC, "MemStats.TotalAlloc") \
+    X(MALLOCS, "go", "mallocs", UNIT_COUNT, COUNTER_MONOTONIC, "MemStats.Mallocs") \
+    X(FREES, "go", "frees", UNIT_COUNT, COUNTER_MONOTONIC, "MemStats.Frees") \
+    X(STACK_INUSE, "go", "stack_inuse_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.StackInuse: goroutine stacks") \
+    X(STACK_SYS, "go", "stack_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.StackSys") \
+    X(MSPAN_INUSE, "go", "mspan_inuse_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.MSpanInuse") \
+    X(MSPAN_SYS, "go", "mspan_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.MSpanSys") \
+    X(MCACHE_INUSE, "go", "mcache_inuse_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.MCacheInuse") \
+    X(MCACHE_SYS, "go", "mcache_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.MCacheSys") \
+    X(BUCKHASH_SYS, "go", "buckhash_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.BuckHashSys: the heap profile's own buckets") \
+    X(GC_SYS, "go", "gc_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.GCSys: GC metadata") \
+    X(OTHER_SYS, "go", "other_sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.OtherSys") \
+    X(GO_SYS, "go", "sys_bytes", UNIT_BYTES, COUNTER_GAUGE, "MemStats.Sys: all the runtime obtained from the system") \
+    X(NUM_GC, "go", "num_gc", UNIT_COUNT, COUNTER_MONOTONIC, "Completed GC cycles") \
+    X(NUM_FORCED_GC, "go", "num_forced_gc", UNIT_COUNT, COUNTER_MONOTONIC, "Cycles forced by runtime.GC") \
+    X(GC_CPU_FRACTION, "go", "gc_cpu_fraction", UNIT_FRACTION, COUNTER_GAUGE, "Share of the program's CPU spent in GC since it started") \
+    X(PAUSE_TOTAL, "go", "pause_total_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "Total stop-the-world time of GC") \
+    X(LAST_GC, "go", "last_gc_unix_ns", UNIT_UNIX_NANOSECONDS, COUNTER_GAUGE, "When the last cycle ended") \
+    X(GOGC, "go", "gogc", UNIT_PERCENT, COUNTER_GAUGE, "GOGC; -1 is off") \
+    X(MEMORY_LIMIT, "go", "memory_limit_bytes", UNIT_BYTES, COUNTER_GAUGE, "GOMEMLIMIT; the largest integer when there is none") \
+    X(MEM_PROFILE_RATE, "go", "mem_profile_rate", UNIT_BYTES, COUNTER_GAUGE, "runtime.MemProfileRate: mean bytes between samples; 0 is off") \
+    X(GOROUTINES, "go", "goroutines", UNIT_COUNT, COUNTER_GAUGE, "Goroutines, the runtime's own left out, as runtime.NumGoroutine counts") \
+    X(GOMAXPROCS, "go", "gomaxprocs", UNIT_COUNT, COUNTER_GAUGE, "Number of Ps")
+
+enum counter_id {
+#define X(id, ...) COUNTER_##id,
+    SNAPSHOT_COUNTERS(X)
+#undef X
+    COUNTER_COUNT
+};
+
+struct counter_info {
+    const char *group;
+    const char *name;
+    enum unit unit;
+    enum counter_kind kind;
+    const char *help;
+};
+
+extern const struct counter_info counter_infos[COUNTER_COUNT];
+
+struct counter {
+    union {
+        int64_t integer;    /* All units but UNIT_FRACTION. */
+        double real;        /* UNIT_FRACTION. */
+    } value;
+    enum provenance provenance;
+    const char *reason;     /* Why it is unavailable or stale: a static or catalog string; NULL otherwise. */
+};
+
+static inline bool counter_known(const struct counter *counter)
+{
+    return counter->provenance != PROVENANCE_UNAVAILABLE;
+}
+
+#endif

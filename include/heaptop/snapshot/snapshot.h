@@ -1,0 +1,188 @@
+/* One sample of one process as plain data. Built by a source (live, or replay), then sealed: const from then on, shared by
+ * reference count, and freed all at once with its arena. */
+#ifndef HEAPTOP_SNAPSHOT_SNAPSHOT_H
+#define HEAPTOP_SNAPSHOT_SNAPSHOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "heaptop/base/arena.h"
+#include "heaptop/base/error.h"
+#include "heaptop/snapshot/catalog.h"
+#include "heaptop/snapshot/counter.h"
+
+/* Whether a yes-or-no fact is known. */
+enum known { KNOWN_NOT, KNOWN_NO, KNOWN_YES };
+
+/* Who the target is: fixed for a session, but for a runtime that is recognised late. All strings are catalog ids, escaped. */
+struct target_info {
+    pid_t pid;                  /* As seen from heaptop. */
+    pid_t inner_pid;            /* In the target's innermost pid namespace; equal to pid outside containers. */
+    uint64_t start_unix_ns;     /* When the process started. */
+    uid_t uid;
+    string_id exe, comm, command_line, container;   /* container: a short id from the cgroup path, or 0. */
+    string_id runtime;          /* "go", "native", ... */
+    string_id runtime_version;  /* "go1.24.4", or 0. */
+    string_id main_module;      /* Go: path of the main module or package, or 0. */
+    string_id build_id;         /* GNU build id in hex, or 0. */
+    enum known stripped;        /* No .symtab. */
+    enum known position_independent;
+    string_id how_located;      /* "symtab", "dynsym", "dwarf", "operands": how the runtime's variables were found. */
+    string_id how_laid_out;     /* "dwarf", "types", "table go1.24": where struct layouts come from. */
+};
+
+/* An executable mapping of a file, as pprof lists them. */
+struct mapping {
+    uint64_t start, limit, offset;
+    string_id file, build_id;
+};
+
+/* Sampled counts of one heap profile bucket, not yet unsampled. */
+struct site_counts {
+    uint64_t allocs, frees;             /* Objects. */
+    uint64_t alloc_bytes, free_bytes;
+};
+
+/* What pprof prints for a bucket: estimates of all that was allocated. */
+struct site_values {
+    int64_t alloc_objects, alloc_bytes, inuse_objects, inuse_bytes;
+};
+
+/* One heap profile bucket: a stack and an object size. Several may share a stack. Their order is the order of discovery and an
+ * index stays with its bucket for the session. */
+struct site {
+    stack_id stack;
+    uint64_t object_size;               /* bucket.size, bytes. */
+    struct site_counts published;       /* As of the last completed GC, as pprof counts. */
+    struct site_counts provisional;     /* Everything counted up to now. */
+};
+
+/* Unsampled as pprof does (runtime/pprof/protomem.go scaleHeapSample, Go 1.19-1.27): each of the allocated and the in-use pair is scaled by
+ * 1 / (1 - exp(-(bytes/objects)/rate)), truncated to integers; rate <= 1 leaves them as they are. */
+struct site_values site_scale(const struct site_counts *counts, int64_t rate);
+
+enum profile_state {
+    PROFILE_NONE,           /* Not a runtime with a heap profile, or not found: see profile_reason. */
+    PROFILE_OFF,            /* The runtime has one, switched off (MemProfileRate 0): see profile_reason for what turns it on. */
+    PROFILE_ON,
+};
+
+struct goroutine_group {
+    string_id state;        /* "running", "runnable", "waiting", "syscall", "dead"... */
+    string_id wait_reason;  /* "chan receive"; 0 unless waiting. */
+    frame_id created_by;    /* The go statement; 0 for main and when unknown. */
+    frame_id start;         /* The function the goroutine runs. */
+    stack_id stack;         /* 0 while stacks are not read. */
+    uint32_t count;
+    bool system;            /* The runtime's own (not in NumGoroutine). */
+    uint64_t wait_ns_min, wait_ns_max;  /* How long they have waited; 0, 0 when the runtime has not noted it (it does at GC). */
+    bool wait_known;
+};
+
+struct thread {
+    pid_t tid;
+    char state;             /* As in /proc: R S D T Z I. */
+    string_id name;
+    uint64_t cpu_ns;        /* Since the thread started. */
+    int processor;          /* Last run on. */
+    string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
+    string_id wait_channel; /* The kernel function it sleeps in, or 0. */
+    uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
+};
+
+/* One completed GC cycle. A field not known is 0 with its bit clear. */
+struct gc_cycle {
+    uint64_t number;        /* 1 is the process's first. */
+    uint64_t end_unix_ns;
+    uint64_t pause_ns;      /* Stop-the-world in this cycle, all phases. */
+    uint64_t heap_before, heap_peak, heap_after, heap_goal;     /* Bytes: at start, at mark termination, marked, the goal it ran for. */
+    bool times_known, heap_known, goal_known;
+};
+
+/* runtime.MemStats.BySize. */
+struct size_class {
+    uint32_t size;
+    uint64_t mallocs, frees;
+};
+
+/* One line of /proc/PID/maps, neighbours of one file joined. */
+struct region {
+    uint64_t start, size;
+    char permissions[5];
+    string_id name;         /* Path, "[heap]", "[stack]", "[anon: Go: heap]", or 0. */
+};
+
+/* Something about this sample that is not as it should be, in a person's words: "allgs: 3 of 2,030 pointers not readable". */
+struct problem {
+    const char *text;       /* In the snapshot's arena; escaped. */
+};
+
+/* What heaptop itself has cost since it attached. */
+struct cost {
+    uint64_t cpu_ns;            /* heaptop's own CPU time, all threads. */
+    uint64_t bytes_read;        /* From the target's memory. */
+    uint64_t read_calls;        /* process_vm_readv calls. */
+    uint64_t stops, stop_ns;    /* Of the target. */
+    uint64_t writes;            /* To the target. */
+    uint64_t sample_ns;         /* Wall time this sample took. */
+    uint64_t sample_cpu_ns;     /* CPU time this sample took. */
+    uint64_t attach_ns, symbols_ns; /* Wall time from attach to the first sample, and the part of it spent on symbols. */
+    uint64_t rss_bytes;         /* heaptop's own. */
+    uint64_t samples_taken, samples_retried, samples_dropped;
+};
+
+struct snapshot {
+    atomic_uint references;
+    struct arena arena;                 /* Owns everything below but the catalog. */
+    struct catalog *catalog;            /* A reference. */
+    uint64_t sequence;                  /* 1, 2, 3, ... in the session. */
+    uint64_t unix_ns, monotonic_ns;     /* When the reads were made. */
+    uint64_t interval_ns;               /* At which the source now samples. */
+    struct target_info target;
+    bool exited;                        /* The target is gone; figures are the last ones. */
+    const char *exit_reason;            /* In the arena; NULL while it lives. */
+    struct counter counters[COUNTER_COUNT];
+
+    enum profile_state profile_state;
+    const char *profile_reason;         /* In the arena or static; NULL when PROFILE_ON. */
+    uint64_t profile_cycle;             /* The GC cycle that `published` stands for. */
+    bool profile_torn;                  /* No consistent reading was had; sites repeat the last good one. */
+    struct site *sites;
+    size_t num_sites;
+    bool sites_truncated;               /* The walk met its bound. */
+
+    struct goroutine_group *goroutine_groups;
+    size_t num_goroutine_groups;
+    struct thread *threads;
+    size_t num_threads;
+    struct gc_cycle *gc_cycles;         /* Completed since the previous snapshot; in the first, all that the ring still holds. Oldest first. */
+    size_t num_gc_cycles;
+    struct size_class *size_classes;
+    size_t num_size_classes;
+    struct region *regions;             /* Read seldom; NULL in most snapshots. */
+    size_t num_regions;
+    struct mapping *mappings;           /* Set in every snapshot, small. */
+    size_t num_mappings;
+    struct problem *problems;
+    size_t num_problems;
+    struct cost cost;
+};
+
+/* An empty snapshot with one reference, every counter unavailable ("not read"). Takes a reference of the catalog. */
+struct error *snapshot_create(struct catalog *catalog, struct snapshot **ret_snapshot);
+struct snapshot *snapshot_ref(struct snapshot *snapshot);
+/* Accepts NULL. */
+void snapshot_unref(struct snapshot *snapshot);
+
+void snapshot_set(struct snapshot *snapshot, enum counter_id id, int64_t value);
+void snapshot_set_real(struct snapshot *snapshot, enum counter_id id, double value);
+/* reason: static, or in the arena. */
+void snapshot_set_unavailable(struct snapshot *snapshot, enum counter_id id, const char *reason);
+/* Appends to problems; at most SNAPSHOT_MAX_PROBLEMS, the last of which says that there were more. */
+void snapshot_add_problem(struct snapshot *snapshot, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define SNAPSHOT_MAX_PROBLEMS 64
+
+#endif
