@@ -1,0 +1,9 @@
+/* Bytes in, names out. Knows nothing of processes. */
+#ifndef HEAPTOP_SYMBOLS_H
+#define HEAPTOP_SYMBOLS_H
+
+#include "heaptop/symbols/dwarf.h"
+#include "heaptop/symbols/image.h"
+#include "heaptop/symbols/pclntab.h"
+
+#endif
