@@ -1,0 +1,43 @@
+/* What the sampler asks of one kind of runtime: one table of functions a folder (attach/go/, later attach/malloc/, attach/jvm/). */
+#ifndef HEAPTOP_ATTACH_READER_H
+#define HEAPTOP_ATTACH_READER_H
+
+#include "attach/memory.h"
+#include "heaptop/attach.h"
+#include "heaptop/snapshot.h"
+#include "heaptop/symbols.h"
+
+/* What a reader is given to look at; all borrowed, all outlive it. */
+struct reader_context {
+    struct memory *memory;
+    struct image *image;            /* The executable. */
+    uint64_t load_bias;             /* Run-time minus link-time addresses of the executable; 0 for ET_EXEC. */
+    struct catalog *catalog;
+    const struct region *regions;   /* The memory map at attach, for checking that a pointer can be valid. */
+    size_t num_regions;
+};
+
+struct reader {
+    const struct reader_ops *ops;
+};
+
+struct reader_ops {
+    const char *name;               /* "go" */
+    /* Looks whether the target is of this kind and finds its way in it. *ret_reader is NULL when it is not of this kind. When it is, but cannot be
+     * read in full, a reader is returned all the same and says why through its samples and doctor rows. Fills its part of *info. */
+    struct error *(*open)(const struct reader_context *context, struct target_info *info, struct reader **ret_reader);
+    /* Adds what it reads to a snapshot under construction. What cannot be read is marked there; errors are only for lack of memory or a
+     * target that is gone. */
+    struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
+    /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
+    struct error *(*examine)(struct reader *reader, struct doctor_report *report);
+    void (*close)(struct reader *reader);
+};
+
+extern const struct reader_ops go_reader_ops;
+
+/* For every room-internal user that adds rows: formats into the report's arena. remedy may be NULL. */
+struct error *doctor_report_add(struct doctor_report *report, const char *subject, enum doctor_state state,
+                                const char *remedy, const char *detail_format, ...) __attribute__((format(printf, 5, 6)));
+
+#endif

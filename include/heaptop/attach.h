@@ -1,0 +1,71 @@
+/* All that touches a target process. By default: no ptrace, no stop, no write, no signal; only /proc files and process_vm_readv. */
+#ifndef HEAPTOP_ATTACH_H
+#define HEAPTOP_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "heaptop/base/arena.h"
+#include "heaptop/base/error.h"
+#include "heaptop/snapshot/source.h"
+
+/* One process, for the picker and for finding targets by name. Strings are escaped and owned by the list's arena. */
+struct process_row {
+    pid_t pid, parent;
+    uid_t uid;
+    const char *user, *comm, *command_line, *exe;   /* exe: "" when it may not be read. */
+    const char *runtime;        /* "go1.24.4", "go", "native", "" (not readable). */
+    uint64_t rss_bytes, cpu_ns, start_unix_ns;
+    bool readable;              /* heaptop may read its memory. */
+};
+
+struct process_list {
+    struct arena arena;
+    struct process_row *rows;
+    size_t count;
+};
+
+/* All processes but kernel threads and heaptop itself, by falling RSS. With look_at_runtime the executables are opened to tell Go programs
+ * (their build information; a few microseconds each). */
+struct error *process_list_read(bool look_at_runtime, struct process_list *ret_list);
+void process_list_deinit(struct process_list *list);
+
+/* Finds targets by what a person typed: a number is a pid; else comm, or the file name of exe or argv[0], exactly; where none is equal, all that contain
+ * it. The list holds the matches (none: ERROR_NOT_FOUND). heaptop itself never matches. */
+struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list);
+
+struct attach_options {
+    uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
+    bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */
+};
+#define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
+
+/* Attaches and starts the sampler thread. The process is pinned by a pidfd, its start time and its executable, so that a reused pid is never
+ * read. A process that is no Go program still gives RSS, threads and regions. Errors: ERROR_GONE, ERROR_PERMISSION (the message names what was
+ * tried and what would help), ERROR_SYSTEM. A runtime that cannot be read is no error: it is said in the snapshots. */
+struct error *live_source_open(pid_t pid, const struct attach_options *options, struct source **ret_source);
+
+/* What doctor says: one row per thing that can or cannot be read. */
+enum doctor_state { DOCTOR_YES, DOCTOR_PARTLY, DOCTOR_NO, DOCTOR_UNKNOWN };
+
+struct doctor_row {
+    const char *subject;        /* "memory", "heap profile", "symbols" */
+    enum doctor_state state;
+    const char *detail;         /* What was found: "by operands; 29 of 29 variables". */
+    const char *remedy;         /* The command or setting that would mend it; NULL when nothing is to be mended. */
+};
+
+struct doctor_report {
+    struct arena arena;         /* Owns all rows and strings. */
+    struct doctor_row *rows;
+    size_t count;
+    bool can_attach;
+};
+
+/* Tries everything heaptop reads of a process and says how it went. Fails only for lack of memory, or when there is no such process. */
+struct error *doctor_examine(pid_t pid, struct doctor_report *ret_report);
+void doctor_report_deinit(struct doctor_report *report);
+
+#endif
