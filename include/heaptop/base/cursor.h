@@ -1,5 +1,5 @@
-/* A bounds-checked reader of untrusted bytes. A read past the end gives 0 and sets `failed`, which stays set: read a whole
- * record and test once. Little-endian, as all our targets are. */
+/* A bounds-checked reader of untrusted bytes. A read past the end gives 0 and sets `failed`, which stays set, as do the
+ * zeros: read a whole record and test once. A failed read does not move. Little-endian, as all our targets are. */
 #ifndef HEAPTOP_BASE_CURSOR_H
 #define HEAPTOP_BASE_CURSOR_H
 

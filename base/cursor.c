@@ -1,0 +1,142 @@
+#include "heaptop/base/cursor.h"
+
+#include <string.h>
+
+/* 64 bits in groups of 7. */
+#define LONGEST_VARINT 10
+
+/* The next `count` bytes, passed over; NULL (and failed) when there are not as many, or an earlier read failed. */
+static const uint8_t *take(struct cursor *cursor, size_t count)
+{
+    if (cursor->failed || count > cursor_left(cursor)) {
+        cursor->failed = true;
+        return NULL;
+    }
+    /* No arithmetic on the NULL of an empty cursor. */
+    const uint8_t *bytes = cursor->data ? cursor->data + cursor->offset : NULL;
+    cursor->offset += count;
+    return bytes;
+}
+
+/* Assembled byte by byte, which compilers turn into one load, so that neither alignment nor the host's order matters. */
+static uint64_t little_endian(const uint8_t *bytes, size_t size)
+{
+    uint64_t value = 0;
+    for (size_t i = 0; i < size; i++)
+        value |= (uint64_t)bytes[i] << (8 * i);
+    return value;
+}
+
+void cursor_seek(struct cursor *cursor, size_t offset)
+{
+    if (cursor->failed || offset > cursor->size)
+        cursor->failed = true;
+    else
+        cursor->offset = offset;
+}
+
+void cursor_skip(struct cursor *cursor, size_t count)
+{
+    take(cursor, count);
+}
+
+uint8_t cursor_u8(struct cursor *cursor)
+{
+    const uint8_t *bytes = take(cursor, 1);
+    return bytes ? bytes[0] : 0;
+}
+
+uint16_t cursor_u16(struct cursor *cursor)
+{
+    const uint8_t *bytes = take(cursor, 2);
+    return bytes ? (uint16_t)little_endian(bytes, 2) : 0;
+}
+
+uint32_t cursor_u32(struct cursor *cursor)
+{
+    const uint8_t *bytes = take(cursor, 4);
+    return bytes ? (uint32_t)little_endian(bytes, 4) : 0;
+}
+
+uint64_t cursor_u64(struct cursor *cursor)
+{
+    const uint8_t *bytes = take(cursor, 8);
+    return bytes ? little_endian(bytes, 8) : 0;
+}
+
+uint64_t cursor_uint(struct cursor *cursor, size_t size)
+{
+    switch (size) {
+    case 1:
+        return cursor_u8(cursor);
+    case 2:
+        return cursor_u16(cursor);
+    case 4:
+        return cursor_u32(cursor);
+    case 8:
+        return cursor_u64(cursor);
+    default:
+        cursor->failed = true;
+        return 0;
+    }
+}
+
+uint64_t cursor_uvarint(struct cursor *cursor)
+{
+    if (cursor->failed)
+        return 0;
+    size_t left = cursor_left(cursor);
+    uint64_t value = 0;
+    for (size_t i = 0; i < left && i < LONGEST_VARINT; i++) {
+        uint8_t byte = cursor->data[cursor->offset + i];
+        /* The last group has room for one bit only. */
+        if (i == LONGEST_VARINT - 1 && byte > 1)
+            break;
+        value |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (byte < 0x80) {
+            cursor->offset += i + 1;
+            return value;
+        }
+    }
+    cursor->failed = true;
+    return 0;
+}
+
+const uint8_t *cursor_bytes(struct cursor *cursor, size_t count)
+{
+    return take(cursor, count);
+}
+
+const char *cursor_string(struct cursor *cursor, size_t limit)
+{
+    size_t left = cursor_left(cursor);
+    size_t searched = left < limit ? left : limit;
+    if (cursor->failed || searched == 0) {
+        cursor->failed = true;
+        return NULL;
+    }
+    const uint8_t *start = cursor->data + cursor->offset;
+    const uint8_t *end = memchr(start, 0, searched);
+    if (!end) {
+        cursor->failed = true;
+        return NULL;
+    }
+    cursor->offset += (size_t)(end - start) + 1;
+    return (const char *)start;
+}
+
+bool bytes_u64_at(const void *data, size_t size, size_t offset, uint64_t *ret)
+{
+    if (size < 8 || offset > size - 8)
+        return false;
+    *ret = little_endian((const uint8_t *)data + offset, 8);
+    return true;
+}
+
+bool bytes_u32_at(const void *data, size_t size, size_t offset, uint32_t *ret)
+{
+    if (size < 4 || offset > size - 4)
+        return false;
+    *ret = (uint32_t)little_endian((const uint8_t *)data + offset, 4);
+    return true;
+}

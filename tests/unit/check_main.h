@@ -1,0 +1,28 @@
+/* The main of every unit test: `int main(void) { return run_suite(make_suite()); }`. */
+#ifndef TESTS_UNIT_CHECK_MAIN_H
+#define TESTS_UNIT_CHECK_MAIN_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Runs the suite, prints what failed and Check's closing line, and returns main's exit status. Each test runs in a process of
+ * its own whatever CK_FORK says, so that one that crashes does not hide the others; to debug one, follow the child. */
+static inline int run_suite(Suite *suite)
+{
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_FORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    int run = srunner_ntests_run(runner);
+    srunner_free(runner);
+    /* A suite without tests is a mistake, not a success. */
+    return failed == 0 && run > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Check reads its time limit (4 s by itself) when a test case is made; sanitizers on a busy machine need more. */
+__attribute__((constructor)) static void set_time_limit(void)
+{
+    setenv("CK_DEFAULT_TIMEOUT", "120", 0);
+}
+
+#endif
