@@ -1,0 +1,176 @@
+/* Snapshots in, conclusions out. Pure: no clock, no globals, no I/O; the same snapshots give the same results, live or replayed. */
+#ifndef HEAPTOP_ANALYSIS_H
+#define HEAPTOP_ANALYSIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "heaptop/base.h"
+#include "heaptop/snapshot.h"
+
+/* ---- series: values over time in bounded memory ---- */
+
+struct point {
+    uint64_t unix_ns;
+    double value;
+};
+
+/* Holds at most `capacity` points over however long a time: when full, every second point goes and the spacing doubles, so that it always reaches
+ * back to its first value and never forgets the newest. */
+struct series {
+    struct point *points;       /* Ascending in time. */
+    uint32_t count, capacity;
+    uint32_t stride;            /* One point is kept of so many added. */
+    uint32_t skipped;           /* Added since the last one kept; the newest is always held in points[count - 1]. */
+};
+
+/* Lazily allocated; grows up to the capacity. false when memory is out. */
+bool series_add(struct series *series, uint32_t capacity, uint64_t unix_ns, double value);
+void series_deinit(struct series *series);
+/* The value at a time: the last point at or before it; false before the first. */
+bool series_value_at(const struct series *series, uint64_t unix_ns, double *ret_value);
+/* Cuts the last span_ns into `count` equal columns and writes each column's maximum (last value carried over columns without points); NAN before the
+ * first point. For sparklines. */
+void series_columns(const struct series *series, uint64_t now_unix_ns, uint64_t span_ns, double *columns, size_t count);
+
+/* ---- growth ---- */
+
+enum growth_verdict {
+    GROWTH_TOO_FEW,     /* Too few samples or GC cycles to say. */
+    GROWTH_PLATEAU,     /* Neither rises nor falls by more than the sampling error. */
+    GROWTH_SAWTOOTH,    /* Rises and falls, without a trend. */
+    GROWTH_GROWING,     /* Keeps rising across GC cycles, more than sampling error explains. */
+    GROWTH_SHRINKING,
+};
+
+struct growth {
+    enum growth_verdict verdict;
+    double per_second;          /* Robust slope (Theil-Sen) over the window; 0 with GROWTH_TOO_FEW. */
+    double error_per_second;    /* Half width of its confidence interval, sampling error included. */
+    uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
+    uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
+};
+
+/* A word for people and JSON: "growing", "sawtooth", "plateau", "shrinking", "too few samples". */
+const char *growth_verdict_name(enum growth_verdict verdict);
+
+/* relative_error: the standard error of one value relative to it (1/sqrt(n) for n sampled objects); 0 for exact figures. Only points from
+ * from_unix_ns on count. */
+struct growth growth_of_series(const struct series *series, uint64_t from_unix_ns, double relative_error);
+
+/* ---- history ---- */
+
+struct history;
+
+struct history_options {
+    uint32_t counter_points;    /* Per counter; 0: 1,024. */
+    uint32_t site_points;       /* Per call site and stack; 0: 128. */
+    uint32_t max_rows;          /* Call sites, stacks and goroutine groups with a series; 0: 20,000. The rest is counted, not followed. */
+    uint64_t window_ns;         /* Over which growth is judged; 0: 15 minutes. */
+};
+
+struct error *history_create(const struct history_options *options, struct history **ret_history);
+void history_destroy(struct history *history);      /* Accepts NULL. */
+
+/* Adds the next snapshot of the session (in order of time), and keeps a reference to it as the latest. */
+struct error *history_add(struct history *history, struct snapshot *snapshot);
+
+/* NULL before the first. Borrowed until the next history_add. */
+const struct snapshot *history_latest(const struct history *history);
+uint64_t history_first_unix_ns(const struct history *history);
+const struct series *history_counter(const struct history *history, enum counter_id id);
+/* Change per second of a monotonic counter (allocation rate, CPU), or of a gauge, one point a sample. */
+const struct series *history_counter_rate(const struct history *history, enum counter_id id);
+/* Completed GC cycles seen, oldest first; at most HISTORY_MAX_CYCLES, the newest are kept. */
+const struct gc_cycle *history_cycles(const struct history *history, size_t *ret_count);
+#define HISTORY_MAX_CYCLES 4096
+size_t history_memory(const struct history *history);
+
+/* ---- rows: what the screens list ---- */
+
+/* A call site (all stacks with one subject frame) or one stack. */
+struct allocation_row {
+    frame_id subject;                   /* catalog_stack_subject's frame. */
+    stack_id stack;                     /* The stack; for a call site the one with the most bytes in use. */
+    uint32_t first_stack, num_stacks;   /* For a call site: its rows in analysis.stacks. */
+    struct site_values published;       /* Unsampled, summed. */
+    struct site_values provisional;
+    uint64_t sampled_objects;           /* In use, as counted: the estimate's relative error is about 1/sqrt(n). */
+    double relative_error;              /* 0 where the rate is 1 (every allocation counted). */
+    double share;                       /* Of all in-use bytes in the profile; 0 to 1. */
+    double alloc_bytes_per_s, free_bytes_per_s, alloc_objects_per_s;    /* Over the window. */
+    struct growth growth;               /* Of in-use bytes. */
+    const struct series *inuse;         /* In-use bytes over time, one point a GC cycle that changed it. Owned by the history. */
+    const struct series *allocated;     /* Allocated bytes so far. */
+};
+
+struct goroutine_row {
+    struct goroutine_group group;
+    struct growth growth;               /* Of the count. */
+    const struct series *counts;
+};
+
+struct thread_row {
+    struct thread thread;
+    double cpu_fraction;                /* Of one CPU, since the previous sample; NAN when not known yet. */
+};
+
+/* Totals of the heap profile. */
+struct allocation_totals {
+    struct site_values published, provisional;
+    size_t buckets, stacks, call_sites;
+};
+
+/* Everything a screen or a report needs about the latest snapshot. Rows borrow series from the history: valid until its next history_add. */
+struct analysis {
+    struct arena arena;
+    const struct snapshot *snapshot;    /* Borrowed from the history. */
+    struct allocation_totals totals;
+    struct allocation_row *call_sites;  /* By falling growth (growing first), then in-use bytes. */
+    size_t num_call_sites;
+    struct allocation_row *stacks;      /* Grouped by call site, in-use bytes falling within. */
+    size_t num_stacks;
+    struct goroutine_row *goroutines;   /* By falling growth, then count. */
+    size_t num_goroutines;
+    struct thread_row *threads;
+    size_t num_threads;
+    struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
+    double alloc_bytes_per_s;           /* Of the whole program, over the last few samples; NAN when unknown. */
+    double gc_per_s;
+    double pause_p99_ns, pause_max_ns;  /* Over the cycles in the window; NAN when none. */
+    uint64_t limit_bytes;               /* The tightest of the cgroup's and GOMEMLIMIT; 0: none. */
+    double seconds_to_limit;            /* At the present growth; INFINITY when none. */
+};
+
+/* Computes all of it. */
+struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis);
+void analysis_destroy(struct analysis *analysis);   /* Accepts NULL. */
+
+/* The verdict line in one or two sentences, for a person; names the growing site and its share, says when there is nothing to worry about, and which of the
+ * things that look like leaks it is not (idle heap kept for reuse, ...). Plain text, no markup. */
+struct error *analysis_write_verdict(const struct analysis *analysis, struct text *ret_text);
+/* How loudly a screen should show it. */
+enum verdict_level { VERDICT_WAITING, VERDICT_CALM, VERDICT_NOTICE, VERDICT_GROWING };
+enum verdict_level analysis_verdict_level(const struct analysis *analysis);
+
+/* ---- tree by caller ---- */
+
+/* One node of a tree of frames; children by falling in-use bytes. */
+struct tree_node {
+    frame_id frame;                     /* 0 at the root. Merged by function name and line. */
+    struct tree_node *parent, *first_child, *next_sibling;
+    struct site_values values;          /* Sum below and at this node. */
+    double growth_per_second;
+    uint32_t num_children, depth;
+};
+
+enum tree_direction {
+    TREE_CALLERS,       /* Roots' children are call sites (subject frames); deeper are their callers. */
+    TREE_CALLEES,       /* From the program's entry down to the allocation. */
+};
+/* Nodes live in the arena. */
+struct error *analysis_build_tree(const struct analysis *analysis, enum tree_direction direction, struct arena *arena,
+                                  struct tree_node **ret_root);
+
+#endif
