@@ -1,0 +1,3 @@
+module heaptop.test
+
+go 1.19
