@@ -10,7 +10,7 @@
 #define SMALLEST_BLOCK ((size_t)16 << 10)
 #define LARGEST_BLOCK ((size_t)1 << 20)
 
-/* A header followed by `size` bytes, of which `used` are handed out. All start as zero, and none is handed out twice. */
+/* A header followed by `size` bytes, of which `used` are handed out. All begin as zero; none is handed out twice. */
 struct arena_block {
     _Alignas(16) struct arena_block *older;
     size_t size;

@@ -18,7 +18,7 @@ static const uint8_t *take(struct cursor *cursor, size_t count)
     return bytes;
 }
 
-/* Assembled byte by byte, which compilers turn into one load, so that neither alignment nor the host's order matters. */
+/* Assembled byte by byte, which compilers turn into one load: neither alignment nor the host's order matters. */
 static uint64_t little_endian(const uint8_t *bytes, size_t size)
 {
     uint64_t value = 0;

@@ -29,8 +29,8 @@ static char *print_unknown(char *buffer)
     return buffer;
 }
 
-/* Divides a value that is not negative by `base` until its rounded whole part is below it; the number of divisions is the unit.
- * More than the largest unit can say stays at or above the base. */
+/* Divides a value that is not negative by `base` until its rounded whole part is below it; the number of divisions is
+ * the unit. More than the largest unit can say stays at or above the base. */
 static size_t scale(double *value, double base)
 {
     size_t unit = 0;

@@ -5,8 +5,9 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Runs the suite, prints what failed and Check's closing line, and returns main's exit status. Each test runs in a process of
- * its own whatever CK_FORK says, so that one that crashes does not hide the others; to debug one, follow the child. */
+/* Runs the suite, prints what failed and Check's closing line, and returns main's exit status. Each test runs in a
+ * process of its own whatever CK_FORK says, so that one that crashes does not hide the others; to debug one, follow the
+ * child. */
 static inline int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

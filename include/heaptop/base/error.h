@@ -29,8 +29,8 @@ struct error *error_create(enum error_kind kind, const char *format, ...) __attr
 struct error *error_create_at(enum error_kind kind, uint64_t address, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* From an errno value: EPERM and EACCES become ERROR_PERMISSION, ESRCH ERROR_GONE, ENOENT ERROR_NOT_FOUND, EFAULT ERROR_FAULT, ENOMEM
- * ERROR_NO_MEMORY, all others ERROR_SYSTEM; ": " and the system's text are appended. */
+/* From an errno value: EPERM and EACCES become ERROR_PERMISSION, ESRCH ERROR_GONE, ENOENT ERROR_NOT_FOUND, EFAULT
+ * ERROR_FAULT, ENOMEM ERROR_NO_MEMORY, all others ERROR_SYSTEM; ": " and the system's text are appended. */
 struct error *error_from_errno(int errno_value, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The static error for a failed allocation. */
