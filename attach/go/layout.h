@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(id, type, field): "" as the field stands for the struct's size. Add a row here, run tools/generate-layouts, and it is there. */
+/* X(id, type, field): "" as the field stands for the struct's size. Add a row here, run tools/generate-layouts, and it is there. A field that
+ * was renamed keeps the row's id; its other names stand in go_field_aliases. Free goroutines (runtime/proc.go gcount): up to 1.24 one count of
+ * all, SCHED_GFREE_N; from 1.25 those with a stack, SCHED_GFREE_N, and those without, SCHED_GFREE_NO_STACK_N: add both where both are there. */
 #define GO_FIELDS(X) \
     X(G_STACK_LO, "runtime.g", "stack.lo") \
     X(G_STACK_HI, "runtime.g", "stack.hi") \
@@ -54,6 +56,7 @@
     X(MEM_RECORD_CYCLE_ALLOC_BYTES, "runtime.memRecordCycle", "alloc_bytes") \
     X(SCHED_NGSYS, "runtime.schedt", "ngsys") \
     X(SCHED_GFREE_N, "runtime.schedt", "gFree.n") \
+    X(SCHED_GFREE_NO_STACK_N, "runtime.schedt", "gFree.noStack.size") \
     X(SCHED_MNEXT, "runtime.schedt", "mnext") \
     X(SCHED_NMFREED, "runtime.schedt", "nmfreed") \
     X(MHEAP_ALLSPANS, "runtime.mheap", "allspans") \
@@ -156,5 +159,18 @@ struct go_field_name {
     const char *type, *field;
 };
 extern const struct go_field_name go_field_names[GO_FIELD_COUNT];
+
+/* Names that some versions give a field in place of the one in go_field_names. */
+struct go_field_alias {
+    enum go_field id;
+    const char *field;
+};
+extern const struct go_field_alias go_field_aliases[];
+extern const unsigned go_field_alias_count;
+
+/* The row for Go 1.`minor`: the row itself, else the nearest newer one, else the newest (*ret_newer is then true). */
+const struct go_layout_row *go_layout_find(unsigned minor, bool *ret_newer);
+/* Every offset missing. */
+void go_layout_clear(struct go_layout *layout);
 
 #endif
