@@ -69,6 +69,8 @@
     X(GC_CONTROLLER_HEAP_LIVE, "runtime.gcControllerState", "heapLive") \
     X(GC_CONTROLLER_HEAP_MARKED, "runtime.gcControllerState", "heapMarked") \
     X(GC_CONTROLLER_TRIGGERED, "runtime.gcControllerState", "triggered") \
+    X(GC_CONTROLLER_SWEEP_DIST_MIN_TRIGGER, "runtime.gcControllerState", "sweepDistMinTrigger") \
+    X(GC_CONTROLLER_LAST_HEAP_GOAL, "runtime.gcControllerState", "lastHeapGoal") \
     X(GC_CONTROLLER_GC_PERCENT_HEAP_GOAL, "runtime.gcControllerState", "gcPercentHeapGoal") \
     X(GC_CONTROLLER_HEAP_IN_USE, "runtime.gcControllerState", "heapInUse") \
     X(GC_CONTROLLER_HEAP_RELEASED, "runtime.gcControllerState", "heapReleased") \
