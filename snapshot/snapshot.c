@@ -1,0 +1,123 @@
+#include "heaptop/snapshot/snapshot.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "heaptop/base/cleanup.h"
+#include "heaptop/base/text.h"
+
+/* Longer messages are cut. */
+#define PROBLEM_BUFFER 512
+
+struct error *snapshot_create(struct catalog *catalog, struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    if (!snapshot)
+        return error_no_memory();
+    atomic_init(&snapshot->references, 1);
+    arena_init(&snapshot->arena);
+    snapshot->catalog = catalog_ref(catalog);
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        snapshot_set_unavailable(snapshot, (enum counter_id)id, "not read");
+    *ret_snapshot = snapshot;
+    return NULL;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snapshot)
+{
+    atomic_fetch_add_explicit(&snapshot->references, 1, memory_order_relaxed);
+    return snapshot;
+}
+
+void snapshot_unref(struct snapshot *snapshot)
+{
+    if (!snapshot || atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
+        return;
+    arena_deinit(&snapshot->arena);
+    catalog_unref(snapshot->catalog);
+    free(snapshot);
+}
+
+void snapshot_set(struct snapshot *snapshot, enum counter_id id, int64_t value)
+{
+    snapshot->counters[id] = (struct counter){.value.integer = value, .provenance = PROVENANCE_EXACT};
+}
+
+void snapshot_set_real(struct snapshot *snapshot, enum counter_id id, double value)
+{
+    snapshot->counters[id] = (struct counter){.value.real = value, .provenance = PROVENANCE_EXACT};
+}
+
+void snapshot_set_unavailable(struct snapshot *snapshot, enum counter_id id, const char *reason)
+{
+    snapshot->counters[id] = (struct counter){.provenance = PROVENANCE_UNAVAILABLE, .reason = reason};
+}
+
+void snapshot_add_problem(struct snapshot *snapshot, const char *format, ...)
+{
+    static const char more[] = "there were more problems than are listed here";
+    if (!snapshot->problems) {
+        snapshot->problems = arena_alloc_array(&snapshot->arena, SNAPSHOT_MAX_PROBLEMS, sizeof(*snapshot->problems));
+        if (!snapshot->problems)
+            return;
+    }
+    if (snapshot->num_problems == SNAPSHOT_MAX_PROBLEMS) {
+        snapshot->problems[SNAPSHOT_MAX_PROBLEMS - 1].text = more;
+        return;
+    }
+    char message[PROBLEM_BUFFER];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        return;
+    /* Escaping again what was escaped already changes nothing. */
+    _cleanup_(text_deinit) struct text escaped = {0};
+    text_append_escaped(&escaped, message, strlen(message));
+    if (escaped.failed)
+        return;
+    char *text = arena_copy_string(&snapshot->arena, escaped.data ? escaped.data : "", escaped.length);
+    if (text)
+        snapshot->problems[snapshot->num_problems++].text = text;
+}
+
+/* A double as an integer, towards zero, without overflow. */
+static int64_t truncate_real(double value)
+{
+    if (value >= 0x1p63)
+        return INT64_MAX;
+    if (value <= -0x1p63)
+        return INT64_MIN;
+    return isnan(value) ? 0 : (int64_t)value;
+}
+
+/* Sampling keeps an allocation of s bytes with probability 1 - exp(-s/rate); all of a bucket are taken to be of the average size. */
+static void scale_pair(int64_t objects, int64_t bytes, int64_t rate, int64_t *ret_objects, int64_t *ret_bytes)
+{
+    if (objects == 0 || bytes == 0) {
+        *ret_objects = *ret_bytes = 0;
+        return;
+    }
+    if (rate <= 1) {
+        *ret_objects = objects;
+        *ret_bytes = bytes;
+        return;
+    }
+    double average = (double)bytes / (double)objects;
+    double scale = 1 / (1 - exp(-average / (double)rate));
+    *ret_objects = truncate_real((double)objects * scale);
+    *ret_bytes = truncate_real((double)bytes * scale);
+}
+
+struct site_values site_scale(const struct site_counts *counts, int64_t rate)
+{
+    struct site_values values;
+    scale_pair((int64_t)counts->allocs, (int64_t)counts->alloc_bytes, rate, &values.alloc_objects, &values.alloc_bytes);
+    scale_pair((int64_t)(counts->allocs - counts->frees), (int64_t)(counts->alloc_bytes - counts->free_bytes), rate,
+               &values.inuse_objects, &values.inuse_bytes);
+    return values;
+}
