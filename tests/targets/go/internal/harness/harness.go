@@ -17,12 +17,15 @@ func Bound(d time.Duration) {
 }
 
 // Ready prints the ready line.
-func Ready(state interface{}) {
+func Ready(state interface{}) { Answer("ready", state) }
+
+// Answer prints a word and, as JSON, what goes with it.
+func Answer(word string, state interface{}) {
 	line, err := json.Marshal(state)
 	if err != nil {
-		Fail("cannot encode the ready line: %v", err)
+		Fail("cannot encode the %s line: %v", word, err)
 	}
-	os.Stdout.WriteString("ready " + string(line) + "\n")
+	os.Stdout.WriteString(word + " " + string(line) + "\n")
 }
 
 // Fail ends the process with a message.
