@@ -87,6 +87,8 @@ START_TEST(impossible_sizes_give_null)
 {
     ck_assert_ptr_null(arena_alloc(&arena, SIZE_MAX));
     ck_assert_ptr_null(arena_alloc(&arena, SIZE_MAX - 15));
+    /* Rounds up to a size that fits, but not with the block's header. */
+    ck_assert_ptr_null(arena_alloc(&arena, SIZE_MAX - 20));
     ck_assert_ptr_null(arena_alloc_array(&arena, SIZE_MAX / 8, 16));
     ck_assert_ptr_null(arena_alloc_array(&arena, SIZE_MAX, SIZE_MAX));
     ck_assert_ptr_null(arena_copy_string(&arena, "x", SIZE_MAX));
