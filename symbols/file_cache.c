@@ -87,8 +87,8 @@ struct error *file_cache_peek(struct file_cache *cache, uint64_t offset, const u
 {
     if (offset >= cache->size)
         return cut_short(offset);
-    struct file_cache_slot *slot;
-    uint8_t *bytes;
+    struct file_cache_slot *slot = NULL;
+    uint8_t *bytes = NULL;
     struct error *error = load_block(cache, offset / FILE_CACHE_BLOCK, &slot, &bytes);
     if (error)
         return error;

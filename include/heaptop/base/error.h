@@ -25,16 +25,18 @@ struct error {
 };
 
 /* Returns a new error; never NULL: when memory is out it is the static out-of-memory error, which error_destroy accepts. */
-struct error *error_create(enum error_kind kind, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct error *error_create(enum error_kind kind, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 struct error *error_create_at(enum error_kind kind, uint64_t address, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4), returns_nonnull));
 
 /* From an errno value: EPERM and EACCES become ERROR_PERMISSION, ESRCH ERROR_GONE, ENOENT ERROR_NOT_FOUND, EFAULT
  * ERROR_FAULT, ENOMEM ERROR_NO_MEMORY, all others ERROR_SYSTEM; ": " and the system's text are appended. */
-struct error *error_from_errno(int errno_value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct error *error_from_errno(int errno_value, const char *format, ...)
+    __attribute__((format(printf, 2, 3), returns_nonnull));
 
 /* The static error for a failed allocation. */
-struct error *error_no_memory(void);
+struct error *error_no_memory(void) __attribute__((returns_nonnull));
 
 /* Prefixes the message with "CONTEXT: ". Takes ownership of error and returns it (or error_no_memory's). NULL stays NULL. */
 struct error *error_prefix(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
