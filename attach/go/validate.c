@@ -1,0 +1,358 @@
+#include "attach/go/validate.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "attach/go/peek.h"
+#include "heaptop/base/cursor.h"
+
+/* Nothing in a 47-bit address space holds more bytes. */
+#define MAX_BYTES (1ull << 47)
+/* runtime/mprof.go: maxProfStackDepth (1,024 from 1.23; 32 before). */
+#define MAX_BUCKET_STACK 1024
+/* runtime/mprof.go: memProfile, the type of a heap bucket; mProfCycleWrap. */
+#define BUCKET_MEM_PROFILE 1
+#define PROFILE_CYCLE_WRAP (3u * (2u << 24))
+/* kernel/pid: PID_MAX_LIMIT. */
+#define MAX_THREAD_ID (4u << 20)
+/* runtime/runtime2.go: _Pdead, the highest status of a P. */
+#define P_STATUS_MAX 4
+#define MAX_PROCESSORS (1u << 20)
+/* How many elements of a list or slice are looked at. */
+#define SAMPLED_ELEMENTS 8
+#define MAX_VERSION_LENGTH 256
+/* A GC may run between two reads that are compared. */
+#define CYCLE_SLACK 4
+
+struct check {
+    const struct go_process *process;
+    struct peek peek;
+    remote_address address;
+};
+
+static bool has_field(const struct check *check, enum go_field field)
+{
+    return check->process->layout.offset[field] != GO_OFFSET_MISSING;
+}
+
+static remote_address field_address(const struct check *check, remote_address base, enum go_field field)
+{
+    return base + (uint64_t)check->process->layout.offset[field];
+}
+
+/* A field of at most 8 bytes; 0 and failed when the layout has none. */
+static uint64_t peek_field(struct check *check, remote_address base, enum go_field field)
+{
+    uint8_t bytes[8] = {0};
+    size_t size = check->process->layout.size[field];
+    if (!has_field(check, field) || (size != 1 && size != 2 && size != 4 && size != 8)) {
+        check->peek.failed = true;
+        return 0;
+    }
+    peek_bytes(&check->peek, field_address(check, base, field), bytes, size);
+    struct cursor cursor = cursor_over(bytes, sizeof bytes);
+    return cursor_uint(&cursor, size);
+}
+
+struct slice {
+    uint64_t data, length, capacity;
+};
+
+static struct slice peek_slice(struct check *check, remote_address address)
+{
+    uint64_t words[3];
+    peek_bytes(&check->peek, address, words, sizeof words);
+    return (struct slice){words[0], words[1], words[2]};
+}
+
+static bool is_pointer(uint64_t value)
+{
+    return value >= 4096 && value < MAX_BYTES && value % 8 == 0;
+}
+
+/* Whether a variable that others are compared with is known. */
+static remote_address known(const struct check *check, enum go_variable id)
+{
+    return go_variable(check->process, id);
+}
+
+/* memstats.numgc, once memstats is known. */
+static bool number_of_gcs(struct check *check, uint64_t *ret_count)
+{
+    remote_address memstats = known(check, GO_VARIABLE_MEMSTATS);
+    if (!memstats)
+        return false;
+    *ret_count = peek_field(check, memstats, GO_FIELD_MSTATS_NUMGC);
+    return !check->peek.failed;
+}
+
+static bool is_near(uint64_t a, uint64_t b, uint64_t slack)
+{
+    return a >= b ? a - b <= slack : b - a <= slack;
+}
+
+static bool is_mem_bucket(struct check *check, remote_address bucket)
+{
+    uint64_t type = peek_field(check, bucket, GO_FIELD_BUCKET_TYP);
+    uint64_t depth = peek_field(check, bucket, GO_FIELD_BUCKET_NSTK);
+    if (check->peek.failed || type != BUCKET_MEM_PROFILE || depth > MAX_BUCKET_STACK)
+        return false;
+    uint64_t caller = depth ? peek_u64(&check->peek, bucket + (uint64_t)check->process->layout.offset[GO_FIELD_BUCKET_SIZE]) : 0;
+    return depth == 0 || (caller >= check->process->text && caller < check->process->end_text);
+}
+
+static bool check_mbuckets(struct check *check)
+{
+    remote_address bucket = peek_u64(&check->peek, check->address);
+    for (unsigned i = 0; bucket && i < SAMPLED_ELEMENTS; i++) {
+        if (!is_pointer(bucket) || !is_mem_bucket(check, bucket))
+            return false;
+        bucket = peek_field(check, bucket, GO_FIELD_BUCKET_ALLNEXT);
+    }
+    return true;
+}
+
+/* The profile's cycle is stepped once a GC, when the GC is counted (runtime/mgc.go gcMarkTermination). */
+static bool check_profile_cycle(struct check *check)
+{
+    uint32_t cycle = peek_u32(&check->peek, check->address) >> 1;
+    uint64_t gcs;
+    return cycle < PROFILE_CYCLE_WRAP &&
+           (!number_of_gcs(check, &gcs) || is_near(cycle, gcs % PROFILE_CYCLE_WRAP, CYCLE_SLACK));
+}
+
+static bool check_profile_rate(struct check *check)
+{
+    return peek_u64(&check->peek, check->address) < MAX_BYTES;
+}
+
+static bool check_boolean(struct check *check)
+{
+    return peek_u8(&check->peek, check->address) <= 1;
+}
+
+/* allgs and its two atomic copies; the first goroutine ever made is the main one. */
+static bool is_goroutine_array(struct check *check, remote_address array)
+{
+    if (!is_pointer(array))
+        return false;
+    remote_address first = peek_u64(&check->peek, array);
+    return is_pointer(first) && peek_field(check, first, GO_FIELD_G_GOID) == 1 &&
+           peek_field(check, first, GO_FIELD_G_STACK_LO) < peek_field(check, first, GO_FIELD_G_STACK_HI);
+}
+
+static bool check_allgptr(struct check *check)
+{
+    return is_goroutine_array(check, peek_u64(&check->peek, check->address));
+}
+
+static bool check_allgs(struct check *check)
+{
+    struct slice slice = peek_slice(check, check->address);
+    return slice.length >= 1 && slice.length <= slice.capacity && slice.capacity < MAX_BYTES / 8 &&
+           is_goroutine_array(check, slice.data);
+}
+
+static bool check_allglen(struct check *check)
+{
+    uint64_t length = peek_u64(&check->peek, check->address);
+    remote_address allgs = known(check, GO_VARIABLE_ALLGS);
+    /* allgs only grows: whatever was read before is not longer than what is read now. */
+    return length >= 1 && length < MAX_BYTES / 8 && (!allgs || length <= peek_slice(check, allgs).length);
+}
+
+static bool check_allm(struct check *check)
+{
+    remote_address m = peek_u64(&check->peek, check->address);
+    if (!is_pointer(m))
+        return false;
+    for (unsigned i = 0; m && i < SAMPLED_ELEMENTS; i++) {
+        if (!is_pointer(m) || peek_field(check, m, GO_FIELD_M_PROCID) > MAX_THREAD_ID || peek_field(check, m, GO_FIELD_M_ID) > INT32_MAX)
+            return false;
+        remote_address next = peek_field(check, m, GO_FIELD_M_ALLLINK);
+        /* The first thread's M is the list's end. */
+        if (!next && peek_field(check, m, GO_FIELD_M_ID) != 0)
+            return false;
+        m = next;
+    }
+    return true;
+}
+
+static bool check_allp(struct check *check)
+{
+    struct slice slice = peek_slice(check, check->address);
+    if (slice.length < 1 || slice.length > slice.capacity || slice.capacity > MAX_PROCESSORS || !is_pointer(slice.data))
+        return false;
+    for (uint64_t i = 0; i < slice.length && i < SAMPLED_ELEMENTS; i++) {
+        remote_address p = peek_u64(&check->peek, slice.data + 8 * i);
+        if (!is_pointer(p) || peek_field(check, p, GO_FIELD_P_ID) != i || peek_field(check, p, GO_FIELD_P_STATUS) > P_STATUS_MAX)
+            return false;
+    }
+    return true;
+}
+
+static bool check_gomaxprocs(struct check *check)
+{
+    uint32_t count = peek_u32(&check->peek, check->address);
+    remote_address allp = known(check, GO_VARIABLE_ALLP);
+    return count >= 1 && count <= MAX_PROCESSORS && (!allp || count == peek_slice(check, allp).length);
+}
+
+static bool check_mheap(struct check *check)
+{
+    if (!has_field(check, GO_FIELD_MHEAP_ALLSPANS))
+        return false;
+    struct slice spans = peek_slice(check, field_address(check, check->address, GO_FIELD_MHEAP_ALLSPANS));
+    if (spans.length < 1 || spans.length > spans.capacity || spans.capacity > MAX_BYTES / 8192 || !is_pointer(spans.data))
+        return false;
+    uint64_t span_bytes = peek_field(check, check->address, GO_FIELD_MHEAP_SPANALLOC_INUSE);
+    uint64_t cache_bytes = peek_field(check, check->address, GO_FIELD_MHEAP_CACHEALLOC_INUSE);
+    uint64_t pages = peek_field(check, check->address, GO_FIELD_MHEAP_PAGES_IN_USE);
+    return is_pointer(peek_u64(&check->peek, spans.data)) && pages > 0 && pages < MAX_BYTES / 8192 && span_bytes > 0 &&
+           span_bytes < MAX_BYTES && cache_bytes > 0 && cache_bytes < MAX_BYTES;
+}
+
+static bool check_gc_controller(struct check *check)
+{
+    remote_address base = check->address;
+    int32_t percent = (int32_t)peek_field(check, base, GO_FIELD_GC_CONTROLLER_GC_PERCENT);
+    int64_t limit = (int64_t)peek_field(check, base, GO_FIELD_GC_CONTROLLER_MEMORY_LIMIT);
+    uint64_t live = peek_field(check, base, GO_FIELD_GC_CONTROLLER_HEAP_LIVE);
+    uint64_t in_use = peek_field(check, base, GO_FIELD_GC_CONTROLLER_HEAP_IN_USE);
+    uint64_t freed = peek_field(check, base, GO_FIELD_GC_CONTROLLER_TOTAL_FREE);
+    /* Read after what must not exceed it: both only grow. */
+    uint64_t allocated = peek_field(check, base, GO_FIELD_GC_CONTROLLER_TOTAL_ALLOC);
+    uint64_t mapped = peek_field(check, base, GO_FIELD_GC_CONTROLLER_MAPPED_READY);
+    return percent >= -1 && limit >= 0 && live < MAX_BYTES && in_use > 0 && in_use < MAX_BYTES && in_use % 4096 == 0 &&
+           freed <= allocated && mapped > 0 && mapped < MAX_BYTES;
+}
+
+static bool check_memstats(struct check *check)
+{
+    remote_address base = check->address;
+    uint64_t forced = peek_field(check, base, GO_FIELD_MSTATS_NUMFORCEDGC);
+    uint64_t gcs = peek_field(check, base, GO_FIELD_MSTATS_NUMGC);
+    uint64_t last = peek_field(check, base, GO_FIELD_MSTATS_LAST_GC_UNIX);
+    uint64_t fraction_bits = peek_field(check, base, GO_FIELD_MSTATS_GC_CPU_FRACTION);
+    double fraction;
+    memcpy(&fraction, &fraction_bits, sizeof fraction);
+    uint64_t span_bytes = peek_field(check, base, GO_FIELD_MSTATS_MSPAN_SYS);
+    uint64_t cache_bytes = peek_field(check, base, GO_FIELD_MSTATS_MCACHE_SYS);
+    /* The 1st of January 2000: a clock that was never set still says something. */
+    const uint64_t earliest = 946684800ull * 1000000000ull;
+    return forced <= gcs + CYCLE_SLACK && (last == 0 || gcs == 0 || last > earliest || last < MAX_BYTES) &&
+           isfinite(fraction) && fraction >= 0 && fraction <= 1 && span_bytes > 0 && span_bytes < MAX_BYTES &&
+           span_bytes % 4096 == 0 && cache_bytes > 0 && cache_bytes < MAX_BYTES && cache_bytes % 4096 == 0 &&
+           peek_field(check, base, GO_FIELD_MSTATS_ENABLEGC) <= 1;
+}
+
+static bool check_sched(struct check *check)
+{
+    remote_address base = check->address;
+    uint64_t freed = peek_field(check, base, GO_FIELD_SCHED_NMFREED);
+    uint64_t next = peek_field(check, base, GO_FIELD_SCHED_MNEXT);
+    int32_t system = (int32_t)peek_field(check, base, GO_FIELD_SCHED_NGSYS);
+    remote_address allm = known(check, GO_VARIABLE_ALLM);
+    uint64_t newest = allm ? peek_field(check, peek_u64(&check->peek, allm), GO_FIELD_M_ID) : 0;
+    return next >= 1 && next <= INT32_MAX && freed <= next && system >= 0 &&
+           (int32_t)peek_field(check, base, GO_FIELD_SCHED_GFREE_N) >= 0 &&
+           (!allm || newest < peek_field(check, base, GO_FIELD_SCHED_MNEXT));
+}
+
+static bool check_work(struct check *check)
+{
+    remote_address base = check->address;
+    uint64_t gcs, cycles = peek_field(check, base, GO_FIELD_WORK_CYCLES);
+    uint64_t start = peek_field(check, base, GO_FIELD_WORK_TSTART), end = peek_field(check, base, GO_FIELD_WORK_TEND);
+    /* A cycle is counted as it starts, a GC as it ends (runtime/mgc.go). */
+    return (!number_of_gcs(check, &gcs) || is_near(cycles, gcs, CYCLE_SLACK)) && start < INT64_MAX && end < INT64_MAX &&
+           peek_field(check, base, GO_FIELD_WORK_MODE) <= 2 && (cycles == 0 || start > 0) &&
+           peek_field(check, base, GO_FIELD_WORK_HEAP1) < MAX_BYTES;
+}
+
+static bool is_string(struct check *check, remote_address address, const char *expected)
+{
+    uint64_t header[2];
+    char text[MAX_VERSION_LENGTH];
+    size_t length = strlen(expected);
+    peek_bytes(&check->peek, address, header, sizeof header);
+    return header[1] == length && length < sizeof text && peek_bytes(&check->peek, header[0], text, length) &&
+           memcmp(text, expected, length) == 0;
+}
+
+/* runtime/runtime2.go: waitReasonZero is "" and the next two have kept their places since Go 1.19. */
+static bool check_wait_reasons(struct check *check)
+{
+    return is_string(check, check->address + 16, "GC assist marking") && is_string(check, check->address + 32, "IO wait");
+}
+
+static bool check_build_version(struct check *check)
+{
+    uint64_t header[2];
+    char start[3];
+    peek_bytes(&check->peek, check->address, header, sizeof header);
+    if (header[1] < sizeof start || header[1] > MAX_VERSION_LENGTH || !peek_bytes(&check->peek, header[0], start, sizeof start))
+        return false;
+    return memcmp(start, "go1", 3) == 0 || memcmp(start, "dev", 3) == 0;
+}
+
+static bool check_module_data(struct check *check)
+{
+    return check->address == check->process->module_data;
+}
+
+static const struct {
+    bool (*is_plausible)(struct check *check);
+    unsigned alignment;     /* Bytes. */
+} checks[GO_VARIABLE_COUNT] = {
+    [GO_VARIABLE_MBUCKETS] = {check_mbuckets, 8},
+    [GO_VARIABLE_MPROF_CYCLE] = {check_profile_cycle, 4},
+    [GO_VARIABLE_MEM_PROFILE_RATE] = {check_profile_rate, 8},
+    [GO_VARIABLE_DISABLE_MEMORY_PROFILING] = {check_boolean, 1},
+    [GO_VARIABLE_ALLGPTR] = {check_allgptr, 8},
+    [GO_VARIABLE_ALLGLEN] = {check_allglen, 8},
+    [GO_VARIABLE_ALLGS] = {check_allgs, 8},
+    [GO_VARIABLE_ALLM] = {check_allm, 8},
+    [GO_VARIABLE_ALLP] = {check_allp, 8},
+    [GO_VARIABLE_MHEAP] = {check_mheap, 8},
+    [GO_VARIABLE_GC_CONTROLLER] = {check_gc_controller, 8},
+    [GO_VARIABLE_MEMSTATS] = {check_memstats, 8},
+    [GO_VARIABLE_SCHED] = {check_sched, 8},
+    [GO_VARIABLE_WORK] = {check_work, 8},
+    [GO_VARIABLE_WAIT_REASON_STRINGS] = {check_wait_reasons, 8},
+    [GO_VARIABLE_GOMAXPROCS] = {check_gomaxprocs, 4},
+    [GO_VARIABLE_FIRST_MODULE_DATA] = {check_module_data, 8},
+    [GO_VARIABLE_BUILD_VERSION] = {check_build_version, 8},
+};
+
+/* All of them are variables of the executable that the runtime writes to, or that the dynamic linker has relocated. */
+static bool is_in_data(const struct go_process *process, remote_address address)
+{
+    struct image *image = process->context.image;
+    size_t count = image_segment_count(image);
+    for (size_t i = 0; i < count; i++) {
+        const struct image_segment *segment = image_segment_at(image, i);
+        uint64_t offset = address - process->context.load_bias - segment->address;
+        if (segment->writable && offset < segment->memory_size)
+            return true;
+    }
+    return false;
+}
+
+struct error *go_variable_validate(const struct go_process *process, enum go_variable id, remote_address address,
+                                   const char **ret_reason)
+{
+    if (address % checks[id].alignment != 0 || !is_in_data(process, address)) {
+        *ret_reason = "found where no variable can lie";
+        return NULL;
+    }
+    struct check check = {.process = process, .peek = {.memory = process->context.memory}, .address = address};
+    bool plausible = checks[id].is_plausible(&check);
+    if (check.peek.error)
+        return check.peek.error;
+    *ret_reason = check.peek.failed ? "its memory, or what it points at, cannot be read"
+                  : plausible       ? NULL
+                                    : "its contents are not plausible";
+    return NULL;
+}
