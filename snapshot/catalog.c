@@ -1,12 +1,12 @@
 #include "heaptop/snapshot/catalog.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "heaptop/base/table.h"
-#include "heaptop/base/text.h"
 
 #define MAX_ENTRIES (1u << 24)
 #define MAX_STRING_BYTES ((size_t)256 << 20)
@@ -357,6 +357,54 @@ uint32_t catalog_stack_subject(const struct catalog *catalog, stack_id id)
 size_t catalog_memory(const struct catalog *catalog)
 {
     return sizeof(*catalog) + atomic_load_explicit(&catalog->memory, memory_order_relaxed);
+}
+
+/* ---- names for people ---- */
+
+/* "v2." to "v999.", the last element of a Go module path with a major version. */
+static bool is_major_version(const char *element)
+{
+    if (element[0] != 'v')
+        return false;
+    size_t digits = strspn(element + 1, "0123456789");
+    return digits > 0 && digits <= 3 && element[1 + digits] == '.';
+}
+
+const char *function_short_name(const char *function)
+{
+    /* Type arguments and parameters may hold slashes of their own. A receiver, "(*T)", comes after the last slash of the path. */
+    size_t end = strcspn(function, "([< ");
+    const char *last = function, *before = function;
+    for (size_t i = 0; i < end; i++) {
+        if (function[i] == '/') {
+            before = last;
+            last = function + i + 1;
+        }
+    }
+    return is_major_version(last) ? before : last;
+}
+
+const char *file_short_name(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    return slash ? slash + 1 : file;
+}
+
+void catalog_write_frame(const struct catalog *catalog, frame_id id, struct text *text)
+{
+    const struct frame *frame = catalog_frame(catalog, id);
+    const char *function = catalog_string(catalog, frame->function);
+    if (*function)
+        text_append(text, function_short_name(function));
+    else if (frame->address)
+        text_printf(text, "0x%" PRIx64, frame->address);
+    else
+        text_append(text, "unknown");
+    const char *file = catalog_string(catalog, frame->file);
+    if (*file && frame->line)
+        text_printf(text, "  %s:%u", file_short_name(file), frame->line);
+    else if (*file)
+        text_printf(text, "  %s", file_short_name(file));
 }
 
 /* ---- life ---- */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "heaptop/base/error.h"
+#include "heaptop/base/text.h"
 
 typedef uint32_t string_id;
 typedef uint32_t frame_id;
@@ -62,6 +63,14 @@ const char *catalog_file(const struct catalog *catalog, frame_id id);
 /* The frame a person should see for this stack: the first application frame, else the first dependency frame, else the first
  * that is not the runtime's, else the innermost. Its index, or 0 for an empty stack. */
 uint32_t catalog_stack_subject(const struct catalog *catalog, stack_id id);
+
+/* How people are shown names. The function without its import path: "tsdb.(*Head).getOrCreate"; a major version keeps the element before it:
+ * "pgx/v5.(*Conn).Query". The file without its folders: "head.go". Both point into the string given. */
+const char *function_short_name(const char *function);
+const char *file_short_name(const char *file);
+
+/* "tsdb.(*Head).getOrCreate  head.go:1622"; the address where there is no name, "unknown" where there is neither. */
+void catalog_write_frame(const struct catalog *catalog, frame_id id, struct text *text);
 
 /* Bytes held, for the cost line. */
 size_t catalog_memory(const struct catalog *catalog);

@@ -127,6 +127,38 @@ START_TEST(subject_is_the_first_of_the_best_origin)
 }
 END_TEST
 
+START_TEST(names_are_short)
+{
+    ck_assert_str_eq(function_short_name("github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate"), "tsdb.(*Head).getOrCreate");
+    ck_assert_str_eq(function_short_name("main.main"), "main.main");
+    ck_assert_str_eq(function_short_name("net/http.(*conn).serve"), "http.(*conn).serve");
+    ck_assert_str_eq(function_short_name("github.com/jackc/pgx/v5.(*Conn).Query"), "pgx/v5.(*Conn).Query");
+    ck_assert_str_eq(function_short_name("example.com/v2.F"), "example.com/v2.F");
+    ck_assert_str_eq(function_short_name("v2.F"), "v2.F");
+    ck_assert_str_eq(function_short_name("a.b/maps.Clone[go.shape.map[string]a.b/c.T,a/d.E]"),
+                     "maps.Clone[go.shape.map[string]a.b/c.T,a/d.E]");
+    ck_assert_str_eq(function_short_name("a.b/c.(*T[a/b.E]).M"), "c.(*T[a/b.E]).M");
+    ck_assert_str_eq(function_short_name("ns::f<a/b>(int)"), "ns::f<a/b>(int)");
+    ck_assert_str_eq(function_short_name(""), "");
+    ck_assert_str_eq(file_short_name("/usr/src/a/head.go"), "head.go");
+    ck_assert_str_eq(file_short_name("head.go"), "head.go");
+
+    struct catalog *catalog = make_catalog();
+    struct frame frames[] = {{.function = add(catalog, "a.b/c.F"), .file = add(catalog, "/x/c.go"), .line = 7},
+                             {.function = add(catalog, "a.b/c.F"), .file = add(catalog, "/x/c.go")},
+                             {.address = 0x4010a3},
+                             {0}};
+    const char *expected[] = {"c.F  c.go:7", "c.F  c.go", "0x4010a3", "unknown"};
+    for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        struct text text = {0};
+        catalog_write_frame(catalog, catalog_add_frame(catalog, &frames[i]), &text);
+        ck_assert_str_eq(text.data, expected[i]);
+        text_deinit(&text);
+    }
+    catalog_unref(catalog);
+}
+END_TEST
+
 /* What a large prometheus has: 8,000 frames and 3,000 stacks of 20 frames. */
 START_TEST(a_large_catalog_is_compact_and_does_not_move)
 {
@@ -245,6 +277,7 @@ static Suite *make_suite(void)
     tcase_add_test(interning, untrusted_text_is_escaped);
     tcase_add_test(interning, strings_end_at_a_nul);
     tcase_add_test(interning, subject_is_the_first_of_the_best_origin);
+    tcase_add_test(interning, names_are_short);
     tcase_add_test(interning, a_large_catalog_is_compact_and_does_not_move);
     suite_add_tcase(suite, interning);
     TCase *threads = tcase_create("threads");
