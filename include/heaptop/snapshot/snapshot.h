@@ -30,6 +30,7 @@ struct target_info {
     string_id build_id;         /* GNU build id in hex, or 0. */
     enum known stripped;        /* No .symtab. */
     enum known position_independent;
+    uint64_t load_bias;         /* Run-time minus link-time code addresses of the executable; 0 unless position-independent. */
     string_id how_located;      /* "symtab", "dynsym", "dwarf", "operands": how the runtime's variables were found. */
     string_id how_laid_out;     /* "dwarf", "types", "table go1.24": where struct layouts come from. */
 };

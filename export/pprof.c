@@ -1,0 +1,274 @@
+/* The heap profile as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays it out (proto.go and protomem.go, Go
+ * 1.19 to 1.27), so that two exports, or an export and an endpoint's profile, can be subtracted. */
+#include <string.h>
+#include <zlib.h>
+
+#include "export/protobuf.h"
+#include "heaptop/export.h"
+
+/* Field numbers of profile.proto. */
+enum {
+    PROFILE_SAMPLE_TYPE = 1,
+    PROFILE_SAMPLE = 2,
+    PROFILE_MAPPING = 3,
+    PROFILE_LOCATION = 4,
+    PROFILE_FUNCTION = 5,
+    PROFILE_STRING_TABLE = 6,
+    PROFILE_TIME_NANOS = 9,
+    PROFILE_PERIOD_TYPE = 11,
+    PROFILE_PERIOD = 12,
+    PROFILE_DEFAULT_SAMPLE_TYPE = 14,
+    VALUE_TYPE_TYPE = 1,
+    VALUE_TYPE_UNIT = 2,
+    SAMPLE_LOCATION = 1,
+    SAMPLE_VALUE = 2,
+    SAMPLE_LABEL = 3,
+    LABEL_KEY = 1,
+    LABEL_NUMBER = 3,
+    MAPPING_ID = 1,
+    MAPPING_START = 2,
+    MAPPING_LIMIT = 3,
+    MAPPING_OFFSET = 4,
+    MAPPING_FILE = 5,
+    MAPPING_BUILD_ID = 6,
+    MAPPING_HAS_FUNCTIONS = 7,
+    LOCATION_ID = 1,
+    LOCATION_MAPPING = 2,
+    LOCATION_ADDRESS = 3,
+    LOCATION_LINE = 4,
+    LINE_FUNCTION = 1,
+    LINE_LINE = 2,
+    FUNCTION_ID = 1,
+    FUNCTION_NAME = 2,
+    FUNCTION_SYSTEM_NAME = 3,
+    FUNCTION_FILE = 4,
+    FUNCTION_START_LINE = 5,
+};
+
+struct writer {
+    const struct snapshot *snapshot;
+    struct text profile, message, nested, packed;
+    struct table strings;       /* catalog id, or LITERAL | hash -> index in the string table */
+    struct table functions;     /* hash of name, file and start line -> function id */
+    struct table locations;     /* hash of the frames at one address -> location id */
+    uint64_t num_strings, num_functions, num_locations;
+    bool failed;
+};
+
+/* Sets string keys of our own words apart from catalog ids. */
+#define LITERAL (UINT64_C(1) << 63)
+
+static void writer_deinit(struct writer *writer)
+{
+    text_deinit(&writer->profile);
+    text_deinit(&writer->message);
+    text_deinit(&writer->nested);
+    text_deinit(&writer->packed);
+    table_deinit(&writer->strings);
+    table_deinit(&writer->functions);
+    table_deinit(&writer->locations);
+}
+
+static uint64_t add_string(struct writer *writer, uint64_t key, const char *string)
+{
+    if (!string[0])
+        return 0;
+    bool is_new = false;
+    uint64_t *index = table_insert(&writer->strings, key, &is_new);
+    if (!index) {
+        writer->failed = true;
+        return 0;
+    }
+    if (is_new) {
+        *index = writer->num_strings++;
+        protobuf_bytes(&writer->profile, PROFILE_STRING_TABLE, string, strlen(string));
+    }
+    return *index;
+}
+
+static uint64_t add_literal(struct writer *writer, const char *string)
+{
+    return add_string(writer, LITERAL | table_hash_bytes(string, strlen(string), 0), string);
+}
+
+static uint64_t add_catalog_string(struct writer *writer, string_id id)
+{
+    return add_string(writer, id, catalog_string(writer->snapshot->catalog, id));
+}
+
+static void add_value_type(struct writer *writer, unsigned field, const char *type, const char *unit)
+{
+    uint64_t type_index = add_literal(writer, type), unit_index = add_literal(writer, unit);
+    protobuf_uint(&writer->message, VALUE_TYPE_TYPE, type_index);
+    protobuf_uint(&writer->message, VALUE_TYPE_UNIT, unit_index);
+    protobuf_message(&writer->profile, field, &writer->message);
+}
+
+static uint64_t add_function(struct writer *writer, const struct frame *frame)
+{
+    const uint32_t identity[] = {frame->function, frame->file, frame->start_line};
+    bool is_new = false;
+    uint64_t *id = table_insert(&writer->functions, table_hash_bytes(identity, sizeof(identity), 0), &is_new);
+    if (!id) {
+        writer->failed = true;
+        return 0;
+    }
+    if (!is_new)
+        return *id;
+    uint64_t new_id = *id = ++writer->num_functions;
+    uint64_t name = add_catalog_string(writer, frame->function), file = add_catalog_string(writer, frame->file);
+    struct text function = {0};
+    protobuf_uint(&function, FUNCTION_ID, new_id);
+    protobuf_uint(&function, FUNCTION_NAME, name);
+    protobuf_uint(&function, FUNCTION_SYSTEM_NAME, name);
+    protobuf_uint(&function, FUNCTION_FILE, file);
+    protobuf_uint(&function, FUNCTION_START_LINE, frame->start_line);
+    protobuf_message(&writer->profile, PROFILE_FUNCTION, &function);
+    text_deinit(&function);
+    return new_id;
+}
+
+/* 1-based; 0 when no mapping holds the address. */
+static uint64_t find_mapping(const struct snapshot *snapshot, uint64_t address)
+{
+    for (size_t i = 0; i < snapshot->num_mappings; i++)
+        if (address >= snapshot->mappings[i].start && address < snapshot->mappings[i].limit)
+            return i + 1;
+    return 0;
+}
+
+/* One location for `count` frames at one address: the innermost inlined one first, as profile.proto wants its lines. */
+static uint64_t add_location(struct writer *writer, const frame_id *frames, size_t count)
+{
+    bool is_new = false;
+    uint64_t *id = table_insert(&writer->locations, table_hash_bytes(frames, count * sizeof(*frames), 0), &is_new);
+    if (!id) {
+        writer->failed = true;
+        return 0;
+    }
+    if (!is_new)
+        return *id;
+    uint64_t new_id = *id = ++writer->num_locations;
+    const struct snapshot *snapshot = writer->snapshot;
+    uint64_t address = catalog_frame(snapshot->catalog, frames[0])->address;
+    if (address)
+        address += snapshot->target.load_bias;
+    struct text location = {0};
+    protobuf_uint(&location, LOCATION_ID, new_id);
+    protobuf_uint(&location, LOCATION_MAPPING, find_mapping(snapshot, address));
+    protobuf_uint(&location, LOCATION_ADDRESS, address);
+    for (size_t i = 0; i < count; i++) {
+        const struct frame *frame = catalog_frame(snapshot->catalog, frames[i]);
+        protobuf_uint(&writer->nested, LINE_FUNCTION, add_function(writer, frame));
+        protobuf_uint(&writer->nested, LINE_LINE, frame->line);
+        protobuf_message(&location, LOCATION_LINE, &writer->nested);
+    }
+    protobuf_message(&writer->profile, PROFILE_LOCATION, &location);
+    text_deinit(&location);
+    return new_id;
+}
+
+static void add_locations(struct writer *writer, struct stack stack)
+{
+    const struct catalog *catalog = writer->snapshot->catalog;
+    for (uint32_t first = 0; first < stack.depth;) {
+        uint64_t address = catalog_frame(catalog, stack.frames[first])->address;
+        uint32_t count = 1;
+        while (address && first + count < stack.depth &&
+               catalog_frame(catalog, stack.frames[first + count])->address == address)
+            count++;
+        protobuf_packed(&writer->packed, add_location(writer, stack.frames + first, count));
+        first += count;
+    }
+    protobuf_message(&writer->message, SAMPLE_LOCATION, &writer->packed);
+}
+
+static void add_sample(struct writer *writer, const struct site *site, int64_t rate, uint64_t bytes_key)
+{
+    const struct site_values values = site_scale(&site->published, rate);
+    add_locations(writer, catalog_stack(writer->snapshot->catalog, site->stack));
+    protobuf_packed(&writer->packed, (uint64_t)values.alloc_objects);
+    protobuf_packed(&writer->packed, (uint64_t)values.alloc_bytes);
+    protobuf_packed(&writer->packed, (uint64_t)values.inuse_objects);
+    protobuf_packed(&writer->packed, (uint64_t)values.inuse_bytes);
+    protobuf_message(&writer->message, SAMPLE_VALUE, &writer->packed);
+    if (site->published.allocs) {
+        /* runtime/pprof labels with the mean of what was sampled, 0 where nothing is published yet. */
+        protobuf_uint(&writer->nested, LABEL_KEY, bytes_key);
+        protobuf_uint(&writer->nested, LABEL_NUMBER, site->published.alloc_bytes / site->published.allocs);
+        protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
+    }
+    protobuf_message(&writer->profile, PROFILE_SAMPLE, &writer->message);
+}
+
+static void add_mappings(struct writer *writer)
+{
+    for (size_t i = 0; i < writer->snapshot->num_mappings; i++) {
+        const struct mapping *mapping = &writer->snapshot->mappings[i];
+        uint64_t file = add_catalog_string(writer, mapping->file);
+        uint64_t build_id = add_catalog_string(writer, mapping->build_id);
+        protobuf_uint(&writer->message, MAPPING_ID, i + 1);
+        protobuf_uint(&writer->message, MAPPING_START, mapping->start);
+        protobuf_uint(&writer->message, MAPPING_LIMIT, mapping->limit);
+        protobuf_uint(&writer->message, MAPPING_OFFSET, mapping->offset);
+        protobuf_uint(&writer->message, MAPPING_FILE, file);
+        protobuf_uint(&writer->message, MAPPING_BUILD_ID, build_id);
+        /* Names are complete here; without this pprof would go and look for the binary. */
+        protobuf_uint(&writer->message, MAPPING_HAS_FUNCTIONS, 1);
+        protobuf_message(&writer->profile, PROFILE_MAPPING, &writer->message);
+    }
+}
+
+static struct error *compress_gzip(const struct text *plain, struct text *ret_bytes)
+{
+    z_stream stream = {.next_in = (Bytef *)plain->data, .avail_in = (uInt)plain->length};
+    if (plain->length > UINT32_MAX)
+        return error_create(ERROR_UNSUPPORTED, "the profile is larger than 4 GiB");
+    /* 15 window bits, + 16 for a gzip header. */
+    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return error_no_memory();
+    size_t bound = deflateBound(&stream, (uLong)plain->length);
+    char *data = malloc(bound);
+    if (!data) {
+        deflateEnd(&stream);
+        return error_no_memory();
+    }
+    stream.next_out = (Bytef *)data;
+    stream.avail_out = (uInt)bound;
+    int status = deflate(&stream, Z_FINISH);
+    deflateEnd(&stream);
+    if (status != Z_STREAM_END) {
+        free(data);
+        return error_create(ERROR_SYSTEM, "cannot compress the profile: zlib status %d", status);
+    }
+    *ret_bytes = (struct text){.data = data, .length = stream.total_out, .capacity = bound};
+    return NULL;
+}
+
+struct error *export_pprof(const struct snapshot *snapshot, enum export_profile profile, struct text *ret_bytes)
+{
+    if (snapshot->profile_state != PROFILE_ON)
+        return error_create(ERROR_UNSUPPORTED, "there is no heap profile: %s",
+                            snapshot->profile_reason ? snapshot->profile_reason : "the target has none");
+    _cleanup_(writer_deinit) struct writer writer = {.snapshot = snapshot, .num_strings = 1};
+    const struct counter *rate_counter = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
+    int64_t rate = counter_known(rate_counter) ? rate_counter->value.integer : 0;
+
+    protobuf_bytes(&writer.profile, PROFILE_STRING_TABLE, "", 0);   /* index 0 is "" by definition */
+    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "alloc_objects", "count");
+    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "alloc_space", "bytes");
+    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "inuse_objects", "count");
+    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "inuse_space", "bytes");
+    add_value_type(&writer, PROFILE_PERIOD_TYPE, "space", "bytes");
+    protobuf_int(&writer.profile, PROFILE_PERIOD, rate);
+    protobuf_uint(&writer.profile, PROFILE_TIME_NANOS, snapshot->unix_ns);
+    if (profile == EXPORT_ALLOCS)
+        protobuf_uint(&writer.profile, PROFILE_DEFAULT_SAMPLE_TYPE, add_literal(&writer, "alloc_space"));
+    add_mappings(&writer);
+    uint64_t bytes_key = add_literal(&writer, "bytes");
+    for (size_t i = 0; i < snapshot->num_sites; i++)
+        add_sample(&writer, &snapshot->sites[i], rate, bytes_key);
+    if (writer.failed || writer.profile.failed || writer.message.failed || writer.nested.failed || writer.packed.failed)
+        return error_no_memory();
+    return compress_gzip(&writer.profile, ret_bytes);
+}
