@@ -87,20 +87,15 @@ static struct error *locate_by_symbols(struct go_process *process)
 
 static struct error *locate_module_data(struct go_process *process)
 {
-    remote_address address;
-    struct error *error = go_module_data_find(&process->context, process->pclntab, &address);
-    if (error)
-        return pass_serious(error);
-    process->module_data = address;
-    process->variables[GO_VARIABLE_FIRST_MODULE_DATA] =
-        (struct go_location){.address = address, .source = GO_VARIABLE_MODULE_DATA};
-    /* The text's range stands at the same place in every version. */
     struct go_module_data data;
-    error = go_module_data_read(process->context.memory, &go_layout_table[go_layout_table_count - 1].layout, address, &data);
+    struct error *error = go_module_data_find(&process->context, process->pclntab, &data);
     if (error)
         return pass_serious(error);
+    process->module_data = data.address;
     process->text = data.text;
     process->end_text = data.end_text;
+    process->variables[GO_VARIABLE_FIRST_MODULE_DATA] =
+        (struct go_location){.address = data.address, .source = GO_VARIABLE_MODULE_DATA};
     pclntab_set_text_start(process->pclntab, data.text - process->context.load_bias);
     return NULL;
 }

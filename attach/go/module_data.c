@@ -16,11 +16,11 @@ struct scan {
     uint32_t function_count;
     uint64_t scanned;
     uint8_t *chunk;
-    remote_address found;
+    struct go_module_data found;    /* Its address is 0 until one is found. */
 };
 
 /* runtime/symtab.go moduledataverify1 asks the same of it. */
-static bool looks_like_module_data(struct scan *scan, remote_address address)
+static bool take_module_data(struct scan *scan, remote_address address)
 {
     const int32_t *offset = scan->layout->offset;
     struct peek peek = {.memory = scan->peek.memory};
@@ -32,16 +32,19 @@ static bool looks_like_module_data(struct scan *scan, remote_address address)
         scan->peek.error = peek.error;
         return false;
     }
-    return !peek.failed && ftab > scan->header && ftab_length == (uint64_t)scan->function_count + 1 && text < end_text;
+    if (peek.failed || ftab <= scan->header || ftab_length != (uint64_t)scan->function_count + 1 || text >= end_text)
+        return false;
+    scan->found = (struct go_module_data){.address = address, .text = text, .end_text = end_text};
+    return true;
 }
 
 static void scan_chunk(struct scan *scan, remote_address address, size_t size)
 {
-    for (size_t offset = 0; offset + 8 <= size && !scan->found && !scan->peek.error; offset += 8) {
+    for (size_t offset = 0; offset + 8 <= size && !scan->peek.error; offset += 8) {
         uint64_t word = 0;
         bytes_u64_at(scan->chunk, size, offset, &word);
-        if (word == scan->header && looks_like_module_data(scan, address + offset))
-            scan->found = address + offset;
+        if (word == scan->header && take_module_data(scan, address + offset))
+            return;
     }
 }
 
@@ -49,12 +52,12 @@ static void scan_chunk(struct scan *scan, remote_address address, size_t size)
 static void scan_range(struct scan *scan, uint64_t address, uint64_t size)
 {
     remote_address start = (address + scan->context->load_bias + 7) & ~7ull, end = address + size + scan->context->load_bias;
-    while (start < end && !scan->found && !scan->peek.error && scan->scanned < MODULE_DATA_SCAN_MAX) {
+    while (start < end && !scan->found.address && !scan->peek.error && scan->scanned < MODULE_DATA_SCAN_MAX) {
         size_t length = end - start < SCAN_CHUNK ? (size_t)(end - start) : SCAN_CHUNK;
         if (peek_bytes(&scan->peek, start, scan->chunk, length)) {
             scan_chunk(scan, start, length);
         } else {
-            for (size_t done = 0; done < length && !scan->found && !scan->peek.error;) {
+            for (size_t done = 0; done < length && !scan->found.address && !scan->peek.error;) {
                 size_t left = PAGE_SIZE - (start + done) % PAGE_SIZE;
                 size_t part = left < length - done ? left : length - done;
                 if (peek_bytes(&scan->peek, start + done, scan->chunk, part))
@@ -68,7 +71,7 @@ static void scan_range(struct scan *scan, uint64_t address, uint64_t size)
 }
 
 struct error *go_module_data_find(const struct reader_context *context, const struct pclntab *pclntab,
-                                  remote_address *ret_address)
+                                  struct go_module_data *ret_module_data)
 {
     /* cmd/link/internal/ld/data.go, symtab.go: .go.module from Go 1.26, .noptrdata before. */
     static const char *const sections[] = {".go.module", ".noptrdata"};
@@ -83,15 +86,15 @@ struct error *go_module_data_find(const struct reader_context *context, const st
         .function_count = pclntab_function_count(pclntab),
         .chunk = chunk,
     };
-    for (size_t i = 0; i < ARRAY_SIZE(sections) && !scan.found; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(sections) && !scan.found.address; i++) {
         const struct image_section *section = image_find_section(context->image, sections[i]);
         if (section && section->in_file)
             scan_range(&scan, section->address, section->size);
     }
     /* Without sections, or with ones of other names: the initialised part of every segment, the writable ones first. */
-    for (unsigned pass = 0; pass < 2 && !scan.found; pass++) {
+    for (unsigned pass = 0; pass < 2 && !scan.found.address; pass++) {
         size_t segments = image_segment_count(context->image);
-        for (size_t i = 0; i < segments && i < MAX_RANGES && !scan.found; i++) {
+        for (size_t i = 0; i < segments && i < MAX_RANGES && !scan.found.address; i++) {
             const struct image_segment *segment = image_segment_at(context->image, i);
             if (segment->readable && segment->writable == (pass == 0) && !segment->executable)
                 scan_range(&scan, segment->address, segment->file_size);
@@ -99,9 +102,9 @@ struct error *go_module_data_find(const struct reader_context *context, const st
     }
     if (scan.peek.error)
         return scan.peek.error;
-    if (!scan.found)
+    if (!scan.found.address)
         return error_create(ERROR_NOT_FOUND, "no moduledata in the memory of '%s'", image_path(context->image));
-    *ret_address = scan.found;
+    *ret_module_data = scan.found;
     return NULL;
 }
 

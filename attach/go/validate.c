@@ -243,7 +243,7 @@ static bool check_memstats(struct check *check)
     const uint64_t earliest = 946684800ull * 1000000000ull;
     return forced <= gcs + CYCLE_SLACK && (last == 0 || gcs == 0 || last > earliest || last < MAX_BYTES) &&
            isfinite(fraction) && fraction >= 0 && fraction <= 1 && span_bytes > 0 && span_bytes < MAX_BYTES &&
-           span_bytes % 4096 == 0 && cache_bytes > 0 && cache_bytes < MAX_BYTES && cache_bytes % 4096 == 0 &&
+           span_bytes % 8 == 0 && cache_bytes > 0 && cache_bytes < MAX_BYTES && cache_bytes % 8 == 0 &&
            peek_field(check, base, GO_FIELD_MSTATS_ENABLEGC) <= 1;
 }
 
