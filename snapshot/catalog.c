@@ -186,7 +186,7 @@ string_id catalog_add_string(struct catalog *catalog, const char *bytes, size_t 
 {
     /* What readers get is a C string: it ends at the first NUL. */
     struct content content = {.bytes = length ? bytes : "", .size = length ? strnlen(bytes, length) : 0};
-    uint64_t key;
+    uint64_t key = 0;
     string_id id = find_content(catalog, &catalog->strings_by_hash, string_equal, &content, &key);
     if (id)
         return id;
@@ -243,7 +243,7 @@ frame_id catalog_add_frame(struct catalog *catalog, const struct frame *frame)
     uint32_t words[7];
     pack_frame(frame, words);
     struct content content = {.bytes = words, .size = sizeof(words)};
-    uint64_t key;
+    uint64_t key = 0;
     frame_id id = find_content(catalog, &catalog->frames_by_hash, frame_equal, &content, &key);
     if (id)
         return id;
@@ -297,7 +297,7 @@ stack_id catalog_add_stack(struct catalog *catalog, const frame_id *frames, size
     if (depth > MAX_DEPTH)
         return 0;
     struct content content = {.bytes = frames, .size = depth * sizeof(*frames)};
-    uint64_t key;
+    uint64_t key = 0;
     stack_id id = find_content(catalog, &catalog->stacks_by_hash, stack_equal, &content, &key);
     if (id)
         return id;

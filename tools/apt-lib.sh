@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Packages of any Debian suite, fetched and unpacked without installing them. Sourced by the fetch-* scripts.
 #
 # The mirror and its signing key come from this machine's own apt sources; apt gets a state folder of its own, so the

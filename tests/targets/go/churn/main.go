@@ -1,8 +1,8 @@
 // churn allocates as hard as it can on every P, at many sites, with GC after GC, while new sites keep appearing: what
 // reads its heap profile from outside must notice every torn read.
 //
-// A bucket of the profile counts objects of one size, so bytes = objects * size in every sample that is whole, and
-// neither count ever falls below what was seen of it before.
+// A bucket of the profile counts objects of one size, so bytes = objects * size in every sample that is whole, and what
+// was allocated or freed in all never falls.
 package main
 
 import (
