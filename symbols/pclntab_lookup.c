@@ -280,7 +280,7 @@ struct error *pclntab_find_stack_delta(struct pclntab *pclntab, uint64_t address
     return error;
 }
 
-/* File and line at a code offset. What the tables do not tell is left as it is: NULL and 0. */
+/* File and line at a code offset, as runtime.funcline1 has them. What the tables do not tell is left as it is: NULL and 0. */
 static struct error *find_line(struct pclntab *table, const struct function_record *record, uint32_t code_offset,
                                struct go_frame *frame)
 {
@@ -301,12 +301,8 @@ static struct error *find_line(struct pclntab *table, const struct function_reco
     if (error)
         return error;
     uint32_t file_offset = little_u32(bytes);
-    if (file_offset == NO_FILE)
-        return NULL;
-    error = pclntab_file_name(table, file_offset, &frame->file);
-    if (!error)
-        frame->line = (uint32_t)line;
-    return error;
+    frame->line = (uint32_t)line;
+    return file_offset == NO_FILE ? NULL : pclntab_file_name(table, file_offset, &frame->file);
 }
 
 static struct error *read_inlined_call(struct pclntab *table, const struct function_record *record, int32_t index,

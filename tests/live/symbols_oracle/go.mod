@@ -1,0 +1,3 @@
+module heaptop.test/symbols_oracle
+
+go 1.19
