@@ -5,6 +5,8 @@
 
 #include "attach/go/layout_dwarf.h"
 #include "attach/go/module_data.h"
+#include "attach/go/runtime_code.h"
+#include "attach/go/type_descriptors.h"
 #include "attach/go/validate.h"
 #include "attach/go/version.h"
 #include "heaptop/base/cleanup.h"
@@ -14,6 +16,9 @@ const char *const go_variable_names[GO_VARIABLE_COUNT] = {
     GO_VARIABLES(X)
 #undef X
 };
+
+/* Addresses that one recipe may name. */
+#define MAX_CANDIDATES 256
 
 DEFINE_CLEANUP(struct go_process *, go_process_destroy)
 
@@ -83,6 +88,65 @@ static struct error *locate_by_symbols(struct go_process *process)
             return error;
     }
     return NULL;
+}
+
+static struct error *locate_by_recipe(struct go_process *process, struct runtime_code *code, const struct operand_recipe *recipe)
+{
+    uint64_t addresses[MAX_CANDIDATES], bias = process->context.load_bias;
+    remote_address before = go_variable(process, recipe->before);
+    const struct operand_list *operands;
+    struct error *error = runtime_code_operands(code, recipe->function, &operands);
+    if (error)
+        return error;
+    size_t count = operand_recipe_apply(recipe, operands, &process->layout, recipe->pick == PICK_BEFORE && before ? before - bias : 0,
+                                        addresses, MAX_CANDIDATES);
+    for (size_t i = 0; i < count && !error && !process->variables[recipe->variable].address; i++)
+        error = try_address(process, recipe->variable, addresses[i] + bias, GO_VARIABLE_OPERANDS);
+    return error;
+}
+
+static struct error *locate_by_operands(struct go_process *process, struct runtime_code *code)
+{
+    struct error *error = NULL;
+    for (unsigned i = 0; i < go_operand_recipe_count && !error; i++) {
+        if (!process->variables[go_operand_recipes[i].variable].address)
+            error = locate_by_recipe(process, code, &go_operand_recipes[i]);
+    }
+    return error;
+}
+
+/* Functions that make a g, an m and a p, and so name their types. */
+static const enum go_function_id type_functions[] = {GO_FUNCTION_MALG, GO_FUNCTION_ALLOCM, GO_FUNCTION_PROCRESIZE};
+
+static struct error *read_types(struct go_process *process, struct runtime_code *code)
+{
+    remote_address seeds[MAX_CANDIDATES];
+    size_t num_seeds = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(type_functions); i++) {
+        const struct operand_list *operands;
+        struct error *error = runtime_code_operands(code, type_functions[i], &operands);
+        if (error)
+            return error;
+        for (size_t j = 0; j < operands->count && num_seeds < MAX_CANDIDATES; j++) {
+            if (operands->items[j].uses & OPERAND_ADDRESS)
+                seeds[num_seeds++] = operands->items[j].target + process->context.load_bias;
+        }
+    }
+    struct type_space space = {.memory = process->context.memory, .start = process->types, .end = process->end_types};
+    unsigned structs = 0;
+    struct error *error = go_layout_read_types(&space, seeds, num_seeds, &process->layout, &structs);
+    if (!error && structs)
+        process->layout_source = GO_LAYOUT_TYPES;
+    return pass_serious(error);
+}
+
+static bool all_found(const struct go_process *process)
+{
+    for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
+        if (!process->variables[i].address)
+            return false;
+    }
+    return true;
 }
 
 static struct error *locate_module_data(struct go_process *process)
@@ -175,8 +239,15 @@ struct error *go_process_locate_by(const struct reader_context *context, unsigne
         settle_version(process);
     if (!error)
         error = read_module_data(process);
+    _cleanup_(runtime_code_deinit) struct runtime_code code = {0};
+    if (!error && image_is_x86_64(context->image) && sources & (LOCATE_TYPES | LOCATE_OPERANDS))
+        error = pass_serious(runtime_code_init(&code, context->image, process->pclntab));
+    if (!error && sources & LOCATE_TYPES)
+        error = read_types(process, &code);
     if (!error && sources & LOCATE_SYMBOLS)
         error = locate_by_symbols(process);
+    if (!error && sources & LOCATE_OPERANDS && !all_found(process))
+        error = locate_by_operands(process, &code);
     if (error)
         return error;
     process->symbols_ns = now_ns() - start;
