@@ -27,7 +27,7 @@ struct reader_ops {
      * read in full, a reader is returned all the same and says why through its samples and doctor rows. Fills its part of *info. */
     struct error *(*open)(const struct reader_context *context, struct target_info *info, struct reader **ret_reader);
     /* Adds what it reads to a snapshot under construction. What cannot be read is marked there; errors are only for lack of memory or a
-     * target that is gone. */
+     * target that is gone. Readings repeated within this sample are added to snapshot->cost.samples_retried; the rest of the cost is the sampler's. */
     struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);

@@ -92,6 +92,7 @@ struct thread {
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */
     uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
+    uint64_t read_monotonic_ns;     /* When this was read: before the snapshot's time where a process has very many threads. */
 };
 
 /* One completed GC cycle. A field not known is 0 with its bit clear. */

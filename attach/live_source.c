@@ -1,0 +1,288 @@
+#include "attach/live_source.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "heaptop/base/cleanup.h"
+
+#define SECOND UINT64_C(1000000000)
+#define DEFAULT_INTERVAL_NS SECOND
+/* A sample that fails is tried again at the next tick; after so many in a row the source gives up. */
+#define MAX_FAILURES 5
+
+struct live_source {
+    struct source source;
+    struct session *session;        /* The sampler thread's alone, once that runs. */
+    pthread_t thread;
+    bool has_thread;
+    int wake;                       /* An event counter that ends the sampler's wait: the interval changed, or it shall stop. */
+    int ready;                      /* An event counter, above 0 while `next` has something to give. */
+
+    pthread_mutex_t mutex;          /* Guards all below. */
+    pthread_cond_t arrived;         /* A snapshot came, or none will come any more. */
+    struct snapshot *queue[LIVE_SOURCE_QUEUE];      /* Oldest first. */
+    size_t queued;
+    uint64_t interval_ns, dropped;
+    bool is_stopping, is_finished;
+    struct error *failure;          /* Why it finished, to be handed out once. */
+};
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static struct timespec to_timespec(uint64_t nanoseconds)
+{
+    return (struct timespec){.tv_sec = (time_t)(nanoseconds / SECOND), .tv_nsec = (long)(nanoseconds % SECOND)};
+}
+
+static void event_raise(int descriptor)
+{
+    uint64_t one = 1;
+    /* It cannot fail but for a counter that is full, and then it is raised already. */
+    ssize_t written = write(descriptor, &one, sizeof(one));
+    (void)written;
+}
+
+static void event_clear(int descriptor)
+{
+    uint64_t count;
+    ssize_t got = read(descriptor, &count, sizeof(count));
+    (void)got;
+}
+
+/* Takes the snapshot; drops the oldest that waits when there is no room. */
+static void enqueue(struct live_source *live, struct snapshot *snapshot)
+{
+    struct snapshot *oldest = NULL;
+    pthread_mutex_lock(&live->mutex);
+    if (live->queued == LIVE_SOURCE_QUEUE) {
+        oldest = live->queue[0];
+        memmove(live->queue, live->queue + 1, (LIVE_SOURCE_QUEUE - 1) * sizeof(live->queue[0]));
+        live->queued--;
+        live->dropped++;
+    }
+    live->queue[live->queued++] = snapshot;
+    live->is_finished |= snapshot->exited;
+    event_raise(live->ready);
+    pthread_cond_broadcast(&live->arrived);
+    pthread_mutex_unlock(&live->mutex);
+    snapshot_unref(oldest);
+}
+
+/* Takes the error. */
+static void finish(struct live_source *live, struct error *error)
+{
+    pthread_mutex_lock(&live->mutex);
+    live->failure = error;
+    live->is_finished = true;
+    event_raise(live->ready);
+    pthread_cond_broadcast(&live->arrived);
+    pthread_mutex_unlock(&live->mutex);
+}
+
+/* One sample into the queue. False when there will be no more. */
+static bool sample(struct live_source *live, unsigned *failures)
+{
+    struct snapshot *snapshot;
+    pthread_mutex_lock(&live->mutex);
+    uint64_t interval_ns = live->interval_ns, dropped = live->dropped;
+    pthread_mutex_unlock(&live->mutex);
+    struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
+    if (error && ++*failures >= MAX_FAILURES) {
+        finish(live, error);
+        return false;
+    }
+    if (error) {
+        error_destroy(error);
+        return true;
+    }
+    *failures = 0;
+    bool has_exited = snapshot->exited;
+    enqueue(live, snapshot);
+    return !has_exited;
+}
+
+/* Waits for the next tick, the end of the process, or a change of interval. False when it shall stop. */
+static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t *ret_due)
+{
+    for (;;) {
+        pthread_mutex_lock(&live->mutex);
+        uint64_t interval_ns = live->interval_ns;
+        bool is_stopping = live->is_stopping;
+        pthread_mutex_unlock(&live->mutex);
+        if (is_stopping)
+            return false;
+        uint64_t now = now_ns(), due = last_due + interval_ns;
+        /* Ticks that were missed are not made up for. */
+        if (due + interval_ns < now)
+            due = now;
+        if (due <= now) {
+            *ret_due = due;
+            return true;
+        }
+        struct timespec left = to_timespec(due - now);
+        struct pollfd descriptors[] = {
+            {.fd = live->wake, .events = POLLIN},
+            {.fd = session_exit_descriptor(live->session), .events = POLLIN},
+        };
+        int count = ppoll(descriptors, ARRAY_SIZE(descriptors), &left, NULL);
+        if (count > 0 && descriptors[1].revents) {
+            *ret_due = now;
+            return true;
+        }
+        if (count > 0)
+            event_clear(live->wake);
+    }
+}
+
+static void *run_sampler(void *argument)
+{
+    struct live_source *live = argument;
+    uint64_t due = now_ns();
+    unsigned failures = 0;
+    while (sample(live, &failures) && wait_for_tick(live, due, &due)) {
+    }
+    return NULL;
+}
+
+static struct error *start_sampler(struct live_source *live)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    /* Signals are for the program's other threads. */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int errno_value = pthread_create(&live->thread, NULL, run_sampler, live);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (errno_value)
+        return error_from_errno(errno_value, "cannot start the sampler");
+    pthread_setname_np(live->thread, "sampler");
+    live->has_thread = true;
+    return NULL;
+}
+
+static struct error *live_next(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
+{
+    struct live_source *live = (struct live_source *)source;
+    uint64_t now = now_ns();
+    struct timespec until = to_timespec(timeout_ns < UINT64_MAX / 2 - now ? now + timeout_ns : UINT64_MAX / 2);
+    struct snapshot *snapshot = NULL;
+    struct error *error = NULL;
+    pthread_mutex_lock(&live->mutex);
+    while (live->queued == 0 && !live->is_finished && timeout_ns > 0) {
+        if (pthread_cond_timedwait(&live->arrived, &live->mutex, &until) == ETIMEDOUT)
+            break;
+    }
+    if (live->queued > 0) {
+        snapshot = live->queue[0];
+        live->queued--;
+        memmove(live->queue, live->queue + 1, live->queued * sizeof(live->queue[0]));
+    } else {
+        error = take_pointer(live->failure);
+    }
+    if (live->queued == 0 && !live->failure)
+        event_clear(live->ready);
+    pthread_mutex_unlock(&live->mutex);
+    if (error)
+        return error;
+    *ret_snapshot = snapshot;
+    return NULL;
+}
+
+static void live_set_interval(struct source *source, uint64_t interval_ns)
+{
+    struct live_source *live = (struct live_source *)source;
+    pthread_mutex_lock(&live->mutex);
+    live->interval_ns = interval_ns < ATTACH_MIN_INTERVAL_NS ? ATTACH_MIN_INTERVAL_NS : interval_ns;
+    pthread_mutex_unlock(&live->mutex);
+    event_raise(live->wake);
+}
+
+static int live_descriptor(struct source *source)
+{
+    return ((struct live_source *)source)->ready;
+}
+
+static void live_close(struct source *source)
+{
+    struct live_source *live = (struct live_source *)source;
+    if (live->has_thread) {
+        pthread_mutex_lock(&live->mutex);
+        live->is_stopping = true;
+        pthread_mutex_unlock(&live->mutex);
+        event_raise(live->wake);
+        pthread_join(live->thread, NULL);
+    }
+    for (size_t i = 0; i < live->queued; i++)
+        snapshot_unref(live->queue[i]);
+    session_close(live->session);
+    error_destroy(live->failure);
+    pthread_cond_destroy(&live->arrived);
+    pthread_mutex_destroy(&live->mutex);
+    close_p(&live->wake);
+    close_p(&live->ready);
+    free(live);
+}
+
+static const struct source_ops live_ops = {
+    .next = live_next,
+    .set_interval = live_set_interval,
+    .descriptor = live_descriptor,
+    .close = live_close,
+};
+
+DEFINE_CLEANUP(struct source *, source_close)
+
+static struct error *create_events(struct live_source *live)
+{
+    live->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    live->ready = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (live->wake < 0 || live->ready < 0)
+        return error_from_errno(errno, "cannot create an event descriptor");
+    return NULL;
+}
+
+struct error *live_source_create(pid_t pid, const struct attach_options *options, struct reader_list readers, struct source **ret_source)
+{
+    struct live_source *live = calloc(1, sizeof(*live));
+    if (!live)
+        return error_no_memory();
+    _cleanup_(source_closep) struct source *source = &live->source;
+    *source = (struct source){.ops = &live_ops, .live = true};
+    live->wake = live->ready = -1;
+    live->interval_ns = options->interval_ns ? options->interval_ns : DEFAULT_INTERVAL_NS;
+    if (live->interval_ns < ATTACH_MIN_INTERVAL_NS)
+        live->interval_ns = ATTACH_MIN_INTERVAL_NS;
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&live->mutex, NULL);
+    pthread_cond_init(&live->arrived, &attributes);
+    pthread_condattr_destroy(&attributes);
+
+    struct error *error = create_events(live);
+    if (!error)
+        error = session_open(pid, readers, &live->session);
+    if (!error && options->sample_once) {
+        struct snapshot *snapshot;
+        error = session_sample(live->session, live->interval_ns, 0, &snapshot);
+        if (!error)
+            enqueue(live, snapshot);
+        live->is_finished = true;
+    } else if (!error) {
+        error = start_sampler(live);
+    }
+    if (error)
+        return error;
+    *ret_source = take_pointer(source);
+    return NULL;
+}

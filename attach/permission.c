@@ -1,0 +1,221 @@
+#include "attach/permission.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach/cgroup.h"
+#include "attach/procfs.h"
+#include "heaptop/base/cleanup.h"
+
+#define CAPABILITY_SYS_PTRACE (UINT64_C(1) << 19)   /* include/uapi/linux/capability.h */
+#define SECCOMP_FILTER 2
+#define NAME_BUFFER 4096
+
+static bool read_status(const char *path, struct process_status *ret_status)
+{
+    char text[PROCESS_STATUS_SIZE];
+    size_t length;
+    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, path, text, sizeof(text), &length);
+    return !error && process_status_parse(text, length, ret_status);
+}
+
+int permission_yama_scope(void)
+{
+    char text[16];
+    size_t length;
+    uint64_t scope;
+    _cleanup_error_ struct error *error =
+        procfs_read(AT_FDCWD, "/proc/sys/kernel/yama/ptrace_scope", text, sizeof(text), &length);
+    struct scanner scanner = scanner_over(text, error ? 0 : length);
+    return scanner_number(&scanner, 10, &scope) && scope <= 3 ? (int)scope : YAMA_ABSENT;
+}
+
+static bool is_in_container(void)
+{
+    char text[4096], container[CGROUP_CONTAINER_SIZE];
+    size_t length;
+    if (access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0)
+        return true;
+    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text), &length);
+    return !error && cgroup_find_container(text, length, container);
+}
+
+/* The name in front of heaptop's own label, where one confines it: "docker-default (enforce)". */
+static void read_security_module(char *buffer, size_t size)
+{
+    char text[256];
+    size_t length;
+    buffer[0] = '\0';
+    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, "/proc/self/attr/current", text, sizeof(text), &length);
+    if (error || length == 0)
+        return;
+    length = strcspn(text, "\n");
+    if (strncmp(text, "unconfined", 10) == 0 || strstr(text, ":unconfined_t") || length == 0)
+        return;
+    struct text escaped = {0};
+    text_append_escaped(&escaped, text, length);
+    if (!escaped.failed && escaped.data)
+        snprintf(buffer, size, "%s", escaped.data);
+    text_deinit(&escaped);
+}
+
+static void compare_namespaces(struct permission_facts *facts)
+{
+    char path[64], own[64], target[64];
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)facts->pid);
+    _cleanup_error_ struct error *error = procfs_read_link(AT_FDCWD, "/proc/self/ns/user", own, sizeof(own));
+    if (error)
+        return;
+    error = procfs_read_link(AT_FDCWD, path, target, sizeof(target));
+    facts->namespace_known = !error;
+    facts->same_namespace = !error && strcmp(own, target) == 0;
+}
+
+void permission_gather(pid_t pid, struct permission_facts *ret_facts)
+{
+    struct permission_facts facts = {.pid = pid, .own_uid = getuid(), .own_gid = getgid(), .target_dumpable = true};
+    char path[64];
+    struct stat folder;
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    facts.own_known = read_status("/proc/self/status", &facts.own);
+    facts.target_known = read_status(path, &facts.target);
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    /* The kernel gives the folder of a process that is not dumpable to root (fs/proc/base.c task_dump_owner). */
+    if (facts.target_known && stat(path, &folder) == 0)
+        facts.target_dumpable = folder.st_uid == facts.target.uids[1];
+    facts.in_container = is_in_container();
+    facts.yama_scope = permission_yama_scope();
+    read_security_module(facts.security_module, sizeof(facts.security_module));
+    compare_namespaces(&facts);
+    *ret_facts = facts;
+}
+
+bool permission_has_sys_ptrace(const struct permission_facts *facts)
+{
+    return facts->own_known && (facts->own.effective_capabilities & CAPABILITY_SYS_PTRACE);
+}
+
+void permission_append_user(struct text *text, uid_t uid)
+{
+    struct passwd entry, *found = NULL;
+    char buffer[NAME_BUFFER];
+    if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found) {
+        text_append_escaped(text, entry.pw_name, strlen(entry.pw_name));
+        text_printf(text, " (uid %u)", (unsigned)uid);
+    } else {
+        text_printf(text, "uid %u", (unsigned)uid);
+    }
+}
+
+static void suggest_privilege(const struct permission_facts *facts, struct text *remedy)
+{
+    if (facts->in_container)
+        text_append(remedy, "start heaptop's container with --cap-add=SYS_PTRACE, or run heaptop on the host");
+    else if (facts->own_uid == 0)
+        text_append(remedy, "give heaptop CAP_SYS_PTRACE");
+    else
+        text_printf(remedy, "sudo heaptop %d", (int)facts->pid);
+}
+
+static bool same_user(const struct permission_facts *facts)
+{
+    const struct process_status *target = &facts->target;
+    for (size_t i = 0; i < 3; i++) {
+        if (target->uids[i] != facts->own_uid || target->gids[i] != facts->own_gid)
+            return false;
+    }
+    return true;
+}
+
+static void judge_yama(const struct permission_facts *facts, struct text *cause, struct text *remedy)
+{
+    text_printf(cause, "kernel.yama.ptrace_scope is %d: ", facts->yama_scope);
+    switch (facts->yama_scope) {
+    case 1:
+        text_append(cause, "only a process's own parent, or root, may look into it");
+        suggest_privilege(facts, remedy);
+        text_append(remedy, ", or sysctl kernel.yama.ptrace_scope=0");
+        break;
+    case 2:
+        text_append(cause, "only root may look into a process");
+        suggest_privilege(facts, remedy);
+        break;
+    default:
+        text_append(cause, "nobody may look into a process");
+        text_append(remedy, "boot with kernel.yama.ptrace_scope below 3: it cannot be lowered while the machine runs");
+    }
+}
+
+/* What is left when neither users nor Yama explain it. */
+static void judge_confinement(const struct permission_facts *facts, struct text *cause, struct text *remedy)
+{
+    if (facts->own.seccomp == SECCOMP_FILTER) {
+        text_append(cause, "heaptop runs under a seccomp filter, which probably forbids process_vm_readv");
+        text_append(remedy, facts->in_container ? "start heaptop's container with --cap-add=SYS_PTRACE --security-opt seccomp=unconfined"
+                                                : "run heaptop outside of what filters its system calls");
+    } else if (facts->security_module[0]) {
+        text_printf(cause, "a security module confines heaptop (%s)", facts->security_module);
+        text_append(remedy, facts->in_container ? "start heaptop's container with --security-opt apparmor=unconfined (or label=disable)"
+                                                : "run heaptop unconfined; the kernel's log names the denial (dmesg)");
+    } else if (facts->namespace_known && !facts->same_namespace) {
+        text_append(cause, "it lives in another user namespace");
+        text_append(remedy, "run heaptop as root on the host, or inside the process's own container");
+    } else {
+        text_append(cause, "the kernel does not tell why; a security module may forbid it");
+        text_append(remedy, "look into the kernel's log for a denial (dmesg)");
+    }
+}
+
+void permission_judge(const struct permission_facts *facts, struct text *cause, struct text *remedy)
+{
+    bool is_privileged = permission_has_sys_ptrace(facts);
+    if (!facts->target_known) {
+        text_append(cause, "its /proc folder cannot be read (is /proc mounted with hidepid?)");
+        suggest_privilege(facts, remedy);
+    } else if (facts->yama_scope == 3) {
+        judge_yama(facts, cause, remedy);
+    } else if (is_privileged) {
+        judge_confinement(facts, cause, remedy);
+    } else if (!same_user(facts)) {
+        text_append(cause, "it runs as ");
+        permission_append_user(cause, facts->target.uids[1]);
+        text_append(cause, ", heaptop as ");
+        permission_append_user(cause, facts->own_uid);
+        text_append(cause, facts->own_uid == 0 ? " without CAP_SYS_PTRACE" : "");
+        if (facts->target.uids[1] == facts->own_uid)
+            text_append(cause, ", but it has other real or saved ids");
+        suggest_privilege(facts, remedy);
+    } else if (!facts->target_dumpable) {
+        text_append(cause, "it is not dumpable: it has changed its user, holds capabilities, or has asked not to be looked into");
+        suggest_privilege(facts, remedy);
+    } else if (facts->target.permitted_capabilities & ~facts->own.permitted_capabilities) {
+        text_append(cause, "it holds capabilities that heaptop lacks");
+        suggest_privilege(facts, remedy);
+    } else if (facts->yama_scope == 1 || facts->yama_scope == 2) {
+        judge_yama(facts, cause, remedy);
+    } else {
+        judge_confinement(facts, cause, remedy);
+    }
+}
+
+struct error *permission_explain(pid_t pid, const char *tried, int errno_value)
+{
+    struct permission_facts facts;
+    struct text cause = {0}, remedy = {0};
+    char system_buffer[128];
+    permission_gather(pid, &facts);
+    permission_judge(&facts, &cause, &remedy);
+    struct error *error =
+        cause.failed || remedy.failed
+            ? error_no_memory()
+            : error_create(ERROR_PERMISSION, "process %d may not be looked into: %s was refused (%s), as %s; what would help: %s",
+                           (int)pid, tried, strerror_r(errno_value, system_buffer, sizeof(system_buffer)), cause.data, remedy.data);
+    text_deinit(&cause);
+    text_deinit(&remedy);
+    return error;
+}

@@ -1,0 +1,486 @@
+#include "attach/session.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach/cgroup.h"
+#include "attach/exit_snapshot.h"
+#include "attach/mappings.h"
+#include "attach/procfs.h"
+#include "attach/threads.h"
+#include "heaptop/base/cleanup.h"
+
+#define SECOND UINT64_C(1000000000)
+/* Reading the memory map holds the target's own mmap back; the map changes slowly. */
+#define MAPS_PERIOD_NS (30 * SECOND)
+#define CGROUP_PERIOD_NS (10 * SECOND)
+#define OWN_RSS_PERIOD_NS (10 * SECOND)
+/* A sample during which the process called exec is taken anew. */
+#define MAX_ATTEMPTS 3
+#define MAX_READERS 8
+
+struct session {
+    struct target *target;
+    struct reader_list kinds;
+    struct memory *memory;
+    struct catalog *catalog;
+    struct cgroup_reader *cgroup;
+    struct thread_reader *threads;
+    struct target_info info;
+    string_id container;
+
+    /* What belongs to the program that runs now, and is made anew after an exec. */
+    struct image *image;
+    struct reader *readers[MAX_READERS];
+    size_t num_readers;
+    struct arena program_arena;         /* Regions, as the readers see them. */
+    struct region *regions;
+    size_t num_regions;
+    struct mapping_list *mappings;
+    char *program_problem;              /* Why the program cannot be looked into; NULL when it can. */
+    bool is_attached;
+    uint64_t execs;
+
+    struct snapshot *last;              /* For when the process ends: a reference. */
+    uint64_t sequence, retried;
+    uint64_t maps_read_ns, cgroup_found_ns, own_rss_read_ns;    /* Monotonic; 0: never. */
+    uint64_t own_rss_bytes, opened_ns, attach_ns, symbols_ns;
+    uint64_t oom_kills;                 /* As of the attach. */
+};
+
+DEFINE_CLEANUP(struct session *, session_close)
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+
+static uint64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static struct error *describe_target(struct session *session)
+{
+    struct target_info info = {.container = session->container};
+    struct error *error = target_describe(session->target, session->catalog, &info);
+    if (!error)
+        session->info = info;
+    return error;
+}
+
+struct error *session_open(pid_t pid, struct reader_list readers, struct session **ret_session)
+{
+    _cleanup_(session_closep) struct session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return error_no_memory();
+    session->opened_ns = clock_ns(CLOCK_MONOTONIC);
+    session->kinds = readers;
+    arena_init(&session->program_arena);
+    struct error *error = target_open(pid, &session->target);
+    if (!error)
+        error = target_check_access(session->target);
+    if (!error)
+        error = catalog_create(&session->catalog);
+    if (!error)
+        error = memory_create_live(session->target->pid, &session->memory);
+    if (!error)
+        error = cgroup_reader_create(session->target->folder, &session->cgroup);
+    if (!error)
+        error = thread_reader_create(session->target->folder, session->catalog, &session->threads);
+    if (error)
+        return error;
+    const char *container = cgroup_reader_container(session->cgroup);
+    session->container = *container ? catalog_add_string(session->catalog, container, strlen(container)) : 0;
+    session->oom_kills = cgroup_reader_oom_kills(session->cgroup);
+    session->cgroup_found_ns = session->opened_ns;
+    error = describe_target(session);
+    if (error)
+        return error;
+    *ret_session = take_pointer(session);
+    return NULL;
+}
+
+/* Lets go of all that belongs to one program. */
+static void detach_program(struct session *session)
+{
+    for (size_t i = 0; i < session->num_readers; i++)
+        session->readers[i]->ops->close(session->readers[i]);
+    session->num_readers = 0;
+    image_close(session->image);
+    session->image = NULL;
+    mapping_list_destroy(session->mappings);
+    session->mappings = NULL;
+    arena_deinit(&session->program_arena);
+    arena_init(&session->program_arena);
+    session->regions = NULL;
+    session->num_regions = 0;
+    free(session->program_problem);
+    session->program_problem = NULL;
+    session->is_attached = false;
+}
+
+void session_close(struct session *session)
+{
+    if (!session)
+        return;
+    detach_program(session);
+    arena_deinit(&session->program_arena);
+    snapshot_unref(session->last);
+    thread_reader_destroy(session->threads);
+    cgroup_reader_destroy(session->cgroup);
+    memory_destroy(session->memory);
+    catalog_unref(session->catalog);
+    target_close(session->target);
+    free(session);
+}
+
+int session_exit_descriptor(const struct session *session)
+{
+    return session->target->pid_descriptor;
+}
+
+static string_id add_static(struct session *session, const char *text)
+{
+    return catalog_add_string(session->catalog, text, strlen(text));
+}
+
+/* Keeps an error's message to show with every sample; takes the error. */
+static void keep_problem(struct session *session, struct error *error)
+{
+    if (!session->program_problem)
+        session->program_problem = strdup(error->message);
+    error_destroy(error);
+}
+
+static void describe_image(struct session *session)
+{
+    const char *build_id = image_build_id(session->image);
+    session->info.build_id = *build_id ? add_static(session, build_id) : 0;
+    session->info.stripped = image_has_symtab(session->image) ? KNOWN_NO : KNOWN_YES;
+    session->info.position_independent = image_is_position_independent(session->image) ? KNOWN_YES : KNOWN_NO;
+    session->info.runtime = add_static(session, "native");
+}
+
+/* ERROR_NO_MEMORY and ERROR_GONE end an attempt to attach; whatever else went wrong leaves the rest to be looked at. */
+static bool is_final(const struct error *error)
+{
+    return error && (error->kind == ERROR_NO_MEMORY || error->kind == ERROR_GONE);
+}
+
+static struct error *open_readers(struct session *session, uint64_t load_bias)
+{
+    struct reader_context context = {
+        .memory = session->memory,
+        .image = session->image,
+        .load_bias = load_bias,
+        .catalog = session->catalog,
+        .regions = session->regions,
+        .num_regions = session->num_regions,
+    };
+    for (size_t i = 0; i < session->kinds.count && session->num_readers < MAX_READERS; i++) {
+        struct reader *reader = NULL;
+        struct error *error = session->kinds.items[i]->open(&context, &session->info, &reader);
+        if (is_final(error))
+            return error;
+        if (error)
+            keep_problem(session, error_prefix(error, "%s reader", session->kinds.items[i]->name));
+        else if (reader)
+            session->readers[session->num_readers++] = reader;
+    }
+    return NULL;
+}
+
+/* Looks at the program that runs now: its executable, its memory map, its runtime. */
+static struct error *attach_program(struct session *session)
+{
+    struct maps maps = {0};
+    uint64_t load_bias = 0;
+    struct error *error = describe_target(session);
+    if (!error)
+        error = mapping_list_create(session->target, session->catalog, &session->mappings);
+    if (!error)
+        error = maps_read(session->target->folder, &maps);
+    if (!error)
+        error = maps_make_regions(&maps, &session->program_arena, session->catalog, &session->regions, &session->num_regions);
+    if (!error)
+        error = mapping_list_refresh(session->mappings, &maps);
+    maps_deinit(&maps);
+
+    uint64_t before_symbols = clock_ns(CLOCK_MONOTONIC);
+    if (!error)
+        error = target_open_executable(session->target, &session->image);
+    if (!error) {
+        describe_image(session);
+        error = target_find_load_bias(session->target, session->image, &load_bias);
+    }
+    if (!error)
+        error = open_readers(session, load_bias);
+    if (is_final(error))
+        return error;
+    if (error)
+        keep_problem(session, error);
+    session->symbols_ns += clock_ns(CLOCK_MONOTONIC) - before_symbols;
+    session->is_attached = true;
+    return NULL;
+}
+
+static void set_count(struct snapshot *snapshot, enum counter_id id, uint64_t value)
+{
+    snapshot_set(snapshot, id, value < INT64_MAX ? (int64_t)value : INT64_MAX);
+}
+
+static void fill_process(struct snapshot *snapshot, const struct process_stat *stat, const struct process_status *status)
+{
+    set_count(snapshot, COUNTER_CPU, process_ticks_to_ns(stat->user_ticks + stat->system_ticks));
+    set_count(snapshot, COUNTER_THREADS, stat->threads);
+    set_count(snapshot, COUNTER_MINOR_FAULTS, stat->minor_faults);
+    set_count(snapshot, COUNTER_MAJOR_FAULTS, stat->major_faults);
+    set_count(snapshot, COUNTER_VIRTUAL, stat->virtual_bytes);
+    if (!status->memory_known) {
+        static const char reason[] = "the kernel gives no figures: the process is ending";
+        for (enum counter_id id = COUNTER_RSS; id <= COUNTER_VIRTUAL; id++)
+            snapshot_set_unavailable(snapshot, id, reason);
+        return;
+    }
+    set_count(snapshot, COUNTER_RSS, status->rss_bytes);
+    set_count(snapshot, COUNTER_ANON, status->anon_bytes);
+    set_count(snapshot, COUNTER_FILE, status->file_bytes);
+    set_count(snapshot, COUNTER_SHMEM, status->shmem_bytes);
+    set_count(snapshot, COUNTER_SWAP, status->swap_bytes);
+}
+
+static bool is_due(uint64_t *last, uint64_t now, uint64_t period)
+{
+    if (*last && now - *last < period)
+        return false;
+    *last = now;
+    return true;
+}
+
+static void fill_cgroup(struct session *session, struct snapshot *snapshot)
+{
+    struct cgroup_memory memory;
+    if (is_due(&session->cgroup_found_ns, snapshot->monotonic_ns, CGROUP_PERIOD_NS))
+        cgroup_reader_refresh(session->cgroup);
+    cgroup_reader_read(session->cgroup, &memory);
+    if (memory.limit_known)
+        set_count(snapshot, COUNTER_LIMIT, memory.limit_bytes);
+    else
+        snapshot_set_unavailable(snapshot, COUNTER_LIMIT, memory.limit_reason);
+    if (memory.usage_known)
+        set_count(snapshot, COUNTER_CGROUP_USAGE, memory.usage_bytes);
+    else
+        snapshot_set_unavailable(snapshot, COUNTER_CGROUP_USAGE, memory.usage_reason);
+}
+
+/* The memory map: of the attach in the first sample, then read anew every now and then. */
+static struct error *fill_regions(struct session *session, struct snapshot *snapshot)
+{
+    struct maps maps;
+    if (!is_due(&session->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
+        return mapping_list_fill(session->mappings, snapshot);
+    struct error *error = maps_read(session->target->folder, &maps);
+    if (error) {
+        snapshot_add_problem(snapshot, "memory map: %s", error->message);
+        error_destroy(error);
+        return mapping_list_fill(session->mappings, snapshot);
+    }
+    error = maps_make_regions(&maps, &snapshot->arena, session->catalog, &snapshot->regions, &snapshot->num_regions);
+    if (!error)
+        error = mapping_list_refresh(session->mappings, &maps);
+    if (maps.truncated)
+        snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
+    if (maps.malformed)
+        snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
+    maps_deinit(&maps);
+    return error ? error : mapping_list_fill(session->mappings, snapshot);
+}
+
+static struct error *sample_readers(struct session *session, struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < session->num_readers; i++) {
+        struct error *error = session->readers[i]->ops->sample(session->readers[i], snapshot);
+        if (is_final(error))
+            return error;
+        if (error) {
+            snapshot_add_problem(snapshot, "%s reader: %s", session->readers[i]->ops->name, error->message);
+            error_destroy(error);
+        }
+    }
+    return NULL;
+}
+
+/* With no reader for the runtime, says why its figures are missing. */
+static void fill_reasons(struct session *session, struct snapshot *snapshot)
+{
+    const char *reason = session->program_problem ? "the program could not be looked into" : "not a Go program";
+    if (session->num_readers > 0)
+        return;
+    snapshot->profile_state = PROFILE_NONE;
+    snapshot->profile_reason = reason;
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        if (strcmp(counter_infos[id].group, "go") == 0)
+            snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);
+    }
+}
+
+static void fill_problems(struct session *session, struct snapshot *snapshot)
+{
+    const struct target *target = session->target;
+    if (target->requested != target->pid)
+        snapshot_add_problem(snapshot, "%d is a thread of process %d, which is shown", (int)target->requested, (int)target->pid);
+    if (session->execs > 0)
+        snapshot_add_problem(snapshot, "the process has called exec since heaptop attached; what is shown is the program it now runs");
+    if (session->program_problem)
+        snapshot_add_problem(snapshot, "%s", session->program_problem);
+}
+
+/* After an exec nothing that was known of the program holds. */
+static struct error *follow_exec(struct session *session, const struct process_stat *stat)
+{
+    struct program_identity now;
+    target_read_program(session->target, stat, &now);
+    if (session->is_attached && program_is_same(&now, &session->target->program))
+        return NULL;
+    if (!program_is_same(&now, &session->target->program)) {
+        session->execs++;
+        session->target->program = now;
+        session->maps_read_ns = 0;
+        detach_program(session);
+    }
+    /* An attempt that failed halfway leaves nothing behind. */
+    if (!session->is_attached)
+        detach_program(session);
+    return attach_program(session);
+}
+
+/* Whether what was read was read of one and the same program: only known afterwards. */
+static bool is_still_the_program(struct session *session)
+{
+    struct target_stat stat;
+    struct program_identity now;
+    _cleanup_error_ struct error *error = target_read_stat(session->target, &stat);
+    if (error || !target_is_alive(session->target))
+        return false;
+    target_read_program(session->target, &stat.stat, &now);
+    return program_is_same(&now, &session->target->program);
+}
+
+/* Reads everything once. ERROR_GONE when the process ended meanwhile. */
+static struct error *read_once(struct session *session, struct snapshot *snapshot)
+{
+    struct target_stat stat;
+    struct process_status status;
+    snapshot->unix_ns = clock_ns(CLOCK_REALTIME);
+    snapshot->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    struct error *error = target_read_stat(session->target, &stat);
+    if (!error)
+        error = target_read_status(session->target, &status);
+    if (!error)
+        error = follow_exec(session, &stat.stat);
+    if (error)
+        return error;
+    fill_process(snapshot, &stat.stat, &status);
+    fill_cgroup(session, snapshot);
+    fill_problems(session, snapshot);
+    error = thread_reader_sample(session->threads, stat.stat.threads, snapshot);
+    if (!error)
+        error = fill_regions(session, snapshot);
+    if (!error)
+        error = sample_readers(session, snapshot);
+    if (error)
+        return error;
+    fill_reasons(session, snapshot);
+    snapshot->target = session->info;
+    return NULL;
+}
+
+static uint64_t read_own_rss(void)
+{
+    char text[128];
+    size_t length;
+    uint64_t size, resident;
+    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, "/proc/self/statm", text, sizeof(text), &length);
+    struct scanner scanner = scanner_over(text, error ? 0 : length);
+    bool is_read = scanner_number_word(&scanner, &size) && scanner_number_word(&scanner, &resident);
+    return is_read ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static void fill_cost(struct session *session, struct snapshot *snapshot, uint64_t wall_before, uint64_t cpu_before, uint64_t dropped)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (is_due(&session->own_rss_read_ns, now, OWN_RSS_PERIOD_NS))
+        session->own_rss_bytes = read_own_rss();
+    if (!session->attach_ns)
+        session->attach_ns = now - session->opened_ns;
+    session->retried += snapshot->cost.samples_retried;
+    snapshot->cost = (struct cost){
+        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+        .bytes_read = session->memory->bytes_read,
+        .read_calls = session->memory->read_calls,
+        .sample_ns = now - wall_before,
+        .sample_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before,
+        .attach_ns = session->attach_ns,
+        .symbols_ns = session->symbols_ns,
+        .rss_bytes = session->own_rss_bytes,
+        .samples_taken = session->sequence,
+        .samples_retried = session->retried,
+        .samples_dropped = dropped,
+    };
+}
+
+/* The last snapshot there will be. */
+static struct error *make_exit_snapshot(struct session *session, struct snapshot **ret_snapshot)
+{
+    char buffer[128];
+    const char *reason = target_exit_reason(session->target, buffer, sizeof(buffer));
+    bool out_of_memory = cgroup_reader_oom_kills(session->cgroup) > session->oom_kills;
+    struct error *error = exit_snapshot_create(session->catalog, session->last, &session->info, reason, out_of_memory, ret_snapshot);
+    if (error)
+        return error;
+    (*ret_snapshot)->unix_ns = clock_ns(CLOCK_REALTIME);
+    (*ret_snapshot)->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    return NULL;
+}
+
+/* Reads until one reading was whole. */
+static struct error *make_snapshot(struct session *session, struct snapshot **ret_snapshot)
+{
+    for (unsigned attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+        struct error *error = snapshot_create(session->catalog, &snapshot);
+        if (error)
+            return error;
+        error = read_once(session, snapshot);
+        if (error && error->kind == ERROR_NO_MEMORY)
+            return error;
+        bool is_whole = !error && is_still_the_program(session);
+        error_destroy(error);
+        if (is_whole) {
+            *ret_snapshot = take_pointer(snapshot);
+            return NULL;
+        }
+        if (!target_is_alive(session->target))
+            return make_exit_snapshot(session, ret_snapshot);
+        session->retried++;
+    }
+    return error_create(ERROR_SYSTEM, "process %d changes faster than it can be read", (int)session->target->pid);
+}
+
+struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped, struct snapshot **ret_snapshot)
+{
+    uint64_t wall_before = clock_ns(CLOCK_MONOTONIC), cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct snapshot *snapshot;
+    struct error *error =
+        target_is_alive(session->target) ? make_snapshot(session, &snapshot) : make_exit_snapshot(session, &snapshot);
+    if (error)
+        return error;
+    snapshot->sequence = ++session->sequence;
+    snapshot->interval_ns = interval_ns;
+    fill_cost(session, snapshot, wall_before, cpu_before, samples_dropped);
+    snapshot_unref(session->last);
+    session->last = snapshot_ref(snapshot);
+    *ret_snapshot = snapshot;
+    return NULL;
+}

@@ -1,0 +1,25 @@
+/* One attached process and all that is known of it between samples: makes snapshots, one at a time, in whatever thread calls. */
+#ifndef HEAPTOP_ATTACH_SESSION_H
+#define HEAPTOP_ATTACH_SESSION_H
+
+#include "attach/reader.h"
+#include "attach/target.h"
+
+struct session;
+
+struct reader_list {
+    const struct reader_ops *const *items;
+    size_t count;
+};
+
+/* Pins the process and checks that its memory may be read. Quick: the runtime is looked for by the first sample. */
+struct error *session_open(pid_t pid, struct reader_list readers, struct session **ret_session);
+void session_close(struct session *session);        /* Accepts NULL. */
+
+/* One snapshot, sealed. When the process has ended it is the last one: `exited`, with the figures of the one before, marked stale. */
+struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped, struct snapshot **ret_snapshot);
+
+/* Becomes readable when the process ends; -1 where the kernel offers none. */
+int session_exit_descriptor(const struct session *session);
+
+#endif

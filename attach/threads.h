@@ -1,0 +1,27 @@
+/* The threads of a process, from /proc/PID/task. */
+#ifndef HEAPTOP_ATTACH_THREADS_H
+#define HEAPTOP_ATTACH_THREADS_H
+
+#include <stdint.h>
+
+#include "heaptop/base/error.h"
+#include "heaptop/snapshot.h"
+
+/* More are left out, and it is said so. */
+#define THREADS_MAX 16384
+
+struct thread_reader;
+
+/* folder: of procfs_open_process; it and the catalog are borrowed. */
+struct error *thread_reader_create(int folder, struct catalog *catalog, struct thread_reader **ret_reader);
+void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL. */
+
+/* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run since it was last looked at
+ * costs one small file, and of those that have, a limited number is read, in turn; read_monotonic_ns tells how old each is.
+ * expected: the number of threads that stat gives. Only ERROR_NO_MEMORY; what cannot be read becomes a problem of the snapshot. */
+struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot);
+
+/* What /proc/PID/task/TID/syscall says, as a number; false when the thread runs, or is in none. */
+bool thread_parse_syscall(const char *text, size_t length, uint64_t *ret_number);
+
+#endif
