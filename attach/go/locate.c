@@ -1,10 +1,12 @@
 #include "attach/go/locate.h"
 
+#include <limits.h>
 #include <string.h>
 #include <time.h>
 
 #include "attach/go/layout_dwarf.h"
 #include "attach/go/module_data.h"
+#include "attach/go/peek.h"
 #include "attach/go/runtime_code.h"
 #include "attach/go/type_descriptors.h"
 #include "attach/go/validate.h"
@@ -19,8 +21,25 @@ const char *const go_variable_names[GO_VARIABLE_COUNT] = {
 
 /* Addresses that one recipe may name. */
 #define MAX_CANDIDATES 256
+#define VERSION_MAX_LENGTH 256
+/* Go 1.18 and 1.19 write pclntab version F0, 1.20 and newer F1. */
+#define PCLNTAB_VERSION_1_18 0xf0
+#define NEWEST_WITH_PCLNTAB_1_18 19
+#define DWARF_QUICK_BYTES (1u << 20)
+#define DWARF_PATIENT_BYTES (64u << 20)
 
 DEFINE_CLEANUP(struct go_process *, go_process_destroy)
+
+/* What is known along the way, and of no use afterwards. */
+struct search {
+    struct go_process *process;
+    unsigned sources;
+    struct image_symbol symbols[GO_VARIABLE_COUNT];
+    struct dwarf_variable dwarf_variables[GO_VARIABLE_COUNT];
+    struct runtime_code code;
+    bool code_is_found, dwarf_is_read;
+    bool is_in_table;           /* The table has a row of this very version. */
+};
 
 /* Those that others are compared with come first. */
 static const enum go_variable validation_order[GO_VARIABLE_COUNT] = {
@@ -70,83 +89,83 @@ static struct error *try_address(struct go_process *process, enum go_variable id
     return NULL;
 }
 
-static struct error *locate_by_symbols(struct go_process *process)
+static struct error *find_symbols(struct search *search)
 {
-    struct image_symbol symbols[GO_VARIABLE_COUNT];
     for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++)
-        symbols[i] = (struct image_symbol){.name = go_variable_names[i]};
-    struct error *error = image_find_symbols(process->context.image, symbols, GO_VARIABLE_COUNT);
-    if (error)
-        return pass_serious(error);
-    for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
-        enum go_variable id = validation_order[i];
-        if (symbols[id].source == SYMBOL_MISSING || process->variables[id].address)
-            continue;
-        error = try_address(process, id, symbols[id].address + process->context.load_bias,
-                            symbols[id].source == SYMBOL_SYMTAB ? GO_VARIABLE_SYMTAB : GO_VARIABLE_DYNSYM);
-        if (error)
-            return error;
-    }
-    return NULL;
+        search->symbols[i] = (struct image_symbol){.name = go_variable_names[i]};
+    if (!(search->sources & LOCATE_SYMBOLS))
+        return NULL;
+    return pass_serious(image_find_symbols(search->process->context.image, search->symbols, GO_VARIABLE_COUNT));
 }
 
-static struct error *locate_by_recipe(struct go_process *process, struct runtime_code *code, const struct operand_recipe *recipe)
+/* The functions are looked for once, when the first of them is wanted. */
+static struct error *find_code(struct search *search)
 {
+    struct go_process *process = search->process;
+    if (search->code_is_found || !image_is_x86_64(process->context.image))
+        return NULL;
+    search->code_is_found = true;
+    return pass_serious(runtime_code_init(&search->code, process->context.image, process->pclntab));
+}
+
+static struct error *try_symbol(struct search *search, enum go_variable id)
+{
+    struct go_process *process = search->process;
+    const struct image_symbol *symbol = &search->symbols[id];
+    uint64_t bias = process->context.load_bias;
+    struct error *error = NULL;
+    if (symbol->source != SYMBOL_MISSING && !process->variables[id].address)
+        error = try_address(process, id, symbol->address + bias,
+                            symbol->source == SYMBOL_SYMTAB ? GO_VARIABLE_SYMTAB : GO_VARIABLE_DYNSYM);
+    if (!error && search->dwarf_variables[id].address && !process->variables[id].address)
+        error = try_address(process, id, search->dwarf_variables[id].address + bias, GO_VARIABLE_DWARF);
+    return error;
+}
+
+static struct error *locate_by_symbols(struct search *search)
+{
+    struct error *error = NULL;
+    for (unsigned i = 0; i < GO_VARIABLE_COUNT && !error; i++)
+        error = try_symbol(search, validation_order[i]);
+    return error;
+}
+
+static struct error *try_recipe(struct search *search, const struct operand_recipe *recipe)
+{
+    struct go_process *process = search->process;
     uint64_t addresses[MAX_CANDIDATES], bias = process->context.load_bias;
-    remote_address before = go_variable(process, recipe->before);
+    remote_address before = recipe->pick == PICK_BEFORE ? go_variable(process, recipe->before) : 0;
     const struct operand_list *operands;
-    struct error *error = runtime_code_operands(code, recipe->function, &operands);
+    struct error *error = runtime_code_operands(&search->code, recipe->function, &operands);
     if (error)
         return error;
-    size_t count = operand_recipe_apply(recipe, operands, &process->layout, recipe->pick == PICK_BEFORE && before ? before - bias : 0,
-                                        addresses, MAX_CANDIDATES);
+    size_t count = operand_recipe_apply(recipe, operands, &process->layout, before ? before - bias : 0, addresses, MAX_CANDIDATES);
     for (size_t i = 0; i < count && !error && !process->variables[recipe->variable].address; i++)
         error = try_address(process, recipe->variable, addresses[i] + bias, GO_VARIABLE_OPERANDS);
     return error;
 }
 
-static struct error *locate_by_operands(struct go_process *process, struct runtime_code *code)
+/* Tries the recipes of one variable, or of all that are missing (GO_VARIABLE_COUNT). */
+static struct error *locate_by_operands(struct search *search, enum go_variable wanted)
 {
-    struct error *error = NULL;
+    if (!(search->sources & LOCATE_OPERANDS))
+        return NULL;
+    struct error *error = find_code(search);
     for (unsigned i = 0; i < go_operand_recipe_count && !error; i++) {
-        if (!process->variables[go_operand_recipes[i].variable].address)
-            error = locate_by_recipe(process, code, &go_operand_recipes[i]);
+        enum go_variable id = go_operand_recipes[i].variable;
+        if (!search->process->variables[id].address && (wanted == GO_VARIABLE_COUNT || wanted == id))
+            error = try_recipe(search, &go_operand_recipes[i]);
     }
     return error;
 }
 
-/* Functions that make a g, an m and a p, and so name their types. */
-static const enum go_function_id type_functions[] = {GO_FUNCTION_MALG, GO_FUNCTION_ALLOCM, GO_FUNCTION_PROCRESIZE};
-
-static struct error *read_types(struct go_process *process, struct runtime_code *code)
-{
-    remote_address seeds[MAX_CANDIDATES];
-    size_t num_seeds = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(type_functions); i++) {
-        const struct operand_list *operands;
-        struct error *error = runtime_code_operands(code, type_functions[i], &operands);
-        if (error)
-            return error;
-        for (size_t j = 0; j < operands->count && num_seeds < MAX_CANDIDATES; j++) {
-            if (operands->items[j].uses & OPERAND_ADDRESS)
-                seeds[num_seeds++] = operands->items[j].target + process->context.load_bias;
-        }
-    }
-    struct type_space space = {.memory = process->context.memory, .start = process->types, .end = process->end_types};
-    unsigned structs = 0;
-    struct error *error = go_layout_read_types(&space, seeds, num_seeds, &process->layout, &structs);
-    if (!error && structs)
-        process->layout_source = GO_LAYOUT_TYPES;
-    return pass_serious(error);
-}
-
-static bool all_found(const struct go_process *process)
+static bool is_missing_some(const struct go_process *process)
 {
     for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
         if (!process->variables[i].address)
-            return false;
+            return true;
     }
-    return true;
+    return false;
 }
 
 static struct error *locate_module_data(struct go_process *process)
@@ -164,7 +183,7 @@ static struct error *locate_module_data(struct go_process *process)
     return NULL;
 }
 
-/* What depends on the version: the rest of moduledata. */
+/* The rest of moduledata, by the layout of the version. */
 static struct error *read_module_data(struct go_process *process)
 {
     struct go_module_data data;
@@ -180,6 +199,16 @@ static struct error *read_module_data(struct go_process *process)
     return NULL;
 }
 
+static struct error *replace_string(char **string, const char *text, size_t length)
+{
+    char *copy = strndup(text, length);
+    if (!copy)
+        return error_no_memory();
+    free(*string);
+    *string = copy;
+    return NULL;
+}
+
 static struct error *read_build_info(struct go_process *process)
 {
     struct go_build_info info = {0};
@@ -187,29 +216,167 @@ static struct error *read_build_info(struct go_process *process)
     if (error)
         return pass_serious(error);
     const char *module = info.main_module ? info.main_module : info.main_path ? info.main_path : "";
-    char *version = strdup(info.version ? info.version : ""), *main_module = strdup(module);
+    const char *version = info.version ? info.version : "";
+    error = replace_string(&process->version, version, strlen(version));
+    if (!error)
+        error = replace_string(&process->main_module, module, strlen(module));
     go_build_info_deinit(&info);
-    if (!version || !main_module) {
-        free(version);
-        free(main_module);
-        return error_no_memory();
+    return error;
+}
+
+/* Without build information: the runtime's own variable, which schedinit names. */
+static struct error *read_build_version(struct search *search)
+{
+    struct go_process *process = search->process;
+    struct error *error = try_symbol(search, GO_VARIABLE_BUILD_VERSION);
+    if (!error && !go_variable(process, GO_VARIABLE_BUILD_VERSION))
+        error = locate_by_operands(search, GO_VARIABLE_BUILD_VERSION);
+    if (error || !go_variable(process, GO_VARIABLE_BUILD_VERSION))
+        return error;
+    char text[VERSION_MAX_LENGTH];
+    struct peek peek = {.memory = process->context.memory};
+    remote_address variable = go_variable(process, GO_VARIABLE_BUILD_VERSION);
+    uint64_t start = peek_u64(&peek, variable), length = peek_u64(&peek, variable + 8);
+    if (length <= sizeof text && peek_bytes(&peek, start, text, (size_t)length) && !peek.failed)
+        error = replace_string(&process->version, text, strnlen(text, (size_t)length));
+    return peek.error ? peek.error : error;
+}
+
+/* Functions that make a g, an m and a p, and so name their types. */
+static const enum go_function_id type_functions[] = {GO_FUNCTION_MALG, GO_FUNCTION_ALLOCM, GO_FUNCTION_PROCRESIZE};
+
+/* Overwrites rows of the process's layout with those of its type descriptors. */
+static struct error *read_types(struct search *search, unsigned *ret_structs)
+{
+    struct go_process *process = search->process;
+    remote_address seeds[MAX_CANDIDATES];
+    size_t num_seeds = 0;
+    struct error *error = find_code(search);
+    for (size_t i = 0; i < ARRAY_SIZE(type_functions) && !error; i++) {
+        const struct operand_list *operands;
+        error = runtime_code_operands(&search->code, type_functions[i], &operands);
+        for (size_t j = 0; !error && j < operands->count && num_seeds < MAX_CANDIDATES; j++) {
+            if (operands->items[j].uses & OPERAND_ADDRESS)
+                seeds[num_seeds++] = operands->items[j].target + process->context.load_bias;
+        }
     }
-    free(process->version);
-    free(process->main_module);
-    process->version = version;
-    process->main_module = main_module;
+    if (error)
+        return error;
+    struct type_space space = {.memory = process->context.memory, .start = process->types, .end = process->end_types};
+    return go_layout_read_types(&space, seeds, num_seeds, &process->layout, ret_structs);
+}
+
+static unsigned count_differences(const struct go_layout *a, const struct go_layout *b)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < GO_FIELD_COUNT; i++)
+        count += a->offset[i] != b->offset[i];
+    return count;
+}
+
+/* No version string anywhere: the row of the table that its type descriptors differ from least. */
+static struct error *guess_version(struct search *search)
+{
+    struct go_process *process = search->process;
+    bool is_old = pclntab_version(process->pclntab) == PCLNTAB_VERSION_1_18;
+    unsigned best = UINT_MAX;
+    process->minor_guessed = true;
+    process->minor = is_old ? NEWEST_WITH_PCLNTAB_1_18 : go_layout_table[go_layout_table_count - 1].minor;
+    for (unsigned i = 0; i < go_layout_table_count; i++) {
+        const struct go_layout_row *row = &go_layout_table[i];
+        unsigned structs = 0;
+        if ((row->minor <= NEWEST_WITH_PCLNTAB_1_18) != is_old)
+            continue;
+        process->layout = row->layout;
+        process->types = process->end_types = 0;
+        struct error *error = read_module_data(process);
+        if (!error)
+            error = pass_serious(read_types(search, &structs));
+        if (error)
+            return error;
+        unsigned differences = count_differences(&process->layout, &row->layout);
+        if (structs && differences < best) {
+            best = differences;
+            process->minor = row->minor;
+        }
+    }
     return NULL;
 }
 
-static void settle_version(struct go_process *process)
+static struct error *settle_version(struct search *search)
 {
-    if (!go_version_parse(process->version, &process->minor)) {
-        process->minor = pclntab_version(process->pclntab) == 0xf0 ? 19 : go_layout_table[go_layout_table_count - 1].minor;
-        process->minor_guessed = true;
-    }
-    process->layout = go_layout_find(process->minor, &process->newer_than_table)->layout;
-    process->layout_source = GO_LAYOUT_TABLE;
+    struct go_process *process = search->process;
+    struct error *error = NULL;
+    if (search->sources & LOCATE_BUILD_INFO)
+        error = read_build_info(process);
+    if (!error && !go_version_parse(process->version, &process->minor))
+        error = read_build_version(search);
+    if (!error && !go_version_parse(process->version, &process->minor))
+        error = guess_version(search);
+    if (error)
+        return error;
+    const struct go_layout_row *row = go_layout_find(process->minor, &process->newer_than_table);
+    search->is_in_table = row->minor == process->minor;
+    process->layout = row->layout;
     pclntab_set_go_minor(process->pclntab, process->minor);
+    return read_module_data(process);
+}
+
+/* Bytes of .debug_info in the file, compressed as they are; 0 without DWARF. */
+static uint64_t dwarf_size(struct image *image)
+{
+    const struct image_section *section = image_find_section(image, ".debug_info");
+    if (!section)
+        section = image_find_section(image, ".zdebug_info");
+    return image_has_dwarf(image) && section ? section->size : 0;
+}
+
+/* Reading DWARF takes about 20 ms a MiB of it (compressed): little of it is read for what the table knows anyway, more for what nothing else
+ * tells. */
+static struct error *read_dwarf(struct search *search, uint64_t limit)
+{
+    struct go_process *process = search->process;
+    uint64_t size = dwarf_size(process->context.image);
+    if (!(search->sources & LOCATE_DWARF) || search->dwarf_is_read || size == 0 || size > limit)
+        return NULL;
+    unsigned structs = 0;
+    search->dwarf_is_read = true;
+    struct error *error = go_layout_read_dwarf(process->context.image, &process->layout, search->dwarf_variables, GO_VARIABLE_COUNT,
+                                               &structs);
+    if (!error && structs)
+        process->layout_source = GO_LAYOUT_DWARF;
+    return pass_serious(error);
+}
+
+static struct error *settle_layout(struct search *search)
+{
+    struct go_process *process = search->process;
+    unsigned structs = 0;
+    struct error *error = read_dwarf(search, search->is_in_table ? DWARF_QUICK_BYTES : DWARF_PATIENT_BYTES);
+    if (error || process->layout_source == GO_LAYOUT_DWARF || !(search->sources & LOCATE_TYPES))
+        return error;
+    error = read_types(search, &structs);
+    if (!error && structs)
+        process->layout_source = GO_LAYOUT_TYPES;
+    return pass_serious(error);
+}
+
+static struct error *locate_variables(struct search *search)
+{
+    struct error *error = locate_by_symbols(search);
+    if (!error && is_missing_some(search->process))
+        error = locate_by_operands(search, GO_VARIABLE_COUNT);
+    if (!error && is_missing_some(search->process)) {
+        error = read_dwarf(search, DWARF_PATIENT_BYTES);
+        if (!error)
+            error = locate_by_symbols(search);
+    }
+    return error;
+}
+
+static void search_deinit(struct search *search)
+{
+    runtime_code_deinit(&search->code);
 }
 
 struct error *go_process_locate_by(const struct reader_context *context, unsigned sources, struct go_process **ret_process)
@@ -218,13 +385,12 @@ struct error *go_process_locate_by(const struct reader_context *context, unsigne
     _cleanup_(go_process_destroyp) struct go_process *process = calloc(1, sizeof *process);
     if (!process)
         return error_no_memory();
-    process->context = *context;
-    process->version = strdup("");
-    process->main_module = strdup("");
-    if (!process->version || !process->main_module)
-        return error_no_memory();
-    for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++)
+    _cleanup_(search_deinit) struct search search = {.process = process, .sources = sources};
+    for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
         process->variables[i].reason = "not found";
+        search.dwarf_variables[i].name = go_variable_names[i];
+    }
+    process->context = *context;
     struct error *error = pclntab_open(context->image, &process->pclntab);
     if (error) {
         error = pass_serious(error);
@@ -232,22 +398,19 @@ struct error *go_process_locate_by(const struct reader_context *context, unsigne
             *ret_process = NULL;
         return error;
     }
-    error = locate_module_data(process);
-    if (!error && sources & LOCATE_BUILD_INFO)
-        error = read_build_info(process);
+    error = replace_string(&process->version, "", 0);
     if (!error)
-        settle_version(process);
+        error = replace_string(&process->main_module, "", 0);
     if (!error)
-        error = read_module_data(process);
-    _cleanup_(runtime_code_deinit) struct runtime_code code = {0};
-    if (!error && image_is_x86_64(context->image) && sources & (LOCATE_TYPES | LOCATE_OPERANDS))
-        error = pass_serious(runtime_code_init(&code, context->image, process->pclntab));
-    if (!error && sources & LOCATE_TYPES)
-        error = read_types(process, &code);
-    if (!error && sources & LOCATE_SYMBOLS)
-        error = locate_by_symbols(process);
-    if (!error && sources & LOCATE_OPERANDS && !all_found(process))
-        error = locate_by_operands(process, &code);
+        error = locate_module_data(process);
+    if (!error)
+        error = find_symbols(&search);
+    if (!error)
+        error = settle_version(&search);
+    if (!error)
+        error = settle_layout(&search);
+    if (!error)
+        error = locate_variables(&search);
     if (error)
         return error;
     process->symbols_ns = now_ns() - start;
