@@ -1,0 +1,37 @@
+/* A struct of the target of which some bytes were copied, read by field. */
+#ifndef HEAPTOP_ATTACH_GO_COPIED_STRUCT_H
+#define HEAPTOP_ATTACH_GO_COPIED_STRUCT_H
+
+#include <stddef.h>
+
+#include "attach/go/layout.h"
+
+/* No struct that is read whole is larger in any version (runtime.mstats, 12 KiB, is the largest). */
+#define COPIED_STRUCT_MAX_BYTES (64u << 10)
+
+struct copied_struct {
+    const struct go_layout *layout;     /* Borrowed. */
+    const uint8_t *bytes;               /* Borrowed. */
+    size_t size;                        /* Of the copied bytes. */
+    size_t start;                       /* Where in the struct they begin. */
+};
+
+/* The unsigned value of a field of 1, 2, 4 or 8 bytes. False, and *ret_value untouched, where this version has no such field or its bytes were not
+ * copied. */
+bool copied_struct_get(const struct copied_struct *copied, enum go_field field, uint64_t *ret_value);
+
+/* The same, 0 when missing: for fields that add nothing where they do not exist. */
+uint64_t copied_struct_get_or_zero(const struct copied_struct *copied, enum go_field field);
+
+static inline bool go_layout_has(const struct go_layout *layout, enum go_field field)
+{
+    return layout->offset[field] != GO_OFFSET_MISSING;
+}
+
+/* Whether all of these are there. */
+bool go_layout_has_all(const struct go_layout *layout, const enum go_field *fields, size_t count);
+
+/* The smallest range of the struct's bytes that holds those of the fields that exist; false when none does, or the range is absurdly wide. */
+bool go_layout_range(const struct go_layout *layout, const enum go_field *fields, size_t count, size_t *ret_start, size_t *ret_size);
+
+#endif

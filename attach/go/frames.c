@@ -1,0 +1,359 @@
+#include "attach/go/frames.h"
+
+#include <string.h>
+
+#include "heaptop/base/cleanup.h"
+#include "heaptop/base/table.h"
+#include "heaptop/base/vector.h"
+
+/* From this minor version on pprof hides internal/runtime/ as well (runtime/pprof/protomem.go, Go 1.24). */
+#define MINOR_HIDING_INTERNAL_RUNTIME 24
+
+/* What is known of one return address. */
+struct resolved_pc {
+    frame_id frame;         /* 0 when the catalog is full. */
+    bool is_goexit;
+    bool hiding_known, is_hidden;   /* Whether pprof would hide it when it leads a stack; looked up when first asked. */
+};
+
+struct start_function {
+    frame_id frame;
+    const char *name;       /* Owned by the pclntab. */
+};
+
+struct go_frames {
+    struct go_process *process;     /* Borrowed. */
+    struct catalog *catalog;        /* Borrowed. */
+    struct table pcs;               /* Run-time return address -> index in resolved. */
+    VECTOR(struct resolved_pc) resolved;
+    struct table entries;           /* Run-time entry -> index in starts. */
+    VECTOR(struct start_function) starts;
+    VECTOR(frame_id) stack;         /* Used while a stack is put together. */
+};
+
+struct error *go_frames_create(struct go_process *process, struct go_frames **ret_frames)
+{
+    struct go_frames *frames = calloc(1, sizeof(*frames));
+    if (!frames)
+        return error_no_memory();
+    frames->process = process;
+    frames->catalog = process->context.catalog;
+    *ret_frames = frames;
+    return NULL;
+}
+
+void go_frames_destroy(struct go_frames *frames)
+{
+    if (!frames)
+        return;
+    table_deinit(&frames->pcs);
+    vector_deinit(&frames->resolved);
+    table_deinit(&frames->entries);
+    vector_deinit(&frames->starts);
+    vector_deinit(&frames->stack);
+    free(frames);
+}
+
+static bool starts_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether the symbol's package path, in which the linker escapes some characters as %xx (cmd/internal/objabi/path.go PathToPrefix; dots
+ * only in the last element), lies in a module. */
+static bool path_in_module(const char *path, size_t length, const char *module)
+{
+    size_t at = 0;
+    for (; *module; module++, at++) {
+        if (at >= length)
+            return false;
+        char byte = path[at];
+        if (byte == '%' && length - at > 2) {
+            char digits[3] = {path[at + 1], path[at + 2], 0}, *end;
+            long value = strtol(digits, &end, 16);
+            if (*end == 0) {
+                byte = (char)value;
+                at += 2;
+            }
+        }
+        if (byte != *module)
+            return false;
+    }
+    return at == length || path[at] == '/';
+}
+
+static bool is_runtime_package(const char *path, size_t length)
+{
+    static const char *const roots[] = {"internal/runtime/", "runtime/internal/"};
+    for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
+        if (length > strlen(roots[i]) && starts_with(path, roots[i]))
+            return true;
+    }
+    return length == strlen("runtime") && starts_with(path, "runtime");
+}
+
+/* The assembly through which reflect calls (reflect/asm_amd64.s). */
+static bool is_reflect_stub(const char *name)
+{
+    static const char *const stubs[] = {"reflect.call", "reflect.makeFuncStub", "reflect.methodValueCall"};
+    for (size_t i = 0; i < ARRAY_SIZE(stubs); i++) {
+        if (strcmp(name, stubs[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum frame_origin go_function_origin(const char *name, const char *main_module)
+{
+    if (!*name)
+        return FRAME_UNKNOWN;
+    if (starts_with(name, "_cgo_") || starts_with(name, "x_cgo_"))
+        return FRAME_NATIVE;
+    /* Methods that the compiler makes for types: "type:.eq.main.key", before 1.20 "type..eq.main.key". */
+    if (starts_with(name, "type:.") || starts_with(name, "type..") || is_reflect_stub(name))
+        return FRAME_RUNTIME;
+    /* The package path ends at the first dot after the last slash; type arguments, in brackets, have paths of their own. */
+    size_t length = strcspn(name, "["), element = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] == '/')
+            element = i + 1;
+    }
+    const char *dot = memchr(name + element, '.', length - element);
+    if (!dot)
+        return FRAME_RUNTIME;       /* Assembly without a package, as "callRet". */
+    length = (size_t)(dot - name);
+    if (length == strlen("main") && starts_with(name, "main"))
+        return FRAME_APPLICATION;
+    if (is_runtime_package(name, length))
+        return FRAME_RUNTIME;
+    if (*main_module && path_in_module(name, length, main_module))
+        return FRAME_APPLICATION;
+    /* Only the paths of modules begin with a domain name; the standard library's vendored packages begin with vendor/. */
+    size_t first = strcspn(name, "/");
+    if (first > length)
+        first = length;
+    bool has_domain = memchr(name, '.', first) || (first == length && memmem(name, first, "%2e", 3));
+    return has_domain ? FRAME_DEPENDENCY : FRAME_STANDARD;
+}
+
+static uint64_t link_time(const struct go_frames *frames, uint64_t address)
+{
+    return address - frames->process->context.load_bias;
+}
+
+/* A failure to look up an address is a frame without a name: only running out of memory ends a sample. */
+static struct error *expect_lookup_error(struct error *error)
+{
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    error_destroy(error);
+    return NULL;
+}
+
+/* All frames at an address, innermost first; none when no function holds it. */
+static struct error *look_up(struct go_frames *frames, uint64_t address, struct go_frame *found, size_t *ret_count)
+{
+    size_t count = 0;
+    struct error *error = pclntab_find_frames(frames->process->pclntab, link_time(frames, address), found,
+                                              PCLNTAB_MAX_INLINE_DEPTH, &count);
+    if (error) {
+        error = expect_lookup_error(error);
+        count = 0;
+    }
+    *ret_count = count;
+    return error;
+}
+
+static string_id add_name(struct go_frames *frames, const char *name)
+{
+    return name ? catalog_add_untrusted(frames->catalog, name, strlen(name)) : 0;
+}
+
+/* Notes a frame in the catalog; found is NULL when only the address is known. */
+static frame_id add_frame(struct go_frames *frames, uint64_t address, const struct go_frame *found)
+{
+    struct frame frame = {.address = link_time(frames, address)};
+    if (found) {
+        frame.function = add_name(frames, found->function);
+        frame.file = add_name(frames, found->file);
+        frame.line = found->line;
+        frame.start_line = found->start_line;
+        frame.origin = (uint8_t)go_function_origin(found->function, frames->process->main_module);
+    }
+    return catalog_add_frame(frames->catalog, &frame);
+}
+
+/* Index of a return address in frames->resolved. */
+static struct error *resolve_pc(struct go_frames *frames, uint64_t pc, size_t *ret_index)
+{
+    uint64_t *known = table_find(&frames->pcs, pc);
+    if (known) {
+        *ret_index = (size_t)*known;
+        return NULL;
+    }
+    struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+    size_t count;
+    struct error *error = look_up(frames, pc - 1, found, &count);
+    if (error)
+        return error;
+    struct resolved_pc resolved = {
+        .frame = add_frame(frames, pc - 1, count ? &found[0] : NULL),
+        .is_goexit = count && strcmp(found[0].function, "runtime.goexit") == 0,
+    };
+    size_t index = frames->resolved.count;
+    uint64_t *place = table_insert(&frames->pcs, pc, NULL);
+    if (!place || !vector_append(&frames->resolved, resolved))
+        return error_no_memory();
+    *place = index;
+    *ret_index = index;
+    return NULL;
+}
+
+static int compare_addresses(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t count)
+{
+    qsort(pcs, count, sizeof(*pcs), compare_addresses);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && pcs[i] == pcs[i - 1])
+            continue;
+        size_t index;
+        struct error *error = resolve_pc(frames, pcs[i], &index);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
+/* Whether pprof hides this address where it leads a stack. It asks FuncForPC for the return address itself, not for the call before it
+ * (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call ends just there. */
+static struct error *is_hidden(struct go_frames *frames, uint64_t pc, size_t index, bool *ret_hidden)
+{
+    struct resolved_pc *resolved = &frames->resolved.items[index];
+    if (!resolved->hiding_known) {
+        struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+        size_t count;
+        struct error *error = look_up(frames, pc, found, &count);
+        if (error)
+            return error;
+        resolved->hiding_known = true;
+        resolved->is_hidden = count && (starts_with(found[0].function, "runtime.") ||
+                                        (frames->process->minor >= MINOR_HIDING_INTERNAL_RUNTIME &&
+                                         starts_with(found[0].function, "internal/runtime/")));
+    }
+    *ret_hidden = resolved->is_hidden;
+    return NULL;
+}
+
+/* Where the runtime cut a stack at its greatest depth, it may have cut within a row of inlined calls: their callers are added, as
+ * runtime/symtab.go runtime_expandFinalInlineFrame does. */
+static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc)
+{
+    struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+    size_t count;
+    struct error *error = look_up(frames, pc - 1, found, &count);
+    if (error)
+        return error;
+    for (size_t i = 1; i < count; i++) {
+        /* The runtime keeps a wrapper only below its panic functions (elideWrapperCalling), which are never inlined. */
+        if (found[i].is_wrapper)
+            continue;
+        frame_id frame = add_frame(frames, pc - 1, &found[i]);
+        if (!vector_append(&frames->stack, frame))
+            return error_no_memory();
+    }
+    return NULL;
+}
+
+/* Appends pcs[first] and all after it to frames->stack. */
+static struct error *append_from(struct go_frames *frames, const uint64_t *pcs, size_t count, size_t first)
+{
+    frames->stack.count = 0;
+    for (size_t i = first; i < count; i++) {
+        size_t index;
+        struct error *error = resolve_pc(frames, pcs[i], &index);
+        if (error)
+            return error;
+        if (frames->resolved.items[index].is_goexit)
+            continue;
+        if (!vector_append(&frames->stack, frames->resolved.items[index].frame))
+            return error_no_memory();
+        if (i == count - 1) {
+            error = append_lost_callers(frames, pcs[i]);
+            if (error)
+                return error;
+        }
+    }
+    return NULL;
+}
+
+struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack)
+{
+    size_t first = 0;
+    for (; first < count; first++) {
+        size_t index;
+        bool hidden;
+        struct error *error = resolve_pc(frames, pcs[first], &index);
+        if (!error)
+            error = is_hidden(frames, pcs[first], index, &hidden);
+        if (error)
+            return error;
+        if (!hidden)
+            break;
+    }
+    /* A stack of hidden functions only is shown whole. */
+    if (first == count)
+        first = 0;
+    struct error *error = append_from(frames, pcs, count, first);
+    if (!error && frames->stack.count == 0 && first > 0)
+        error = append_from(frames, pcs, count, 0);
+    if (error)
+        return error;
+    *ret_stack = catalog_add_stack(frames->catalog, frames->stack.items, frames->stack.count);
+    return NULL;
+}
+
+struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame)
+{
+    if (pc == 0) {
+        *ret_frame = 0;
+        return NULL;
+    }
+    size_t index;
+    struct error *error = resolve_pc(frames, pc, &index);
+    if (!error)
+        *ret_frame = frames->resolved.items[index].frame;
+    return error;
+}
+
+struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id *ret_frame, const char **ret_name)
+{
+    uint64_t *known = table_find(&frames->entries, entry);
+    if (!known) {
+        struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+        size_t count = 0;
+        struct error *error = entry ? look_up(frames, entry, found, &count) : NULL;
+        if (error)
+            return error;
+        /* The physical function is the outermost; a call inlined at its very beginning is not meant. */
+        struct go_frame *outermost = count ? &found[count - 1] : NULL;
+        if (outermost && outermost->start_line)
+            outermost->line = outermost->start_line;
+        struct start_function start = {
+            .frame = entry ? add_frame(frames, entry, outermost) : 0,
+            .name = outermost ? outermost->function : "",
+        };
+        size_t index = frames->starts.count;
+        known = table_insert(&frames->entries, entry, NULL);
+        if (!known || !vector_append(&frames->starts, start))
+            return error_no_memory();
+        *known = index;
+    }
+    *ret_frame = frames->starts.items[*known].frame;
+    *ret_name = frames->starts.items[*known].name;
+    return NULL;
+}

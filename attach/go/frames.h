@@ -1,0 +1,31 @@
+/* From code addresses of a Go program to frames and stacks of the catalog, each looked up once in a session. */
+#ifndef HEAPTOP_ATTACH_GO_FRAMES_H
+#define HEAPTOP_ATTACH_GO_FRAMES_H
+
+#include "attach/go/process.h"
+
+struct go_frames;
+
+/* The process is borrowed. */
+struct error *go_frames_create(struct go_process *process, struct go_frames **ret_frames);
+void go_frames_destroy(struct go_frames *frames);       /* Accepts NULL. */
+
+/* Looks up many return addresses at once, in the order of the code: their function tables are read from the file in order. Sorts `pcs`. */
+struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t count);
+
+/* The stack a heap profile bucket stands for, as runtime/pprof shows it: run-time return addresses, innermost first, each one logical frame
+ * (the runtime has expanded inlined calls already). Leading runtime frames are hidden unless nothing would remain, goexit is dropped, and where
+ * the runtime cut the stack within inlined calls, their callers are added. Frames whose address no function holds have no name. */
+struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
+
+/* The innermost frame at the call before a return address, such as a goroutine's `gopc`. 0 for the address 0. */
+struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame);
+
+/* The function a goroutine starts with, told by its entry. *ret_name is its name as the program has it, valid until go_frames_destroy; "" when
+ * there is no such function. */
+struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id *ret_frame, const char **ret_name);
+
+/* Whose code a function is, by its full name as the program has it. */
+enum frame_origin go_function_origin(const char *name, const char *main_module);
+
+#endif
