@@ -1,5 +1,6 @@
 #include "attach/go/goroutines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""The Go reader against the process itself: every oracle that is built is brought to a quiet moment, read by the reader, and asked for its own
+profile, memory statistics and goroutines.
+
+    tests/live/profile_test.py [VERSION] [KIND]
+
+Exit status 77 where nothing is built (tests/targets/build-matrix builds)."""
+
+import collections
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oracle  # noqa: E402
+
+# Counters as runtime.MemStats names them.
+MEMSTATS = {
+    "heap_alloc_bytes": "HeapAlloc", "heap_objects": "HeapObjects", "heap_inuse_bytes": "HeapInuse", "heap_idle_bytes": "HeapIdle",
+    "heap_released_bytes": "HeapReleased", "heap_sys_bytes": "HeapSys", "heap_goal_bytes": "NextGC", "total_alloc_bytes": "TotalAlloc",
+    "mallocs": "Mallocs", "frees": "Frees", "stack_inuse_bytes": "StackInuse", "stack_sys_bytes": "StackSys",
+    "mspan_inuse_bytes": "MSpanInuse", "mspan_sys_bytes": "MSpanSys", "mcache_inuse_bytes": "MCacheInuse", "mcache_sys_bytes": "MCacheSys",
+    "buckhash_sys_bytes": "BuckHashSys", "gc_sys_bytes": "GCSys", "other_sys_bytes": "OtherSys", "sys_bytes": "Sys", "num_gc": "NumGC",
+    "num_forced_gc": "NumForcedGC", "gc_cpu_fraction": "GCCPUFraction", "pause_total_ns": "PauseTotalNs", "last_gc_unix_ns": "LastGC",
+    "gogc": "GCPercent", "memory_limit_bytes": "MemoryLimit",
+}
+
+
+def compare_profiles(ours, theirs):
+    """(buckets, equal, differences). What the process allocates while it writes its profile makes buckets that nothing is published of yet."""
+    left, right = collections.Counter(ours.samples), collections.Counter(theirs.samples)
+    only_ours, only_theirs = left - right, right - left
+    fresh = collections.Counter({s: n for s, n in only_theirs.items() if not any(s[1])})
+    only_theirs -= fresh
+    differences = [f"only heaptop: {s}" for s in only_ours] + [f"only the process: {s}" for s in only_theirs]
+    starts = {name for name, line in theirs.start_lines.items() if ours.start_lines.get(name, line) != line}
+    differences += [f"start line of {name}: {ours.start_lines[name]}, not {theirs.start_lines[name]}" for name in starts]
+    if (ours.types, ours.period) != (theirs.types, theirs.period):
+        differences.append(f"{ours.types} {ours.period}, not {theirs.types} {theirs.period}")
+    return sum(right.values()) - sum(fresh.values()), sum((left & right).values()), differences
+
+
+def compare_counters(counters, before, after):
+    differences = []
+    for name, theirs in MEMSTATS.items():
+        value, low, high = counters[f"go.{name}"], before[theirs], after[theirs]
+        if value is None or not min(low, high) <= value <= max(low, high):
+            differences.append(f"{name} is {value}, {theirs} was {low}, then {high}")
+    return differences
+
+
+def compare_size_classes(classes, before, after):
+    low = {row["Size"]: row for row in before["BySize"]}
+    differences = []
+    for row in after["BySize"]:
+        mine = [c for c in classes if c[0] == row["Size"]]
+        for index, name in ((1, "Mallocs"), (2, "Frees")):
+            if row["Size"] and not (mine and low[row["Size"]][name] <= mine[0][index] <= row[name]):
+                differences.append(f"size class {row['Size']}: {name} {mine}, was {low[row['Size']][name]}, then {row[name]}")
+    return differences
+
+
+def compare_cycles(cycles, after):
+    differences = []
+    if len(cycles) != min(after["NumGC"], 256):
+        differences.append(f"{len(cycles)} GC cycles, the process had {after['NumGC']}")
+    for cycle in cycles:
+        slot = (cycle["number"] + 255) % 256
+        if (cycle["pause"], cycle["end"]) != (after["PauseNs"][slot], after["PauseEnd"][slot]):
+            differences.append(f"GC cycle {cycle}: pause {after['PauseNs'][slot]}, end {after['PauseEnd'][slot]}")
+    if cycles and not (cycles[-1]["heap_known"] and 0 < cycles[-1]["after"] <= cycles[-1]["peak"] and cycles[-1]["goal"] > 0):
+        differences.append(f"heap sizes of the last GC cycle: {cycles[-1]}")
+    return differences
+
+
+def compare_goroutines(sample, state):
+    """Goroutines by what they wait in, as the runtime's own dump names it."""
+    differences = []
+    count = sample["counters"]["go.goroutines"]
+    if count != state["goroutines"]:
+        differences.append(f"{count} goroutines, the process counted {state['goroutines']}")
+    user = sum(g["count"] for g in sample["groups"] if not g["system"])
+    # A finalizer that blocks is the program's, but NumGoroutine does not count the goroutine it runs on.
+    finalizers = sum(g["count"] for g in sample["groups"] if not g["system"] and g["start"] in
+                     ("runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"))
+    if user - finalizers != state["goroutines"]:
+        differences.append(f"groups hold {user} - {finalizers} user goroutines, the process counted {state['goroutines']}")
+    waiting = collections.Counter()
+    for group in sample["groups"]:
+        waiting[group["wait_reason"] or group["state"]] += group["count"] if not group["system"] else 0
+    wanted = collections.Counter()
+    for group in state["parked"]:
+        wanted[group["state"]] += group["count"]
+        # Started by name or, through a wrapper, by the oracle's starter.
+        found = sum(g["count"] for g in sample["groups"] if g["start"] == group["function"])
+        if found not in (0, group["count"]):
+            differences.append(f"{found} goroutines of {group['function']}, not {group['count']}")
+    for reason, number in wanted.items():
+        # The oracle's own goroutines wait too: one for connections, one for commands.
+        if not number <= waiting[reason] <= number + 2:
+            differences.append(f"{waiting[reason]} goroutines in '{reason}', {number} parked")
+    return differences
+
+
+def examine(version, kind, path, folder):
+    with oracle.Target(path) as target, oracle.Probe(target.pid) as probe:
+        target.answer(f"profile {folder}/warm")     # Its own allocations have their buckets then.
+        target.answer("quiet")
+        sample = probe.answer(f"sample {folder}/ours")
+        target.answer(f"profile {folder}/theirs")
+        differences = []
+        if sample["profile"]["state"] != 2 or sample["profile"]["torn"]:
+            differences.append(f"profile: {sample['profile']}")
+            buckets, equal = 0, 0
+        else:
+            buckets, equal, differences = compare_profiles(oracle.Profile(f"{folder}/ours"), oracle.Profile(f"{folder}/theirs"))
+        before = target.answer("memstats")
+        between = probe.answer("sample -")
+        after = target.answer("memstats")
+        differences += compare_counters(between["counters"], before, after)
+        differences += compare_size_classes(between["size_classes"], before, after)
+        differences += compare_cycles(sample["gc_cycles"], after)
+        differences += compare_goroutines(between, target.state)
+        differences += [f"problem: {text}" for text in sample["problems"] + between["problems"]]
+        if between["counters"]["go.gomaxprocs"] != target.state["gomaxprocs"]:
+            differences.append(f"gomaxprocs {between['counters']['go.gomaxprocs']}")
+        if not any(goid for _, goid in between["threads"]):
+            differences.append("no thread's goroutine was found")
+        checked = len(MEMSTATS)
+        good = sum(between["counters"][f"go.{n}"] is not None for n in MEMSTATS)
+        how = f"by {sample['located']}; {sample['laid_out']}"
+        print(f"{version:5} {kind:12} buckets {buckets:5}  equal {equal:5}  counters {good}/{checked}  {how}"
+              f"{'' if not differences else f'  {len(differences)} DIFFERENCES'}", flush=True)
+        for text in differences[:12]:
+            print(f"      {text[:600]}", flush=True)
+        return not differences
+
+
+def main():
+    wanted = [t for t in oracle.targets("oracle") if all(a in (t[0], t[1]) for a in sys.argv[1:])]
+    if not wanted:
+        oracle.skip(f"no oracle in {oracle.CACHE}/targets: run tests/targets/build-matrix")
+    passed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for version, kind, path in wanted:
+            try:
+                passed += examine(version, kind, path, folder)
+            except (EOFError, ValueError, OSError) as error:
+                print(f"{version:5} {kind:12} {error}", flush=True)
+    print(f"{passed} of {len(wanted)} are equal in everything")
+    sys.exit(passed != len(wanted))
+
+
+if __name__ == "__main__":
+    main()
