@@ -291,9 +291,6 @@ void pclntab_set_gofunc(struct pclntab *pclntab, uint64_t gofunc)
 
 void pclntab_set_go_minor(struct pclntab *pclntab, unsigned minor)
 {
-    /* Names are shortened in another way from 1.27 on: those interned so far stay valid but are not handed out again. */
-    if (minor != pclntab->minor)
-        table_clear(&pclntab->by_offset);
     pclntab->minor = minor;
 }
 

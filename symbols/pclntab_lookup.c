@@ -132,50 +132,6 @@ static struct error *read_string(struct pclntab *table, const struct pclntab_par
     return error_create_at(ERROR_BAD_DATA, table->address + part->offset + offset, "a name in Go's function table has no end");
 }
 
-/* What the brackets of a name become: runtime/traceback.go funcNamePiecesForPrint. `open` and `close` are the outermost pair. From Go 1.27 on
- * a generic method of a generic type keeps both: "F[...].M[...]". Returns false when the name is to stay as it is. */
-static bool find_method_brackets(const char *open, const char *close, const char **ret_first_end, const char **ret_second)
-{
-    int depth = 1;
-    const char *first_end = NULL;
-    for (const char *at = open + 1; at < close; at++) {
-        if (*at == '[' && ++depth == 1) {
-            *ret_first_end = first_end;
-            *ret_second = at;
-            return true;
-        }
-        if (*at == ']' && --depth < 0)
-            return false;
-        if (*at == ']' && depth == 0)
-            first_end = at;
-    }
-    *ret_first_end = *ret_second = NULL;
-    return depth == 1 && !first_end;
-}
-
-/* Replaces type arguments by "[...]" as runtime.CallersFrames does from Go 1.21 on, so that names equal pprof's. Up to 1.20 the linker has done
- * so already (cmd/link/internal/ld/pcln.go nameParts). */
-static void shorten_name(const struct pclntab *table, struct text *name)
-{
-    char *open = memchr(name->data, '[', name->length);
-    const char *close = memrchr(name->data, ']', name->length);
-    if (!open || !close || close < open)
-        return;
-    struct text shorter = {0};
-    const char *first_end = NULL, *second = NULL;
-    if (table->minor >= 27 && !find_method_brackets(open, close, &first_end, &second))
-        return;
-    text_append_bytes(&shorter, name->data, (size_t)(open - name->data));
-    text_append(&shorter, "[...]");
-    if (second) {
-        text_append_bytes(&shorter, first_end + 1, (size_t)(second - first_end - 1));
-        text_append(&shorter, "[...]");
-    }
-    text_append(&shorter, close + 1);
-    text_deinit(name);
-    *name = shorter;
-}
-
 /* The one copy of a string that the pclntab owns. */
 static struct error *intern(struct pclntab *table, const char *string, size_t length, const char **ret_string)
 {
@@ -197,7 +153,7 @@ static struct error *intern(struct pclntab *table, const char *string, size_t le
     }
 }
 
-static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset, bool is_function,
+static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset,
                                  const char **ret_string)
 {
     uint64_t key = part->offset + offset;
@@ -210,8 +166,6 @@ static struct error *find_string(struct pclntab *table, const struct pclntab_par
     struct error *error = read_string(table, part, offset, &text);
     if (error)
         return error;
-    if (is_function && text.length > 0)
-        shorten_name(table, &text);
     if (text.failed)
         return error_no_memory();
     const char *string;
@@ -228,12 +182,12 @@ static struct error *find_string(struct pclntab *table, const struct pclntab_par
 
 struct error *pclntab_function_name(struct pclntab *table, uint32_t name_offset, const char **ret_name)
 {
-    return find_string(table, &table->names, name_offset, true, ret_name);
+    return find_string(table, &table->names, name_offset, ret_name);
 }
 
 struct error *pclntab_file_name(struct pclntab *table, uint32_t file_offset, const char **ret_name)
 {
-    return find_string(table, &table->files, file_offset, false, ret_name);
+    return find_string(table, &table->files, file_offset, ret_name);
 }
 
 struct error *pclntab_describe(struct pclntab *table, uint32_t index, const struct function_record *record, struct go_function *ret_function)
