@@ -16,25 +16,31 @@ struct point {
     double value;
 };
 
-/* Holds at most `capacity` points over however long a time: when full, every second point goes and the spacing doubles, so that it always reaches
- * back to its first value and never forgets the newest. */
+/* Holds at most `capacity` points over however long a time. When full, points go, so that those of the last SERIES_RECENT_NS lie evenly and older ones ever
+ * further apart: it always reaches back to its first value and never forgets the newest. A value that stays is two points, where it began and where it
+ * was last seen. Eight bytes a point: read them with series_point. Values are kept to 24 bits of their distance from the first. */
 struct series {
-    struct point *points;       /* Ascending in time. */
+    struct series_cell *cells;
     uint32_t count, capacity;
-    uint32_t stride;            /* One point is kept of so many added. */
-    uint32_t skipped;           /* Added since the last one kept; the newest is always held in points[count - 1]. */
+    uint64_t base_unix_ns;      /* Of the first value. */
+    double base_value;
+    uint64_t added;             /* Values added so far. */
 };
+#define SERIES_RECENT_NS (15 * 60 * UINT64_C(1000000000))
 
-/* Lazily allocated; grows up to the capacity. false when memory is out. */
+/* Lazily allocated; grows up to the capacity (at least 8). A value at the time of the last one (to 10 ms), or earlier, replaces it; NAN is left out. false
+ * when memory is out. */
 bool series_add(struct series *series, uint32_t capacity, uint64_t unix_ns, double value);
 void series_deinit(struct series *series);
+/* The point of an index below series->count; ascending in time. */
+struct point series_point(const struct series *series, uint32_t index);
 /* The value at a time: the last point at or before it; false before the first. */
 bool series_value_at(const struct series *series, uint64_t unix_ns, double *ret_value);
 /* Cuts the last span_ns into `count` equal columns and writes each column's maximum (last value carried over columns without points); NAN before the
  * first point. For sparklines. */
 void series_columns(const struct series *series, uint64_t now_unix_ns, uint64_t span_ns, double *columns, size_t count);
 
-/* ---- growth ---- */
+/* ---- growth: how it is judged is told in analysis/growth.c ---- */
 
 enum growth_verdict {
     GROWTH_TOO_FEW,     /* Too few samples or GC cycles to say. */
@@ -46,18 +52,21 @@ enum growth_verdict {
 
 struct growth {
     enum growth_verdict verdict;
-    double per_second;          /* Robust slope (Theil-Sen) over the window; 0 with GROWTH_TOO_FEW. */
-    double error_per_second;    /* Half width of its confidence interval, sampling error included. */
+    double per_second;          /* Robust slope (Theil-Sen) over the span judged; 0 with GROWTH_TOO_FEW. */
+    double error_per_second;    /* Half width of its 95% confidence interval, sampling error included. */
     uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
 };
 
+/* Fewer observations give GROWTH_TOO_FEW: GC cycles for heap figures; samples for RSS and counts, which come at any moment. */
+#define GROWTH_MIN_OBSERVATIONS 5
+#define GROWTH_MIN_SAMPLES 10
+
 /* A word for people and JSON: "growing", "sawtooth", "plateau", "shrinking", "too few samples". */
 const char *growth_verdict_name(enum growth_verdict verdict);
 
-/* relative_error: the standard error of one value relative to it (1/sqrt(n) for n sampled objects); 0 for exact figures. Only points from
- * from_unix_ns on count. */
-struct growth growth_of_series(const struct series *series, uint64_t from_unix_ns, double relative_error);
+/* Of exact figures (RSS, counts). A rise below smallest_rise is none; judged first over window_ns, then over shorter and longer spans. */
+struct growth growth_of_series(const struct series *series, uint64_t window_ns, double smallest_rise);
 
 /* ---- history ---- */
 
@@ -65,7 +74,7 @@ struct history;
 
 struct history_options {
     uint32_t counter_points;    /* Per counter; 0: 1,024. */
-    uint32_t site_points;       /* Per call site and stack; 0: 128. */
+    uint32_t site_points;       /* Per call site, stack and goroutine group; 0: 96. */
     uint32_t max_rows;          /* Call sites, stacks and goroutine groups with a series; 0: 20,000. The rest is counted, not followed. */
     uint64_t window_ns;         /* Over which growth is judged; 0: 15 minutes. */
 };
@@ -99,16 +108,19 @@ struct allocation_row {
     uint64_t sampled_objects;           /* In use, as counted: the estimate's relative error is about 1/sqrt(n). */
     double relative_error;              /* 0 where the rate is 1 (every allocation counted). */
     double share;                       /* Of all in-use bytes in the profile; 0 to 1. */
-    double alloc_bytes_per_s, free_bytes_per_s, alloc_objects_per_s;    /* Over the window. */
+    double alloc_bytes_per_s, free_bytes_per_s; /* Over the window, between GC cycles; NAN before the second. */
+    double alloc_objects_per_s;         /* The same in objects of the site's average size. */
     struct growth growth;               /* Of in-use bytes. */
-    const struct series *inuse;         /* In-use bytes over time, one point a GC cycle that changed it. Owned by the history. */
+    const struct series *inuse;         /* In-use bytes over time, as each GC cycle published them. Owned by the history. */
     const struct series *allocated;     /* Allocated bytes so far. */
 };
 
 struct goroutine_row {
     struct goroutine_group group;
-    struct growth growth;               /* Of the count. */
-    const struct series *counts;
+    /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have this creator and
+     * start, and stands at the largest of their groups; the others are judged by their own count. */
+    struct growth growth;
+    const struct series *counts;        /* Of this group. Owned by the history. */
 };
 
 struct thread_row {
@@ -120,6 +132,7 @@ struct thread_row {
 struct allocation_totals {
     struct site_values published, provisional;
     size_t buckets, stacks, call_sites;
+    size_t buckets_not_followed;        /* Beyond history_options.max_rows: in the sums, but in no row. */
 };
 
 /* Everything a screen or a report needs about the latest snapshot. Rows borrow series from the history: valid until its next history_add. */
@@ -136,8 +149,11 @@ struct analysis {
     struct thread_row *threads;
     size_t num_threads;
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
+    struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
+    uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */
     double alloc_bytes_per_s;           /* Of the whole program, over the last few samples; NAN when unknown. */
-    double gc_per_s;
+    double gc_per_s;                    /* Over the window; NAN when unknown. */
+    uint32_t cycles_seen;               /* GC cycles observed by this session: what the heap's verdicts rest on. */
     double pause_p99_ns, pause_max_ns;  /* Over the cycles in the window; NAN when none. */
     uint64_t limit_bytes;               /* The tightest of the cgroup's and GOMEMLIMIT; 0: none. */
     double seconds_to_limit;            /* At the present growth; INFINITY when none. */

@@ -459,7 +459,7 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
     b->other_heap_bytes = 24 << 20;
     builder_set(b, COUNTER_THREADS, 4);
     builder_set(b, COUNTER_GOMAXPROCS, 2);
-    builder_set(b, COUNTER_LIMIT, INT64_C(2) << 30);
+    builder_set(b, COUNTER_LIMIT, INT64_C(8) << 30);
     builder_set(b, COUNTER_VIRTUAL, INT64_C(3) << 30);
     builder_set(b, COUNTER_SWAP, 0);
     builder_set(b, COUNTER_STACK_INUSE, 3 << 20);

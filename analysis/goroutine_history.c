@@ -1,0 +1,110 @@
+/* Goroutine groups in a history: each group's count, and the count of all that one go statement started. */
+#include "analysis/history.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A rise of fewer goroutines is none. */
+#define SMALLEST_RISE 8
+
+static struct goroutine_key group_key(const struct goroutine_group *group)
+{
+    return (struct goroutine_key){.state = group->state,
+                                  .wait_reason = group->wait_reason,
+                                  .created_by = group->created_by,
+                                  .start = group->start,
+                                  .stack = group->stack};
+}
+
+static struct goroutine_key creator_key(const struct goroutine_group *group)
+{
+    return (struct goroutine_key){.created_by = group->created_by, .start = group->start};
+}
+
+/* The entry of a key; NULL, and the hash under which it would go, when there is none. Entries of one hash are told apart by comparing. */
+static struct tracked_goroutines *find_entry(const struct history *history, const struct goroutine_key *key, bool creator,
+                                             uint64_t *ret_hash)
+{
+    for (uint64_t seed = creator;; seed += 2) {
+        uint64_t hash = table_hash_bytes(key, sizeof(*key), seed);
+        const uint64_t *index = table_find(&history->goroutines_by_key, hash);
+        if (!index) {
+            *ret_hash = hash;
+            return NULL;
+        }
+        struct tracked_goroutines *entry = &history->goroutines.items[*index];
+        if (entry->creator == creator && memcmp(&entry->key, key, sizeof(*key)) == 0)
+            return entry;
+    }
+}
+
+const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group)
+{
+    struct goroutine_key key = group_key(group);
+    uint64_t hash;
+    return find_entry(history, &key, false, &hash);
+}
+
+const struct tracked_goroutines *history_find_creator(const struct history *history, const struct goroutine_group *group)
+{
+    struct goroutine_key key = creator_key(group);
+    uint64_t hash;
+    return find_entry(history, &key, true, &hash);
+}
+
+/* The entry, made when new; NULL in *ret_entry when there are too many to follow. */
+static struct error *add_entry(struct history *history, const struct goroutine_key *key, bool creator,
+                               struct tracked_goroutines **ret_entry)
+{
+    uint64_t hash;
+    struct tracked_goroutines *entry = find_entry(history, key, creator, &hash);
+    if (!entry && history->goroutines.count < history->options.max_rows) {
+        if (!vector_append(&history->goroutines, (struct tracked_goroutines){.key = *key, .creator = creator}))
+            return error_no_memory();
+        uint64_t *index = table_insert(&history->goroutines_by_key, hash, NULL);
+        if (!index) {
+            history->goroutines.count--;
+            return error_no_memory();
+        }
+        *index = history->goroutines.count - 1;
+        entry = &history->goroutines.items[*index];
+        /* It had none until now, unless this is the first look. */
+        const struct snapshot *previous = history->latest;
+        if (previous && previous->num_goroutine_groups > 0 &&
+            !series_add(&entry->counts, history->options.site_points, previous->unix_ns, 0))
+            return error_no_memory();
+    }
+    *ret_entry = entry;
+    return NULL;
+}
+
+struct error *history_add_goroutines(struct history *history, const struct snapshot *snapshot)
+{
+    /* Every process has goroutines: none means that they were not read. */
+    if (snapshot->num_goroutine_groups == 0)
+        return NULL;
+    for (size_t i = 0; i < history->goroutines.count; i++)
+        history->goroutines.items[i].count = history->goroutines.items[i].largest = 0;
+    for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
+        const struct goroutine_group *group = &snapshot->goroutine_groups[i];
+        struct goroutine_key keys[] = {group_key(group), creator_key(group)};
+        for (int creator = 0; creator < 2; creator++) {
+            struct tracked_goroutines *entry;
+            struct error *error = add_entry(history, &keys[creator], creator, &entry);
+            if (error)
+                return error;
+            if (!entry)
+                continue;
+            entry->count += group->count;
+            if (group->count > entry->largest)
+                entry->largest = group->count;
+        }
+    }
+    for (size_t i = 0; i < history->goroutines.count; i++) {
+        struct tracked_goroutines *entry = &history->goroutines.items[i];
+        if (!series_add(&entry->counts, history->options.site_points, snapshot->unix_ns, entry->count))
+            return error_no_memory();
+        entry->growth = growth_of_series(&entry->counts, history->options.window_ns, SMALLEST_RISE);
+    }
+    return NULL;
+}

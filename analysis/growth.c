@@ -1,0 +1,423 @@
+/* Is it growing?
+ *
+ * What is observed. A heap profile changes only when a GC cycle completes, so a site is observed once a cycle; between two observations nothing
+ * is known, and a series is read as a step function. RSS and counts are observed at every sample.
+ *
+ * The error of a change. A site's figure is V = w N: N sampled objects in use, each standing for w bytes (object size over its probability of being
+ * sampled). The error of V itself (w sqrt(N)) says nothing about a change: the same sampled objects are in use at both ends. Between two
+ * observations V changes by w (B - D): B sampled objects born since and still in use, D in use before and freed since. Objects are sampled
+ * independently (a Poisson process over the bytes allocated), so the variance of the change is w^2 (B + D). B and D are not counted apart from
+ * objects that lived and died in between, but B + D <= allocs + frees in between, and B + D <= N1 + N2. So
+ *
+ *     error^2 = w * min(bytes allocated + bytes freed, V1 + V2)
+ *
+ * which also covers the natural fluctuation of a cache whose objects come and go independently, as its thinned arrivals are Poisson
+ * too. A pure leak is thus beyond 3.5 errors after 12 sampled objects (6 MB of small objects at the default rate), whatever the site holds.
+ *
+ * Growing means all of:
+ *  - significance: the robust slope (Theil-Sen over at most nine levels) times the span is above SIGNIFICANT errors, and material;
+ *  - persistence: it keeps rising. Either the rises from level to level have a mean that differs from zero by Student's t (this needs no model of
+ *    how the program itself fluctuates: a random walk passes in one case of 200), or it is a ratchet: it never falls back by more than a
+ *    quarter of the rise, and rises in many separate parts of the span. One step is neither;
+ *  - recency: it still rises. The last part of the span has risen at a fair share of the slope; so a cache that has filled stops to be
+ *    growing as soon as its silence could not be chance;
+ *  - a new high: it stands above all that was before the span; so one tooth of a saw does not count.
+ * It is tried over the window, then over halves of it down to an eighth (a leak that began lately), then over doubles up to the whole session (a slow
+ * leak; one under a saw's teeth). Shrinking is the same upside down. */
+#include "analysis/growth.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SIGNIFICANT 3.5
+/* Of the level: less is not worth a word, however sure. */
+#define MATERIAL 0.01
+#define MAX_LEVELS 9u
+/* With more observations than this a level is the mean over a part of the span, else one observation. */
+#define MEAN_LEVELS 8u
+#define MEAN_FROM 18u
+#define SHORTEST_SPAN (1 / 8.0)
+/* A fall-back of more than this part of the rise is no ratchet. */
+#define RATCHET 0.25
+/* Saw: rises and falls that are this many errors and this part of the level. */
+#define SAW_ERRORS 5.0
+#define SAW_PART 0.1
+/* Changes of fewer sampled objects than this could not be told from chance even if all were rises. */
+#define TELLING_OBJECTS (SIGNIFICANT * SIGNIFICANT)
+
+static const char *const verdict_names[] = {
+    [GROWTH_TOO_FEW] = "too few samples", [GROWTH_PLATEAU] = "plateau",     [GROWTH_SAWTOOTH] = "sawtooth",
+    [GROWTH_GROWING] = "growing",         [GROWTH_SHRINKING] = "shrinking",
+};
+
+const char *growth_verdict_name(enum growth_verdict verdict)
+{
+    return verdict_names[verdict];
+}
+
+/* One span of a series. */
+struct span {
+    uint64_t start, end;
+    double seconds;
+    double first, last;
+    double churn;               /* Bytes allocated and freed within; 0 for exact values. */
+    double error;               /* Of last - first; 0 for exact values. */
+    uint32_t observations;
+    double levels[MAX_LEVELS];
+    unsigned num_levels;
+    double level_seconds;       /* From one level to the next. */
+    double slope;               /* Theil-Sen through the levels, per second. */
+    double lowest, highest;
+    double run_up, fall_back;   /* The largest rise and fall between any two times within. */
+};
+
+static double value_at(const struct series *series, uint64_t unix_ns)
+{
+    double value;
+    if (series_value_at(series, unix_ns, &value))
+        return value;
+    return series->count ? series_point(series, 0).value : 0;
+}
+
+/* The index of the last point at or before a time; 0 when there is none. */
+static uint32_t index_at(const struct series *series, uint64_t unix_ns)
+{
+    uint32_t low = 0, high = series->count;
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (series_point(series, middle).unix_ns <= unix_ns)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static uint32_t count_observations(const struct growth_input *input, uint64_t start, uint64_t end)
+{
+    if (input->observations) {
+        double count = value_at(input->observations, end) - value_at(input->observations, start);
+        return (uint32_t)(count + 1.5);
+    }
+    const struct series *series = input->values;
+    uint64_t first = series_point(series, 0).unix_ns, last = series_point(series, series->count - 1).unix_ns;
+    if (last <= first)
+        return 1;
+    /* Samples are taken at an even pace. */
+    return (uint32_t)((double)(series->added - 1) * (double)(end - start) / (double)(last - first) + 1.5);
+}
+
+/* The change's error between two times, in the values' unit. */
+static double change_error(const struct growth_input *input, uint64_t start, uint64_t end, double *ret_churn)
+{
+    *ret_churn = 0;
+    if (!input->allocated || !(input->weight > 0))
+        return 0;
+    double first = value_at(input->values, start), last = value_at(input->values, end);
+    double allocated = value_at(input->allocated, end) - value_at(input->allocated, start);
+    double churn = 2 * allocated - (last - first);
+    if (churn < fabs(last - first))
+        churn = fabs(last - first);
+    *ret_churn = churn;
+    return sqrt(input->weight * fmin(churn, fabs(first) + fabs(last)));
+}
+
+/* Levels, lowest, highest, run-up and fall-back, in one pass over the points. */
+static void span_read_levels(struct span *span, const struct series *series)
+{
+    bool means = span->observations >= MEAN_FROM;
+    span->num_levels = means ? MEAN_LEVELS : span->observations < MAX_LEVELS ? span->observations : MAX_LEVELS;
+    unsigned parts = means ? span->num_levels : span->num_levels - 1;
+    double part = (double)(span->end - span->start) / parts;
+    span->level_seconds = part / 1e9;
+
+    uint32_t next = index_at(series, span->start) + 1;
+    double value = span->first, at = 0;
+    span->lowest = span->highest = value;
+    span->run_up = span->fall_back = 0;
+    double low = value, high = value;
+    if (!means)
+        span->levels[0] = value;
+    for (unsigned i = 0; i < parts; i++) {
+        double end = i + 1 == parts ? (double)(span->end - span->start) : part * (i + 1);
+        double area = 0;
+        while (next < series->count) {
+            struct point point = series_point(series, next);
+            double when = (double)(point.unix_ns - span->start);
+            if (when > end)
+                break;
+            area += value * (when - at);
+            at = when;
+            value = point.value;
+            next++;
+            low = fmin(low, value);
+            high = fmax(high, value);
+            span->run_up = fmax(span->run_up, value - low);
+            span->fall_back = fmax(span->fall_back, high - value);
+        }
+        area += value * (end - at);
+        at = end;
+        if (means)
+            span->levels[i] = area / part;
+        else
+            span->levels[i + 1] = value;
+    }
+    span->lowest = low;
+    span->highest = high;
+}
+
+static int compare_doubles(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* The median slope between any two levels. */
+static double theil_sen(const struct span *span)
+{
+    double slopes[MAX_LEVELS * (MAX_LEVELS - 1) / 2];
+    size_t count = 0;
+    for (unsigned i = 0; i < span->num_levels; i++) {
+        for (unsigned j = i + 1; j < span->num_levels; j++)
+            slopes[count++] = (span->levels[j] - span->levels[i]) / (span->level_seconds * (j - i));
+    }
+    qsort(slopes, count, sizeof(slopes[0]), compare_doubles);
+    return count % 2 ? slopes[count / 2] : (slopes[count / 2 - 1] + slopes[count / 2]) / 2;
+}
+
+/* The ends and their error only; false when there are too few observations. */
+static bool span_begin(struct span *span, const struct growth_input *input, double length_ns)
+{
+    const struct series *series = input->values;
+    uint64_t first = series_point(series, 0).unix_ns;
+    span->end = series_point(series, series->count - 1).unix_ns;
+    span->start = (double)(span->end - first) <= length_ns ? first : span->end - (uint64_t)length_ns;
+    span->seconds = (double)(span->end - span->start) / 1e9;
+    if (!(span->seconds > 0))
+        return false;
+    span->observations = count_observations(input, span->start, span->end);
+    if (span->observations < input->min_observations)
+        return false;
+    span->first = value_at(series, span->start);
+    span->last = value_at(series, span->end);
+    span->error = change_error(input, span->start, span->end, &span->churn);
+    return true;
+}
+
+/* Student's t at one chance in 200, one-sided, by degrees of freedom. */
+static double critical_t(unsigned freedom)
+{
+    static const double table[] = {INFINITY, 63.66, 9.92, 5.84, 4.60, 4.03, 3.71, 3.50, 3.36};
+    return table[freedom < sizeof(table) / sizeof(table[0]) ? freedom : sizeof(table) / sizeof(table[0]) - 1];
+}
+
+/* Standard error of the mean step from level to level; the mean in *ret_mean. */
+static double step_error(const struct span *span, double *ret_mean)
+{
+    unsigned steps = span->num_levels - 1;
+    double mean = (span->levels[steps] - span->levels[0]) / steps, squares = 0;
+    for (unsigned i = 0; i < steps; i++) {
+        double difference = span->levels[i + 1] - span->levels[i] - mean;
+        squares += difference * difference;
+    }
+    *ret_mean = mean;
+    return sqrt(squares / (steps - 1) / steps);
+}
+
+static bool is_persistent(const struct span *span, double sign, bool exact)
+{
+    double mean, error = step_error(span, &mean);
+    if (mean * sign > critical_t(span->num_levels - 2) * error)
+        return true;
+    double rise = fabs(span->slope) * span->seconds;
+    double back = sign > 0 ? span->fall_back : span->run_up;
+    /* Exact values carry no error to be significant against: a few of them in a row may rise by chance. */
+    if (back > RATCHET * rise || (exact && span->num_levels < MEAN_LEVELS))
+        return false;
+    unsigned steps = span->num_levels - 1, rising = 0;
+    for (unsigned i = 0; i < steps; i++) {
+        if ((span->levels[i + 1] - span->levels[i]) * sign > rise / steps / 4)
+            rising++;
+    }
+    return rising * 2 > steps && rising >= 3;
+}
+
+/* Whether the last part of the span still rises at a fair share of the slope. */
+static bool is_recent(const struct span *span, const struct growth_input *input, double sign)
+{
+    /* The second half, by levels. */
+    unsigned last = span->num_levels - 1, middle = span->num_levels / 2 - 1;
+    double late = span->levels[last] + span->levels[last - 1], earlier = span->levels[middle] + span->levels[middle + 1];
+    double half = (late - earlier) / 2 / (span->level_seconds * (last - 1 - middle));
+    if (half * sign < 0.25 * fabs(span->slope))
+        return false;
+    /* Shorter ends say nothing between the teeth of a saw. */
+    double back = sign > 0 ? span->fall_back : span->run_up;
+    if (back > RATCHET * fabs(span->slope) * span->seconds)
+        return true;
+    for (int part = 8; part >= 2; part /= 2) {
+        double expected = fabs(span->slope) * span->seconds / part;
+        uint64_t start = span->end - (span->end - span->start) / (unsigned)part;
+        if (count_observations(input, start, span->end) < 4 || expected < 16 * input->weight)
+            continue;
+        return (span->last - value_at(input->values, start)) * sign >= 0.35 * expected;
+    }
+    return true;
+}
+
+/* Whether the end lies beyond everything in the while before the span. */
+static bool is_new_extreme(const struct span *span, const struct growth_input *input, double sign)
+{
+    const struct series *series = input->values;
+    double back = fmax((double)input->window_ns, 4 * (double)(span->end - span->start));
+    double rise = fabs(span->slope) * span->seconds;
+    for (uint32_t i = index_at(series, span->start); i > 0; i--) {
+        struct point point = series_point(series, i - 1);
+        if ((double)(span->end - point.unix_ns) > back)
+            break;
+        if ((span->last - point.value) * sign < rise / 2)
+            return false;
+    }
+    return true;
+}
+
+/* The verdict over one span: GROWTH_GROWING, GROWTH_SHRINKING, or GROWTH_PLATEAU for neither. */
+static enum growth_verdict judge_span(struct span *span, const struct growth_input *input)
+{
+    double change = fabs(span->last - span->first);
+    double needed = fmax(SIGNIFICANT * span->error, input->smallest_rise);
+    needed = fmax(needed, MATERIAL * fmax(fabs(span->first), fabs(span->last)));
+    /* The slope between the ends may differ from the robust one, but not so much. */
+    bool exact = !(span->error > 0);
+    if (!exact && change < needed / 2)
+        return GROWTH_PLATEAU;
+    span_read_levels(span, input->values);
+    if (exact && span->highest - span->lowest < needed)
+        return GROWTH_PLATEAU;
+    span->slope = theil_sen(span);
+    double sign = span->slope > 0 ? 1 : -1;
+    if (fabs(span->slope) * span->seconds < needed || !(fabs(span->slope) > 0))
+        return GROWTH_PLATEAU;
+    if (!is_persistent(span, sign, exact) || !is_recent(span, input, sign) || !is_new_extreme(span, input, sign))
+        return GROWTH_PLATEAU;
+    return sign > 0 ? GROWTH_GROWING : GROWTH_SHRINKING;
+}
+
+/* When the present rise began: the kink of the whole series, where it lies furthest below the line from first to last; again on what
+ * is left, while that bends too. */
+static uint64_t find_beginning(const struct growth_input *input, double sign, double rise)
+{
+    const struct series *series = input->values;
+    uint32_t last = series->count - 1, begin = 0;
+    struct point end = series_point(series, last);
+    for (int round = 0; round < 4; round++) {
+        struct point start = series_point(series, begin);
+        double line = (end.value - start.value) / fmax((double)(end.unix_ns - start.unix_ns), 1);
+        double deepest = 0;
+        uint32_t at = begin;
+        for (uint32_t i = begin; i < last; i++) {
+            struct point point = series_point(series, i);
+            double below = (start.value + line * (double)(point.unix_ns - start.unix_ns) - point.value) * sign;
+            if (below > deepest) {
+                deepest = below;
+                at = i;
+            }
+        }
+        if (at == begin || deepest < 0.2 * rise)
+            break;
+        begin = at;
+    }
+    return series_point(series, begin).unix_ns;
+}
+
+static struct growth conclude(const struct span *span, const struct growth_input *input, enum growth_verdict verdict)
+{
+    double mean, steps = step_error(span, &mean) / span->level_seconds;
+    double sampling = span->error / span->seconds;
+    double sign = verdict == GROWTH_GROWING ? 1 : -1;
+    return (struct growth){
+        .verdict = verdict,
+        .per_second = span->slope,
+        .error_per_second = 2 * fmax(sampling, steps),
+        .since_unix_ns = find_beginning(input, sign, fabs(span->slope) * span->seconds),
+        .points = span->observations,
+    };
+}
+
+/* What a span that neither grows nor shrinks is. */
+static struct growth conclude_calm(struct span *span, const struct growth_input *input)
+{
+    struct growth growth = {
+        .verdict = GROWTH_PLATEAU,
+        .per_second = (span->last - span->first) / span->seconds,
+        .error_per_second = 2 * span->error / span->seconds,
+        .points = span->observations,
+    };
+    bool sampled = span->error > 0;
+    if (!sampled && span->first == span->last && input->values->count <= 2)
+        return growth;
+    if (sampled && span->churn < TELLING_OBJECTS * input->weight) {
+        if (2 * (span->last - span->first) > span->churn) {
+            growth.verdict = GROWTH_TOO_FEW;
+            growth.per_second = 0;
+        }
+        return growth;
+    }
+    span_read_levels(span, input->values);
+    span->slope = theil_sen(span);
+    double mean;
+    growth.per_second = span->slope;
+    growth.error_per_second = 2 * fmax(span->error / span->seconds, step_error(span, &mean) / span->level_seconds);
+    double least = SAW_PART * fmax(fabs(span->lowest), fabs(span->highest));
+    if (sampled)
+        least = fmax(least, SAW_ERRORS * sqrt(input->weight * fmin(span->churn, fabs(span->lowest) + fabs(span->highest))));
+    least = fmax(least, input->smallest_rise);
+    if (least > 0 && span->run_up >= least && span->fall_back >= least)
+        growth.verdict = GROWTH_SAWTOOTH;
+    return growth;
+}
+
+struct growth growth_judge(const struct growth_input *input)
+{
+    const struct series *series = input->values;
+    if (series->count == 0)
+        return (struct growth){.verdict = GROWTH_TOO_FEW};
+    struct span window, span;
+    double length = (double)input->window_ns;
+    if (!span_begin(&window, input, length)) {
+        /* A slow pace of GC: the window is the time that the fewest observations take. */
+        length = INFINITY;
+        if (!span_begin(&window, input, length))
+            return (struct growth){.verdict = GROWTH_TOO_FEW,
+                                   .points = count_observations(input, series_point(series, 0).unix_ns,
+                                                                series_point(series, series->count - 1).unix_ns)};
+    }
+    /* Nothing came or went all the while: the commonest case by far. */
+    if (input->allocated && window.churn == 0)
+        return (struct growth){.verdict = GROWTH_PLATEAU, .points = window.observations};
+
+    double session = (double)(window.end - series_point(series, 0).unix_ns);
+    double covered = fmin(length, session);
+    span = window;
+    enum growth_verdict verdict = judge_span(&span, input);
+    for (double part = 0.5; verdict == GROWTH_PLATEAU && part >= SHORTEST_SPAN; part /= 2) {
+        if (!span_begin(&span, input, covered * part))
+            break;
+        verdict = judge_span(&span, input);
+    }
+    for (double longer = covered; verdict == GROWTH_PLATEAU && longer < session;) {
+        longer = fmin(2 * longer, session);
+        if (span_begin(&span, input, longer))
+            verdict = judge_span(&span, input);
+    }
+    return verdict == GROWTH_PLATEAU ? conclude_calm(&window, input) : conclude(&span, input, verdict);
+}
+
+struct growth growth_of_series(const struct series *series, uint64_t window_ns, double smallest_rise)
+{
+    struct growth_input input = {.values = series,
+                                 .smallest_rise = smallest_rise,
+                                 .min_observations = GROWTH_MIN_SAMPLES,
+                                 .window_ns = window_ns};
+    return growth_judge(&input);
+}

@@ -1,0 +1,19 @@
+/* Judging whether a series grows. Private to the analysis room. */
+#ifndef ANALYSIS_GROWTH_H
+#define ANALYSIS_GROWTH_H
+
+#include "heaptop/analysis.h"
+
+struct growth_input {
+    const struct series *values;
+    const struct series *allocated;     /* Sampled figures: bytes allocated so far, observed at the same times. NULL: the values are exact. */
+    double weight;                      /* Bytes that one sampled object stands for; 0 where the values are exact. */
+    const struct series *observations;  /* Number of observations so far, over time; NULL: `values` got a value at each. */
+    double smallest_rise;
+    uint32_t min_observations;          /* Fewer give GROWTH_TOO_FEW. */
+    uint64_t window_ns;
+};
+
+struct growth growth_judge(const struct growth_input *input);
+
+#endif

@@ -1,0 +1,274 @@
+#include "analysis/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/growth.h"
+#include "analysis/series.h"
+
+#define DEFAULT_COUNTER_POINTS 1024
+#define DEFAULT_SITE_POINTS 96
+#define DEFAULT_MAX_ROWS 20000
+/* Cycles are dropped so many at a time, so that keeping them contiguous costs little. */
+#define CYCLES_SLACK 512
+/* Rises of the live heap below this are none. */
+#define SMALLEST_HEAP_RISE (256 << 10)
+
+struct error *history_create(const struct history_options *options, struct history **ret_history)
+{
+    struct history *history = calloc(1, sizeof(*history));
+    if (!history)
+        return error_no_memory();
+    if (options)
+        history->options = *options;
+    struct history_options *filled = &history->options;
+    if (!filled->counter_points)
+        filled->counter_points = DEFAULT_COUNTER_POINTS;
+    if (!filled->site_points)
+        filled->site_points = DEFAULT_SITE_POINTS;
+    if (!filled->max_rows)
+        filled->max_rows = DEFAULT_MAX_ROWS;
+    if (!filled->window_ns)
+        filled->window_ns = SERIES_RECENT_NS;
+    *ret_history = history;
+    return NULL;
+}
+
+void history_destroy(struct history *history)
+{
+    if (!history)
+        return;
+    snapshot_unref(history->latest);
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        series_deinit(&history->counters[id]);
+        series_deinit(&history->rates[id]);
+    }
+    series_deinit(&history->profile_cycles);
+    series_deinit(&history->marked);
+    series_deinit(&history->gc_readings);
+    series_deinit(&history->outside_go);
+    for (size_t i = 0; i < history->stacks.count; i++) {
+        series_deinit(&history->stacks.items[i].tracked.inuse);
+        series_deinit(&history->stacks.items[i].tracked.allocated);
+    }
+    for (size_t i = 0; i < history->call_sites.count; i++) {
+        series_deinit(&history->call_sites.items[i].tracked.inuse);
+        series_deinit(&history->call_sites.items[i].tracked.allocated);
+    }
+    for (size_t i = 0; i < history->goroutines.count; i++)
+        series_deinit(&history->goroutines.items[i].counts);
+    vector_deinit(&history->buckets);
+    vector_deinit(&history->stacks);
+    vector_deinit(&history->call_sites);
+    vector_deinit(&history->goroutines);
+    vector_deinit(&history->cycles);
+    vector_deinit(&history->cpu_fractions);
+    table_deinit(&history->stacks_by_id);
+    table_deinit(&history->call_sites_by_key);
+    table_deinit(&history->goroutines_by_key);
+    free(history);
+}
+
+/* Only what was read for this snapshot makes a point. */
+static bool is_fresh(const struct counter *counter)
+{
+    return counter->provenance != PROVENANCE_UNAVAILABLE && counter->provenance != PROVENANCE_STALE;
+}
+
+static double counter_value(const struct snapshot *snapshot, enum counter_id id)
+{
+    const struct counter *counter = &snapshot->counters[id];
+    return counter_infos[id].unit == UNIT_FRACTION ? counter->value.real : (double)counter->value.integer;
+}
+
+static struct error *add_counters(struct history *history, const struct snapshot *snapshot)
+{
+    const struct snapshot *previous = history->latest;
+    double seconds = previous ? ((double)snapshot->monotonic_ns - (double)previous->monotonic_ns) / 1e9 : 0;
+    uint32_t points = history->options.counter_points;
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        enum counter_id id = (enum counter_id)i;
+        if (!is_fresh(&snapshot->counters[id]))
+            continue;
+        if (!series_add(&history->counters[id], points, snapshot->unix_ns, counter_value(snapshot, id)))
+            return error_no_memory();
+        if (!(seconds > 0) || !is_fresh(&previous->counters[id]))
+            continue;
+        double difference = counter_infos[id].unit == UNIT_FRACTION
+                                ? counter_value(snapshot, id) - counter_value(previous, id)
+                                : (double)(snapshot->counters[id].value.integer - previous->counters[id].value.integer);
+        if (!series_add(&history->rates[id], points, snapshot->unix_ns, difference / seconds))
+            return error_no_memory();
+    }
+    const struct counter *total = &snapshot->counters[COUNTER_TOTAL_ALLOC];
+    if (is_fresh(total)) {
+        if (history->num_total_alloc == RECENT_SAMPLES) {
+            history->num_total_alloc--;
+            memmove(history->total_alloc, history->total_alloc + 1, history->num_total_alloc * sizeof(history->total_alloc[0]));
+        }
+        history->total_alloc[history->num_total_alloc++] =
+            (struct point){.unix_ns = snapshot->monotonic_ns, .value = (double)total->value.integer};
+    }
+    return NULL;
+}
+
+static struct error *add_outside(struct history *history, const struct snapshot *snapshot)
+{
+    static const enum counter_id needed[] = {COUNTER_RSS, COUNTER_GO_SYS, COUNTER_HEAP_RELEASED};
+    for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+        if (!is_fresh(&snapshot->counters[needed[i]]))
+            return NULL;
+    }
+    double mapped = counter_value(snapshot, COUNTER_GO_SYS) - counter_value(snapshot, COUNTER_HEAP_RELEASED);
+    bool added = series_add(&history->outside_go, history->options.counter_points, snapshot->unix_ns,
+                            counter_value(snapshot, COUNTER_RSS) - mapped);
+    return added ? NULL : error_no_memory();
+}
+
+/* The live heap is what the last cycle marked: it changes once a cycle. */
+static struct error *add_live_heap(struct history *history, const struct snapshot *snapshot)
+{
+    const struct counter *num_gc = &snapshot->counters[COUNTER_NUM_GC], *marked = &snapshot->counters[COUNTER_HEAP_MARKED];
+    if (!is_fresh(num_gc) || !is_fresh(marked) || num_gc->value.integer <= 0)
+        return NULL;
+    if (history->num_gc_readings > 0 && num_gc->value.integer == history->num_gc)
+        return NULL;
+    history->num_gc = num_gc->value.integer;
+    history->num_gc_readings++;
+    uint32_t points = history->options.counter_points;
+    if (!series_add(&history->marked, points, snapshot->unix_ns, (double)marked->value.integer) ||
+        !series_add(&history->gc_readings, points, snapshot->unix_ns, (double)history->num_gc_readings))
+        return error_no_memory();
+    struct growth_input input = {.values = &history->marked,
+                                 .observations = &history->gc_readings,
+                                 .smallest_rise = SMALLEST_HEAP_RISE,
+                                 .min_observations = GROWTH_MIN_OBSERVATIONS,
+                                 .window_ns = history->options.window_ns};
+    history->heap_growth = growth_judge(&input);
+    return NULL;
+}
+
+static struct error *add_cycles(struct history *history, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->num_gc_cycles; i++) {
+        const struct gc_cycle *cycle = &snapshot->gc_cycles[i];
+        if (history->cycles.count > 0 && cycle->number <= history->cycles.items[history->cycles.count - 1].number)
+            continue;
+        if (history->cycles.count == HISTORY_MAX_CYCLES + CYCLES_SLACK) {
+            history->cycles.count -= CYCLES_SLACK;
+            memmove(history->cycles.items, history->cycles.items + CYCLES_SLACK,
+                    history->cycles.count * sizeof(*history->cycles.items));
+        }
+        if (!vector_append(&history->cycles, *cycle))
+            return error_no_memory();
+    }
+    return NULL;
+}
+
+/* Each thread's share of a CPU since the previous snapshot. */
+static struct error *add_threads(struct history *history, const struct snapshot *snapshot)
+{
+    const struct snapshot *previous = history->latest;
+    double nanoseconds = previous ? (double)snapshot->monotonic_ns - (double)previous->monotonic_ns : 0;
+    history->cpu_fractions.count = 0;
+    if (!vector_reserve(&history->cpu_fractions, snapshot->num_threads))
+        return error_no_memory();
+    /* Both lists come from the same directory in the same order: the thread is mostly where the last search ended. */
+    size_t next = 0, known = previous ? previous->num_threads : 0;
+    for (size_t i = 0; i < snapshot->num_threads; i++) {
+        const struct thread *thread = &snapshot->threads[i];
+        double fraction = NAN;
+        for (size_t tried = 0; tried < known; tried++, next++) {
+            const struct thread *before = &previous->threads[next % known];
+            if (before->tid != thread->tid)
+                continue;
+            if (nanoseconds > 0 && thread->cpu_ns >= before->cpu_ns)
+                fraction = (double)(thread->cpu_ns - before->cpu_ns) / nanoseconds;
+            next++;
+            break;
+        }
+        history->cpu_fractions.items[history->cpu_fractions.count++] = fraction;
+    }
+    return NULL;
+}
+
+struct error *history_add(struct history *history, struct snapshot *snapshot)
+{
+    if (!history->latest)
+        history->first_unix_ns = snapshot->unix_ns;
+    struct error *error = add_counters(history, snapshot);
+    if (!error)
+        error = add_outside(history, snapshot);
+    if (!error)
+        error = add_live_heap(history, snapshot);
+    if (!error)
+        error = add_cycles(history, snapshot);
+    if (!error)
+        error = add_threads(history, snapshot);
+    if (!error)
+        error = history_add_goroutines(history, snapshot);
+    if (!error)
+        error = history_add_sites(history, snapshot);
+    if (error)
+        return error;
+    snapshot_ref(snapshot);
+    snapshot_unref(history->latest);
+    history->latest = snapshot;
+    return NULL;
+}
+
+const struct snapshot *history_latest(const struct history *history)
+{
+    return history->latest;
+}
+
+uint64_t history_first_unix_ns(const struct history *history)
+{
+    return history->first_unix_ns;
+}
+
+const struct series *history_counter(const struct history *history, enum counter_id id)
+{
+    return &history->counters[id];
+}
+
+const struct series *history_counter_rate(const struct history *history, enum counter_id id)
+{
+    return &history->rates[id];
+}
+
+const struct gc_cycle *history_cycles(const struct history *history, size_t *ret_count)
+{
+    size_t skipped = history->cycles.count > HISTORY_MAX_CYCLES ? history->cycles.count - HISTORY_MAX_CYCLES : 0;
+    *ret_count = history->cycles.count - skipped;
+    return history->cycles.items + skipped;
+}
+
+size_t history_memory(const struct history *history)
+{
+    size_t bytes = sizeof(*history);
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
+    bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) + series_memory(&history->gc_readings) +
+             series_memory(&history->outside_go);
+    for (size_t i = 0; i < history->stacks.count; i++) {
+        const struct tracked *tracked = &history->stacks.items[i].tracked;
+        bytes += series_memory(&tracked->inuse) + series_memory(&tracked->allocated);
+    }
+    for (size_t i = 0; i < history->call_sites.count; i++) {
+        const struct tracked *tracked = &history->call_sites.items[i].tracked;
+        bytes += series_memory(&tracked->inuse) + series_memory(&tracked->allocated);
+    }
+    for (size_t i = 0; i < history->goroutines.count; i++)
+        bytes += series_memory(&history->goroutines.items[i].counts);
+    bytes += history->buckets.capacity * sizeof(*history->buckets.items);
+    bytes += history->stacks.capacity * sizeof(*history->stacks.items);
+    bytes += history->call_sites.capacity * sizeof(*history->call_sites.items);
+    bytes += history->goroutines.capacity * sizeof(*history->goroutines.items);
+    bytes += history->cycles.capacity * sizeof(*history->cycles.items);
+    bytes += history->cpu_fractions.capacity * sizeof(*history->cpu_fractions.items);
+    /* A slot of a table is a key and a value. */
+    bytes += (history->stacks_by_id.capacity + history->call_sites_by_key.capacity + history->goroutines_by_key.capacity) * 16;
+    return bytes;
+}

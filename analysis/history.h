@@ -1,0 +1,103 @@
+/* What a session remembers. Private to the analysis room. */
+#ifndef ANALYSIS_HISTORY_H
+#define ANALYSIS_HISTORY_H
+
+#include "heaptop/analysis.h"
+
+#define NOT_FOLLOWED UINT32_MAX
+
+/* What is kept of a bucket besides the latest snapshot's counts. An index is the bucket's index in the snapshots. */
+struct bucket {
+    struct site_values published, provisional;
+    double weight;          /* Bytes that one sampled object stands for. */
+    double missed;          /* The probability that an object of it is not sampled. */
+    uint32_t stack;         /* Index in history.stacks, or NOT_FOLLOWED. */
+};
+
+/* Sums over the buckets of a stack, or the stacks of a call site. */
+struct sums {
+    struct site_values published, provisional;
+    uint64_t sampled_objects;
+    double alloc_weight, inuse_weight;  /* Weight times estimated bytes, allocated and in use. */
+    double variance;                    /* Of the in-use bytes. */
+};
+
+struct tracked {
+    struct sums sums;
+    struct series inuse, allocated;
+    struct growth growth;
+};
+
+struct tracked_stack {
+    struct tracked tracked;
+    stack_id stack;
+    frame_id subject;
+    uint32_t call_site;     /* Index in history.call_sites. */
+};
+
+struct tracked_call_site {
+    struct tracked tracked;     /* Its series and growth are empty while there is one stack: they are that stack's. */
+    uint32_t first_stack;       /* Index of the first that was seen. */
+    uint32_t num_stacks;
+};
+
+struct goroutine_key {
+    string_id state, wait_reason;
+    frame_id created_by, start;
+    stack_id stack;
+};
+
+/* A group, or (state, wait_reason and stack 0) all that one go statement started. */
+struct tracked_goroutines {
+    struct goroutine_key key;
+    bool creator;
+    uint32_t count;             /* In the latest snapshot that had groups. */
+    uint32_t largest;           /* Creators: the count of the largest group. */
+    struct series counts;
+    struct growth growth;
+};
+
+/* Samples over which the program's allocation rate is taken. */
+#define RECENT_SAMPLES 6
+
+struct history {
+    struct history_options options;     /* Defaults filled in. */
+    struct snapshot *latest;
+    uint64_t first_unix_ns;
+    struct series counters[COUNTER_COUNT], rates[COUNTER_COUNT];
+
+    struct series profile_cycles;       /* How many readings of the profile so far that a new cycle had published. */
+    uint64_t profile_cycle, num_profile_cycles;
+    struct series marked;               /* HEAP_MARKED, once a cycle. */
+    struct series gc_readings;          /* How many of them. */
+    int64_t num_gc;
+    uint64_t num_gc_readings;
+    struct growth heap_growth;
+    struct series outside_go;           /* RSS less GO_SYS less HEAP_RELEASED. */
+
+    VECTOR(struct bucket) buckets;
+    VECTOR(struct tracked_stack) stacks;
+    VECTOR(struct tracked_call_site) call_sites;
+    struct table stacks_by_id, call_sites_by_key;
+    struct allocation_totals totals;
+
+    VECTOR(struct tracked_goroutines) goroutines;
+    struct table goroutines_by_key;
+
+    VECTOR(struct gc_cycle) cycles;
+    VECTOR(double) cpu_fractions;       /* Of latest->threads. */
+    struct point total_alloc[RECENT_SAMPLES];   /* Oldest first, in monotonic time. */
+    unsigned num_total_alloc;
+};
+
+/* The series and growth of a call site: its own, or its only stack's. */
+const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site);
+/* The group's entry, or NULL. */
+const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group);
+const struct tracked_goroutines *history_find_creator(const struct history *history, const struct goroutine_group *group);
+
+/* Goroutine groups of a new snapshot; heap profile of a new snapshot. */
+struct error *history_add_goroutines(struct history *history, const struct snapshot *snapshot);
+struct error *history_add_sites(struct history *history, const struct snapshot *snapshot);
+
+#endif

@@ -1,0 +1,372 @@
+#include "analysis/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Rises of RSS and of the number of goroutines below these are none. */
+#define SMALLEST_RSS_RISE (1 << 20)
+#define SMALLEST_GOROUTINE_RISE 8
+
+void analysis_destroy(struct analysis *analysis)
+{
+    if (!analysis)
+        return;
+    /* The analysis lies in its own arena. */
+    struct arena arena = analysis->arena;
+    arena_deinit(&arena);
+}
+
+/* ---- allocation rows ---- */
+
+/* A site that grew until the last cycle may have stopped since, with no cycle to show it. Everything counted up to now bounds from above what the
+ * next cycle can publish: where even that lacks most of what the slope foretold, the growth is over. */
+static void stop_growth(const struct snapshot *snapshot, const struct tracked *tracked, const struct sums *sums, struct growth *growth)
+{
+    if (growth->verdict != GROWTH_GROWING || tracked->inuse.count == 0 || sums->published.inuse_objects <= 0)
+        return;
+    uint64_t observed = series_point(&tracked->inuse, tracked->inuse.count - 1).unix_ns;
+    double foretold = growth->per_second * ((double)snapshot->unix_ns - (double)observed) / 1e9;
+    double weight = sums->inuse_weight / fmax((double)sums->published.inuse_bytes, 1);
+    double counted = (double)(sums->provisional.inuse_bytes - sums->published.inuse_bytes);
+    if (foretold < 16 * weight || counted >= 0.35 * foretold)
+        return;
+    growth->verdict = GROWTH_PLATEAU;
+    growth->per_second = 0;
+    growth->since_unix_ns = 0;
+}
+
+static void set_rates(const struct history *history, const struct tracked *tracked, struct allocation_row *row)
+{
+    row->alloc_bytes_per_s = row->free_bytes_per_s = row->alloc_objects_per_s = NAN;
+    if (tracked->allocated.count < 2)
+        return;
+    uint64_t first = series_point(&tracked->allocated, 0).unix_ns;
+    uint64_t last = series_point(&tracked->allocated, tracked->allocated.count - 1).unix_ns;
+    uint64_t start = last - first > history->options.window_ns ? last - history->options.window_ns : first;
+    double seconds = (double)(last - start) / 1e9, before, now, held_before, held_now;
+    if (!(seconds > 0) || !series_value_at(&tracked->allocated, start, &before) ||
+        !series_value_at(&tracked->allocated, last, &now) || !series_value_at(&tracked->inuse, start, &held_before) ||
+        !series_value_at(&tracked->inuse, last, &held_now))
+        return;
+    row->alloc_bytes_per_s = (now - before) / seconds;
+    row->free_bytes_per_s = fmax((now - before - (held_now - held_before)) / seconds, 0);
+    row->alloc_objects_per_s = 0;
+    if (row->published.alloc_bytes > 0)
+        row->alloc_objects_per_s = row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
+}
+
+static void fill_row(const struct history *history, const struct sums *sums, const struct tracked *trend, struct allocation_row *row)
+{
+    row->published = sums->published;
+    row->provisional = sums->provisional;
+    row->sampled_objects = sums->sampled_objects;
+    double inuse = (double)sums->published.inuse_bytes;
+    row->relative_error = inuse > 0 && sums->variance > 0 ? sqrt(sums->variance) / inuse : 0;
+    double total = (double)history->totals.published.inuse_bytes;
+    row->share = total > 0 ? fmin(fmax(inuse / total, 0), 1) : 0;
+    row->growth = trend->growth;
+    stop_growth(history->latest, trend, sums, &row->growth);
+    row->inuse = &trend->inuse;
+    row->allocated = &trend->allocated;
+    set_rates(history, trend, row);
+}
+
+/* Growing first, by slope; then by what is in use. */
+static int compare_growth(const struct growth *left, const struct growth *right)
+{
+    bool left_grows = left->verdict == GROWTH_GROWING, right_grows = right->verdict == GROWTH_GROWING;
+    if (left_grows != right_grows)
+        return left_grows ? -1 : 1;
+    if (left_grows && left->per_second != right->per_second)
+        return left->per_second > right->per_second ? -1 : 1;
+    return 0;
+}
+
+static int compare_inuse(const struct allocation_row *left, const struct allocation_row *right)
+{
+    if (left->published.inuse_bytes != right->published.inuse_bytes)
+        return left->published.inuse_bytes > right->published.inuse_bytes ? -1 : 1;
+    if (left->published.alloc_bytes != right->published.alloc_bytes)
+        return left->published.alloc_bytes > right->published.alloc_bytes ? -1 : 1;
+    return left->stack < right->stack ? -1 : left->stack > right->stack;
+}
+
+/* Sorts pointers, as rows are large. */
+static int compare_call_sites(const void *left, const void *right)
+{
+    const struct allocation_row *a = *(const struct allocation_row *const *)left, *b = *(const struct allocation_row *const *)right;
+    int order = compare_growth(&a->growth, &b->growth);
+    return order ? order : compare_inuse(a, b);
+}
+
+/* first_stack is for now the rank of the stack's call site. */
+static int compare_stacks(const void *left, const void *right)
+{
+    const struct allocation_row *a = *(const struct allocation_row *const *)left, *b = *(const struct allocation_row *const *)right;
+    if (a->first_stack != b->first_stack)
+        return a->first_stack < b->first_stack ? -1 : 1;
+    return compare_inuse(a, b);
+}
+
+/* The rows in the order of the function; *ret_ranks (may be NULL) gives each old index its new one. */
+static struct error *sort_rows(struct arena *arena, const struct allocation_row *rows, size_t count,
+                               int (*compare)(const void *, const void *), struct allocation_row **ret_rows, uint32_t **ret_ranks)
+{
+    const struct allocation_row **order = arena_alloc_array(arena, count, sizeof(*order));
+    struct allocation_row *sorted = arena_alloc_array(arena, count, sizeof(*sorted));
+    uint32_t *ranks = arena_alloc_array(arena, count, sizeof(*ranks));
+    if (!order || !sorted || !ranks)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++)
+        order[i] = &rows[i];
+    if (count > 1)
+        qsort(order, count, sizeof(*order), compare);
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = *order[i];
+        ranks[order[i] - rows] = (uint32_t)i;
+    }
+    *ret_rows = sorted;
+    if (ret_ranks)
+        *ret_ranks = ranks;
+    return NULL;
+}
+
+static struct error *compute_allocations(const struct history *history, struct analysis *analysis)
+{
+    analysis->totals = history->totals;
+    if (analysis->snapshot->profile_state != PROFILE_ON)
+        return NULL;
+    /* Unsorted rows and orders are thrown away with this arena. */
+    _cleanup_(arena_deinit) struct arena scratch;
+    arena_init(&scratch);
+    size_t num_sites = history->call_sites.count, num_stacks = history->stacks.count;
+    struct allocation_row *sites = arena_alloc_array(&scratch, num_sites, sizeof(*sites));
+    struct allocation_row *stacks = arena_alloc_array(&scratch, num_stacks, sizeof(*stacks));
+    if (!sites || !stacks)
+        return error_no_memory();
+    for (size_t i = 0; i < num_sites; i++) {
+        const struct tracked_call_site *call_site = &history->call_sites.items[i];
+        fill_row(history, &call_site->tracked.sums, history_call_site_trend(history, call_site), &sites[i]);
+        sites[i].num_stacks = call_site->num_stacks;
+        sites[i].subject = history->stacks.items[call_site->first_stack].subject;
+        sites[i].stack = history->stacks.items[call_site->first_stack].stack;
+    }
+    uint32_t *ranks;
+    struct error *error = sort_rows(&scratch, sites, num_sites, compare_call_sites, &sites, &ranks);
+    if (error)
+        return error;
+    for (size_t i = 0; i < num_stacks; i++) {
+        const struct tracked_stack *stack = &history->stacks.items[i];
+        fill_row(history, &stack->tracked.sums, &stack->tracked, &stacks[i]);
+        stacks[i].subject = stack->subject;
+        stacks[i].stack = stack->stack;
+        stacks[i].num_stacks = 1;
+        stacks[i].first_stack = ranks[stack->call_site];
+    }
+    struct allocation_row *sorted;
+    error = sort_rows(&scratch, stacks, num_stacks, compare_stacks, &sorted, NULL);
+    if (error)
+        return error;
+    analysis->call_sites = arena_alloc_array(&analysis->arena, num_sites, sizeof(*sites));
+    analysis->stacks = arena_alloc_array(&analysis->arena, num_stacks, sizeof(*stacks));
+    if (!analysis->call_sites || !analysis->stacks)
+        return error_no_memory();
+    if (num_sites > 0)
+        memcpy(analysis->call_sites, sites, num_sites * sizeof(*sites));
+    if (num_stacks > 0)
+        memcpy(analysis->stacks, sorted, num_stacks * sizeof(*stacks));
+    analysis->num_call_sites = num_sites;
+    analysis->num_stacks = num_stacks;
+    uint32_t next = 0;
+    for (size_t i = 0; i < num_sites; i++) {
+        struct allocation_row *site = &analysis->call_sites[i];
+        site->first_stack = next;
+        site->stack = analysis->stacks[next].stack;
+        site->subject = analysis->stacks[next].subject;
+        for (uint32_t j = 0; j < site->num_stacks; j++)
+            analysis->stacks[next + j].first_stack = next + j;
+        next += site->num_stacks;
+    }
+    return NULL;
+}
+
+/* ---- goroutines and threads ---- */
+
+static int compare_goroutines(const void *left, const void *right)
+{
+    const struct goroutine_row *a = left, *b = right;
+    int order = compare_growth(&a->growth, &b->growth);
+    if (order)
+        return order;
+    if (a->group.count != b->group.count)
+        return a->group.count > b->group.count ? -1 : 1;
+    if (a->group.start != b->group.start)
+        return a->group.start < b->group.start ? -1 : 1;
+    return a->group.state < b->group.state ? -1 : a->group.state > b->group.state;
+}
+
+static struct error *compute_goroutines(const struct history *history, struct analysis *analysis)
+{
+    static const struct series none;
+    const struct snapshot *snapshot = analysis->snapshot;
+    size_t count = snapshot->num_goroutine_groups;
+    struct goroutine_row *rows = arena_alloc_array(&analysis->arena, count, sizeof(*rows));
+    if (!rows)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        const struct goroutine_group *group = &snapshot->goroutine_groups[i];
+        const struct tracked_goroutines *own = history_find_group(history, group);
+        const struct tracked_goroutines *creator = history_find_creator(history, group);
+        rows[i] = (struct goroutine_row){.group = *group, .counts = own ? &own->counts : &none};
+        if (creator && group->count == creator->largest)
+            rows[i].growth = creator->growth;
+        else if (own)
+            rows[i].growth = own->growth;
+    }
+    if (count > 1)
+        qsort(rows, count, sizeof(*rows), compare_goroutines);
+    analysis->goroutines = rows;
+    analysis->num_goroutines = count;
+    return NULL;
+}
+
+static struct error *compute_threads(const struct history *history, struct analysis *analysis)
+{
+    const struct snapshot *snapshot = analysis->snapshot;
+    analysis->threads = arena_alloc_array(&analysis->arena, snapshot->num_threads, sizeof(*analysis->threads));
+    if (!analysis->threads)
+        return error_no_memory();
+    analysis->num_threads = snapshot->num_threads;
+    for (size_t i = 0; i < snapshot->num_threads; i++)
+        analysis->threads[i] = (struct thread_row){.thread = snapshot->threads[i],
+                                                   .cpu_fraction = history->cpu_fractions.items[i]};
+    return NULL;
+}
+
+/* ---- the process as a whole ---- */
+
+static int compare_pauses(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static struct error *compute_pauses(const struct history *history, struct analysis *analysis)
+{
+    analysis->pause_p99_ns = analysis->pause_max_ns = NAN;
+    size_t count, used = 0;
+    const struct gc_cycle *cycles = history_cycles(history, &count);
+    uint64_t now = analysis->snapshot->unix_ns, window = history->options.window_ns;
+    _cleanup_free_ uint64_t *pauses = malloc((count ? count : 1) * sizeof(*pauses));
+    if (!pauses)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        if (cycles[i].times_known && cycles[i].end_unix_ns + window >= now)
+            pauses[used++] = cycles[i].pause_ns;
+    }
+    if (used == 0)
+        return NULL;
+    qsort(pauses, used, sizeof(*pauses), compare_pauses);
+    /* The smallest pause that at least 99 of 100 do not exceed. */
+    analysis->pause_p99_ns = (double)pauses[(used * 99 + 99) / 100 - 1];
+    analysis->pause_max_ns = (double)pauses[used - 1];
+    return NULL;
+}
+
+static double gc_rate(const struct history *history)
+{
+    const struct series *series = &history->counters[COUNTER_NUM_GC];
+    if (series->count < 2)
+        return NAN;
+    struct point first = series_point(series, 0), last = series_point(series, series->count - 1);
+    uint64_t start = last.unix_ns - first.unix_ns > history->options.window_ns ? last.unix_ns - history->options.window_ns : first.unix_ns;
+    double before = first.value;
+    series_value_at(series, start, &before);
+    return (last.value - before) / ((double)(last.unix_ns - start) / 1e9);
+}
+
+static double alloc_rate(const struct history *history)
+{
+    if (history->num_total_alloc < 2)
+        return NAN;
+    const struct point *first = &history->total_alloc[0], *last = &history->total_alloc[history->num_total_alloc - 1];
+    return last->unix_ns > first->unix_ns ? (last->value - first->value) / ((double)(last->unix_ns - first->unix_ns) / 1e9) : NAN;
+}
+
+/* A counter's value, or `otherwise` when it is not known. */
+static double counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise)
+{
+    const struct counter *counter = &snapshot->counters[id];
+    return counter_known(counter) ? (double)counter->value.integer : otherwise;
+}
+
+static void compute_limit(struct analysis *analysis)
+{
+    const struct snapshot *snapshot = analysis->snapshot;
+    double cgroup = counter_or(snapshot, COUNTER_LIMIT, 0), soft = counter_or(snapshot, COUNTER_MEMORY_LIMIT, 0);
+    /* GOMEMLIMIT off is the largest integer (runtime/mgcpacer.go, Go 1.19-1.27). */
+    if (!(soft > 0) || soft >= 0x1p62)
+        soft = 0;
+    if (!(cgroup > 0) || cgroup >= 0x1p62)
+        cgroup = 0;
+    bool is_soft = soft > 0 && (!(cgroup > 0) || soft < cgroup);
+    double limit = is_soft ? soft : cgroup;
+    analysis->seconds_to_limit = INFINITY;
+    analysis->limit_bytes = (uint64_t)limit;
+    double rss = counter_or(snapshot, COUNTER_RSS, 0);
+    double used = is_soft ? rss : counter_or(snapshot, COUNTER_CGROUP_USAGE, rss);
+    /* While RSS still has room inside that the heap grows into, it does not rise: the heap's growth tells sooner. */
+    double growth = 0;
+    if (analysis->rss.verdict == GROWTH_GROWING)
+        growth = analysis->rss.per_second;
+    else if (analysis->heap.verdict == GROWTH_GROWING)
+        growth = analysis->heap.per_second;
+    if (limit > 0 && growth > 0)
+        analysis->seconds_to_limit = limit > used ? (limit - used) / growth : 0;
+}
+
+static struct error *compute_process(const struct history *history, struct analysis *analysis)
+{
+    uint64_t window = history->options.window_ns;
+    analysis->rss = growth_of_series(&history->counters[COUNTER_RSS], window, SMALLEST_RSS_RISE);
+    analysis->goroutine_count = growth_of_series(&history->counters[COUNTER_GOROUTINES], window, SMALLEST_GOROUTINE_RISE);
+    analysis->outside_go = growth_of_series(&history->outside_go, window, SMALLEST_RSS_RISE);
+    analysis->heap = history->heap_growth;
+    analysis->first_unix_ns = history->first_unix_ns;
+    analysis->window_ns = window;
+    uint64_t cycles = history->num_profile_cycles > history->num_gc_readings ? history->num_profile_cycles : history->num_gc_readings;
+    analysis->cycles_seen = cycles < UINT32_MAX ? (uint32_t)cycles : UINT32_MAX;
+    analysis->alloc_bytes_per_s = alloc_rate(history);
+    analysis->gc_per_s = gc_rate(history);
+    compute_limit(analysis);
+    return compute_pauses(history, analysis);
+}
+
+struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis)
+{
+    if (!history->latest)
+        return error_create(ERROR_NOT_FOUND, "no snapshot yet");
+    struct arena arena;
+    arena_init(&arena);
+    struct analysis *analysis = arena_alloc(&arena, sizeof(*analysis));
+    if (!analysis) {
+        arena_deinit(&arena);
+        return error_no_memory();
+    }
+    analysis->arena = arena;
+    analysis->snapshot = history->latest;
+    struct error *error = compute_allocations(history, analysis);
+    if (!error)
+        error = compute_goroutines(history, analysis);
+    if (!error)
+        error = compute_threads(history, analysis);
+    if (!error)
+        error = compute_process(history, analysis);
+    if (error) {
+        analysis_destroy(analysis);
+        return error;
+    }
+    *ret_analysis = analysis;
+    return NULL;
+}

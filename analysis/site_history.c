@@ -1,0 +1,222 @@
+/* The heap profile in a history: sums by stack and by call site, and their series. */
+#include "analysis/history.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/growth.h"
+#include "analysis/series.h"
+
+const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site)
+{
+    return call_site->num_stacks > 1 ? &call_site->tracked : &history->stacks.items[call_site->first_stack].tracked;
+}
+
+/* Frames of one function and line are one call site, though their addresses differ. Ids are below 2^24. */
+static uint64_t call_site_key(const struct frame *frame)
+{
+    return frame->function ? (uint64_t)frame->function << 32 | frame->line : UINT64_C(1) << 63 | frame->address;
+}
+
+static struct error *find_call_site(struct history *history, const struct snapshot *snapshot, frame_id subject, uint32_t stack,
+                                    uint32_t *ret_index)
+{
+    bool is_new;
+    uint64_t *index = table_insert(&history->call_sites_by_key, call_site_key(catalog_frame(snapshot->catalog, subject)), &is_new);
+    if (!index)
+        return error_no_memory();
+    if (is_new) {
+        *index = history->call_sites.count;
+        if (!vector_append(&history->call_sites, (struct tracked_call_site){.first_stack = stack}))
+            return error_no_memory();
+    }
+    struct tracked_call_site *call_site = &history->call_sites.items[*index];
+    if (call_site->num_stacks == 1) {
+        /* Up to now its history was that of its only stack; from now on it has its own. */
+        const struct tracked *only = &history->stacks.items[call_site->first_stack].tracked;
+        call_site->tracked.growth = only->growth;
+        if (!series_copy(&only->inuse, &call_site->tracked.inuse) || !series_copy(&only->allocated, &call_site->tracked.allocated))
+            return error_no_memory();
+    }
+    call_site->num_stacks++;
+    *ret_index = (uint32_t)*index;
+    return NULL;
+}
+
+/* The index of a stack in history->stacks, new or known, or NOT_FOLLOWED. */
+static struct error *find_stack(struct history *history, const struct snapshot *snapshot, stack_id id, uint32_t *ret_index)
+{
+    const uint64_t *known = table_find(&history->stacks_by_id, id);
+    if (known) {
+        *ret_index = (uint32_t)*known;
+        return NULL;
+    }
+    if (history->stacks.count >= history->options.max_rows) {
+        *ret_index = NOT_FOLLOWED;
+        return NULL;
+    }
+    uint32_t index = (uint32_t)history->stacks.count;
+    struct stack stack = catalog_stack(snapshot->catalog, id);
+    struct tracked_stack tracked = {.stack = id};
+    if (stack.depth > 0)
+        tracked.subject = stack.frames[catalog_stack_subject(snapshot->catalog, id)];
+    struct error *error = find_call_site(history, snapshot, tracked.subject, index, &tracked.call_site);
+    if (error)
+        return error;
+    uint64_t *place = table_insert(&history->stacks_by_id, id, NULL);
+    if (!place || !vector_append(&history->stacks, tracked))
+        return error_no_memory();
+    *place = index;
+    *ret_index = index;
+    return NULL;
+}
+
+static void bucket_update(struct bucket *bucket, const struct site *site, int64_t rate)
+{
+    bucket->published = site_scale(&site->published, rate);
+    bucket->provisional = site_scale(&site->provisional, rate);
+    double size = (double)site->object_size;
+    if (rate > 1 && size > 0) {
+        bucket->missed = exp(-size / (double)rate);
+        bucket->weight = size / (1 - bucket->missed);
+    } else {
+        bucket->missed = 0;
+        bucket->weight = size;
+    }
+}
+
+static void values_add(struct site_values *sum, const struct site_values *values)
+{
+    /* Figures of a torn or hostile target may be anything: sums wrap rather than trap. */
+    sum->alloc_objects = (int64_t)((uint64_t)sum->alloc_objects + (uint64_t)values->alloc_objects);
+    sum->alloc_bytes = (int64_t)((uint64_t)sum->alloc_bytes + (uint64_t)values->alloc_bytes);
+    sum->inuse_objects = (int64_t)((uint64_t)sum->inuse_objects + (uint64_t)values->inuse_objects);
+    sum->inuse_bytes = (int64_t)((uint64_t)sum->inuse_bytes + (uint64_t)values->inuse_bytes);
+}
+
+static void sums_add(struct sums *sums, const struct sums *more)
+{
+    values_add(&sums->published, &more->published);
+    values_add(&sums->provisional, &more->provisional);
+    sums->sampled_objects += more->sampled_objects;
+    sums->alloc_weight += more->alloc_weight;
+    sums->inuse_weight += more->inuse_weight;
+    sums->variance += more->variance;
+}
+
+static void sums_add_bucket(struct sums *sums, const struct bucket *bucket, const struct site *site)
+{
+    values_add(&sums->published, &bucket->published);
+    values_add(&sums->provisional, &bucket->provisional);
+    if (site->published.allocs > site->published.frees)
+        sums->sampled_objects += site->published.allocs - site->published.frees;
+    double inuse = fmax((double)bucket->published.inuse_bytes, 0);
+    sums->alloc_weight += bucket->weight * fmax((double)bucket->published.alloc_bytes, 0);
+    sums->inuse_weight += bucket->weight * inuse;
+    /* n objects sampled of n / p: the variance of the estimate is n (1 - p) weights squared. */
+    sums->variance += bucket->weight * inuse * bucket->missed;
+}
+
+/* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is more. */
+static double sums_weight(const struct sums *sums)
+{
+    double alloc = sums->published.alloc_bytes > 0 ? sums->alloc_weight / (double)sums->published.alloc_bytes : 0;
+    double inuse = sums->published.inuse_bytes > 0 ? sums->inuse_weight / (double)sums->published.inuse_bytes : 0;
+    return fmax(alloc, inuse);
+}
+
+/* Buckets that are new or have changed since the latest snapshot. */
+static struct error *update_buckets(struct history *history, const struct snapshot *snapshot)
+{
+    const struct snapshot *previous = history->latest;
+    const struct counter *rate_counter = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
+    int64_t rate = counter_known(rate_counter) ? rate_counter->value.integer : 512 * 1024;
+    bool same_rate = previous && counter_known(&previous->counters[COUNTER_MEM_PROFILE_RATE]) == counter_known(rate_counter) &&
+                     previous->counters[COUNTER_MEM_PROFILE_RATE].value.integer == rate_counter->value.integer;
+    size_t comparable = same_rate ? previous->num_sites : 0;
+    for (size_t i = 0; i < snapshot->num_sites; i++) {
+        const struct site *site = &snapshot->sites[i];
+        if (i >= history->buckets.count) {
+            struct bucket bucket = {0};
+            struct error *error = find_stack(history, snapshot, site->stack, &bucket.stack);
+            if (error)
+                return error;
+            if (!vector_append(&history->buckets, bucket))
+                return error_no_memory();
+            bucket_update(&history->buckets.items[i], site, rate);
+        } else if (i >= comparable || memcmp(&site->published, &previous->sites[i].published, sizeof(site->published)) != 0 ||
+                   memcmp(&site->provisional, &previous->sites[i].provisional, sizeof(site->provisional)) != 0) {
+            bucket_update(&history->buckets.items[i], site, rate);
+        }
+    }
+    return NULL;
+}
+
+static void update_sums(struct history *history, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < history->stacks.count; i++)
+        history->stacks.items[i].tracked.sums = (struct sums){0};
+    for (size_t i = 0; i < history->call_sites.count; i++)
+        history->call_sites.items[i].tracked.sums = (struct sums){0};
+    struct allocation_totals totals = {.buckets = snapshot->num_sites,
+                                       .stacks = history->stacks.count,
+                                       .call_sites = history->call_sites.count};
+    for (size_t i = 0; i < snapshot->num_sites; i++) {
+        const struct bucket *bucket = &history->buckets.items[i];
+        values_add(&totals.published, &bucket->published);
+        values_add(&totals.provisional, &bucket->provisional);
+        if (bucket->stack == NOT_FOLLOWED)
+            totals.buckets_not_followed++;
+        else
+            sums_add_bucket(&history->stacks.items[bucket->stack].tracked.sums, bucket, &snapshot->sites[i]);
+    }
+    for (size_t i = 0; i < history->stacks.count; i++) {
+        const struct tracked_stack *stack = &history->stacks.items[i];
+        sums_add(&history->call_sites.items[stack->call_site].tracked.sums, &stack->tracked.sums);
+    }
+    history->totals = totals;
+}
+
+static bool observe(struct history *history, struct tracked *tracked, uint64_t unix_ns)
+{
+    uint32_t points = history->options.site_points;
+    if (!series_add(&tracked->inuse, points, unix_ns, (double)tracked->sums.published.inuse_bytes) ||
+        !series_add(&tracked->allocated, points, unix_ns, (double)tracked->sums.published.alloc_bytes))
+        return false;
+    struct growth_input input = {.values = &tracked->inuse,
+                                 .allocated = &tracked->allocated,
+                                 .weight = sums_weight(&tracked->sums),
+                                 .observations = &history->profile_cycles,
+                                 .min_observations = GROWTH_MIN_OBSERVATIONS,
+                                 .window_ns = history->options.window_ns};
+    tracked->growth = growth_judge(&input);
+    return true;
+}
+
+struct error *history_add_sites(struct history *history, const struct snapshot *snapshot)
+{
+    if (snapshot->profile_state != PROFILE_ON)
+        return NULL;
+    struct error *error = update_buckets(history, snapshot);
+    if (error)
+        return error;
+    update_sums(history, snapshot);
+    if (snapshot->profile_torn || (history->num_profile_cycles > 0 && snapshot->profile_cycle == history->profile_cycle))
+        return NULL;
+    history->profile_cycle = snapshot->profile_cycle;
+    history->num_profile_cycles++;
+    if (!series_add(&history->profile_cycles, history->options.counter_points, snapshot->unix_ns,
+                    (double)history->num_profile_cycles))
+        return error_no_memory();
+    for (size_t i = 0; i < history->stacks.count; i++) {
+        if (!observe(history, &history->stacks.items[i].tracked, snapshot->unix_ns))
+            return error_no_memory();
+    }
+    for (size_t i = 0; i < history->call_sites.count; i++) {
+        struct tracked_call_site *call_site = &history->call_sites.items[i];
+        if (call_site->num_stacks > 1 && !observe(history, &call_site->tracked, snapshot->unix_ns))
+            return error_no_memory();
+    }
+    return NULL;
+}

@@ -1,0 +1,377 @@
+#include "heaptop/analysis.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Idle heap is worth a word from this size on, and from this part of RSS. */
+#define NOTABLE_IDLE_BYTES (64.0 * 1048576)
+#define NOTABLE_IDLE_PART 0.25
+/* A limit further away than this is not spoken of. */
+#define FAR_LIMIT_SECONDS (30.0 * 86400)
+
+/* The cases of the verdict line, the first that holds. */
+enum verdict_case {
+    CASE_EXITED,
+    CASE_HEAP_GROWS,
+    CASE_SITE_GROWS,
+    CASE_GOROUTINES_GROW,
+    CASE_OUTSIDE_GROWS,
+    CASE_RSS_GROWS,
+    CASE_IDLE_HEAP,
+    CASE_NO_HEAP,           /* Not a Go program, or its figures cannot be read. */
+    CASE_WAITING,
+    CASE_CALM,
+};
+
+static bool grows(const struct growth *growth)
+{
+    return growth->verdict == GROWTH_GROWING;
+}
+
+static double counter_or(const struct analysis *analysis, enum counter_id id, double otherwise)
+{
+    const struct counter *counter = &analysis->snapshot->counters[id];
+    return counter_known(counter) ? (double)counter->value.integer : otherwise;
+}
+
+/* The call site that grows fastest, or NULL. */
+static const struct allocation_row *top_site(const struct analysis *analysis)
+{
+    return analysis->num_call_sites > 0 && grows(&analysis->call_sites[0].growth) ? &analysis->call_sites[0] : NULL;
+}
+
+/* The goroutines that grow fastest, the runtime's own left out, or NULL. */
+static const struct goroutine_row *top_goroutines(const struct analysis *analysis)
+{
+    for (size_t i = 0; i < analysis->num_goroutines && grows(&analysis->goroutines[i].growth); i++) {
+        if (!analysis->goroutines[i].group.system)
+            return &analysis->goroutines[i];
+    }
+    return NULL;
+}
+
+/* Idle heap that is still resident. */
+static double kept_heap(const struct analysis *analysis)
+{
+    return counter_or(analysis, COUNTER_HEAP_IDLE, 0) - counter_or(analysis, COUNTER_HEAP_RELEASED, 0);
+}
+
+static bool knows_heap(const struct analysis *analysis)
+{
+    return counter_known(&analysis->snapshot->counters[COUNTER_HEAP_MARKED]) || analysis->heap.points > 0;
+}
+
+static enum verdict_case find_case(const struct analysis *analysis)
+{
+    if (analysis->snapshot->exited)
+        return CASE_EXITED;
+    if (grows(&analysis->heap))
+        return CASE_HEAP_GROWS;
+    if (top_site(analysis))
+        return CASE_SITE_GROWS;
+    if (grows(&analysis->goroutine_count) || top_goroutines(analysis))
+        return CASE_GOROUTINES_GROW;
+    bool heap_is_judged = knows_heap(analysis) && analysis->heap.verdict != GROWTH_TOO_FEW;
+    if (grows(&analysis->rss) && heap_is_judged && grows(&analysis->outside_go) &&
+        analysis->outside_go.per_second > analysis->rss.per_second / 2)
+        return CASE_OUTSIDE_GROWS;
+    if (grows(&analysis->rss))
+        return CASE_RSS_GROWS;
+    if (!knows_heap(analysis))
+        return CASE_NO_HEAP;
+    if (!heap_is_judged)
+        return CASE_WAITING;
+    double kept = kept_heap(analysis);
+    if (kept >= NOTABLE_IDLE_BYTES && kept >= NOTABLE_IDLE_PART * counter_or(analysis, COUNTER_RSS, INFINITY))
+        return CASE_IDLE_HEAP;
+    return CASE_CALM;
+}
+
+enum verdict_level analysis_verdict_level(const struct analysis *analysis)
+{
+    switch (find_case(analysis)) {
+    case CASE_HEAP_GROWS:
+    case CASE_GOROUTINES_GROW:
+    case CASE_OUTSIDE_GROWS:
+        return VERDICT_GROWING;
+    case CASE_SITE_GROWS:
+        /* A site may grow at another's expense. */
+        return analysis->heap.verdict == GROWTH_PLATEAU || analysis->heap.verdict == GROWTH_SHRINKING ? VERDICT_NOTICE : VERDICT_GROWING;
+    case CASE_EXITED:
+    case CASE_RSS_GROWS:
+    case CASE_IDLE_HEAP:
+        return VERDICT_NOTICE;
+    case CASE_NO_HEAP:
+        return analysis->rss.verdict == GROWTH_TOO_FEW ? VERDICT_WAITING : VERDICT_CALM;
+    case CASE_WAITING:
+        return VERDICT_WAITING;
+    case CASE_CALM:
+        break;
+    }
+    return VERDICT_CALM;
+}
+
+/* ---- sentences ---- */
+
+static void write_bytes(struct text *text, double bytes)
+{
+    char buffer[UNITS_BUFFER];
+    text_append(text, units_format_bytes(buffer, bytes));
+}
+
+static void write_rate(struct text *text, double bytes_per_second)
+{
+    char buffer[UNITS_BUFFER];
+    text_append(text, units_format_rate(buffer, bytes_per_second));
+}
+
+static void write_duration(struct text *text, double nanoseconds)
+{
+    char buffer[UNITS_BUFFER];
+    text_append(text, units_format_duration(buffer, nanoseconds));
+}
+
+/* " for 12 min", since a growth began. */
+static void write_since(const struct analysis *analysis, const struct growth *growth, struct text *text)
+{
+    if (growth->since_unix_ns == 0 || growth->since_unix_ns >= analysis->snapshot->unix_ns)
+        return;
+    text_append(text, " for ");
+    write_duration(text, (double)(analysis->snapshot->unix_ns - growth->since_unix_ns));
+}
+
+/* " for 12 min", over which it was judged. */
+static void write_judged_time(const struct analysis *analysis, struct text *text)
+{
+    uint64_t watched = analysis->snapshot->unix_ns - analysis->first_unix_ns;
+    text_append(text, " for ");
+    write_duration(text, (double)(watched < analysis->window_ns ? watched : analysis->window_ns));
+}
+
+static void write_limit(const struct analysis *analysis, struct text *text)
+{
+    if (analysis->limit_bytes == 0 || !(analysis->seconds_to_limit < FAR_LIMIT_SECONDS))
+        return;
+    text_append(text, analysis->seconds_to_limit > 0 ? " At this rate the " : " The ");
+    write_bytes(text, (double)analysis->limit_bytes);
+    if (analysis->seconds_to_limit > 0) {
+        text_append(text, " limit is met in ");
+        write_duration(text, analysis->seconds_to_limit * 1e9);
+        text_append(text, ".");
+    } else {
+        text_append(text, " limit is met.");
+    }
+}
+
+static void write_site(const struct analysis *analysis, const struct allocation_row *site, struct text *text)
+{
+    catalog_write_frame(analysis->snapshot->catalog, site->subject, text);
+}
+
+/* "1.4/s", "0.3/min": a rate of goroutines. */
+static void write_count_rate(struct text *text, double per_second)
+{
+    const char *unit = "s";
+    double rate = per_second;
+    if (rate < 0.5) {
+        rate *= 60;
+        unit = "min";
+    }
+    text_printf(text, rate < 9.95 ? "%.1f/%s" : "%.0f/%s", rate, unit);
+}
+
+/* " Goroutines grow 14/s for 3 min: created by f  x.go:1." Where the creators are not known, the number only. */
+static void write_goroutines(const struct analysis *analysis, struct text *text)
+{
+    const struct goroutine_row *row = top_goroutines(analysis);
+    const struct growth *growth = row ? &row->growth : &analysis->goroutine_count;
+    if (!grows(growth))
+        return;
+    text_append(text, text->length ? " Goroutines grow " : "Goroutines grow ");
+    write_count_rate(text, growth->per_second);
+    write_since(analysis, growth, text);
+    if (row && (row->group.created_by || row->group.start)) {
+        text_append(text, row->group.created_by ? ": created by " : ": ");
+        catalog_write_frame(analysis->snapshot->catalog, row->group.created_by ? row->group.created_by : row->group.start, text);
+    }
+    text_append(text, ".");
+}
+
+static void write_heap_growth(const struct analysis *analysis, struct text *text)
+{
+    text_append(text, "Growing ");
+    write_rate(text, analysis->heap.per_second);
+    write_since(analysis, &analysis->heap, text);
+    text_append(text, ".");
+    const struct allocation_row *site = top_site(analysis);
+    if (site) {
+        char percent[UNITS_BUFFER];
+        double part = site->growth.per_second / analysis->heap.per_second;
+        if (part > 0.95)
+            text_append(text, " Nearly all of it: ");
+        else
+            text_printf(text, " %s of it: ", units_format_percent(percent, part));
+        write_site(analysis, site, text);
+        text_append(text, ".");
+    } else if (analysis->snapshot->profile_state == PROFILE_ON) {
+        text_append(text, " No call site stands out yet.");
+    } else {
+        text_append(text, " Which code, the heap profile would tell");
+        if (analysis->snapshot->profile_reason)
+            text_printf(text, ": %s", analysis->snapshot->profile_reason);
+        text_append(text, ".");
+    }
+}
+
+/* "live heap 640 MB" */
+static void write_live_heap(const struct analysis *analysis, struct text *text)
+{
+    text_append(text, "live heap ");
+    write_bytes(text, counter_or(analysis, COUNTER_HEAP_MARKED, NAN));
+}
+
+static void write_waiting(const struct analysis *analysis, struct text *text)
+{
+    uint32_t seen = analysis->cycles_seen;
+    text_printf(text, "Watching: %u GC cycle%s so far, the verdict needs %d", seen, seen == 1 ? "" : "s", GROWTH_MIN_OBSERVATIONS);
+    const struct counter *gogc = &analysis->snapshot->counters[COUNTER_GOGC];
+    if (analysis->gc_per_s > 0 && analysis->gc_per_s < 0.1) {
+        text_append(text, "; one comes about every ");
+        write_duration(text, 1e9 / analysis->gc_per_s);
+    } else if (counter_known(gogc) && gogc->value.integer < 0 && analysis->limit_bytes == 0) {
+        text_append(text, "; GOGC is off in this program");
+    }
+    text_append(text, ".");
+    if (analysis->rss.verdict == GROWTH_PLATEAU)
+        text_append(text, " RSS is steady.");
+}
+
+static void write_no_heap(const struct analysis *analysis, struct text *text)
+{
+    const char *runtime = catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime);
+    bool is_go = strcmp(runtime, "go") == 0;
+    text_append(text, is_go ? "The Go heap cannot be read" : "Not a Go program");
+    if (is_go && analysis->snapshot->profile_reason)
+        text_printf(text, ": %s", analysis->snapshot->profile_reason);
+    text_append(text, is_go ? "." : ": memory, threads and mappings only.");
+    if (analysis->rss.verdict == GROWTH_TOO_FEW)
+        return;
+    text_append(text, " RSS ");
+    write_bytes(text, counter_or(analysis, COUNTER_RSS, NAN));
+    text_append(text, analysis->rss.verdict == GROWTH_SHRINKING   ? ", shrinking"
+                      : analysis->rss.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend"
+                                                                 : ", steady");
+    write_judged_time(analysis, text);
+    text_append(text, ".");
+}
+
+static void write_calm(const struct analysis *analysis, struct text *text)
+{
+    if (analysis->heap.verdict == GROWTH_SHRINKING) {
+        text_append(text, "Shrinking ");
+        write_rate(text, -analysis->heap.per_second);
+        write_since(analysis, &analysis->heap, text);
+        text_append(text, ": ");
+        write_live_heap(analysis, text);
+    } else {
+        text_append(text, "Not growing: ");
+        write_live_heap(analysis, text);
+        text_append(text, analysis->heap.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend" : ", steady");
+        write_judged_time(analysis, text);
+    }
+    text_append(text, ".");
+    if (analysis->snapshot->profile_state == PROFILE_OFF)
+        text_append(text, " The heap profile is off: no call sites.");
+}
+
+static void write_rss_growth(const struct analysis *analysis, struct text *text)
+{
+    text_append(text, "RSS grows ");
+    write_rate(text, analysis->rss.per_second);
+    write_since(analysis, &analysis->rss, text);
+    if (!knows_heap(analysis)) {
+        const char *runtime = catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime);
+        text_append(text, strcmp(runtime, "go") == 0 ? "; the Go heap cannot be read." : "; not a Go program: what holds it is not known.");
+    } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {
+        text_printf(text, ". %u GC cycle%s so far: whether it is live or garbage is told after %d.", analysis->cycles_seen,
+                    analysis->cycles_seen == 1 ? "" : "s", GROWTH_MIN_OBSERVATIONS);
+    } else {
+        text_append(text, " while the live heap is not growing: garbage between collections, or memory that Go keeps for reuse.");
+    }
+}
+
+static void write_site_growth(const struct analysis *analysis, struct text *text)
+{
+    const struct allocation_row *site = top_site(analysis);
+    text_append(text, "Growing ");
+    write_rate(text, site->growth.per_second);
+    write_since(analysis, &site->growth, text);
+    text_append(text, ": ");
+    write_site(analysis, site, text);
+    text_append(text, ".");
+    if (analysis->heap.verdict != GROWTH_TOO_FEW) {
+        text_append(text, analysis->heap.verdict == GROWTH_SAWTOOTH ? " The live heap goes up and down: " : " As a whole the heap does not grow: ");
+        write_live_heap(analysis, text);
+        text_append(text, ".");
+    }
+}
+
+struct error *analysis_write_verdict(const struct analysis *analysis, struct text *ret_text)
+{
+    struct text text = {0};
+    switch (find_case(analysis)) {
+    case CASE_EXITED:
+        text_append(&text, "The process has ended");
+        if (analysis->snapshot->exit_reason)
+            text_printf(&text, ": %s", analysis->snapshot->exit_reason);
+        text_append(&text, ". The figures are its last.");
+        break;
+    case CASE_HEAP_GROWS:
+        write_heap_growth(analysis, &text);
+        write_goroutines(analysis, &text);
+        write_limit(analysis, &text);
+        break;
+    case CASE_SITE_GROWS:
+        write_site_growth(analysis, &text);
+        write_goroutines(analysis, &text);
+        break;
+    case CASE_GOROUTINES_GROW:
+        write_goroutines(analysis, &text);
+        write_limit(analysis, &text);
+        break;
+    case CASE_OUTSIDE_GROWS:
+        text_append(&text, "RSS grows ");
+        write_rate(&text, analysis->rss.per_second);
+        write_since(analysis, &analysis->rss, &text);
+        text_append(&text, " while the Go heap is flat: memory outside Go (cgo, mmap).");
+        write_limit(analysis, &text);
+        break;
+    case CASE_RSS_GROWS:
+        write_rss_growth(analysis, &text);
+        write_limit(analysis, &text);
+        break;
+    case CASE_IDLE_HEAP:
+        write_calm(analysis, &text);
+        text_append(&text, " RSS is ");
+        write_bytes(&text, counter_or(analysis, COUNTER_RSS, NAN));
+        text_append(&text, " but ");
+        write_bytes(&text, kept_heap(analysis));
+        text_append(&text, " of it is idle heap kept for reuse: not a leak.");
+        break;
+    case CASE_NO_HEAP:
+        write_no_heap(analysis, &text);
+        break;
+    case CASE_WAITING:
+        write_waiting(analysis, &text);
+        break;
+    case CASE_CALM:
+        write_calm(analysis, &text);
+        break;
+    }
+    if (text.failed) {
+        text_deinit(&text);
+        return error_no_memory();
+    }
+    *ret_text = text;
+    return NULL;
+}
