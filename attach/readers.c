@@ -14,3 +14,8 @@ struct error *live_source_open(pid_t pid, const struct attach_options *options, 
     return live_source_create(pid, options, all_readers, ret_source);
 }
 
+
+struct error *doctor_examine(pid_t pid, struct doctor_report *ret_report)
+{
+    return doctor_examine_with(pid, all_readers, ret_report);
+}

@@ -225,6 +225,46 @@ static struct error *attach_program(struct session *session)
     return NULL;
 }
 
+struct error *session_attach(struct session *session)
+{
+    return session->is_attached ? NULL : attach_program(session);
+}
+
+struct target *session_target(const struct session *session)
+{
+    return session->target;
+}
+
+struct memory *session_memory(const struct session *session)
+{
+    return session->memory;
+}
+
+struct image *session_image(const struct session *session)
+{
+    return session->image;
+}
+
+const char *session_problem(const struct session *session)
+{
+    return session->program_problem;
+}
+
+size_t session_reader_count(const struct session *session)
+{
+    return session->num_readers;
+}
+
+struct error *session_examine_readers(struct session *session, struct doctor_report *report)
+{
+    for (size_t i = 0; i < session->num_readers; i++) {
+        struct error *error = session->readers[i]->ops->examine(session->readers[i], report);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
 static void set_count(struct snapshot *snapshot, enum counter_id id, uint64_t value)
 {
     snapshot_set(snapshot, id, value < INT64_MAX ? (int64_t)value : INT64_MAX);

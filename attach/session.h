@@ -19,6 +19,15 @@ void session_close(struct session *session);        /* Accepts NULL. */
 /* One snapshot, sealed. When the process has ended it is the last one: `exited`, with the figures of the one before, marked stale. */
 struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped, struct snapshot **ret_snapshot);
 
+/* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */
+struct error *session_attach(struct session *session);
+struct target *session_target(const struct session *session);
+struct memory *session_memory(const struct session *session);
+struct image *session_image(const struct session *session);             /* NULL when the executable cannot be read. */
+const char *session_problem(const struct session *session);             /* Why the program cannot be looked into, or NULL. */
+size_t session_reader_count(const struct session *session);             /* Runtimes recognised. */
+struct error *session_examine_readers(struct session *session, struct doctor_report *report);
+
 /* Becomes readable when the process ends; -1 where the kernel offers none. */
 int session_exit_descriptor(const struct session *session);
 

@@ -1,0 +1,335 @@
+/* The processes of this machine, for the picker and for finding a target by name. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "attach/permission.h"
+#include "attach/process_stat.h"
+#include "attach/procfs.h"
+#include "heaptop/attach.h"
+#include "heaptop/base/cleanup.h"
+#include "heaptop/base/table.h"
+#include "heaptop/base/vector.h"
+#include "heaptop/symbols.h"
+
+/* More processes are left out. */
+#define PROCESSES_MAX 131072
+#define COMMAND_LINE_LIMIT 1024
+#define LINK_SIZE 4096
+#define NAME_BUFFER 4096
+
+struct listing {
+    struct arena arena;                 /* Becomes the list's. */
+    VECTOR(struct process_row) rows;
+    struct table users;                 /* uid -> pointer to a name in the arena. */
+    struct table runtimes;              /* Hash of device and inode -> pointer to a runtime's name. */
+    bool may_attach;                    /* Nothing but a process's own owner stands in the way. */
+};
+
+static void listing_deinit(struct listing *listing)
+{
+    arena_deinit(&listing->arena);
+    vector_deinit(&listing->rows);
+    table_deinit(&listing->users);
+    table_deinit(&listing->runtimes);
+}
+
+/* Never NULL: out of memory gives "", and is found out by what comes after. */
+static const char *keep_escaped(struct listing *listing, const char *bytes, size_t length)
+{
+    struct text escaped = {0};
+    text_append_escaped(&escaped, bytes, length);
+    const char *kept = escaped.failed || !escaped.data ? NULL : arena_copy_string(&listing->arena, escaped.data, escaped.length);
+    text_deinit(&escaped);
+    return kept ? kept : "";
+}
+
+static const char *find_user(struct listing *listing, uid_t uid)
+{
+    bool is_new;
+    uint64_t *place = table_insert(&listing->users, uid, &is_new);
+    if (!place)
+        return "";
+    if (is_new) {
+        struct passwd entry, *found = NULL;
+        char buffer[NAME_BUFFER], number[16];
+        const char *name = number;
+        snprintf(number, sizeof(number), "%u", (unsigned)uid);
+        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
+            name = entry.pw_name;
+        *place = (uint64_t)(uintptr_t)keep_escaped(listing, name, strlen(name));
+    }
+    return (const char *)(uintptr_t)*place;
+}
+
+/* "go1.24.4", "go" or "native". */
+static const char *look_at_image(struct listing *listing, int descriptor)
+{
+    struct image *image;
+    struct error *error = image_open(descriptor, "exe", &image);
+    if (error) {
+        error_destroy(error);
+        return "native";
+    }
+    const char *runtime = "native";
+    /* Where there are sections, those of Go tell; only without them is it worth a search. */
+    if (!image_has_sections(image) || image_find_section(image, ".go.buildinfo") || image_find_section(image, ".gopclntab")) {
+        struct go_build_info info = {0};
+        error = image_read_go_build_info(image, &info);
+        if (!error && info.version) {
+            /* Only the version: experiments may follow it. */
+            runtime = keep_escaped(listing, info.version, strcspn(info.version, " "));
+            go_build_info_deinit(&info);
+        } else if (!error) {
+            go_build_info_deinit(&info);
+            runtime = "go";
+        } else if (image_find_section(image, ".gopclntab")) {
+            runtime = "go";
+        }
+        error_destroy(error);
+    }
+    image_close(image);
+    return runtime;
+}
+
+static const char *find_runtime(struct listing *listing, int folder)
+{
+    struct stat status;
+    _cleanup_close_ int descriptor = openat(folder, "exe", O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &status) != 0)
+        return "";
+    uint64_t file[2] = {status.st_dev, status.st_ino};
+    bool is_new;
+    uint64_t *place = table_insert(&listing->runtimes, table_hash_bytes(file, sizeof(file), 0), &is_new);
+    if (!place)
+        return "";
+    if (is_new) {
+        const char *runtime = look_at_image(listing, take_descriptor(descriptor));
+        *place = (uint64_t)(uintptr_t)runtime;
+    }
+    return (const char *)(uintptr_t)*place;
+}
+
+static const char *read_command_line(struct listing *listing, int folder)
+{
+    char text[COMMAND_LINE_LIMIT];
+    size_t length;
+    _cleanup_error_ struct error *error = procfs_read(folder, "cmdline", text, sizeof(text), &length);
+    if (error)
+        return "";
+    while (length > 0 && text[length - 1] == '\0')
+        length--;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\0')
+            text[i] = ' ';
+    }
+    return keep_escaped(listing, text, length);
+}
+
+static bool read_row(struct listing *listing, int folder, bool with_runtime, struct process_row *ret_row)
+{
+    char text[PROCESS_STATUS_SIZE], link[LINK_SIZE];
+    size_t length;
+    struct process_stat stat;
+    struct process_status status;
+    _cleanup_error_ struct error *error = procfs_read(folder, "status", text, sizeof(text), &length);
+    if (error || !process_status_parse(text, length, &status))
+        return false;
+    error = procfs_read(folder, "stat", text, PROCESS_STAT_SIZE, &length);
+    if (error || !process_stat_parse(text, length, &stat))
+        return false;
+    if ((stat.flags & PROCESS_FLAG_KERNEL_THREAD) || stat.state == 'Z' || stat.state == 'X' || stat.pid == getpid())
+        return false;
+    struct process_row row = {
+        .pid = stat.pid,
+        .parent = stat.parent,
+        .uid = status.uids[1],
+        .user = find_user(listing, status.uids[1]),
+        .comm = keep_escaped(listing, stat.comm, stat.comm_length),
+        .command_line = read_command_line(listing, folder),
+        .exe = "",
+        .runtime = "",
+        .rss_bytes = status.rss_bytes,
+        .cpu_ns = process_ticks_to_ns(stat.user_ticks + stat.system_ticks),
+        .start_unix_ns = process_start_unix_ns(stat.start_ticks),
+    };
+    error = procfs_read_link(folder, "exe", link, sizeof(link));
+    if (!error) {
+        row.exe = keep_escaped(listing, link, strlen(link));
+        /* The link asks for the same right as reading memory does, but for what Yama adds; trying to read itself would be logged. */
+        row.readable = listing->may_attach;
+    }
+    if (with_runtime)
+        row.runtime = find_runtime(listing, folder);
+    *ret_row = row;
+    return true;
+}
+
+static struct error *add_process(struct listing *listing, pid_t pid, bool with_runtime)
+{
+    _cleanup_close_ int folder = -1;
+    struct process_row row;
+    _cleanup_error_ struct error *error = procfs_open_process(pid, &folder);
+    if (error || !read_row(listing, folder, with_runtime, &row))
+        return NULL;
+    return vector_append(&listing->rows, row) ? NULL : error_no_memory();
+}
+
+static void listing_init(struct listing *listing)
+{
+    struct permission_facts own;
+    *listing = (struct listing){0};
+    arena_init(&listing->arena);
+    table_init(&listing->users);
+    table_init(&listing->runtimes);
+    permission_gather(getpid(), &own);
+    listing->may_attach = own.yama_scope <= 0 || (own.yama_scope < 3 && permission_has_sys_ptrace(&own));
+}
+
+static bool parse_pid(const char *name, pid_t *ret_pid)
+{
+    struct scanner scanner = scanner_over(name, strlen(name));
+    uint64_t pid;
+    if (!scanner_number(&scanner, 10, &pid) || scanner.next != scanner.end || pid > INT32_MAX)
+        return false;
+    *ret_pid = (pid_t)pid;
+    return true;
+}
+
+static void close_folder(DIR **folder)
+{
+    if (*folder)
+        closedir(*folder);
+}
+
+static struct error *add_all(struct listing *listing, bool with_runtime)
+{
+    __attribute__((cleanup(close_folder))) DIR *folder = opendir("/proc");
+    if (!folder)
+        return error_from_errno(errno, "cannot open '/proc'");
+    struct dirent *file;
+    while (listing->rows.count < PROCESSES_MAX && (file = readdir(folder))) {
+        pid_t pid;
+        struct error *error = parse_pid(file->d_name, &pid) ? add_process(listing, pid, with_runtime) : NULL;
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
+static int compare_rss(const void *first, const void *second)
+{
+    const struct process_row *one = first, *other = second;
+    if (one->rss_bytes != other->rss_bytes)
+        return one->rss_bytes < other->rss_bytes ? 1 : -1;
+    return one->pid < other->pid ? -1 : one->pid > other->pid;
+}
+
+/* Rows into the arena, by falling RSS. */
+static struct error *finish_list(struct listing *listing, struct process_list *ret_list)
+{
+    struct process_row *rows = arena_alloc_array(&listing->arena, listing->rows.count, sizeof(*rows));
+    if (!rows)
+        return error_no_memory();
+    if (listing->rows.count > 0) {
+        qsort(listing->rows.items, listing->rows.count, sizeof(*rows), compare_rss);
+        memcpy(rows, listing->rows.items, listing->rows.count * sizeof(*rows));
+    }
+    *ret_list = (struct process_list){.arena = listing->arena, .rows = rows, .count = listing->rows.count};
+    arena_init(&listing->arena);
+    return NULL;
+}
+
+struct error *process_list_read(bool look_at_runtime, struct process_list *ret_list)
+{
+    _cleanup_(listing_deinit) struct listing listing;
+    listing_init(&listing);
+    struct error *error = add_all(&listing, look_at_runtime);
+    return error ? error : finish_list(&listing, ret_list);
+}
+
+void process_list_deinit(struct process_list *list)
+{
+    arena_deinit(&list->arena);
+    *list = (struct process_list){0};
+}
+
+/* The file name in a path, or in the first word of a command line; " (deleted)" taken off. */
+static struct scanner file_name(const char *path, bool is_command_line)
+{
+    static const char deleted[] = " (deleted)";
+    size_t length = is_command_line ? strcspn(path, " ") : strlen(path), suffix = strlen(deleted);
+    if (!is_command_line && length > suffix && strcmp(path + length - suffix, deleted) == 0)
+        length -= suffix;
+    const char *slash = memrchr(path, '/', length);
+    const char *start = slash ? slash + 1 : path;
+    return (struct scanner){.next = start, .end = path + length};
+}
+
+static bool row_matches(const struct process_row *row, const char *name, bool exactly)
+{
+    struct scanner names[] = {
+        scanner_over(row->comm, strlen(row->comm)),
+        file_name(row->exe, false),
+        file_name(row->command_line, true),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (exactly ? scanner_equals(&names[i], name) : memmem(names[i].next, scanner_left(&names[i]), name, strlen(name)) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static void keep_matches(struct listing *listing, const char *name)
+{
+    bool exactly = false;
+    for (size_t i = 0; i < listing->rows.count && !exactly; i++)
+        exactly = row_matches(&listing->rows.items[i], name, true);
+    size_t kept = 0;
+    for (size_t i = 0; i < listing->rows.count; i++) {
+        if (row_matches(&listing->rows.items[i], name, exactly))
+            listing->rows.items[kept++] = listing->rows.items[i];
+    }
+    listing->rows.count = kept;
+    for (size_t i = 0; i < kept; i++) {
+        _cleanup_close_ int folder = -1;
+        _cleanup_error_ struct error *error = procfs_open_process(listing->rows.items[i].pid, &folder);
+        if (!error)
+            listing->rows.items[i].runtime = find_runtime(listing, folder);
+    }
+}
+
+static struct error *say_none(const char *what, const char *name)
+{
+    struct text escaped = {0};
+    text_append_escaped(&escaped, name, strlen(name));
+    struct error *error =
+        escaped.failed ? error_no_memory() : error_create(ERROR_NOT_FOUND, "%s '%s'", what, escaped.data ? escaped.data : "");
+    text_deinit(&escaped);
+    return error;
+}
+
+struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list)
+{
+    _cleanup_(listing_deinit) struct listing listing;
+    pid_t pid;
+    listing_init(&listing);
+    if (!*pid_or_name)
+        return error_create(ERROR_NOT_FOUND, "no process has an empty name");
+    if (parse_pid(pid_or_name, &pid)) {
+        struct error *error = add_process(&listing, pid, true);
+        if (error)
+            return error;
+        return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none("no process has the pid", pid_or_name);
+    }
+    struct error *error = add_all(&listing, false);
+    if (error)
+        return error;
+    keep_matches(&listing, pid_or_name);
+    return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none("no process is called", pid_or_name);
+}
