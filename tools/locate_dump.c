@@ -1,4 +1,4 @@
-/* locate_dump [--only symtab|dwarf|operands] PID: what attach/go/locate.c finds in a process, as JSON. A developer's tool, and what
+/* locate_dump [--only SOURCE] [--minor N] PID: what attach/go/locate.c finds in a process, as JSON. A developer's tool, and what
  * tests/live/locate_test compares with nm. */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ static void print_process(const struct go_process *process)
     printf("}}\n");
 }
 
-static struct error *locate_and_print(pid_t pid, unsigned sources)
+static struct error *locate_and_print(pid_t pid, const struct locate_options *locate)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
@@ -106,7 +106,7 @@ static struct error *locate_and_print(pid_t pid, unsigned sources)
     if (!find_load_bias(pid, image, &context.load_bias))
         return error_create(ERROR_BAD_DATA, "cannot tell where '%s' is loaded", path);
     _cleanup_(go_process_destroyp) struct go_process *process = NULL;
-    error = go_process_locate_by(&context, sources, &process);
+    error = go_process_locate_by(&context, locate, &process);
     if (!error && !process)
         return error_create(ERROR_UNSUPPORTED, "not a Go program");
     if (!error)
@@ -126,22 +126,25 @@ int main(int argc, char **argv)
         {"table", LOCATE_OPERANDS | LOCATE_BUILD_INFO},
         {"guess", LOCATE_OPERANDS | LOCATE_TYPES},
     };
-    static const struct option options[] = {{"only", required_argument, NULL, 'o'}, {0}};
-    unsigned sources = LOCATE_ALL;
+    static const struct option options[] = {{"only", required_argument, NULL, 'o'}, {"minor", required_argument, NULL, 'm'}, {0}};
+    struct locate_options locate = {.sources = LOCATE_ALL};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
         size_t i = 0;
         while (option == 'o' && i < ARRAY_SIZE(modes) && strcmp(modes[i].name, optarg) != 0)
             i++;
-        if (option != 'o' || i == ARRAY_SIZE(modes)) {
-            fprintf(stderr, "usage: %s [--only symtab|dwarf|operands|table|guess] PID\n", argv[0]);
+        if ((option != 'o' && option != 'm') || i == ARRAY_SIZE(modes)) {
+            fprintf(stderr, "usage: %s [--only symtab|dwarf|operands|table|guess] [--minor N] PID\n", argv[0]);
             return 2;
         }
-        sources = modes[i].sources;
+        if (option == 'm')
+            locate.minor = (unsigned)atoi(optarg);
+        else
+            locate.sources = modes[i].sources;
     }
     if (optind != argc - 1)
         return 2;
-    _cleanup_error_ struct error *error = locate_and_print((pid_t)atoi(argv[optind]), sources);
+    _cleanup_error_ struct error *error = locate_and_print((pid_t)atoi(argv[optind]), &locate);
     if (error)
         fprintf(stderr, "%s\n", error->message);
     return error ? 1 : 0;

@@ -54,11 +54,13 @@
     X(MEM_RECORD_SIZE, "runtime.memRecord", "") \
     X(MEM_RECORD_CYCLE_SIZE, "runtime.memRecordCycle", "") \
     X(MEM_RECORD_CYCLE_ALLOC_BYTES, "runtime.memRecordCycle", "alloc_bytes") \
+    X(SCHED_GOIDGEN, "runtime.schedt", "goidgen") \
     X(SCHED_NGSYS, "runtime.schedt", "ngsys") \
     X(SCHED_GFREE_N, "runtime.schedt", "gFree.n") \
     X(SCHED_GFREE_NO_STACK_N, "runtime.schedt", "gFree.noStack.size") \
     X(SCHED_MNEXT, "runtime.schedt", "mnext") \
     X(SCHED_NMFREED, "runtime.schedt", "nmfreed") \
+    X(MHEAP_LOCK, "runtime.mheap", "lock") \
     X(MHEAP_ALLSPANS, "runtime.mheap", "allspans") \
     X(MHEAP_PAGES_IN_USE, "runtime.mheap", "pagesInUse") \
     X(MHEAP_SWEEP_PAGES_PER_BYTE, "runtime.mheap", "sweepPagesPerByte") \
@@ -112,6 +114,7 @@
     X(DELTA_LARGE_FREE, "runtime.heapStatsDelta", "largeFree") \
     X(DELTA_LARGE_FREE_COUNT, "runtime.heapStatsDelta", "largeFreeCount") \
     X(DELTA_SMALL_FREE_COUNT, "runtime.heapStatsDelta", "smallFreeCount") \
+    X(WORK_FULL, "runtime.workType", "full") \
     X(WORK_MODE, "runtime.workType", "mode") \
     X(WORK_CYCLES, "runtime.workType", "cycles") \
     X(WORK_TSTART, "runtime.workType", "tstart") \

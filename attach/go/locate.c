@@ -30,10 +30,12 @@ const char *const go_variable_names[GO_VARIABLE_COUNT] = {
 
 DEFINE_CLEANUP(struct go_process *, go_process_destroy)
 
+static const char reason_not_found[] = "not found";
+
 /* What is known along the way, and of no use afterwards. */
 struct search {
     struct go_process *process;
-    unsigned sources;
+    const struct locate_options *options;
     struct image_symbol symbols[GO_VARIABLE_COUNT];
     struct dwarf_variable dwarf_variables[GO_VARIABLE_COUNT];
     struct runtime_code code;
@@ -82,10 +84,12 @@ static struct error *try_address(struct go_process *process, enum go_variable id
     struct error *error = go_variable_validate(process, id, address, &reason);
     if (error)
         return pass_serious(error);
-    if (reason)
-        process->variables[id].reason = reason;
-    else
-        process->variables[id] = (struct go_location){.address = address, .source = source};
+    struct go_location *location = &process->variables[id];
+    /* What was said of a likelier candidate says more. */
+    if (reason && (reason != go_reason_no_place || location->reason == reason_not_found))
+        location->reason = reason;
+    if (!reason)
+        *location = (struct go_location){.address = address, .source = source};
     return NULL;
 }
 
@@ -93,7 +97,7 @@ static struct error *find_symbols(struct search *search)
 {
     for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++)
         search->symbols[i] = (struct image_symbol){.name = go_variable_names[i]};
-    if (!(search->sources & LOCATE_SYMBOLS))
+    if (!(search->options->sources & LOCATE_SYMBOLS))
         return NULL;
     return pass_serious(image_find_symbols(search->process->context.image, search->symbols, GO_VARIABLE_COUNT));
 }
@@ -148,13 +152,35 @@ static struct error *try_recipe(struct search *search, const struct operand_reci
 /* Tries the recipes of one variable, or of all that are missing (GO_VARIABLE_COUNT). */
 static struct error *locate_by_operands(struct search *search, enum go_variable wanted)
 {
-    if (!(search->sources & LOCATE_OPERANDS))
+    if (!(search->options->sources & LOCATE_OPERANDS))
         return NULL;
     struct error *error = find_code(search);
     for (unsigned i = 0; i < go_operand_recipe_count && !error; i++) {
         enum go_variable id = go_operand_recipes[i].variable;
         if (!search->process->variables[id].address && (wanted == GO_VARIABLE_COUNT || wanted == id))
             error = try_recipe(search, &go_operand_recipes[i]);
+    }
+    return error;
+}
+
+/* Takes back a variable whose fields do not lie where the layout has them, as the program's code shows. */
+static struct error *confirm_fields(struct search *search)
+{
+    struct go_process *process = search->process;
+    if (process->layout_source == GO_LAYOUT_DWARF || !(search->options->sources & LOCATE_OPERANDS))
+        return NULL;
+    struct error *error = find_code(search);
+    for (unsigned i = 0; i < go_operand_confirmation_count && !error; i++) {
+        const struct operand_confirmation *confirmation = &go_operand_confirmations[i];
+        struct go_location *location = &process->variables[confirmation->variable];
+        int32_t offset = process->layout.offset[confirmation->field];
+        const struct operand_list *operands;
+        if (!location->address)
+            continue;
+        error = runtime_code_operands(&search->code, confirmation->function, &operands);
+        if (!error && (offset == GO_OFFSET_MISSING ||
+                       !operand_confirms(operands, location->address - process->context.load_bias + (uint64_t)offset)))
+            *location = (struct go_location){.reason = "its fields do not lie where this Go version has them"};
     }
     return error;
 }
@@ -307,7 +333,7 @@ static struct error *settle_version(struct search *search)
 {
     struct go_process *process = search->process;
     struct error *error = NULL;
-    if (search->sources & LOCATE_BUILD_INFO)
+    if (search->options->sources & LOCATE_BUILD_INFO)
         error = read_build_info(process);
     if (!error && !go_version_parse(process->version, &process->minor))
         error = read_build_version(search);
@@ -315,8 +341,10 @@ static struct error *settle_version(struct search *search)
         error = guess_version(search);
     if (error)
         return error;
+    if (search->options->minor)
+        process->minor = search->options->minor;
     const struct go_layout_row *row = go_layout_find(process->minor, &process->newer_than_table);
-    search->is_in_table = row->minor == process->minor;
+    search->is_in_table = row->minor == process->minor && !search->options->minor;
     process->layout = row->layout;
     pclntab_set_go_minor(process->pclntab, process->minor);
     return read_module_data(process);
@@ -337,7 +365,7 @@ static struct error *read_dwarf(struct search *search, uint64_t limit)
 {
     struct go_process *process = search->process;
     uint64_t size = dwarf_size(process->context.image);
-    if (!(search->sources & LOCATE_DWARF) || search->dwarf_is_read || size == 0 || size > limit)
+    if (!(search->options->sources & LOCATE_DWARF) || search->dwarf_is_read || size == 0 || size > limit)
         return NULL;
     unsigned structs = 0;
     search->dwarf_is_read = true;
@@ -348,17 +376,35 @@ static struct error *read_dwarf(struct search *search, uint64_t limit)
     return pass_serious(error);
 }
 
+/* A version that the table has not may have its types where any other has them: the nearest first. */
+static struct error *read_types_by_other_rows(struct search *search, unsigned *ret_structs)
+{
+    struct go_process *process = search->process;
+    struct go_layout layout = process->layout;
+    struct error *error = NULL;
+    for (unsigned i = go_layout_table_count; i-- > 0 && !error && *ret_structs == 0;) {
+        process->layout = go_layout_table[i].layout;
+        error = read_module_data(process);
+        process->layout = layout;
+        if (!error)
+            error = pass_serious(read_types(search, ret_structs));
+    }
+    return error;
+}
+
 static struct error *settle_layout(struct search *search)
 {
     struct go_process *process = search->process;
     unsigned structs = 0;
     struct error *error = read_dwarf(search, search->is_in_table ? DWARF_QUICK_BYTES : DWARF_PATIENT_BYTES);
-    if (error || process->layout_source == GO_LAYOUT_DWARF || !(search->sources & LOCATE_TYPES))
+    if (error || process->layout_source == GO_LAYOUT_DWARF || !(search->options->sources & LOCATE_TYPES))
         return error;
-    error = read_types(search, &structs);
+    error = pass_serious(read_types(search, &structs));
+    if (!error && structs == 0 && !search->is_in_table)
+        error = read_types_by_other_rows(search, &structs);
     if (!error && structs)
         process->layout_source = GO_LAYOUT_TYPES;
-    return pass_serious(error);
+    return error;
 }
 
 static struct error *locate_variables(struct search *search)
@@ -366,11 +412,16 @@ static struct error *locate_variables(struct search *search)
     struct error *error = locate_by_symbols(search);
     if (!error && is_missing_some(search->process))
         error = locate_by_operands(search, GO_VARIABLE_COUNT);
-    if (!error && is_missing_some(search->process)) {
-        error = read_dwarf(search, DWARF_PATIENT_BYTES);
-        if (!error)
-            error = locate_by_symbols(search);
-    }
+    if (!error)
+        error = confirm_fields(search);
+    if (error || !is_missing_some(search->process))
+        return error;
+    /* What takes longer, where there is something to gain. */
+    error = read_dwarf(search, DWARF_PATIENT_BYTES);
+    if (!error && search->process->layout_source == GO_LAYOUT_DWARF)
+        error = locate_by_symbols(search);
+    if (!error && search->process->layout_source == GO_LAYOUT_DWARF)
+        error = locate_by_operands(search, GO_VARIABLE_COUNT);
     return error;
 }
 
@@ -379,15 +430,16 @@ static void search_deinit(struct search *search)
     runtime_code_deinit(&search->code);
 }
 
-struct error *go_process_locate_by(const struct reader_context *context, unsigned sources, struct go_process **ret_process)
+struct error *go_process_locate_by(const struct reader_context *context, const struct locate_options *options,
+                                   struct go_process **ret_process)
 {
     uint64_t start = now_ns();
     _cleanup_(go_process_destroyp) struct go_process *process = calloc(1, sizeof *process);
     if (!process)
         return error_no_memory();
-    _cleanup_(search_deinit) struct search search = {.process = process, .sources = sources};
+    _cleanup_(search_deinit) struct search search = {.process = process, .options = options};
     for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
-        process->variables[i].reason = "not found";
+        process->variables[i].reason = reason_not_found;
         search.dwarf_variables[i].name = go_variable_names[i];
     }
     process->context = *context;
@@ -420,7 +472,8 @@ struct error *go_process_locate_by(const struct reader_context *context, unsigne
 
 struct error *go_process_locate(const struct reader_context *context, struct go_process **ret_process)
 {
-    return go_process_locate_by(context, LOCATE_ALL, ret_process);
+    const struct locate_options options = {.sources = LOCATE_ALL};
+    return go_process_locate_by(context, &options, ret_process);
 }
 
 void go_process_destroy(struct go_process *process)

@@ -12,6 +12,12 @@
 #define LOCATE_BUILD_INFO (1u << 4)
 #define LOCATE_ALL (~0u)
 
-struct error *go_process_locate_by(const struct reader_context *context, unsigned sources, struct go_process **ret_process);
+struct locate_options {
+    unsigned sources;       /* Of the bits above. */
+    unsigned minor;         /* Read by this version's row of the table, as if the program had said that it is of it; 0: by what it says. */
+};
+
+struct error *go_process_locate_by(const struct reader_context *context, const struct locate_options *options,
+                                   struct go_process **ret_process);
 
 #endif

@@ -34,6 +34,11 @@
     X(GC_MARK_TERMINATION, "runtime.gcMarkTermination") \
     X(GC_TRIGGER_TEST, "runtime.gcTrigger.test") \
     X(GCENABLE, "runtime.gcenable") \
+    X(GFGET, "runtime.gfget") \
+    X(PUTFULL, "runtime.putfull") \
+    X(GC_START, "runtime.gcStart") \
+    X(FREE_SPAN_LOCKED, "runtime.(*mheap).freeSpanLocked") \
+    X(SYS_ALLOC, "runtime.sysAlloc") \
     X(WAIT_REASON_STRING, "runtime.waitReason.String") \
     X(GOROUTINEHEADER, "runtime.goroutineheader") \
     X(MALG, "runtime.malg") \
@@ -72,8 +77,21 @@ struct operand_recipe {
 extern const struct operand_recipe go_operand_recipes[];
 extern const unsigned go_operand_recipe_count;
 
-/* The addresses that a recipe names among a function's operands, in the order to try them; at most `capacity` (the count is returned). `variables`
- * are those known already, in the operands' address space. */
+/* A field that a function is known to touch, whatever it does with it: where none of its operands lies there, the variable's fields are not where
+ * the layout has them. */
+struct operand_confirmation {
+    enum go_variable variable;
+    enum go_function_id function;
+    enum go_field field;
+};
+extern const struct operand_confirmation go_operand_confirmations[];
+extern const unsigned go_operand_confirmation_count;
+
+/* False when the function has operands and none is on the address. */
+bool operand_confirms(const struct operand_list *operands, uint64_t address);
+
+/* The addresses that a recipe names among a function's operands, in the order to try them; at most `capacity` (the count is returned). `before` is
+ * the address of the variable that PICK_BEFORE looks for, in the operands' address space, or 0. */
 size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands, const struct go_layout *layout,
                             uint64_t before, uint64_t *ret_addresses, size_t capacity);
 

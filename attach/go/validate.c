@@ -2,9 +2,9 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/go/peek.h"
+#include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
 /* Nothing in a 47-bit address space holds more bytes. */
@@ -22,8 +22,20 @@
 /* How many elements of a list or slice are looked at. */
 #define SAMPLED_ELEMENTS 8
 #define MAX_VERSION_LENGTH 256
-/* A GC may run between two reads that are compared. */
+/* A GC may run between two reads that are compared; threads may come and go. */
 #define CYCLE_SLACK 4
+#define MS_SLACK 8
+/* Ms are counted up to this many: more make attaching slow. */
+#define COUNTED_MS 2000
+/* What a program may allocate between two reads. */
+#define HEAP_SLACK (16u << 20)
+#define NS_PER_S 1000000000ull
+/* A hundred years since boot. */
+#define MAX_MONOTONIC_NS (100ull * 365 * 86400 * NS_PER_S)
+/* How often values that must agree are read until they do. */
+#define AGREEMENT_TRIES 8
+
+const char go_reason_no_place[] = "found where no variable can lie";
 
 struct check {
     const struct go_process *process;
@@ -154,12 +166,18 @@ static bool check_allgs(struct check *check)
            is_goroutine_array(check, slice.data);
 }
 
+/* Equal to len(allgs), but for the moment in which a goroutine is added. */
 static bool check_allglen(struct check *check)
 {
-    uint64_t length = peek_u64(&check->peek, check->address);
     remote_address allgs = known(check, GO_VARIABLE_ALLGS);
-    /* allgs only grows: whatever was read before is not longer than what is read now. */
-    return length >= 1 && length < MAX_BYTES / 8 && (!allgs || length <= peek_slice(check, allgs).length);
+    for (unsigned i = 0; i < AGREEMENT_TRIES; i++) {
+        uint64_t length = peek_u64(&check->peek, check->address);
+        if (length < 1 || length > MAX_BYTES / 8)
+            return false;
+        if (!allgs || length == peek_slice(check, allgs).length)
+            return true;
+    }
+    return false;
 }
 
 static bool check_allm(struct check *check)
@@ -213,6 +231,19 @@ static bool check_mheap(struct check *check)
            span_bytes < MAX_BYTES && cache_bytes > 0 && cache_bytes < MAX_BYTES;
 }
 
+/* gcController.heapInUse counts bytes of the spans whose pages mheap_.pagesInUse counts (runtime/mheap.go allocSpan, freeSpanLocked). */
+static bool heap_pages_agree(struct check *check, remote_address controller)
+{
+    remote_address mheap = known(check, GO_VARIABLE_MHEAP);
+    for (unsigned i = 0; mheap && i < AGREEMENT_TRIES; i++) {
+        uint64_t in_use = peek_field(check, controller, GO_FIELD_GC_CONTROLLER_HEAP_IN_USE);
+        uint64_t pages = peek_field(check, mheap, GO_FIELD_MHEAP_PAGES_IN_USE);
+        if (is_near(in_use, pages * 8192, in_use / 8 + HEAP_SLACK))
+            return true;
+    }
+    return !mheap;
+}
+
 static bool check_gc_controller(struct check *check)
 {
     remote_address base = check->address;
@@ -225,50 +256,89 @@ static bool check_gc_controller(struct check *check)
     uint64_t allocated = peek_field(check, base, GO_FIELD_GC_CONTROLLER_TOTAL_ALLOC);
     uint64_t mapped = peek_field(check, base, GO_FIELD_GC_CONTROLLER_MAPPED_READY);
     return percent >= -1 && limit >= 0 && live < MAX_BYTES && in_use > 0 && in_use < MAX_BYTES && in_use % 4096 == 0 &&
-           freed <= allocated && mapped > 0 && mapped < MAX_BYTES;
+           freed <= allocated && mapped > 0 && mapped < MAX_BYTES && heap_pages_agree(check, base);
 }
 
+/* A time of day in nanoseconds, by a clock that has been set; 2100 at the latest. */
+static bool is_wall_time(uint64_t ns)
+{
+    const uint64_t earliest = 946684800ull * NS_PER_S, latest = 4102444800ull * NS_PER_S;
+    return ns >= earliest && ns < latest;
+}
+
+/* runtime/mgc.go gcMarkTermination: the count is stepped after the time and the pause were noted. */
 static bool check_memstats(struct check *check)
 {
     remote_address base = check->address;
     uint64_t forced = peek_field(check, base, GO_FIELD_MSTATS_NUMFORCEDGC);
     uint64_t gcs = peek_field(check, base, GO_FIELD_MSTATS_NUMGC);
     uint64_t last = peek_field(check, base, GO_FIELD_MSTATS_LAST_GC_UNIX);
+    uint64_t paused = peek_field(check, base, GO_FIELD_MSTATS_PAUSE_TOTAL_NS);
+    uint64_t enabled = peek_field(check, base, GO_FIELD_MSTATS_ENABLEGC);
     uint64_t fraction_bits = peek_field(check, base, GO_FIELD_MSTATS_GC_CPU_FRACTION);
     double fraction;
     memcpy(&fraction, &fraction_bits, sizeof fraction);
-    uint64_t span_bytes = peek_field(check, base, GO_FIELD_MSTATS_MSPAN_SYS);
-    uint64_t cache_bytes = peek_field(check, base, GO_FIELD_MSTATS_MCACHE_SYS);
-    /* The 1st of January 2000: a clock that was never set still says something. */
-    const uint64_t earliest = 946684800ull * 1000000000ull;
-    return forced <= gcs + CYCLE_SLACK && (last == 0 || gcs == 0 || last > earliest || last < MAX_BYTES) &&
-           isfinite(fraction) && fraction >= 0 && fraction <= 1 && span_bytes > 0 && span_bytes < MAX_BYTES &&
-           span_bytes % 8 == 0 && cache_bytes > 0 && cache_bytes < MAX_BYTES && cache_bytes % 8 == 0 &&
-           peek_field(check, base, GO_FIELD_MSTATS_ENABLEGC) <= 1;
+    if (forced > gcs + CYCLE_SLACK || !isfinite(fraction) || fraction < 0 || fraction > 1 || enabled > 1 || paused > INT64_MAX)
+        return false;
+    /* The process may have just started, and may run its first GC while it is looked at. */
+    if (gcs > 0 && (!is_wall_time(last) || paused == 0 || !enabled))
+        return false;
+    if (gcs == 0 && last != 0 && !is_wall_time(last))
+        return false;
+    static const enum go_field sizes[] = {GO_FIELD_MSTATS_MSPAN_SYS, GO_FIELD_MSTATS_MCACHE_SYS, GO_FIELD_MSTATS_GC_MISC_SYS,
+                                          GO_FIELD_MSTATS_OTHER_SYS};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        uint64_t bytes = peek_field(check, base, sizes[i]);
+        if (bytes == 0 || bytes >= MAX_BYTES)
+            return false;
+    }
+    /* Counted by the generation of the statistics in use, of which there are three. */
+    if (!has_field(check, GO_FIELD_MSTATS_HEAP_STATS) || !has_field(check, GO_FIELD_HEAP_STATS_GEN))
+        return false;
+    uint64_t stats = field_address(check, base, GO_FIELD_MSTATS_HEAP_STATS);
+    return peek_field(check, stats, GO_FIELD_HEAP_STATS_GEN) < 3;
 }
 
+/* How many Ms there are: 0 when there are more than are counted. */
+static uint64_t count_ms(struct check *check, remote_address allm)
+{
+    remote_address m = peek_u64(&check->peek, allm);
+    uint64_t count = 0;
+    for (; m; m = peek_field(check, m, GO_FIELD_M_ALLLINK)) {
+        if (++count > COUNTED_MS)
+            return 0;
+    }
+    return count;
+}
+
+/* runtime/proc.go mcount: sched.mnext - sched.nmfreed. */
 static bool check_sched(struct check *check)
 {
-    remote_address base = check->address;
+    remote_address base = check->address, allm = known(check, GO_VARIABLE_ALLM);
     uint64_t freed = peek_field(check, base, GO_FIELD_SCHED_NMFREED);
     uint64_t next = peek_field(check, base, GO_FIELD_SCHED_MNEXT);
     int32_t system = (int32_t)peek_field(check, base, GO_FIELD_SCHED_NGSYS);
-    remote_address allm = known(check, GO_VARIABLE_ALLM);
-    uint64_t newest = allm ? peek_field(check, peek_u64(&check->peek, allm), GO_FIELD_M_ID) : 0;
-    return next >= 1 && next <= INT32_MAX && freed <= next && system >= 0 &&
-           (int32_t)peek_field(check, base, GO_FIELD_SCHED_GFREE_N) >= 0 &&
-           (!allm || newest < peek_field(check, base, GO_FIELD_SCHED_MNEXT));
+    if (next < 1 || next > INT32_MAX || freed >= next || system < 0 || (int32_t)peek_field(check, base, GO_FIELD_SCHED_GFREE_N) < 0)
+        return false;
+    uint64_t ms = allm ? count_ms(check, allm) : 0;
+    /* Those that are being made or ended are counted by one of the two only. */
+    return ms == 0 || is_near(ms, next - freed, MS_SLACK);
 }
 
+/* A cycle is counted as it starts, a GC as it ends (runtime/mgc.go). */
 static bool check_work(struct check *check)
 {
     remote_address base = check->address;
     uint64_t gcs, cycles = peek_field(check, base, GO_FIELD_WORK_CYCLES);
     uint64_t start = peek_field(check, base, GO_FIELD_WORK_TSTART), end = peek_field(check, base, GO_FIELD_WORK_TEND);
-    /* A cycle is counted as it starts, a GC as it ends (runtime/mgc.go). */
-    return (!number_of_gcs(check, &gcs) || is_near(cycles, gcs, CYCLE_SLACK)) && start < INT64_MAX && end < INT64_MAX &&
-           peek_field(check, base, GO_FIELD_WORK_MODE) <= 2 && (cycles == 0 || start > 0) &&
-           peek_field(check, base, GO_FIELD_WORK_HEAP1) < MAX_BYTES;
+    if (peek_field(check, base, GO_FIELD_WORK_MODE) > 2 || peek_field(check, base, GO_FIELD_WORK_HEAP1) >= MAX_BYTES)
+        return false;
+    if (number_of_gcs(check, &gcs) && !is_near(cycles, gcs, CYCLE_SLACK))
+        return false;
+    /* Times are of the monotonic clock; at most one cycle is under way. */
+    bool has_started = cycles > 0, has_ended = cycles > 1;
+    return start < MAX_MONOTONIC_NS && end < MAX_MONOTONIC_NS && (!has_started || start > 0) && (!has_ended || end > 0) &&
+           (has_started || start == 0 || peek_field(check, base, GO_FIELD_WORK_CYCLES) > 0);
 }
 
 static bool is_string(struct check *check, remote_address address, const char *expected)
@@ -344,7 +414,7 @@ struct error *go_variable_validate(const struct go_process *process, enum go_var
                                    const char **ret_reason)
 {
     if (address % checks[id].alignment != 0 || !is_in_data(process, address)) {
-        *ret_reason = "found where no variable can lie";
+        *ret_reason = go_reason_no_place;
         return NULL;
     }
     struct check check = {.process = process, .peek = {.memory = process->context.memory}, .address = address};
