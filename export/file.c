@@ -1,11 +1,12 @@
+#include "heaptop/export.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "heaptop/export.h"
 
 static struct error *write_whole(int descriptor, const char *path, const char *bytes, size_t size)
 {
@@ -55,15 +56,17 @@ struct error *export_write_file(const char *path, const void *bytes, size_t size
         close(descriptor);
         return error;
     }
+    /* Through a symbolic link the file it names is replaced, not the link. */
+    _cleanup_free_ char *resolved = realpath(path, NULL);
     struct text temporary = {0};
-    text_printf(&temporary, "%s.XXXXXX", path);
+    text_printf(&temporary, "%s.XXXXXX", resolved ? resolved : path);
     if (temporary.failed) {
         text_deinit(&temporary);
         return error_no_memory();
     }
     int descriptor = mkostemp(temporary.data, O_CLOEXEC);
     struct error *error = descriptor < 0 ? error_from_errno(errno, "cannot create '%s'", path)
-                                         : write_temporary(descriptor, temporary.data, path, bytes, size);
+                                         : write_temporary(descriptor, temporary.data, resolved ? resolved : path, bytes, size);
     if (error && descriptor >= 0)
         unlink(temporary.data);
     text_deinit(&temporary);

@@ -1,10 +1,12 @@
 /* The heap profile as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays it out (proto.go and protomem.go, Go
  * 1.19 to 1.27), so that two exports, or an export and an endpoint's profile, can be subtracted. */
+#include "heaptop/export.h"
+
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "export/protobuf.h"
-#include "heaptop/export.h"
 
 /* Field numbers of profile.proto. */
 enum {
@@ -52,8 +54,11 @@ struct writer {
     struct table functions;     /* hash of name, file and start line -> function id */
     struct table locations;     /* hash of the frames at one address -> location id */
     uint64_t num_strings, num_functions, num_locations;
+    uint8_t *mappings;          /* Per mapping: what was found of the names of its locations, as bits below. */
     bool failed;
 };
+
+enum { MAPPING_USED = 1, MAPPING_UNNAMED = 2 };
 
 /* Sets string keys of our own words apart from catalog ids. */
 #define LITERAL (UINT64_C(1) << 63)
@@ -67,6 +72,7 @@ static void writer_deinit(struct writer *writer)
     table_deinit(&writer->strings);
     table_deinit(&writer->functions);
     table_deinit(&writer->locations);
+    free(writer->mappings);
 }
 
 static uint64_t add_string(struct writer *writer, uint64_t key, const char *string)
@@ -153,15 +159,18 @@ static uint64_t add_location(struct writer *writer, const frame_id *frames, size
     uint64_t address = catalog_frame(snapshot->catalog, frames[0])->address;
     if (address)
         address += snapshot->target.load_bias;
+    uint64_t mapping = find_mapping(snapshot, address);
     struct text location = {0};
     protobuf_uint(&location, LOCATION_ID, new_id);
-    protobuf_uint(&location, LOCATION_MAPPING, find_mapping(snapshot, address));
+    protobuf_uint(&location, LOCATION_MAPPING, mapping);
     protobuf_uint(&location, LOCATION_ADDRESS, address);
     for (size_t i = 0; i < count; i++) {
         const struct frame *frame = catalog_frame(snapshot->catalog, frames[i]);
         protobuf_uint(&writer->nested, LINE_FUNCTION, add_function(writer, frame));
         protobuf_uint(&writer->nested, LINE_LINE, frame->line);
         protobuf_message(&location, LOCATION_LINE, &writer->nested);
+        if (mapping)
+            writer->mappings[mapping - 1] |= MAPPING_USED | (frame->function && frame->line ? 0 : MAPPING_UNNAMED);
     }
     protobuf_message(&writer->profile, PROFILE_LOCATION, &location);
     text_deinit(&location);
@@ -192,10 +201,11 @@ static void add_sample(struct writer *writer, const struct site *site, int64_t r
     protobuf_packed(&writer->packed, (uint64_t)values.inuse_objects);
     protobuf_packed(&writer->packed, (uint64_t)values.inuse_bytes);
     protobuf_message(&writer->message, SAMPLE_VALUE, &writer->packed);
-    if (site->published.allocs) {
-        /* runtime/pprof labels with the mean of what was sampled, 0 where nothing is published yet. */
+    /* runtime/pprof labels with the mean size of what was sampled, and leaves the label out where nothing is published yet. */
+    uint64_t mean = site->published.allocs ? site->published.alloc_bytes / site->published.allocs : 0;
+    if (mean) {
         protobuf_uint(&writer->nested, LABEL_KEY, bytes_key);
-        protobuf_uint(&writer->nested, LABEL_NUMBER, site->published.alloc_bytes / site->published.allocs);
+        protobuf_uint(&writer->nested, LABEL_NUMBER, mean);
         protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
     }
     protobuf_message(&writer->profile, PROFILE_SAMPLE, &writer->message);
@@ -213,8 +223,8 @@ static void add_mappings(struct writer *writer)
         protobuf_uint(&writer->message, MAPPING_OFFSET, mapping->offset);
         protobuf_uint(&writer->message, MAPPING_FILE, file);
         protobuf_uint(&writer->message, MAPPING_BUILD_ID, build_id);
-        /* Names are complete here; without this pprof would go and look for the binary. */
-        protobuf_uint(&writer->message, MAPPING_HAS_FUNCTIONS, 1);
+        /* As runtime/pprof: set where every name was found, so that pprof does not go and look for the binary. */
+        protobuf_uint(&writer->message, MAPPING_HAS_FUNCTIONS, writer->mappings[i] == MAPPING_USED);
         protobuf_message(&writer->profile, PROFILE_MAPPING, &writer->message);
     }
 }
@@ -250,9 +260,15 @@ struct error *export_pprof(const struct snapshot *snapshot, enum export_profile 
     if (snapshot->profile_state != PROFILE_ON)
         return error_create(ERROR_UNSUPPORTED, "there is no heap profile: %s",
                             snapshot->profile_reason ? snapshot->profile_reason : "the target has none");
-    _cleanup_(writer_deinit) struct writer writer = {.snapshot = snapshot, .num_strings = 1};
     const struct counter *rate_counter = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
-    int64_t rate = counter_known(rate_counter) ? rate_counter->value.integer : 0;
+    if (!counter_known(rate_counter))
+        return error_create(ERROR_UNSUPPORTED, "the heap profile cannot be scaled: its rate is not known: %s",
+                            rate_counter->reason ? rate_counter->reason : "not read");
+    int64_t rate = rate_counter->value.integer;
+    _cleanup_(writer_deinit) struct writer writer = {.snapshot = snapshot, .num_strings = 1};
+    writer.mappings = calloc(snapshot->num_mappings + 1, 1);
+    if (!writer.mappings)
+        return error_no_memory();
 
     protobuf_bytes(&writer.profile, PROFILE_STRING_TABLE, "", 0);   /* index 0 is "" by definition */
     add_value_type(&writer, PROFILE_SAMPLE_TYPE, "alloc_objects", "count");
@@ -264,10 +280,10 @@ struct error *export_pprof(const struct snapshot *snapshot, enum export_profile 
     protobuf_uint(&writer.profile, PROFILE_TIME_NANOS, snapshot->unix_ns);
     if (profile == EXPORT_ALLOCS)
         protobuf_uint(&writer.profile, PROFILE_DEFAULT_SAMPLE_TYPE, add_literal(&writer, "alloc_space"));
-    add_mappings(&writer);
     uint64_t bytes_key = add_literal(&writer, "bytes");
     for (size_t i = 0; i < snapshot->num_sites; i++)
         add_sample(&writer, &snapshot->sites[i], rate, bytes_key);
+    add_mappings(&writer);
     if (writer.failed || writer.profile.failed || writer.message.failed || writer.nested.failed || writer.packed.failed)
         return error_no_memory();
     return compress_gzip(&writer.profile, ret_bytes);
