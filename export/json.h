@@ -1,0 +1,46 @@
+/* Putting jansson values together without a test at every step. */
+#ifndef HEAPTOP_EXPORT_JSON_H
+#define HEAPTOP_EXPORT_JSON_H
+
+#include <jansson.h>
+
+#include "heaptop/export.h"
+
+struct json_writer {
+    const struct history *history;
+    const struct analysis *analysis;
+    const struct snapshot *snapshot;    /* The latest. */
+    json_t *unavailable;                /* path -> reason; borrowed from the document. */
+    bool failed;                        /* Memory ran out. */
+};
+
+/* Each adds one member to an object and takes over the value. A value that could not be made sets `failed`. */
+void json_add(struct json_writer *writer, json_t *object, const char *name, json_t *value);
+void json_add_integer(struct json_writer *writer, json_t *object, const char *name, int64_t value);
+/* Above INT64_MAX it says INT64_MAX. */
+void json_add_unsigned(struct json_writer *writer, json_t *object, const char *name, uint64_t value);
+/* null for what is no number. */
+void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value);
+/* null for NULL and "". Text that is not UTF-8 is escaped. */
+void json_add_string(struct json_writer *writer, json_t *object, const char *name, const char *value);
+void json_add_boolean(struct json_writer *writer, json_t *object, const char *name, bool value);
+json_t *json_add_object(struct json_writer *writer, json_t *object, const char *name);
+json_t *json_add_array(struct json_writer *writer, json_t *object, const char *name);
+/* Appends an empty object to an array. */
+json_t *json_append_object(struct json_writer *writer, json_t *array);
+/* Says why the value at this path is null. The first reason for a path stays. */
+void json_say_unavailable(struct json_writer *writer, const char *path, const char *reason);
+
+/* Members of the document that are lists of rows (json_rows.c). */
+void json_add_sites(struct json_writer *writer, json_t *document);
+void json_add_call_sites(struct json_writer *writer, json_t *document);
+void json_add_goroutine_groups(struct json_writer *writer, json_t *document);
+void json_add_threads(struct json_writer *writer, json_t *document);
+void json_add_gc_cycles(struct json_writer *writer, json_t *document);
+void json_add_size_classes(struct json_writer *writer, json_t *document);
+void json_add_suspects(struct json_writer *writer, json_t *document);
+
+/* verdict, PREFIX_per_s and the rest of a growth judgement, as members of an object. Unit: "bytes" or "". */
+void json_add_growth(struct json_writer *writer, json_t *object, const struct growth *growth, const char *unit);
+
+#endif

@@ -1,0 +1,241 @@
+/* The lists of the JSON document. */
+#include "export/json.h"
+
+#include <math.h>
+#include <stdio.h>
+
+/* function, file and line; each null where unknown. */
+static void fill_frame(struct json_writer *writer, json_t *object, frame_id id)
+{
+    const struct catalog *catalog = writer->snapshot->catalog;
+    const struct frame *frame = catalog_frame(catalog, id);
+    json_add_string(writer, object, "function", catalog_string(catalog, frame->function));
+    json_add_string(writer, object, "file", catalog_string(catalog, frame->file));
+    json_add(writer, object, "line", frame->line ? json_integer(frame->line) : json_null());
+    if (frame->address && !frame->function) {
+        char address[32];
+        snprintf(address, sizeof(address), "0x%llx", (unsigned long long)frame->address);
+        json_add_string(writer, object, "address", address);
+        json_say_unavailable(writer, "sites[].stack[].function", "no name was found for some addresses");
+    }
+}
+
+static void add_frame(struct json_writer *writer, json_t *object, const char *name, frame_id id)
+{
+    if (!id)
+        json_add(writer, object, name, json_null());
+    else
+        fill_frame(writer, json_add_object(writer, object, name), id);
+}
+
+static void add_stack(struct json_writer *writer, json_t *object, stack_id id)
+{
+    struct stack stack = catalog_stack(writer->snapshot->catalog, id);
+    json_t *frames = json_add_array(writer, object, "stack");
+    for (uint32_t i = 0; i < stack.depth && !writer->failed; i++)
+        fill_frame(writer, json_append_object(writer, frames), stack.frames[i]);
+}
+
+static void add_allocation(struct json_writer *writer, json_t *object, const struct allocation_row *row)
+{
+    json_add_integer(writer, object, "inuse_bytes", row->published.inuse_bytes);
+    json_add_integer(writer, object, "inuse_objects", row->published.inuse_objects);
+    json_add_integer(writer, object, "alloc_bytes", row->published.alloc_bytes);
+    json_add_integer(writer, object, "alloc_objects", row->published.alloc_objects);
+    json_add_integer(writer, object, "provisional_inuse_bytes", row->provisional.inuse_bytes);
+    json_add_integer(writer, object, "provisional_inuse_objects", row->provisional.inuse_objects);
+    json_add_integer(writer, object, "provisional_alloc_bytes", row->provisional.alloc_bytes);
+    json_add_integer(writer, object, "provisional_alloc_objects", row->provisional.alloc_objects);
+    json_add_unsigned(writer, object, "sampled_objects", row->sampled_objects);
+    json_add_real(writer, object, "relative_error", row->relative_error);
+    json_add_real(writer, object, "share", row->share);
+    json_add_real(writer, object, "alloc_bytes_per_s", row->alloc_bytes_per_s);
+    json_add_real(writer, object, "free_bytes_per_s", row->free_bytes_per_s);
+    json_add_real(writer, object, "alloc_objects_per_s", row->alloc_objects_per_s);
+    json_add_growth(writer, object, &row->growth, "bytes");
+}
+
+#define TOO_FEW_REASON "too few GC cycles or sampled objects were seen where the verdict says so"
+
+void json_add_sites(struct json_writer *writer, json_t *document)
+{
+    const struct analysis *analysis = writer->analysis;
+    if (writer->snapshot->profile_state != PROFILE_ON) {
+        json_add(writer, document, "sites", json_null());
+        return;
+    }
+    json_t *sites = json_add_array(writer, document, "sites");
+    for (size_t i = 0; i < analysis->num_stacks && !writer->failed; i++) {
+        const struct allocation_row *row = &analysis->stacks[i];
+        json_t *site = json_append_object(writer, sites);
+        add_allocation(writer, site, row);
+        add_stack(writer, site, row->stack);
+        if (row->growth.verdict == GROWTH_TOO_FEW)
+            json_say_unavailable(writer, "sites[].growth_bytes_per_s", TOO_FEW_REASON);
+    }
+}
+
+void json_add_call_sites(struct json_writer *writer, json_t *document)
+{
+    const struct analysis *analysis = writer->analysis;
+    if (writer->snapshot->profile_state != PROFILE_ON) {
+        json_add(writer, document, "call_sites", json_null());
+        return;
+    }
+    json_t *sites = json_add_array(writer, document, "call_sites");
+    for (size_t i = 0; i < analysis->num_call_sites && !writer->failed; i++) {
+        const struct allocation_row *row = &analysis->call_sites[i];
+        json_t *site = json_append_object(writer, sites);
+        fill_frame(writer, site, row->subject);
+        json_add_integer(writer, site, "stacks", row->num_stacks);
+        add_allocation(writer, site, row);
+        if (row->growth.verdict == GROWTH_TOO_FEW)
+            json_say_unavailable(writer, "call_sites[].growth_bytes_per_s", TOO_FEW_REASON);
+    }
+}
+
+void json_add_goroutine_groups(struct json_writer *writer, json_t *document)
+{
+    const struct analysis *analysis = writer->analysis;
+    const struct counter *count = &writer->snapshot->counters[COUNTER_GOROUTINES];
+    if (!analysis->num_goroutines && !counter_known(count)) {
+        json_add(writer, document, "goroutine_groups", json_null());
+        json_say_unavailable(writer, "goroutine_groups", count->reason);
+        return;
+    }
+    json_t *groups = json_add_array(writer, document, "goroutine_groups");
+    for (size_t i = 0; i < analysis->num_goroutines && !writer->failed; i++) {
+        const struct goroutine_group *group = &analysis->goroutines[i].group;
+        json_t *object = json_append_object(writer, groups);
+        json_add_integer(writer, object, "count", group->count);
+        json_add_string(writer, object, "state", catalog_string(writer->snapshot->catalog, group->state));
+        json_add_string(writer, object, "wait_reason", catalog_string(writer->snapshot->catalog, group->wait_reason));
+        json_add_boolean(writer, object, "system", group->system);
+        if (group->wait_known) {
+            json_add_unsigned(writer, object, "wait_ns_min", group->wait_ns_min);
+            json_add_unsigned(writer, object, "wait_ns_max", group->wait_ns_max);
+        } else {
+            json_add(writer, object, "wait_ns_min", json_null());
+            json_add(writer, object, "wait_ns_max", json_null());
+            json_say_unavailable(writer, "goroutine_groups[].wait_ns_min", "the runtime notes it for those that a GC found waiting");
+        }
+        add_frame(writer, object, "created_by", group->created_by);
+        add_frame(writer, object, "start", group->start);
+        if (group->stack) {
+            add_stack(writer, object, group->stack);
+        } else {
+            json_add(writer, object, "stack", json_null());
+            json_say_unavailable(writer, "goroutine_groups[].stack", "this version of heaptop does not read goroutine stacks");
+        }
+        json_add_growth(writer, object, &analysis->goroutines[i].growth, "");
+    }
+}
+
+void json_add_threads(struct json_writer *writer, json_t *document)
+{
+    const struct catalog *catalog = writer->snapshot->catalog;
+    json_t *threads = json_add_array(writer, document, "threads");
+    for (size_t i = 0; i < writer->analysis->num_threads && !writer->failed; i++) {
+        const struct thread_row *row = &writer->analysis->threads[i];
+        const struct thread *thread = &row->thread;
+        json_t *object = json_append_object(writer, threads);
+        const char state[] = {thread->state, '\0'};
+        json_add_integer(writer, object, "tid", thread->tid);
+        json_add_string(writer, object, "name", catalog_string(catalog, thread->name));
+        json_add_string(writer, object, "state", state);
+        json_add_unsigned(writer, object, "cpu_ns", thread->cpu_ns);
+        json_add_real(writer, object, "cpu_fraction", row->cpu_fraction);
+        json_add_integer(writer, object, "processor", thread->processor);
+        json_add_string(writer, object, "system_call", catalog_string(catalog, thread->system_call));
+        json_add_string(writer, object, "wait_channel", catalog_string(catalog, thread->wait_channel));
+        json_add(writer, object, "goid", thread->goid ? json_integer((json_int_t)thread->goid) : json_null());
+        json_add(writer, object, "stack", json_null());
+        json_say_unavailable(writer, "threads[].stack", "this version of heaptop does not read thread stacks");
+    }
+}
+
+static void add_if(struct json_writer *writer, json_t *object, const char *name, uint64_t value, bool known)
+{
+    if (known)
+        json_add_unsigned(writer, object, name, value);
+    else
+        json_add(writer, object, name, json_null());
+}
+
+void json_add_gc_cycles(struct json_writer *writer, json_t *document)
+{
+    size_t count = 0;
+    const struct gc_cycle *cycles = history_cycles(writer->history, &count);
+    json_t *list = json_add_array(writer, document, "gc_cycles");
+    for (size_t i = 0; i < count && !writer->failed; i++) {
+        json_t *object = json_append_object(writer, list);
+        json_add_unsigned(writer, object, "number", cycles[i].number);
+        add_if(writer, object, "end_unix_ns", cycles[i].end_unix_ns, cycles[i].times_known);
+        add_if(writer, object, "pause_ns", cycles[i].pause_ns, cycles[i].times_known);
+        add_if(writer, object, "heap_before_bytes", cycles[i].heap_before, cycles[i].heap_known);
+        add_if(writer, object, "heap_peak_bytes", cycles[i].heap_peak, cycles[i].heap_known);
+        add_if(writer, object, "heap_after_bytes", cycles[i].heap_after, cycles[i].heap_known);
+        add_if(writer, object, "heap_goal_bytes", cycles[i].heap_goal, cycles[i].goal_known);
+        if (!cycles[i].times_known || !cycles[i].heap_known || !cycles[i].goal_known)
+            json_say_unavailable(writer, "gc_cycles[]", "the runtime keeps pauses of 256 cycles, and heap sizes of the newest only");
+    }
+}
+
+void json_add_size_classes(struct json_writer *writer, json_t *document)
+{
+    const struct snapshot *snapshot = writer->snapshot;
+    if (!snapshot->num_size_classes) {
+        json_add(writer, document, "size_classes", json_null());
+        json_say_unavailable(writer, "size_classes", "not read");
+        return;
+    }
+    json_t *classes = json_add_array(writer, document, "size_classes");
+    for (size_t i = 0; i < snapshot->num_size_classes && !writer->failed; i++) {
+        json_t *object = json_append_object(writer, classes);
+        json_add_integer(writer, object, "size_bytes", snapshot->size_classes[i].size);
+        json_add_unsigned(writer, object, "mallocs", snapshot->size_classes[i].mallocs);
+        json_add_unsigned(writer, object, "frees", snapshot->size_classes[i].frees);
+    }
+}
+
+/* ---- suspects: what grows ---- */
+
+static void add_suspect(struct json_writer *writer, json_t *list, const char *kind, frame_id subject, const char *evidence,
+                        const struct growth *growth)
+{
+    struct text name = {0};
+    catalog_write_frame(writer->snapshot->catalog, subject, &name);
+    json_t *object = json_append_object(writer, list);
+    json_add_string(writer, object, "kind", kind);
+    json_add_string(writer, object, "subject", name.data);
+    json_add_string(writer, object, "evidence", evidence);
+    /* A slope of three times its confidence interval's half width is beyond doubt. */
+    json_add_string(writer, object, "confidence", growth->per_second >= 3 * growth->error_per_second ? "high" : "medium");
+    writer->failed |= name.failed;
+    text_deinit(&name);
+}
+
+void json_add_suspects(struct json_writer *writer, json_t *document)
+{
+    const struct analysis *analysis = writer->analysis;
+    char rate[UNITS_BUFFER], held[UNITS_BUFFER], evidence[256];
+    json_t *list = json_add_array(writer, document, "suspects");
+    for (size_t i = 0; i < analysis->num_call_sites && !writer->failed; i++) {
+        const struct allocation_row *row = &analysis->call_sites[i];
+        if (row->growth.verdict != GROWTH_GROWING)
+            continue;
+        snprintf(evidence, sizeof(evidence), "in-use memory grows by %s, seen over %u GC cycles; it holds %s",
+                 units_format_rate(rate, row->growth.per_second), row->growth.points,
+                 units_format_bytes(held, (double)row->published.inuse_bytes));
+        add_suspect(writer, list, "growing_call_site", row->subject, evidence, &row->growth);
+    }
+    for (size_t i = 0; i < analysis->num_goroutines && !writer->failed; i++) {
+        const struct goroutine_row *row = &analysis->goroutines[i];
+        if (row->growth.verdict != GROWTH_GROWING)
+            continue;
+        snprintf(evidence, sizeof(evidence), "%s goroutines, %.3g more per second", units_format_exact(held, row->group.count),
+                 row->growth.per_second);
+        add_suspect(writer, list, "growing_goroutines", row->group.created_by ? row->group.created_by : row->group.start, evidence,
+                    &row->growth);
+    }
+}

@@ -1,0 +1,483 @@
+/* The report: what a person would conclude, as plain text. The verdict comes first, then what it rests on. */
+#include "export/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MIN_COLUMNS 60
+
+/* How many rows of a list are worth a person's time; the JSON has them all. */
+#define MAX_SITES 12
+#define MAX_STACKS 3
+#define MAX_STACK_FRAMES 16
+#define MAX_GOROUTINE_ROWS 10
+#define MAX_CYCLES 6
+
+/* ---- lines ---- */
+
+size_t report_clip(struct text *out, const char *string, size_t columns)
+{
+    size_t length = strlen(string), used = 0, offset = 0;
+    if (utf8_width(string) <= columns) {
+        text_append(out, string);
+        return utf8_width(string);
+    }
+    while (offset < length) {
+        uint32_t rune = 0;
+        size_t bytes = utf8_decode(string + offset, length - offset, &rune);
+        if (used + (size_t)rune_width(rune) + 2 > columns)
+            break;
+        used += (size_t)rune_width(rune);
+        offset += bytes;
+    }
+    text_append_bytes(out, string, offset);
+    text_append(out, "..");
+    return used + 2;
+}
+
+void report_wrap(struct report *report, unsigned indent, const char *string)
+{
+    struct text *out = report->out;
+    size_t used = 0, room = report->columns - indent;
+    while (*string) {
+        size_t length = strcspn(string, " \n");
+        struct text word = {0};
+        text_append_bytes(&word, string, length);
+        size_t width = word.data ? utf8_width(word.data) : 0;
+        if (used && used + 1 + width > room) {
+            text_append(out, "\n");
+            used = 0;
+        }
+        if (!used)
+            text_printf(out, "%*s", (int)indent, "");
+        else
+            text_append(out, " ");
+        /* A word wider than a line is cut: names can be long. */
+        used += (used ? 1 : 0) + (word.data ? report_clip(out, word.data, room) : 0);
+        out->failed |= word.failed;
+        text_deinit(&word);
+        string += length;
+        string += strspn(string, " \n");
+    }
+    text_append(out, "\n");
+}
+
+static void add_section(struct report *report, const char *title)
+{
+    text_printf(report->out, "\n%s\n", title);
+}
+
+/* "  label       text", wrapped below its own column. */
+static void add_figure(struct report *report, const char *label, const struct text *value)
+{
+    if (!value->data || value->failed) {
+        report->out->failed |= value->failed;
+        return;
+    }
+    struct text line = {0};
+    struct report inner = {.out = &line, .columns = report->columns, .analysis = report->analysis};
+    report_wrap(&inner, 16, value->data);
+    text_printf(report->out, "  %-13s", label);
+    /* The first line's indent is the label's place; the byte before the text is kept as the space between. */
+    if (!line.failed && line.length > 15)
+        text_append(report->out, line.data + 15);
+    report->out->failed |= line.failed;
+    text_deinit(&line);
+}
+
+const struct counter *report_counter(const struct report *report, enum counter_id id)
+{
+    return &report->analysis->snapshot->counters[id];
+}
+
+bool report_known(const struct report *report, enum counter_id id)
+{
+    return counter_known(report_counter(report, id));
+}
+
+double report_value(const struct report *report, enum counter_id id)
+{
+    return (double)report_counter(report, id)->value.integer;
+}
+
+/* ---- head ---- */
+
+static void add_head(struct report *report)
+{
+    const struct snapshot *snapshot = report->analysis->snapshot;
+    const struct target_info *target = &snapshot->target;
+    const struct catalog *catalog = snapshot->catalog;
+    char span[UNITS_BUFFER];
+    const char *name = catalog_string(catalog, target->comm);
+    const char *version = catalog_string(catalog, target->runtime_version);
+    const char *runtime = catalog_string(catalog, target->runtime);
+    const char *container = catalog_string(catalog, target->container);
+    struct text line = {0};
+    text_printf(&line, "%s, pid %d", *name ? name : "?", target->pid);
+    if (target->inner_pid && target->inner_pid != target->pid)
+        text_printf(&line, " (%d inside)", target->inner_pid);
+    if (*version || *runtime)
+        text_printf(&line, ", %s", *version ? version : runtime);
+    if (target->stripped == KNOWN_YES)
+        text_append(&line, ", stripped");
+    if (*container)
+        text_printf(&line, ", container %s", container);
+    if (target->start_unix_ns && snapshot->unix_ns > target->start_unix_ns)
+        text_printf(&line, ", up %s", units_format_duration(span, (double)(snapshot->unix_ns - target->start_unix_ns)));
+    if (line.data)
+        report_wrap(report, 0, line.data);
+    line.length = 0;
+
+    size_t cycles = 0;
+    history_cycles(report->history, &cycles);
+    uint64_t first = history_first_unix_ns(report->history);
+    text_printf(&line, "watched for %s, %llu sample%s",
+                units_format_duration(span, snapshot->unix_ns > first ? (double)(snapshot->unix_ns - first) : 0),
+                (unsigned long long)snapshot->sequence, snapshot->sequence == 1 ? "" : "s");
+    if (snapshot->exited)
+        text_printf(&line, "; it has ended%s%s: what follows is the last that was seen", snapshot->exit_reason ? ", " : "",
+                    snapshot->exit_reason ? snapshot->exit_reason : "");
+    if (line.data)
+        report_wrap(report, 0, line.data);
+    report->out->failed |= line.failed;
+    text_deinit(&line);
+}
+
+static struct error *add_verdict(struct report *report)
+{
+    struct text verdict = {0};
+    struct error *error = analysis_write_verdict(report->analysis, &verdict);
+    if (!error && verdict.data) {
+        text_append(report->out, "\n");
+        report_wrap(report, 0, verdict.data);
+    }
+    report->out->failed |= verdict.failed;
+    text_deinit(&verdict);
+    return error;
+}
+
+/* ---- key figures ---- */
+
+/* ", growing 3.1 MB/s", or nothing where it cannot be said. */
+static void write_growth(struct text *text, const struct growth *growth, bool bytes)
+{
+    char rate[UNITS_BUFFER];
+    if (growth->verdict == GROWTH_TOO_FEW)
+        return;
+    text_printf(text, ", %s", growth->verdict == GROWTH_PLATEAU ? "steady" : growth_verdict_name(growth->verdict));
+    if (growth->verdict != GROWTH_GROWING && growth->verdict != GROWTH_SHRINKING)
+        return;
+    if (bytes)
+        text_printf(text, " %s", units_format_rate(rate, growth->per_second));
+    else
+        text_printf(text, " %+.2g/s", growth->per_second);
+}
+
+static void add_memory_figures(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    char buffer[UNITS_BUFFER], other[UNITS_BUFFER];
+    struct text text = {0};
+    if (report_known(report, COUNTER_RSS)) {
+        text_append(&text, units_format_bytes(buffer, report_value(report, COUNTER_RSS)));
+        write_growth(&text, &analysis->rss, true);
+        if (report_known(report, COUNTER_SWAP) && report_value(report, COUNTER_SWAP) > 0)
+            text_printf(&text, "; %s more in swap", units_format_bytes(other, report_value(report, COUNTER_SWAP)));
+        add_figure(report, "RSS", &text);
+        text.length = 0;
+    }
+    if (report_known(report, COUNTER_HEAP_LIVE)) {
+        text_append(&text, units_format_bytes(buffer, report_value(report, COUNTER_HEAP_LIVE)));
+        if (report_known(report, COUNTER_HEAP_GOAL))
+            text_printf(&text, " of a goal of %s", units_format_bytes(other, report_value(report, COUNTER_HEAP_GOAL)));
+        if (report_known(report, COUNTER_HEAP_MARKED))
+            text_printf(&text, "; %s after the last GC", units_format_bytes(buffer, report_value(report, COUNTER_HEAP_MARKED)));
+        write_growth(&text, &analysis->heap, true);
+        add_figure(report, "heap", &text);
+        text.length = 0;
+    }
+    if (!isnan(analysis->alloc_bytes_per_s)) {
+        text_append(&text, units_format_rate(buffer, analysis->alloc_bytes_per_s));
+        add_figure(report, "allocation", &text);
+        text.length = 0;
+    }
+    if (analysis->limit_bytes) {
+        text_append(&text, units_format_bytes(buffer, (double)analysis->limit_bytes));
+        if (isfinite(analysis->seconds_to_limit))
+            text_printf(&text, ", met in %s at this growth", units_format_duration(other, analysis->seconds_to_limit * 1e9));
+        add_figure(report, "limit", &text);
+    }
+    report->out->failed |= text.failed;
+    text_deinit(&text);
+}
+
+static void add_runtime_figures(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    char buffer[UNITS_BUFFER], other[UNITS_BUFFER];
+    struct text text = {0};
+    if (report_known(report, COUNTER_NUM_GC)) {
+        text_printf(&text, "%s cycles so far", units_format_exact(buffer, report_counter(report, COUNTER_NUM_GC)->value.integer));
+        if (analysis->gc_per_s > 0)
+            text_printf(&text, ", one in %s", units_format_duration(buffer, 1e9 / analysis->gc_per_s));
+        if (!isnan(analysis->pause_p99_ns))
+            text_printf(&text, "; pause p99 %s, longest %s", units_format_duration(buffer, analysis->pause_p99_ns),
+                        units_format_duration(other, analysis->pause_max_ns));
+        if (report_known(report, COUNTER_GC_CPU_FRACTION))
+            text_printf(&text, "; %s of its CPU time",
+                        units_format_percent(buffer, report_counter(report, COUNTER_GC_CPU_FRACTION)->value.real));
+        if (report_known(report, COUNTER_GOGC))
+            text_printf(&text, "; GOGC %s",
+                        report_value(report, COUNTER_GOGC) < 0
+                            ? "off"
+                            : units_format_exact(buffer, report_counter(report, COUNTER_GOGC)->value.integer));
+        add_figure(report, "GC", &text);
+        text.length = 0;
+    }
+    if (report_known(report, COUNTER_GOROUTINES)) {
+        text_append(&text, units_format_exact(buffer, report_counter(report, COUNTER_GOROUTINES)->value.integer));
+        write_growth(&text, &analysis->goroutine_count, false);
+        add_figure(report, "goroutines", &text);
+        text.length = 0;
+    }
+    if (analysis->num_threads) {
+        size_t running = 0;
+        for (size_t i = 0; i < analysis->num_threads; i++)
+            running += analysis->threads[i].thread.state == 'R';
+        text_printf(&text, "%zu, %zu running", analysis->num_threads, running);
+        add_figure(report, "threads", &text);
+    }
+    report->out->failed |= text.failed;
+    text_deinit(&text);
+}
+
+/* ---- call sites ---- */
+
+/* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns: the place is kept whole, the name is cut. */
+static void add_place(struct report *report, frame_id id, size_t columns)
+{
+    const struct catalog *catalog = report->analysis->snapshot->catalog;
+    const struct frame *frame = catalog_frame(catalog, id);
+    struct text whole = {0}, place = {0};
+    catalog_write_frame(catalog, id, &whole);
+    if (frame->file && frame->line)
+        text_printf(&place, "  %s:%u", file_short_name(catalog_file(catalog, id)), frame->line);
+    size_t place_width = place.data ? utf8_width(place.data) : 0;
+    if (whole.data && utf8_width(whole.data) > columns && place.data && place_width + 12 < columns) {
+        report_clip(report->out, function_short_name(catalog_function(catalog, id)), columns - place_width);
+        text_append(report->out, place.data);
+    } else if (whole.data) {
+        report_clip(report->out, whole.data, columns);
+    }
+    report->out->failed |= whole.failed || place.failed;
+    text_deinit(&whole);
+    text_deinit(&place);
+    text_append(report->out, "\n");
+}
+
+/* On a narrow screen the name of a site is worth more than further figures of it. */
+#define WIDE_COLUMNS 100
+
+static void add_site_row(struct report *report, const struct allocation_row *row)
+{
+    char held[UNITS_BUFFER], share[UNITS_BUFFER], growth[UNITS_BUFFER], allocated[UNITS_BUFFER], objects[UNITS_BUFFER];
+    bool judged = row->growth.verdict != GROWTH_TOO_FEW;
+    size_t used = 32;
+    text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
+                units_format_percent(share, row->share), judged ? units_format_rate(growth, row->growth.per_second) : "?");
+    if (report->columns >= WIDE_COLUMNS) {
+        text_printf(report->out, "%11s %8s  ", units_format_rate(allocated, row->alloc_bytes_per_s),
+                    units_format_count(objects, (double)row->published.inuse_objects));
+        used += 22;
+    }
+    add_place(report, row->subject, report->columns - used);
+}
+
+static void add_site_heading(struct report *report)
+{
+    text_printf(report->out, "  %9s %5s  %11s  ", "in use", "share", "growth");
+    if (report->columns >= WIDE_COLUMNS)
+        text_printf(report->out, "%11s %8s  ", "allocates", "objects");
+    text_append(report->out, "call site\n");
+}
+
+static void add_stack(struct report *report, const struct allocation_row *row)
+{
+    const struct catalog *catalog = report->analysis->snapshot->catalog;
+    struct stack stack = catalog_stack(catalog, row->stack);
+    for (uint32_t i = 0; i < stack.depth && i < MAX_STACK_FRAMES; i++) {
+        text_append(report->out, "      ");
+        add_place(report, stack.frames[i], report->columns - 6);
+    }
+    if (stack.depth > MAX_STACK_FRAMES)
+        text_printf(report->out, "      ... and %u callers more\n", stack.depth - MAX_STACK_FRAMES);
+}
+
+static void add_growing_sites(struct report *report, size_t growing)
+{
+    add_section(report, "Call sites that grow, with the stack that holds most");
+    add_site_heading(report);
+    for (size_t i = 0; i < growing && i < MAX_SITES; i++) {
+        const struct allocation_row *row = &report->analysis->call_sites[i];
+        add_site_row(report, row);
+        if (i < MAX_STACKS)
+            add_stack(report, row);
+    }
+    if (growing > MAX_SITES)
+        text_printf(report->out, "  ... and %zu more\n", growing - MAX_SITES);
+}
+
+static int compare_inuse(const void *a, const void *b)
+{
+    const struct allocation_row *left = *(const struct allocation_row *const *)a, *right = *(const struct allocation_row *const *)b;
+    int64_t difference = right->published.inuse_bytes - left->published.inuse_bytes;
+    /* Rows stand in order of growth: equals keep it. */
+    return difference ? (difference > 0 ? 1 : -1) : (left > right) - (left < right);
+}
+
+/* The sites that hold most, whether they grow or not. */
+static void add_largest_sites(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    char total[UNITS_BUFFER], title[128];
+    const struct allocation_row **rows = calloc(analysis->num_call_sites, sizeof(*rows));
+    if (!rows) {
+        report->out->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < analysis->num_call_sites; i++)
+        rows[i] = &analysis->call_sites[i];
+    qsort(rows, analysis->num_call_sites, sizeof(*rows), compare_inuse);
+    snprintf(title, sizeof(title), "Call sites that hold most, of %s in use by %zu sites",
+             units_format_bytes(total, (double)analysis->totals.published.inuse_bytes), analysis->totals.call_sites);
+    add_section(report, title);
+    add_site_heading(report);
+    for (size_t i = 0; i < analysis->num_call_sites && i < MAX_SITES && rows[i]->published.inuse_bytes > 0; i++)
+        add_site_row(report, rows[i]);
+    free(rows);
+}
+
+static void add_sites(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    const struct snapshot *snapshot = analysis->snapshot;
+    if (snapshot->profile_state != PROFILE_ON) {
+        /* Without a runtime of that kind the verdict has said so. */
+        if (snapshot->profile_reason) {
+            add_section(report, "Call sites");
+            report_wrap(report, 2, snapshot->profile_reason);
+        }
+        return;
+    }
+    size_t growing = 0;
+    while (growing < analysis->num_call_sites && analysis->call_sites[growing].growth.verdict == GROWTH_GROWING)
+        growing++;
+    if (growing)
+        add_growing_sites(report, growing);
+    if (analysis->num_call_sites)
+        add_largest_sites(report);
+    char cycle[UNITS_BUFFER], rate[UNITS_BUFFER];
+    struct text note = {0};
+    text_printf(&note, "In use as of GC %s, as pprof counts", units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
+    if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
+        text_printf(&note, "; estimated from one sample in %s allocated",
+                    units_format_bytes(rate, report_value(report, COUNTER_MEM_PROFILE_RATE)));
+    if (snapshot->profile_torn)
+        text_append(&note, "; the last good reading: a GC cycle ended during each newer one");
+    if (snapshot->sites_truncated)
+        text_append(&note, "; the list of the runtime's buckets was longer than is read");
+    text_append(&note, ".");
+    if (note.data)
+        report_wrap(report, 2, note.data);
+    report->out->failed |= note.failed;
+    text_deinit(&note);
+}
+
+/* ---- goroutines and GC ---- */
+
+static void add_goroutines(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    const struct catalog *catalog = analysis->snapshot->catalog;
+    if (!analysis->num_goroutines)
+        return;
+    add_section(report, "Goroutines");
+    text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for", "runs, and where it was started");
+    size_t shown = 0;
+    for (size_t i = 0; i < analysis->num_goroutines && shown < MAX_GOROUTINE_ROWS; i++) {
+        const struct goroutine_row *row = &analysis->goroutines[i];
+        char count[UNITS_BUFFER], growth[UNITS_BUFFER] = "";
+        if (row->group.system)
+            continue;
+        shown++;
+        if (row->growth.verdict == GROWTH_GROWING || row->growth.verdict == GROWTH_SHRINKING)
+            snprintf(growth, sizeof(growth), "%+.2g/s", row->growth.per_second);
+        text_printf(report->out, "  %9s %7s  ", units_format_exact(count, row->group.count), growth);
+        const char *state = catalog_string(catalog, row->group.wait_reason ? row->group.wait_reason : row->group.state);
+        size_t width = report_clip(report->out, state, 19);
+        text_printf(report->out, "%*s", (int)(20 - width), "");
+        add_place(report, row->group.start, report->columns - 40);
+        if (row->group.created_by) {
+            text_printf(report->out, "%40s", "by ");
+            add_place(report, row->group.created_by, report->columns - 40);
+        }
+    }
+}
+
+static void add_cycles(struct report *report)
+{
+    size_t count = 0;
+    const struct gc_cycle *cycles = history_cycles(report->history, &count);
+    uint64_t now = report->analysis->snapshot->unix_ns;
+    if (!count)
+        return;
+    add_section(report, "The last GC cycles");
+    text_printf(report->out, "  %9s %14s %9s %9s %9s %9s\n", "cycle", "ended", "pause", "before", "after", "goal");
+    for (size_t i = count > MAX_CYCLES ? count - MAX_CYCLES : 0; i < count; i++) {
+        const struct gc_cycle *cycle = &cycles[i];
+        char number[UNITS_BUFFER], ago[UNITS_BUFFER] = "?", pause[UNITS_BUFFER] = "?", ended[UNITS_BUFFER + 8];
+        char before[UNITS_BUFFER] = "?", after[UNITS_BUFFER] = "?", goal[UNITS_BUFFER] = "?";
+        if (cycle->times_known) {
+            units_format_duration(ago, now > cycle->end_unix_ns ? (double)(now - cycle->end_unix_ns) : 0);
+            units_format_duration(pause, (double)cycle->pause_ns);
+        }
+        if (cycle->heap_known) {
+            units_format_bytes(before, (double)cycle->heap_before);
+            units_format_bytes(after, (double)cycle->heap_after);
+        }
+        if (cycle->goal_known)
+            units_format_bytes(goal, (double)cycle->heap_goal);
+        snprintf(ended, sizeof(ended), "%s ago", ago);
+        text_printf(report->out, "  %9s %14s %9s %9s %9s %9s\n", units_format_exact(number, (int64_t)cycle->number), ended, pause,
+                    before, after, goal);
+    }
+}
+
+struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns, struct text *ret_text)
+{
+    struct text out = {0};
+    struct report report = {
+        .out = &out, .history = history, .analysis = analysis, .columns = columns < MIN_COLUMNS ? MIN_COLUMNS : columns};
+    add_head(&report);
+    struct error *error = add_verdict(&report);
+    if (error) {
+        text_deinit(&out);
+        return error;
+    }
+    add_section(&report, "Key figures");
+    add_memory_figures(&report);
+    add_runtime_figures(&report);
+    add_sites(&report);
+    add_goroutines(&report);
+    add_cycles(&report);
+    report_add_memory(&report);
+    report_add_unavailable(&report);
+    report_add_cost(&report);
+    if (out.failed) {
+        text_deinit(&out);
+        return error_no_memory();
+    }
+    *ret_text = out;
+    return NULL;
+}

@@ -1,0 +1,29 @@
+/* The parts of the text report. */
+#ifndef HEAPTOP_EXPORT_REPORT_H
+#define HEAPTOP_EXPORT_REPORT_H
+
+#include "heaptop/export.h"
+
+struct report {
+    struct text *out;
+    const struct history *history;
+    const struct analysis *analysis;
+    unsigned columns;
+};
+
+/* Appends as much of a string as fits, with ".." for the rest; returns the columns used. */
+size_t report_clip(struct text *out, const char *string, size_t columns);
+/* Appends the words of a string as whole lines, each indented. */
+void report_wrap(struct report *report, unsigned indent, const char *string);
+
+const struct counter *report_counter(const struct report *report, enum counter_id id);
+bool report_known(const struct report *report, enum counter_id id);
+/* Of an integer counter that is known. */
+double report_value(const struct report *report, enum counter_id id);
+
+/* The closing parts (report_memory.c). */
+void report_add_memory(struct report *report);
+void report_add_unavailable(struct report *report);
+void report_add_cost(struct report *report);
+
+#endif

@@ -1,0 +1,137 @@
+/* The closing parts of the report: what RSS is made of, what could not be read, and what looking has cost. */
+#include "export/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- memory ---- */
+
+static void add_amount(struct report *report, const char *amount, const char *text)
+{
+    text_printf(report->out, "  %9s  ", amount);
+    report_clip(report->out, text, report->columns - 13);
+    text_append(report->out, "\n");
+}
+
+static void add_counter(struct report *report, enum counter_id id, const char *text)
+{
+    char amount[UNITS_BUFFER];
+    if (report_known(report, id) && report_value(report, id) != 0)
+        add_amount(report, units_format_bytes(amount, report_value(report, id)), text);
+}
+
+/* Heap memory that holds nothing and has not gone back to the system: reuse, not a leak. */
+static void add_kept_heap(struct report *report)
+{
+    char amount[UNITS_BUFFER];
+    if (!report_known(report, COUNTER_HEAP_IDLE) || !report_known(report, COUNTER_HEAP_RELEASED))
+        return;
+    double kept = report_value(report, COUNTER_HEAP_IDLE) - report_value(report, COUNTER_HEAP_RELEASED);
+    if (kept > 0)
+        add_amount(report, units_format_bytes(amount, kept), "free heap kept for reuse: not a leak");
+}
+
+static void add_runtime_overhead(struct report *report)
+{
+    static const enum counter_id parts[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS, COUNTER_GC_SYS, COUNTER_OTHER_SYS};
+    char amount[UNITS_BUFFER];
+    double sum = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        sum += report_known(report, parts[i]) ? report_value(report, parts[i]) : 0;
+    if (sum > 0)
+        add_amount(report, units_format_bytes(amount, sum), "the runtime's own: GC metadata, span tables, profile buckets");
+}
+
+void report_add_memory(struct report *report)
+{
+    char amount[UNITS_BUFFER];
+    if (!report_known(report, COUNTER_RSS))
+        return;
+    text_printf(report->out, "\nMemory: RSS %s, of it\n", units_format_bytes(amount, report_value(report, COUNTER_RSS)));
+    add_counter(report, COUNTER_ANON, "anonymous: heaps, stacks, data");
+    add_counter(report, COUNTER_FILE, "pages of files: code, libraries, mapped data");
+    add_counter(report, COUNTER_SHMEM, "shared memory");
+    if (!report_known(report, COUNTER_HEAP_INUSE))
+        return;
+    text_append(report->out, "  What the Go runtime holds of it (its own count; not all of it need be resident):\n");
+    add_counter(report, COUNTER_HEAP_INUSE, "heap spans in use");
+    add_kept_heap(report);
+    add_counter(report, COUNTER_STACK_INUSE, "goroutine stacks");
+    add_runtime_overhead(report);
+}
+
+/* ---- what could not be read ---- */
+
+/* Counters that share a reason make one line. */
+static void add_unavailable_counters(struct report *report, bool *reported)
+{
+    const struct snapshot *snapshot = report->analysis->snapshot;
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        const struct counter *counter = &snapshot->counters[id];
+        if (counter_known(counter) || reported[id])
+            continue;
+        const char *reason = counter->reason ? counter->reason : "not read";
+        struct text line = {0};
+        size_t names = 0;
+        for (int other = id; other < COUNTER_COUNT; other++) {
+            const struct counter *candidate = &snapshot->counters[other];
+            if (counter_known(candidate) || strcmp(candidate->reason ? candidate->reason : "not read", reason) != 0)
+                continue;
+            reported[other] = true;
+            if (names < 4)
+                text_printf(&line, "%s%s.%s", names ? ", " : "", counter_infos[other].group, counter_infos[other].name);
+            names++;
+        }
+        if (names > 4)
+            text_printf(&line, " and %zu more", names - 4);
+        text_printf(&line, ": %s", reason);
+        if (line.data)
+            report_wrap(report, 2, line.data);
+        report->out->failed |= line.failed;
+        text_deinit(&line);
+    }
+}
+
+void report_add_unavailable(struct report *report)
+{
+    const struct snapshot *snapshot = report->analysis->snapshot;
+    bool reported[COUNTER_COUNT] = {false}, any = snapshot->num_problems > 0;
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        any |= !counter_known(&snapshot->counters[id]);
+    if (!any)
+        return;
+    text_append(report->out, "\nNot read, and why\n");
+    add_unavailable_counters(report, reported);
+    for (size_t i = 0; i < snapshot->num_problems; i++)
+        report_wrap(report, 2, snapshot->problems[i].text);
+}
+
+/* ---- cost ---- */
+
+void report_add_cost(struct report *report)
+{
+    const struct snapshot *snapshot = report->analysis->snapshot;
+    const struct cost *cost = &snapshot->cost;
+    const struct catalog *catalog = snapshot->catalog;
+    char buffer[UNITS_BUFFER], other[UNITS_BUFFER];
+    struct text line = {0};
+    text_printf(&line, "Attached in %s (%s of it for symbols).", units_format_duration(buffer, (double)cost->attach_ns),
+                units_format_duration(other, (double)cost->symbols_ns));
+    text_printf(&line, " heaptop took %s of CPU in all, %s for the last sample;", units_format_duration(buffer, (double)cost->cpu_ns),
+                units_format_duration(other, (double)cost->sample_cpu_ns));
+    text_printf(&line, " it read %s,", units_format_bytes(buffer, (double)cost->bytes_read));
+    text_printf(&line, " stopped the process %llu times and wrote to it %llu times.", (unsigned long long)cost->stops,
+                (unsigned long long)cost->writes);
+    if (cost->samples_retried || cost->samples_dropped)
+        text_printf(&line, " %llu samples were read again, %llu came too late.", (unsigned long long)cost->samples_retried,
+                    (unsigned long long)cost->samples_dropped);
+    const char *located = catalog_string(catalog, snapshot->target.how_located);
+    const char *laid_out = catalog_string(catalog, snapshot->target.how_laid_out);
+    if (*located)
+        text_printf(&line, " Variables were found by %s, layouts by %s.", located, *laid_out ? laid_out : "?");
+    text_append(report->out, "\nWhat looking has cost\n");
+    if (line.data)
+        report_wrap(report, 2, line.data);
+    report->out->failed |= line.failed;
+    text_deinit(&line);
+}
