@@ -1,0 +1,39 @@
+#include "cli/commands.h"
+
+#include <stdio.h>
+
+#include "heaptop/attach.h"
+
+static enum exit_status watch(pid_t pid, const struct options *options, bool *ret_pick_again)
+{
+    struct source *source = NULL;
+    const struct attach_options attach = {.interval_ns = options->interval_ns};
+    struct error *error = live_source_open(pid, &attach, &source);
+    if (error)
+        return error_print_attach(error, pid);
+    error = tui_run(source, &options->tui, ret_pick_again);
+    source_close(source);
+    return error ? error_print(error) : STATUS_DONE;
+}
+
+enum exit_status attach_command(const struct options *options)
+{
+    pid_t pid = 0;
+    if (!terminal_present()) {
+        if (options->target)
+            return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop report %s",
+                                            options->target));
+        return error_print(error_create(ERROR_USAGE, "which process? Picking one needs a terminal; else give a PID or NAME"));
+    }
+    enum exit_status status =
+        options->target ? target_choose(options, &pid) : target_pick(NULL, &options->tui, &pid);
+    while (status == STATUS_DONE && pid) {
+        bool pick_again = false;
+        status = watch(pid, options, &pick_again);
+        if (status != STATUS_DONE || !pick_again)
+            break;
+        pid = 0;
+        status = target_pick(NULL, &options->tui, &pid);
+    }
+    return status;
+}

@@ -1,0 +1,271 @@
+#include "cli/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "heaptop/attach.h"
+
+#define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
+#define DEFAULT_FOR_NS UINT64_C(10000000000)
+
+/* Commands that know an option. */
+#define ATTACH (1u << COMMAND_ATTACH)
+#define REPORT (1u << COMMAND_REPORT)
+#define EXPORT (1u << COMMAND_EXPORT)
+#define EVERY ((1u << COMMAND_COUNT) - 1)
+
+const struct command_info command_infos[COMMAND_COUNT] = {
+    [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one"},
+    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME", "watch for a while and print what a person would conclude"},
+    [COMMAND_EXPORT] = {"export", "export --format pprof|json [--profile heap|allocs] [-o FILE] PID|NAME",
+                        "write what is in memory now for other programs"},
+    [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME", "say what can be read of a process, what cannot, and what would mend it"},
+    [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command"},
+    [COMMAND_VERSION] = {"version", "version", "print the version"},
+};
+
+/* ---- what each option does ---- */
+
+static struct error *set_json(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->json = true;
+    return NULL;
+}
+
+static struct error *set_for(struct options *options, const char *argument)
+{
+    return units_parse_duration(argument, &options->for_ns);
+}
+
+static struct error *set_interval(struct options *options, const char *argument)
+{
+    uint64_t interval = 0;
+    struct error *error = units_parse_duration(argument, &interval);
+    if (error)
+        return error;
+    if (interval < ATTACH_MIN_INTERVAL_NS)
+        return error_create(ERROR_USAGE, "the shortest interval is %llu ms", ATTACH_MIN_INTERVAL_NS / 1000000);
+    options->interval_ns = interval;
+    return NULL;
+}
+
+static struct error *set_format(struct options *options, const char *argument)
+{
+    static const char *const later[] = {"folded", "svg", "csv", "openmetrics"};
+    if (strcmp(argument, "pprof") == 0) {
+        options->format = FORMAT_PPROF;
+        return NULL;
+    }
+    if (strcmp(argument, "json") == 0) {
+        options->format = FORMAT_JSON;
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+        if (strcmp(argument, later[i]) == 0)
+            return error_create(ERROR_UNSUPPORTED, "this version does not write the format '%s'; it writes pprof and json", argument);
+    return error_create(ERROR_USAGE, "no such format; heaptop writes pprof and json");
+}
+
+static struct error *set_profile(struct options *options, const char *argument)
+{
+    if (strcmp(argument, "heap") == 0)
+        options->profile = EXPORT_HEAP;
+    else if (strcmp(argument, "allocs") == 0)
+        options->profile = EXPORT_ALLOCS;
+    else if (strcmp(argument, "goroutine") == 0 || strcmp(argument, "threads") == 0)
+        return error_create(ERROR_UNSUPPORTED, "this version does not write the profile '%s'; it writes heap and allocs", argument);
+    else
+        return error_create(ERROR_USAGE, "no such profile; heaptop writes heap and allocs");
+    return NULL;
+}
+
+static struct error *set_output(struct options *options, const char *argument)
+{
+    if (!*argument)
+        return error_create(ERROR_USAGE, "the file's name is empty");
+    options->output = argument;
+    return NULL;
+}
+
+static struct error *set_color(struct options *options, const char *argument)
+{
+    static const char *const names[] = {
+        [TUI_COLOUR_AUTO] = "auto", [TUI_COLOUR_NEVER] = "never", [TUI_COLOUR_ALWAYS] = "always"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(argument, names[i]) == 0) {
+            options->tui.colour = (enum tui_colour)i;
+            return NULL;
+        }
+    }
+    return error_create(ERROR_USAGE, "it is auto, never or always");
+}
+
+static struct error *set_ascii(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->tui.glyphs = TUI_GLYPHS_ASCII;
+    return NULL;
+}
+
+static struct error *set_no_mouse(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->tui.mouse = false;
+    return NULL;
+}
+
+static struct error *set_help(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->help = true;
+    return NULL;
+}
+
+static struct error *set_version(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->version = true;
+    return NULL;
+}
+
+/* The man page lists the same (tests/unit/cli/options_test.c holds them together). */
+const struct option_info option_infos[OPTION_COUNT] = {
+    [OPTION_JSON] = {"json", 0, NULL, REPORT, "print JSON, \"schema\": \"heaptop/1\"", set_json},
+    [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
+    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | REPORT, "time between samples (1s), at least 10ms", set_interval},
+    [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof or json", set_format},
+    [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs", set_profile},
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", EXPORT, "write to FILE, whole or not at all (-: standard output)", set_output},
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH, "auto, never or always; auto heeds NO_COLOR", set_color},
+    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH, "draw with ASCII characters only", set_ascii},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
+    [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
+};
+
+/* ---- parsing ---- */
+
+/* getopt_long's value of an option: its index, above every letter. */
+#define LONG_BASE 256
+
+static void build_getopt(enum command_id command, struct option *long_options, char *letters)
+{
+    size_t count = 0;
+    /* ':' first: a missing argument is told apart from an unknown option. */
+    *letters++ = ':';
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const struct option_info *info = &option_infos[id];
+        if (!(info->commands & 1u << command))
+            continue;
+        long_options[count++] = (struct option){
+            .name = info->name, .has_arg = info->argument ? required_argument : no_argument, .val = LONG_BASE + id};
+        if (info->letter) {
+            *letters++ = info->letter;
+            if (info->argument)
+                *letters++ = ':';
+        }
+    }
+    long_options[count] = (struct option){0};
+    *letters = '\0';
+}
+
+static const struct option_info *find_option(int value)
+{
+    if (value >= LONG_BASE)
+        return &option_infos[value - LONG_BASE];
+    for (int id = 0; id < OPTION_COUNT; id++)
+        if (option_infos[id].letter == value)
+            return &option_infos[id];
+    return NULL;
+}
+
+static struct error *set_option(struct options *options, int value, char **argv)
+{
+    const struct option_info *info = find_option(value);
+    if (value == ':')
+        return error_create(ERROR_USAGE, "the option '%s' wants an argument", argv[optind - 1]);
+    if (!info) {
+        const char *typed = argv[optind - 1];
+        if (optopt && optopt < LONG_BASE)
+            return error_create(ERROR_USAGE, "%s does not know the option '-%c'", command_infos[options->command].name, optopt);
+        return error_create(ERROR_USAGE, "%s does not know the option '%s'", command_infos[options->command].name, typed);
+    }
+    struct error *error = info->set(options, optarg);
+    return info->argument ? error_prefix(error, "--%s %s", info->name, optarg) : error;
+}
+
+/* The command is the first word, where that is one; else it is attach, and the word is its target. */
+static enum command_id find_command(int argc, char **argv, int *ret_first)
+{
+    for (int command = 0; argc > 1 && command < COMMAND_COUNT; command++) {
+        if (strcmp(argv[1], command_infos[command].name) == 0) {
+            *ret_first = 1;
+            return (enum command_id)command;
+        }
+    }
+    *ret_first = 0;
+    return COMMAND_ATTACH;
+}
+
+static struct error *check_operands(const struct options *options)
+{
+    const char *name = command_infos[options->command].name;
+    if (options->help || options->version || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
+        return NULL;
+    if (!options->target && options->command != COMMAND_ATTACH)
+        return error_create(ERROR_USAGE, "%s wants the PID or NAME of a process", name);
+    if (options->target && !*options->target)
+        return error_create(ERROR_USAGE, "the process's name is empty");
+    if (options->command == COMMAND_EXPORT && options->format == FORMAT_NONE)
+        return error_create(ERROR_USAGE, "export wants --format pprof or --format json");
+    return NULL;
+}
+
+struct error *options_parse(int argc, char **argv, struct options *ret_options)
+{
+    struct option long_options[OPTION_COUNT + 1];
+    char letters[2 * OPTION_COUNT + 2];
+    int skipped = 0, value;
+    struct options options = {
+        .command = find_command(argc, argv, &skipped),
+        .for_ns = DEFAULT_FOR_NS,
+        .interval_ns = DEFAULT_INTERVAL_NS,
+        .output = "-",
+        .tui = {.mouse = true},
+    };
+    argc -= skipped;
+    argv += skipped;
+    build_getopt(options.command, long_options, letters);
+    optind = 0;     /* Start over, whatever was parsed before. */
+    opterr = 0;
+    while ((value = getopt_long(argc, argv, letters, long_options, NULL)) != -1) {
+        struct error *error = set_option(&options, value, argv);
+        if (error)
+            return error;
+    }
+    if (optind < argc)
+        options.target = argv[optind++];
+    if (optind < argc)
+        return error_create(ERROR_USAGE, "what is '%s'? %s takes one process", argv[optind], command_infos[options.command].name);
+    options.tui.interval_ns = options.interval_ns;
+    struct error *error = check_operands(&options);
+    if (!error)
+        *ret_options = options;
+    return error;
+}
+
+void options_write_help(enum command_id command, struct text *text)
+{
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const struct option_info *info = &option_infos[id];
+        if (!(info->commands & 1u << command))
+            continue;
+        char left[64], letter[8] = "    ";
+        if (info->letter)
+            snprintf(letter, sizeof(letter), "-%c, ", info->letter);
+        snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name, info->argument ? " " : "", info->argument ? info->argument : "");
+        text_printf(text, "  %-25s%s\n", left, info->help);
+    }
+}

@@ -1,0 +1,78 @@
+/* The command line: one table of commands and one of options, from which parsing, the help text and the man page's test are made. */
+#ifndef HEAPTOP_CLI_OPTIONS_H
+#define HEAPTOP_CLI_OPTIONS_H
+
+#include "heaptop/base.h"
+#include "heaptop/export.h"
+#include "heaptop/tui.h"
+
+/* What heaptop ends with; other programs rely on it. */
+enum exit_status {
+    STATUS_DONE = 0,
+    STATUS_FAILED = 1,          /* Or: it found what it was asked to look for. */
+    STATUS_USAGE = 2,
+    STATUS_PERMISSION = 3,
+    STATUS_GONE = 4,            /* No such process, or it has ended. */
+    STATUS_UNSUPPORTED = 5,
+};
+
+enum command_id { COMMAND_ATTACH, COMMAND_REPORT, COMMAND_EXPORT, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION, COMMAND_COUNT };
+
+struct options;
+
+struct command_info {
+    const char *name;
+    const char *synopsis;       /* What follows the program's name. */
+    const char *help;           /* One line. */
+};
+
+enum option_id {
+    OPTION_JSON,
+    OPTION_FOR,
+    OPTION_INTERVAL,
+    OPTION_FORMAT,
+    OPTION_PROFILE,
+    OPTION_OUTPUT,
+    OPTION_COLOR,
+    OPTION_ASCII,
+    OPTION_NO_MOUSE,
+    OPTION_HELP,
+    OPTION_VERSION,
+    OPTION_COUNT,
+};
+
+struct option_info {
+    const char *name;           /* Without the dashes. */
+    char letter;                /* 0: none. */
+    const char *argument;       /* What it takes, as the help shows it; NULL: nothing. */
+    unsigned commands;          /* Bit mask of the commands that know it. */
+    const char *help;           /* One line. */
+    struct error *(*set)(struct options *options, const char *argument);
+};
+
+extern const struct command_info command_infos[COMMAND_COUNT];
+extern const struct option_info option_infos[OPTION_COUNT];
+
+enum output_format { FORMAT_NONE, FORMAT_PPROF, FORMAT_JSON };
+
+/* What was asked for. Strings are those of argv. */
+struct options {
+    enum command_id command;
+    const char *target;         /* A pid or a name; NULL when none was given. */
+    bool json;
+    uint64_t for_ns;            /* How long report watches; 0: one sample. */
+    uint64_t interval_ns;
+    enum output_format format;
+    enum export_profile profile;
+    const char *output;         /* "-": standard output. */
+    struct tui_options tui;
+    bool help, version;
+};
+
+/* ERROR_USAGE for what makes no sense, ERROR_UNSUPPORTED for a format that is not written yet. */
+struct error *options_parse(int argc, char **argv, struct options *ret_options);
+
+/* "  -i, --interval TIME   ..." for each option of a command. */
+void options_write_help(enum command_id command, struct text *text);
+
+#endif

@@ -1,0 +1,48 @@
+#include "cli/watch.h"
+
+#include <time.h>
+
+#include "cli/interrupt.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+/* An end that falls just before a sample waits for it: "--for 10s" at one a second means eleven samples. */
+#define END_SLACK 4
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns, struct history *history)
+{
+    uint64_t end_ns = UINT64_MAX;
+    bool first = true, over = false;
+    while (!over) {
+        uint64_t now = now_ns();
+        if (now >= end_ns)
+            break;
+        uint64_t left = end_ns - now;
+        enum wait_result result = interrupt_wait(interrupt, source, left < SECOND_NS ? left : SECOND_NS);
+        if (result == WAIT_INTERRUPTED)
+            break;
+        if (result == WAIT_TIME_OUT)
+            continue;
+        struct snapshot *snapshot = NULL;
+        struct error *error = source->ops->next(source, 0, &snapshot);
+        if (error)
+            return error;
+        if (!snapshot)
+            break;      /* Readable with nothing to give: the source has ended. */
+        error = history_add(history, snapshot);
+        if (first)
+            end_ns = now_ns() + for_ns + snapshot->interval_ns / END_SLACK;
+        first = false;
+        over = snapshot->exited || for_ns == 0;
+        snapshot_unref(snapshot);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
