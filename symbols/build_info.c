@@ -145,7 +145,7 @@ static struct error *read_at(struct image *image, uint64_t address, struct go_bu
     }
     if (error)
         return error;
-    if (version_length == 0)
+    if (!info.version || info.version[0] == '\0')
         return error_create(ERROR_NOT_FOUND, "Go build information without a version");
     if (modules)
         error = parse_module_info(modules, modules_length, &info);
