@@ -153,8 +153,7 @@ static struct error *intern(struct pclntab *table, const char *string, size_t le
     }
 }
 
-static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset,
-                                 const char **ret_string)
+static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset, const char **ret_string)
 {
     uint64_t key = part->offset + offset;
     const uint64_t *known = table_find(&table->by_offset, key);
@@ -166,9 +165,7 @@ static struct error *find_string(struct pclntab *table, const struct pclntab_par
     struct error *error = read_string(table, part, offset, &text);
     if (error)
         return error;
-    if (text.failed)
-        return error_no_memory();
-    const char *string;
+    const char *string = NULL;
     error = intern(table, text.data ? text.data : "", text.length, &string);
     if (error)
         return error;

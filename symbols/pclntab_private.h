@@ -69,7 +69,7 @@ bool pclntab_find_index(const struct pclntab *table, uint64_t address, uint32_t 
 struct error *pclntab_find_value(struct pclntab *table, uint32_t pctab_offset, uint32_t code_offset, bool *ret_found,
                                  int32_t *ret_value);
 
-/* A function's name, as runtime.CallersFrames shows it, and a file's, from their tables. Owned by the pclntab. */
+/* A function's name, type arguments and all, and a file's, from their tables. Owned by the pclntab. */
 struct error *pclntab_function_name(struct pclntab *table, uint32_t name_offset, const char **ret_name);
 struct error *pclntab_file_name(struct pclntab *table, uint32_t file_offset, const char **ret_name);
 

@@ -14,7 +14,9 @@ struct go_function {
     uint32_t start_line;        /* 0 before Go 1.20. */
     uint8_t func_id;            /* runtime/symtab.go funcID; FuncIDWrapper is told by go_frame.is_wrapper. */
     uint8_t flag;
-    const char *name;           /* Owned by the pclntab, valid until it is closed. As the program has it, type arguments and all ("main.F[go.shape.int]"), as runtime/pprof shows it; NOT escaped. */
+    /* As the program has it, type arguments and all ("main.F[go.shape.int]"; "main.F[...]" up to Go 1.20), which is what runtime/pprof shows.
+     * Owned by the pclntab, valid until it is closed; NOT escaped. */
+    const char *name;
 };
 
 struct go_frame {

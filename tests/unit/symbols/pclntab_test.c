@@ -59,6 +59,15 @@ START_TEST(header_is_read)
 }
 END_TEST
 
+/* runtime.CallersFrames leaves type arguments out: of names with brackets only what is around them is held against its answer. */
+static void ck_same_function(const char *ours, const char *theirs)
+{
+    ck_assert_uint_eq(strcspn(ours, "["), strcspn(theirs, "["));
+    ck_assert_int_eq(strncmp(ours, theirs, strcspn(theirs, "[")), 0);
+    const char *our_rest = strrchr(ours, ']'), *their_rest = strrchr(theirs, ']');
+    ck_assert_str_eq(our_rest ? our_rest : "", their_rest ? their_rest : "");
+}
+
 /* What runtime.CallersFrames said in the program, for every address: inlined functions, generic names, assembly, gaps. */
 START_TEST(frames_are_those_of_the_runtime)
 {
@@ -68,7 +77,7 @@ START_TEST(frames_are_those_of_the_runtime)
     uint64_t text, gofunc;
     FILE *expected = open_frames(program, &text, &gofunc);
     char line[512];
-    size_t lines = 0, inlined = 0, shortened = 0;
+    size_t lines = 0, inlined = 0, generic = 0;
     while (fgets(line, sizeof(line), expected)) {
         uint64_t address = strtoull(strtok(line, "\t"), NULL, 16);
         const char *function = strtok(NULL, "\t"), *file = strtok(NULL, "\t");
@@ -77,7 +86,7 @@ START_TEST(frames_are_those_of_the_runtime)
         size_t count = 0;
         ck_no_error(pclntab_find_frames(table, address, frames, ARRAY_SIZE(frames), &count));
         ck_assert_uint_ge(count, 1);
-        ck_assert_str_eq(frames[0].function, function);
+        ck_same_function(frames[0].function, function);
         ck_assert_str_eq(frames[0].file ? frames[0].file : "?", file);
         ck_assert_uint_eq(frames[0].line, number);
 
@@ -91,12 +100,12 @@ START_TEST(frames_are_those_of_the_runtime)
         ck_assert(address >= outer.entry && address < outer.end);
         lines++;
         inlined += count > 1;
-        shortened += strstr(function, "[...]") != NULL;
+        generic += strstr(function, "[...]") != NULL;
     }
     fclose(expected);
     ck_assert_uint_ge(lines, 100);
     ck_assert_uint_ge(inlined, 5);
-    ck_assert_uint_ge(shortened, 3);
+    ck_assert_uint_ge(generic, 3);
 }
 END_TEST
 
