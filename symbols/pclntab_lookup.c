@@ -61,6 +61,13 @@ static struct error *stream_next(struct byte_stream *stream, uint8_t *ret_byte)
 static struct error *stream_varint(struct byte_stream *stream, uint32_t *ret_value)
 {
     uint32_t value = 0;
+    /* Nearly all are of one byte, and within the block at hand. */
+    if (stream->left > 0 && *stream->bytes < 0x80) {
+        *ret_value = *stream->bytes++;
+        stream->left--;
+        stream->offset++;
+        return NULL;
+    }
     for (unsigned shift = 0; shift < 35; shift += 7) {
         uint8_t byte;
         struct error *error = stream_next(stream, &byte);
@@ -82,31 +89,37 @@ struct error *pclntab_find_value(struct pclntab *table, uint32_t pctab_offset, u
         *ret_found = false;
         return NULL;
     }
-    struct byte_stream stream = {.table = table, .offset = table->pctab.offset + pctab_offset,
-                                 .end = table->pctab.offset + table->pctab.size};
-    uint64_t code = 0;
-    uint32_t value = UINT32_MAX;    /* -1 before the first step. */
-    for (uint32_t step = 0; step < PCLNTAB_MAX_STEPS; step++) {
+    struct pclntab_position *kept = &table->positions[(pctab_offset * 2654435761u) >> 28 & (PCLNTAB_POSITIONS - 1)];
+    struct pclntab_position now = *kept;
+    if (now.pctab_offset != pctab_offset || code_offset < now.first) {
+        /* The value is -1 before the first step. */
+        now = (struct pclntab_position){
+            .pctab_offset = pctab_offset, .value = UINT32_MAX, .offset = table->pctab.offset + pctab_offset};
+    }
+    struct byte_stream stream = {.table = table, .offset = now.offset, .end = table->pctab.offset + table->pctab.size};
+    for (; code_offset >= now.code; now.steps++) {
         uint32_t value_delta, code_delta;
+        if (now.steps >= PCLNTAB_MAX_STEPS)
+            return error_create_at(ERROR_BAD_DATA, table->address, "a line table of Go's function table has no end");
         struct error *error = stream_varint(&stream, &value_delta);
         if (error)
             return error;
-        if (value_delta == 0 && step > 0) {
+        if (value_delta == 0 && now.steps > 0) {
             *ret_found = false;
             return NULL;
         }
         error = stream_varint(&stream, &code_delta);
         if (error)
             return error;
-        value += value_delta & 1 ? ~(value_delta >> 1) : value_delta >> 1;
-        code += (uint64_t)code_delta * table->quantum;
-        if (code_offset < code) {
-            *ret_found = true;
-            *ret_value = (int32_t)value;
-            return NULL;
-        }
+        now.value += value_delta & 1 ? ~(value_delta >> 1) : value_delta >> 1;
+        now.first = now.code;
+        now.code += (uint64_t)code_delta * table->quantum;
+        now.offset = stream.offset;
     }
-    return error_create_at(ERROR_BAD_DATA, table->address, "a line table of Go's function table has no end");
+    *kept = now;
+    *ret_found = true;
+    *ret_value = (int32_t)now.value;
+    return NULL;
 }
 
 /* Appends the NUL-terminated string at an offset of a part. */

@@ -24,6 +24,16 @@ struct pclntab_part {
     uint64_t offset, size;
 };
 
+/* Where the last look into a pc-value table ended: its value holds for code offsets from `first` on and before `code`. A table can only be read from
+ * its beginning, but who asks for addresses in rising order then reads each but once. */
+struct pclntab_position {
+    uint32_t pctab_offset;                  /* Of the table; 0: none. */
+    uint32_t steps, value;
+    uint64_t first, code;
+    uint64_t offset;                        /* Of the next step, from the pclntab's start. */
+};
+#define PCLNTAB_POSITIONS 16u
+
 struct pclntab {
     struct image *image;                    /* Borrowed. */
     uint64_t address;                       /* Of the header, link-time. */
@@ -40,6 +50,7 @@ struct pclntab {
     uint32_t *functab;                      /* Pairs {entry offset, offset in `functions`}, then the end's entry offset. */
     struct arena arena;                     /* Of the strings. */
     struct table by_offset, by_content;     /* Both to char *: where a string stands, and what it says. */
+    struct pclntab_position positions[PCLNTAB_POSITIONS];
 };
 
 /* A function's record (runtime/runtime2.go _func) with what its variable part holds of use here. */

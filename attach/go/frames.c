@@ -13,7 +13,9 @@
 struct resolved_pc {
     frame_id frame;         /* 0 when the catalog is full. */
     bool is_goexit;
-    bool hiding_known, is_hidden;   /* Whether pprof would hide it when it leads a stack; looked up when first asked. */
+    /* Whether pprof hides it when it leads a stack. It asks FuncForPC for the return address itself, not for the call before it
+     * (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call begins just there. */
+    bool is_hidden;
 };
 
 struct start_function {
@@ -24,6 +26,7 @@ struct start_function {
 struct go_frames {
     struct go_process *process;     /* Borrowed. */
     struct catalog *catalog;        /* Borrowed. */
+    char *application_root;         /* Owned. */
     struct table pcs;               /* Run-time return address -> index in resolved. */
     VECTOR(struct resolved_pc) resolved;
     struct table entries;           /* Run-time entry -> index in starts. */
@@ -38,6 +41,11 @@ struct error *go_frames_create(struct go_process *process, struct go_frames **re
         return error_no_memory();
     frames->process = process;
     frames->catalog = process->context.catalog;
+    frames->application_root = go_application_root(process->main_module);
+    if (!frames->application_root) {
+        free(frames);
+        return error_no_memory();
+    }
     *ret_frames = frames;
     return NULL;
 }
@@ -46,6 +54,7 @@ void go_frames_destroy(struct go_frames *frames)
 {
     if (!frames)
         return;
+    free(frames->application_root);
     table_deinit(&frames->pcs);
     vector_deinit(&frames->resolved);
     table_deinit(&frames->entries);
@@ -103,7 +112,25 @@ static bool is_reflect_stub(const char *name)
     return false;
 }
 
-enum frame_origin go_function_origin(const char *name, const char *main_module)
+char *go_application_root(const char *main_module)
+{
+    static const char *const hosts[] = {"github.com/", "gitlab.com/", "bitbucket.org/", "codeberg.org/", "gitee.com/"};
+    size_t length = strlen(main_module);
+    for (size_t i = 0; i < ARRAY_SIZE(hosts); i++) {
+        if (!starts_with(main_module, hosts[i]))
+            continue;
+        /* HOST/OWNER/REPOSITORY */
+        const char *owner = main_module + strlen(hosts[i]), *repository = strchr(owner, '/');
+        const char *end = repository ? strchr(repository + 1, '/') : NULL;
+        return strndup(main_module, end ? (size_t)(end - main_module) : length);
+    }
+    const char *commands = strstr(main_module, "/cmd");
+    if (commands && (commands[4] == '/' || commands[4] == 0))
+        length = (size_t)(commands - main_module);
+    return strndup(main_module, length);
+}
+
+enum frame_origin go_function_origin(const char *name, const char *application_root)
 {
     if (!*name)
         return FRAME_UNKNOWN;
@@ -126,7 +153,7 @@ enum frame_origin go_function_origin(const char *name, const char *main_module)
         return FRAME_APPLICATION;
     if (is_runtime_package(name, length))
         return FRAME_RUNTIME;
-    if (*main_module && path_in_module(name, length, main_module))
+    if (*application_root && path_in_module(name, length, application_root))
         return FRAME_APPLICATION;
     /* Only the paths of modules begin with a domain name; the standard library's vendored packages begin with vendor/. */
     size_t first = strcspn(name, "/");
@@ -150,12 +177,16 @@ static struct error *expect_lookup_error(struct error *error)
     return NULL;
 }
 
-/* All frames at an address, innermost first; none when no function holds it. */
-static struct error *look_up(struct go_frames *frames, uint64_t address, struct go_frame *found, size_t *ret_count)
+/* The frames at an address, innermost first, at most `capacity`; none when no function holds it. */
+static struct error *look_up(struct go_frames *frames, uint64_t address, struct go_frame *found, size_t capacity, size_t *ret_count)
 {
     size_t count = 0;
-    struct error *error = pclntab_find_frames(frames->process->pclntab, link_time(frames, address), found,
-                                              PCLNTAB_MAX_INLINE_DEPTH, &count);
+    if (!frames->process->pclntab) {
+        /* Only in tests: a process that was located has one. */
+        *ret_count = 0;
+        return NULL;
+    }
+    struct error *error = pclntab_find_frames(frames->process->pclntab, link_time(frames, address), found, capacity, &count);
     if (error) {
         error = expect_lookup_error(error);
         count = 0;
@@ -178,9 +209,15 @@ static frame_id add_frame(struct go_frames *frames, uint64_t address, const stru
         frame.file = add_name(frames, found->file);
         frame.line = found->line;
         frame.start_line = found->start_line;
-        frame.origin = (uint8_t)go_function_origin(found->function, frames->process->main_module);
+        frame.origin = (uint8_t)go_function_origin(found->function, frames->application_root);
     }
     return catalog_add_frame(frames->catalog, &frame);
+}
+
+static bool is_hidden(const struct go_process *process, const char *function)
+{
+    return starts_with(function, "runtime.") ||
+           (process->minor >= MINOR_HIDING_INTERNAL_RUNTIME && starts_with(function, "internal/runtime/"));
 }
 
 /* Index of a return address in frames->resolved. */
@@ -191,14 +228,17 @@ static struct error *resolve_pc(struct go_frames *frames, uint64_t pc, size_t *r
         *ret_index = (size_t)*known;
         return NULL;
     }
-    struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
-    size_t count;
-    struct error *error = look_up(frames, pc - 1, found, &count);
+    struct go_frame found, next;
+    size_t count, next_count;
+    struct error *error = look_up(frames, pc - 1, &found, 1, &count);
+    if (!error)
+        error = look_up(frames, pc, &next, 1, &next_count);
     if (error)
         return error;
     struct resolved_pc resolved = {
-        .frame = add_frame(frames, pc - 1, count ? &found[0] : NULL),
-        .is_goexit = count && strcmp(found[0].function, "runtime.goexit") == 0,
+        .frame = add_frame(frames, pc - 1, count ? &found : NULL),
+        .is_goexit = count && strcmp(found.function, "runtime.goexit") == 0,
+        .is_hidden = next_count && is_hidden(frames->process, next.function),
     };
     size_t index = frames->resolved.count;
     uint64_t *place = table_insert(&frames->pcs, pc, NULL);
@@ -229,33 +269,13 @@ struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t 
     return NULL;
 }
 
-/* Whether pprof hides this address where it leads a stack. It asks FuncForPC for the return address itself, not for the call before it
- * (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call ends just there. */
-static struct error *is_hidden(struct go_frames *frames, uint64_t pc, size_t index, bool *ret_hidden)
-{
-    struct resolved_pc *resolved = &frames->resolved.items[index];
-    if (!resolved->hiding_known) {
-        struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
-        size_t count;
-        struct error *error = look_up(frames, pc, found, &count);
-        if (error)
-            return error;
-        resolved->hiding_known = true;
-        resolved->is_hidden = count && (starts_with(found[0].function, "runtime.") ||
-                                        (frames->process->minor >= MINOR_HIDING_INTERNAL_RUNTIME &&
-                                         starts_with(found[0].function, "internal/runtime/")));
-    }
-    *ret_hidden = resolved->is_hidden;
-    return NULL;
-}
-
 /* Where the runtime cut a stack at its greatest depth, it may have cut within a row of inlined calls: their callers are added, as
  * runtime/symtab.go runtime_expandFinalInlineFrame does. */
 static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc)
 {
     struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
     size_t count;
-    struct error *error = look_up(frames, pc - 1, found, &count);
+    struct error *error = look_up(frames, pc - 1, found, PCLNTAB_MAX_INLINE_DEPTH, &count);
     if (error)
         return error;
     for (size_t i = 1; i < count; i++) {
@@ -296,13 +316,10 @@ struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, siz
     size_t first = 0;
     for (; first < count; first++) {
         size_t index;
-        bool hidden;
         struct error *error = resolve_pc(frames, pcs[first], &index);
-        if (!error)
-            error = is_hidden(frames, pcs[first], index, &hidden);
         if (error)
             return error;
-        if (!hidden)
+        if (!frames->resolved.items[index].is_hidden)
             break;
     }
     /* A stack of hidden functions only is shown whole. */
@@ -336,7 +353,7 @@ struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id
     if (!known) {
         struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
         size_t count = 0;
-        struct error *error = entry ? look_up(frames, entry, found, &count) : NULL;
+        struct error *error = entry ? look_up(frames, entry, found, PCLNTAB_MAX_INLINE_DEPTH, &count) : NULL;
         if (error)
             return error;
         /* The physical function is the outermost; a call inlined at its very beginning is not meant. */

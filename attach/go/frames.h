@@ -25,7 +25,12 @@ struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *
  * there is no such function. */
 struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id *ret_frame, const char **ret_name);
 
+/* Where a program's own code lies: the path under which packages count as the application's. That is the main module, but builds without modules, as
+ * distributions make them, only tell the path of the main package ("github.com/prometheus/prometheus/cmd/prometheus"): on the known hosts the repository
+ * ends it, elsewhere an element "cmd". malloc'd; NULL when memory is out. */
+char *go_application_root(const char *main_module);
+
 /* Whose code a function is, by its full name as the program has it. */
-enum frame_origin go_function_origin(const char *name, const char *main_module);
+enum frame_origin go_function_origin(const char *name, const char *application_root);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "attach/go/copied_struct.h"
 #include "attach/go/page_cache.h"
@@ -34,6 +35,9 @@ struct pending_stack {
 struct active_counts {
     uint64_t allocs, frees;
 };
+
+/* From the third reading on, how long to wait first: the flush that was met may be waiting for a processor. Doubled each time. */
+#define READING_PAUSE_NS 20000
 
 /* What one reading of all counts found. */
 struct reading {
@@ -256,11 +260,15 @@ static struct site_counts decode_cycle(const struct heap_profile *profile, const
 {
     struct cursor cursor = cursor_over(record, profile->record_size);
     cursor_seek(&cursor, offset);
-    struct site_counts counts = {.allocs = cursor_u64(&cursor)};
-    counts.frees = cursor_u64(&cursor);
-    counts.alloc_bytes = profile->has_bytes ? cursor_u64(&cursor) : counts.allocs * object_size;
-    counts.free_bytes = profile->has_bytes ? cursor_u64(&cursor) : counts.frees * object_size;
-    return counts;
+    /* Once for all words: with thousands of buckets this is where a sample's time goes. */
+    uint64_t words[4] = {0};
+    size_t size = profile->has_bytes ? sizeof(words) : sizeof(words) / 2;
+    const uint8_t *bytes = cursor_bytes(&cursor, size);
+    if (bytes)
+        memcpy(words, bytes, size);
+    return (struct site_counts){
+        .allocs = words[0], .frees = words[1], .alloc_bytes = profile->has_bytes ? words[2] : words[0] * object_size,
+        .free_bytes = profile->has_bytes ? words[3] : words[1] * object_size};
 }
 
 static void counts_add(struct site_counts *sum, const struct site_counts *more)
@@ -375,6 +383,8 @@ static struct error *read_consistently(struct heap_profile *profile, struct site
     for (unsigned tries = 0; tries < HEAP_PROFILE_MAX_READINGS; tries++) {
         uint32_t before, after;
         struct reading reading = {0};
+        if (tries >= 2)
+            nanosleep(&(struct timespec){.tv_nsec = READING_PAUSE_NS << (tries - 2)}, NULL);
         struct error *error = read_cycle(profile, &before);
         if (error)
             return error;
