@@ -53,7 +53,7 @@ void report_add_memory(struct report *report)
     add_counter(report, COUNTER_SHMEM, "shared memory");
     if (!report_known(report, COUNTER_HEAP_INUSE))
         return;
-    text_append(report->out, "  What the Go runtime holds of it (its own count; not all of it need be resident):\n");
+    text_append(report->out, "  As the Go runtime counts, not all of which need be resident:\n");
     add_counter(report, COUNTER_HEAP_INUSE, "heap spans in use");
     add_kept_heap(report);
     add_counter(report, COUNTER_STACK_INUSE, "goroutine stacks");
