@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -148,6 +149,8 @@ static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t 
 static void *run_sampler(void *argument)
 {
     struct live_source *live = argument;
+    /* From the thread itself: naming another thread writes a file of /proc. */
+    prctl(PR_SET_NAME, "sampler");
     uint64_t due = now_ns();
     unsigned failures = 0;
     while (sample(live, &failures) && wait_for_tick(live, due, &due)) {
@@ -165,7 +168,6 @@ static struct error *start_sampler(struct live_source *live)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (errno_value)
         return error_from_errno(errno_value, "cannot start the sampler");
-    pthread_setname_np(live->thread, "sampler");
     live->has_thread = true;
     return NULL;
 }

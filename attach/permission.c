@@ -80,14 +80,13 @@ void permission_gather(pid_t pid, struct permission_facts *ret_facts)
 {
     struct permission_facts facts = {.pid = pid, .own_uid = getuid(), .own_gid = getgid(), .target_dumpable = true};
     char path[64];
-    struct stat folder;
+    struct stat file;
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     facts.own_known = read_status("/proc/self/status", &facts.own);
     facts.target_known = read_status(path, &facts.target);
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    /* The kernel gives the folder of a process that is not dumpable to root (fs/proc/base.c task_dump_owner). */
-    if (facts.target_known && stat(path, &folder) == 0)
-        facts.target_dumpable = folder.st_uid == facts.target.uids[1];
+    /* The kernel gives the files of a process that is not dumpable, but not their folder, to root (fs/proc/base.c task_dump_owner). */
+    if (facts.target_known && stat(path, &file) == 0)
+        facts.target_dumpable = file.st_uid == facts.target.uids[1];
     facts.in_container = is_in_container();
     facts.yama_scope = permission_yama_scope();
     read_security_module(facts.security_module, sizeof(facts.security_module));
@@ -114,12 +113,13 @@ void permission_append_user(struct text *text, uid_t uid)
 
 static void suggest_privilege(const struct permission_facts *facts, struct text *remedy)
 {
-    if (facts->in_container)
-        text_append(remedy, "start heaptop's container with --cap-add=SYS_PTRACE, or run heaptop on the host");
-    else if (facts->own_uid == 0)
-        text_append(remedy, "give heaptop CAP_SYS_PTRACE");
-    else
+    /* Becoming root helps only where root still has the capability. */
+    if (facts->own_uid != 0 && (facts->own.bounding_capabilities & CAPABILITY_SYS_PTRACE))
         text_printf(remedy, "sudo heaptop %d", (int)facts->pid);
+    else if (facts->in_container)
+        text_append(remedy, "start heaptop's container with --cap-add=SYS_PTRACE, or run heaptop on the host");
+    else
+        text_append(remedy, "give heaptop CAP_SYS_PTRACE");
 }
 
 static bool same_user(const struct permission_facts *facts)

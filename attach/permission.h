@@ -20,7 +20,7 @@ struct permission_facts {
     gid_t own_gid;
     struct process_status own, target;
     bool own_known, target_known;
-    bool target_dumpable;               /* Its /proc folder belongs to its user. */
+    bool target_dumpable;               /* Its files in /proc belong to its user. Always so for root's. */
     bool in_container;                  /* heaptop itself. */
     bool namespace_known, same_namespace;   /* User namespaces of heaptop and the target. */
     int yama_scope;                     /* kernel.yama.ptrace_scope, or YAMA_ABSENT. */

@@ -11,6 +11,7 @@
 #include "attach/permission.h"
 #include "attach/process_stat.h"
 #include "attach/procfs.h"
+#include "attach/target.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/table.h"
@@ -304,14 +305,25 @@ static void keep_matches(struct listing *listing, const char *name)
     }
 }
 
-static struct error *say_none(const char *what, const char *name)
+static struct error *say_none(const char *name)
 {
     struct text escaped = {0};
     text_append_escaped(&escaped, name, strlen(name));
     struct error *error =
-        escaped.failed ? error_no_memory() : error_create(ERROR_NOT_FOUND, "%s '%s'", what, escaped.data ? escaped.data : "");
+        escaped.failed ? error_no_memory() : error_create(ERROR_NOT_FOUND, "no process is called '%s'", escaped.data ? escaped.data : "");
     text_deinit(&escaped);
     return error;
+}
+
+/* Why the process of this pid is no target. */
+static struct error *say_why_not(pid_t pid)
+{
+    struct target *target;
+    struct error *error = target_open(pid, &target);
+    if (error)
+        return error;
+    target_close(target);
+    return error_create(ERROR_NOT_FOUND, pid == getpid() ? "process %d is heaptop itself" : "process %d cannot be read", (int)pid);
 }
 
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list)
@@ -325,11 +337,11 @@ struct error *process_list_find(const char *pid_or_name, struct process_list *re
         struct error *error = add_process(&listing, pid, true);
         if (error)
             return error;
-        return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none("no process has the pid", pid_or_name);
+        return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_why_not(pid);
     }
     struct error *error = add_all(&listing, false);
     if (error)
         return error;
     keep_matches(&listing, pid_or_name);
-    return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none("no process is called", pid_or_name);
+    return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none(pid_or_name);
 }

@@ -131,6 +131,8 @@ static void store_status(struct process_status *status, const struct scanner *ke
         status->permitted_capabilities = hexadecimal(value);
     else if (scanner_equals(key, "CapEff"))
         status->effective_capabilities = hexadecimal(value);
+    else if (scanner_equals(key, "CapBnd"))
+        status->bounding_capabilities = hexadecimal(value);
     else if (scanner_equals(key, "NoNewPrivs"))
         status->no_new_privileges = decimal(value) != 0;
     else if (scanner_equals(key, "Seccomp"))

@@ -39,7 +39,7 @@ struct process_status {
     pid_t tracer;
     uid_t uids[4];              /* Real, effective, saved, file system. */
     gid_t gids[4];
-    uint64_t effective_capabilities, permitted_capabilities;
+    uint64_t effective_capabilities, permitted_capabilities, bounding_capabilities;
     unsigned seccomp;           /* 0 none, 1 strict, 2 filter */
     bool no_new_privileges;
     /* Bytes. Not known for kernel threads and zombies, which have no memory. */

@@ -33,7 +33,8 @@ struct error *process_list_read(bool look_at_runtime, struct process_list *ret_l
 void process_list_deinit(struct process_list *list);
 
 /* Finds targets by what a person typed: a number is a pid; else comm, or the file name of exe or argv[0], exactly; where none is equal, all that contain
- * it. The list holds the matches (none: ERROR_NOT_FOUND). heaptop itself never matches. */
+ * it. The list holds the matches. heaptop itself never matches. ERROR_NOT_FOUND: no match; for a pid also ERROR_GONE (no such process, a
+ * zombie), ERROR_UNSUPPORTED (a kernel thread). */
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list);
 
 struct attach_options {

@@ -22,6 +22,7 @@ static struct permission_facts common_facts(void)
         .namespace_known = true,
         .same_namespace = true,
         .yama_scope = YAMA_ABSENT,
+        .own.bounding_capabilities = SYS_PTRACE,
     };
     for (size_t i = 0; i < 4; i++)
         facts.target.uids[i] = facts.target.gids[i] = facts.own.uids[i] = facts.own.gids[i] = 70001;
@@ -54,6 +55,13 @@ START_TEST(test_other_user)
     assert_judged(&facts, "heaptop as root (uid 0) without CAP_SYS_PTRACE", "--cap-add=SYS_PTRACE");
     facts.in_container = false;
     assert_judged(&facts, "without CAP_SYS_PTRACE", "give heaptop CAP_SYS_PTRACE");
+    /* A user in a container: root may look there, or not. */
+    facts = common_facts();
+    facts.target.uids[1] = 70002;
+    facts.in_container = true;
+    assert_judged(&facts, "it runs as uid 70002", "sudo heaptop 4242");
+    facts.own.bounding_capabilities = 0;
+    assert_judged(&facts, "it runs as uid 70002", "--cap-add=SYS_PTRACE");
     /* The same effective user behind another real one. */
     facts = common_facts();
     facts.target.uids[0] = 0;
@@ -84,6 +92,7 @@ START_TEST(test_other_causes)
     facts.target.permitted_capabilities = 1 << 10;
     assert_judged(&facts, "holds capabilities that heaptop lacks", "sudo");
     facts.in_container = true;
+    facts.own.bounding_capabilities = 0;
     assert_judged(&facts, "holds capabilities that heaptop lacks", "--cap-add=SYS_PTRACE");
 
     facts = common_facts();

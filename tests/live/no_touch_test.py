@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""heaptop looks and does not touch: every system call it makes while it attaches, samples, reports, exports and examines is traced, and none may stop,
+signal, change or write to the target, nor write anything anywhere but its own output. Meanwhile the target is watched from outside.
+
+    tests/live/no_touch_test.py
+
+Exit status 77 where strace is missing. Without a built Go target only native ones are looked at, and it says so."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oracle  # noqa: E402
+
+HEAPTOP = Path(os.environ.get("HEAPTOP", oracle.ROOT / "build-dev" / "heaptop"))
+PROBE = oracle.ROOT / "build-dev" / "tests" / "attach_probe"
+
+# Calls that reach into another process, or change how it runs. None may be made at all.
+NEVER = {
+    "ptrace", "process_vm_writev", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "pidfd_getfd",
+    "process_madvise", "process_mrelease", "migrate_pages", "move_pages", "mbind", "perf_event_open", "bpf", "setns", "unshare", "kcmp",
+    "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr", "setpriority", "ioprio_set", "init_module",
+    "finit_module", "delete_module", "kexec_load", "reboot", "mount", "umount2", "pivot_root", "chroot", "keyctl", "add_key",
+    # What changes files.
+    "creat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "symlink", "symlinkat",
+    "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "truncate", "ftruncate", "fallocate", "utime",
+    "utimes", "utimensat", "setxattr", "fsetxattr", "lsetxattr", "removexattr", "sendfile", "splice", "copy_file_range", "fanotify_init",
+    # heaptop speaks to nobody, and starts nothing.
+    "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg", "execveat", "vfork",
+}
+WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
+OPENS = {"open", "openat", "openat2"}
+WRITABLE = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE")
+LINE = re.compile(r"^(?:\[pid\s+)?(?:\d+\]?\s+)?(?:<\.\.\. )?(\w+)(?:\(| resumed)(.*)$")
+
+
+def judge(lines, target):
+    """What of the trace is a touch, as lines of text; and how many calls, and readings of the target's memory, there were."""
+    touches, calls, readings, execs = [], 0, 0, 0
+    for line in lines:
+        match = LINE.match(line)
+        if not match or "resumed>" in line[:80]:
+            continue
+        name, rest = match.groups()
+        calls += 1
+        if name in NEVER:
+            touches.append(line)
+        elif name == "execve":
+            execs += 1
+            if execs > 1:
+                touches.append(line)
+        elif name in OPENS and WRITABLE.search(rest) and "/dev/null" not in rest and "/dev/tty" not in rest:
+            touches.append(line)
+        elif name in WRITES and not re.match(r"[12]<|\d+<(anon_inode:\[eventfd\]|pipe:|/dev/pts/|/dev/tty)", rest):
+            touches.append(line)
+        elif name == "process_vm_readv":
+            readings += 1
+            if not re.match(rf"{target}(<[^>]*>)?,", rest):
+                touches.append(line)
+        elif name in ("prlimit64", "sched_getaffinity") and rest.startswith(str(target)):
+            touches.append(line)
+        elif name == "clone" and "CLONE_THREAD" not in rest or name == "clone3" and "CLONE_THREAD" not in rest:
+            touches.append(line)
+    return touches, calls, readings
+
+
+def status_of(pid):
+    fields = {}
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        fields[key] = value.strip()
+    return fields
+
+
+class Watch(threading.Thread):
+    """Looks all the while whether the target is traced or stopped."""
+
+    def __init__(self, pid):
+        super().__init__()
+        self.pid, self.done, self.seen, self.looks = pid, threading.Event(), set(), 0
+
+    def run(self):
+        while not self.done.is_set():
+            status = status_of(self.pid)
+            self.looks += 1
+            if status["TracerPid"] != "0":
+                self.seen.add(f"traced by {status['TracerPid']}")
+            if status["State"][0] in "tT":
+                self.seen.add(f"state {status['State']}")
+            self.done.wait(0.001)
+
+
+def look(command, target, quiet, expected=(0,)):
+    """Runs a command under strace and returns complaints."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace"
+        before, watch = status_of(target), Watch(target)
+        watch.start()
+        done = subprocess.run(["strace", "-f", "-y", "-s", "256", "-o", trace, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=120)
+        watch.done.set()
+        watch.join()
+        after = status_of(target)
+        lines = trace.read_text(errors="replace").splitlines()
+    touches, calls, readings = judge(lines, target)
+    complaints = [f"touches: {t}" for t in touches[:20]] + [f"the target was seen {s}" for s in watch.seen]
+    if done.returncode not in expected:
+        complaints.append(f"status {done.returncode}: {done.stderr.decode(errors='replace')[-400:]}")
+    if calls < 50:
+        complaints.append(f"only {calls} system calls in the trace: was it traced?")
+    if readings == 0:
+        complaints.append("the target's memory was never read")
+    if before["SigPnd"] != after["SigPnd"] or before["ShdPnd"] != after["ShdPnd"]:
+        complaints.append("a signal came to be pending")
+    # A target that only waits is never given a processor, so that any wake-up would be ours.
+    for key in ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches", "RssAnon", "VmSize", "SigCgt", "Threads") if quiet else ():
+        if before[key] != after[key]:
+            complaints.append(f"{key} was {before[key]}, then {after[key]}")
+    print(f"{' '.join(str(c) for c in command[:3])} ...: {calls} system calls, {readings} readings, {watch.looks} looks: "
+          f"{'touched' if complaints else 'not touched'}")
+    return complaints
+
+
+def commands(pid, is_go):
+    yield [PROBE, pid, "20", "20ms"], (0,)
+    if not HEAPTOP.exists():
+        print(f"{HEAPTOP} is not built: only the probe was traced")
+        return
+    yield [HEAPTOP, "report", "--for", "2s", pid], (0, 1)
+    yield [HEAPTOP, "report", "--json", "--for", "1s", pid], (0, 1)
+    yield [HEAPTOP, "doctor", pid], (0, 1)
+    if is_go:
+        yield [HEAPTOP, "export", "--format", "pprof", "--profile", "heap", pid], (0,)
+
+
+def self_test():
+    """The judge knows a touch when it sees one."""
+    bad = ['12 ptrace(PTRACE_SEIZE, 7) = 0', '12 process_vm_writev(7, [], 1, [], 1, 0) = 8', '12 tgkill(7, 7, SIGSTOP) = 0',
+           '12 openat(AT_FDCWD</x>, "/proc/7/mem", O_RDWR|O_CLOEXEC) = 3', '12 write(3</tmp/x>, "a", 1) = 1',
+           '12 process_vm_readv(8, [], 1, [], 1, 0) = 8', '12 clone(child_stack=NULL, flags=SIGCHLD) = 9', '[pid 12] kill(7, SIGTERM) = 0',
+           '12 openat(3</proc/7>, "oom_score_adj", O_WRONLY <unfinished ...>']
+    good = ['12 process_vm_readv(7, [], 1, [], 1, 0) = 8', '12 write(1<pipe:[3]>, "a", 1) = 1', '12 openat(3</proc/7>, "stat", O_RDONLY|O_CLOEXEC) = 4',
+            '12 write(6<anon_inode:[eventfd]>, "x", 8) = 8', '12 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 9']
+    return [f"the judge passed: {line}" for line in bad if not judge([line], 7)[0]] + \
+           [f"the judge blamed: {line}" for line in good if judge([line], 7)[0]]
+
+
+def main():
+    if not shutil.which("strace"):
+        print("strace is not installed")
+        return 77
+    complaints = self_test()
+    # A native program that waits for ever.
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as native:
+        native.stdin.write(b"x")
+        native.stdin.flush()
+        native.stdout.read(1)
+        while not Path(f"/proc/{native.pid}/syscall").read_text().startswith("0 "):
+            pass    # Until it is back in read(2).
+        for command, expected in commands(native.pid, False):
+            if "export" in command:
+                continue
+            complaints += look(command, native.pid, True, expected)
+        native.stdin.close()
+    built = oracle.targets("oracle")
+    if not built:
+        print("no Go target is built (tests/targets/build-matrix builds them): only a native program was looked at")
+    for version, kind, path in built[-1:]:
+        print(f"oracle, Go {version}, {kind}")
+        with oracle.Target(path) as target:
+            for command, expected in commands(target.pid, True):
+                complaints += look(command, target.pid, False, expected)
+    for complaint in complaints:
+        print(complaint)
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
