@@ -24,16 +24,17 @@ const struct operand_recipe go_operand_recipes[] = {
 
     /* proc.go forEachG: for _, gp := range allgs. */
     {GO_VARIABLE_ALLGS, GO_FUNCTION_FOR_EACH_G, OPERAND_LOAD, 8, .pick = PICK_EACH},
-    {GO_VARIABLE_ALLGS, GO_FUNCTION_ALLGADD, ANY_USE, 0, .pick = PICK_EACH},
-    /* proc.go mcommoninit: mp.alllink = allm. */
-    {GO_VARIABLE_ALLM, GO_FUNCTION_MCOMMONINIT, ANY_USE, 0, .pick = PICK_EACH},
-    {GO_VARIABLE_ALLM, GO_FUNCTION_MEXIT, ANY_USE, 0, .pick = PICK_EACH},
+    {GO_VARIABLE_ALLGS, GO_FUNCTION_ALLGADD, OPERAND_LOAD, 8, .pick = PICK_EACH},
+    /* proc.go mcommoninit: mp.alllink = allm. Loads only: a lock whose address is taken holds, at times, the M that waits for it. */
+    {GO_VARIABLE_ALLM, GO_FUNCTION_MCOMMONINIT, OPERAND_LOAD, 8, .pick = PICK_EACH},
+    {GO_VARIABLE_ALLM, GO_FUNCTION_SCHEDTRACE, OPERAND_LOAD, 8, .pick = PICK_EACH},
     /* proc.go procresize: nprocs > int32(len(allp)). */
-    {GO_VARIABLE_ALLP, GO_FUNCTION_PROCRESIZE, ANY_USE, 0, .pick = PICK_EACH},
+    {GO_VARIABLE_ALLP, GO_FUNCTION_PROCRESIZE, OPERAND_LOAD, 8, .pick = PICK_EACH},
 
     /* mprof.go mProf_FlushLocked: head := (*bucket)(mbuckets.Load()), its only variable. */
     {GO_VARIABLE_MBUCKETS, GO_FUNCTION_MPROF_FLUSH_LOCKED, OPERAND_LOAD, 8, .pick = PICK_FIRST},
-    {GO_VARIABLE_MBUCKETS, GO_FUNCTION_MPROF_FLUSH_LOCKED, OPERAND_ADDRESS, 0, .pick = PICK_FIRST},
+    /* After the locks that are asserted to be held. */
+    {GO_VARIABLE_MBUCKETS, GO_FUNCTION_MPROF_FLUSH_LOCKED, OPERAND_ADDRESS, 0, .pick = PICK_LAST},
     /* mprof.go mProf_Flush: cycle, alreadyFlushed := mProfCycle.setFlushed(), first of all. */
     {GO_VARIABLE_MPROF_CYCLE, GO_FUNCTION_MPROF_FLUSH, OPERAND_LOAD, 4, .pick = PICK_FIRST},
     {GO_VARIABLE_MPROF_CYCLE, GO_FUNCTION_MPROF_FLUSH, OPERAND_ADDRESS, 0, .pick = PICK_FIRST},

@@ -21,7 +21,7 @@
     X(ATOMIC_ALL_G, "runtime.atomicAllG") \
     X(ALLGADD, "runtime.allgadd") \
     X(MCOMMONINIT, "runtime.mcommoninit") \
-    X(MEXIT, "runtime.mexit") \
+    X(SCHEDTRACE, "runtime.schedtrace") \
     X(MRESERVE_ID, "runtime.mReserveID") \
     X(CHECKMCOUNT, "runtime.checkmcount") \
     X(NEWPROC1, "runtime.newproc1") \

@@ -19,6 +19,7 @@
 /* runtime/runtime2.go: _Pdead, the highest status of a P. */
 #define P_STATUS_MAX 4
 #define MAX_PROCESSORS (1u << 20)
+#define MAX_GOROUTINES (1ull << 32)
 /* How many elements of a list or slice are looked at. */
 #define SAMPLED_ELEMENTS 8
 #define MAX_VERSION_LENGTH 256
@@ -172,7 +173,7 @@ static bool check_allglen(struct check *check)
     remote_address allgs = known(check, GO_VARIABLE_ALLGS);
     for (unsigned i = 0; i < AGREEMENT_TRIES; i++) {
         uint64_t length = peek_u64(&check->peek, check->address);
-        if (length < 1 || length > MAX_BYTES / 8)
+        if (length < 1 || length > MAX_GOROUTINES)
             return false;
         if (!allgs || length == peek_slice(check, allgs).length)
             return true;
@@ -335,10 +336,9 @@ static bool check_work(struct check *check)
         return false;
     if (number_of_gcs(check, &gcs) && !is_near(cycles, gcs, CYCLE_SLACK))
         return false;
-    /* Times are of the monotonic clock; at most one cycle is under way. */
-    bool has_started = cycles > 0, has_ended = cycles > 1;
-    return start < MAX_MONOTONIC_NS && end < MAX_MONOTONIC_NS && (!has_started || start > 0) && (!has_ended || end > 0) &&
-           (has_started || start == 0 || peek_field(check, base, GO_FIELD_WORK_CYCLES) > 0);
+    /* Times are of the monotonic clock; those of the cycle under way may not be noted yet. */
+    return start < MAX_MONOTONIC_NS && end < MAX_MONOTONIC_NS && (cycles <= 1 || (start > 0 && end > 0)) &&
+           (start == 0 || peek_field(check, base, GO_FIELD_WORK_CYCLES) > 0);
 }
 
 static bool is_string(struct check *check, remote_address address, const char *expected)
