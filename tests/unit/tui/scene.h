@@ -1,0 +1,133 @@
+/* A session for the screens' tests and for trying them by hand: the builder's leaking prometheus, with as many call sites, goroutines, threads
+ * and regions as such a program has. Deterministic. */
+#ifndef TESTS_UNIT_TUI_SCENE_H
+#define TESTS_UNIT_TUI_SCENE_H
+
+#include "tests/unit/snapshot_builder.h"
+
+struct scene_site {
+    uint64_t object_size;
+    double start_mb, growth_mb_per_s, wave_mb;
+    unsigned churn;             /* Sampled objects allocated and freed each second. */
+    const char *stack;
+};
+
+#define SCENE_PROM "github.com/prometheus/prometheus/"
+#define SCENE_LOOP \
+    SCENE_PROM "scrape.(*scrapeLoop).append scrape.go:1701;" SCENE_PROM "scrape.(*scrapeLoop).scrapeAndReport scrape.go:1480;" SCENE_PROM \
+               "scrape.(*scrapeLoop).run scrape.go:1322;runtime.goexit asm_amd64.s:1700"
+#define SCENE_RULES \
+    SCENE_PROM "rules.(*Group).Eval group.go:471;" SCENE_PROM "rules.(*Group).run group.go:231;runtime.goexit asm_amd64.s:1700"
+#define SCENE_HTTP "net/http.(*conn).serve server.go:2092;runtime.goexit asm_amd64.s:1700"
+
+static const struct scene_site scene_sites[] = {
+    {224, 60, 0.86, 0, 2, SCENE_PROM "tsdb.(*Head).getOrCreate head.go:1622;" SCENE_PROM "tsdb.(*Head).Init head.go:640;main.main main.go:1188"},
+    {512, 22, 0, 0.6, 12, SCENE_PROM "tsdb/index.(*MemPostings).addFor postings.go:402;" SCENE_PROM "tsdb.(*Head).getOrCreateWithID head.go:1661;" SCENE_LOOP},
+    {96, 18, 0.12, 0, 4, SCENE_PROM "tsdb.newMemSeries head.go:2011;" SCENE_PROM "tsdb.(*Head).getOrCreateWithID head.go:1650;" SCENE_LOOP},
+    {1024, 11, 0, 2.5, 60, SCENE_PROM "promql.(*evaluator).rangeEval engine.go:1240;" SCENE_PROM "promql.(*evaluator).eval engine.go:1502;" SCENE_RULES},
+    {2048, 9, 0, 1.2, 30, SCENE_PROM "model/textparse.(*PromParser).Next promparse.go:361;" SCENE_LOOP},
+    {32, 7.5, 0, 0, 3, SCENE_PROM "model/labels.(*ScratchBuilder).Labels labels.go:600;" SCENE_LOOP},
+    {8192, 6, 0, 0.3, 8, "github.com/golang/snappy.Decode decode.go:56;" SCENE_PROM "tsdb/wlog.(*Reader).next reader.go:110;" SCENE_PROM "tsdb.(*Head).loadWAL head_wal.go:130;main.main main.go:1188"},
+    {4096, 5, 0, 0.2, 20, "compress/flate.NewReader inflate.go:803;compress/gzip.(*Reader).readHeader gunzip.go:238;" SCENE_LOOP},
+    {256, 4.5, 0, 0, 1, "github.com/cespare/xxhash/v2.New xxhash.go:60;" SCENE_PROM "model/labels.Labels.Hash labels.go:88;" SCENE_LOOP},
+    {16384, 4, -0.01, 0, 2, "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
+    {640, 3.2, 0, 0.1, 5, "go.opentelemetry.io/otel/sdk/trace.(*tracer).newSpan tracer.go:44;" SCENE_PROM "promql.(*Engine).exec engine.go:690;" SCENE_HTTP},
+    {128, 2.6, 0, 0, 0, "k8s.io/client-go/tools/cache.(*threadSafeMap).Update thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit asm_amd64.s:1700"},
+    {1 << 20, 2, 0, 0, 0, SCENE_PROM "tsdb.NewHead head.go:280;" SCENE_PROM "tsdb.open db.go:900;main.main main.go:1150"},
+    {64, 1.5, 0, 0, 9, "context.WithValue context.go:720;net/http.(*Server).Serve server.go:3290;main.main main.go:1100"},
+    {48, 0.9, 0, 0, 6, "strings.(*Builder).grow builder.go:71;" SCENE_PROM "model/labels.Labels.String labels_common.go:53;" SCENE_RULES},
+};
+#define SCENE_SITES (sizeof(scene_sites) / sizeof(scene_sites[0]))
+
+struct scene {
+    struct builder *b;
+    size_t first_site, first_group, first_thread;
+    unsigned second;
+};
+
+__attribute__((unused)) static void scene_add_people(struct scene *scene)
+{
+    struct builder *b = scene->b;
+    scene->first_group = b->groups.count;
+    builder_goroutines(b, 14, "waiting", "select", SCENE_PROM "scrape.(*Manager).reloader manager.go:180", SCENE_PROM "scrape.(*Manager).Run manager.go:160");
+    builder_goroutines(b, 8, "waiting", "sync.Cond.Wait", SCENE_PROM "storage/remote.(*QueueManager).updateShardsLoop queue_manager.go:1000", SCENE_PROM "storage/remote.(*QueueManager).Start queue_manager.go:700");
+    builder_goroutines(b, 4, "waiting", "sleep", SCENE_PROM "rules.(*Group).run group.go:200", SCENE_PROM "rules.(*Manager).Update manager.go:200");
+    builder_goroutines(b, 3, "runnable", NULL, SCENE_PROM "promql.(*Engine).exec engine.go:640", SCENE_PROM "rules.(*Group).Eval group.go:430");
+    builder_goroutines(b, 2, "syscall", NULL, "os/signal.loop signal_unix.go:21", "os/signal.Notify.func1 signal.go:151");
+    for (size_t i = scene->first_group; i < b->groups.count; i++) {
+        b->groups.items[i].wait_known = b->groups.items[i].wait_reason != 0;
+        b->groups.items[i].wait_ns_min = (i + 1) * BUILDER_SECOND_NS / 2;
+        b->groups.items[i].wait_ns_max = (i + 1) * (i + 1) * 9 * BUILDER_SECOND_NS;
+    }
+    scene->first_thread = b->threads.count;
+    for (int i = 0; i < 10; i++) {
+        size_t thread = builder_thread(b, 4246 + i, i < 7 ? "prometheus" : "grpc-worker", i == 3 ? 'D' : i == 6 ? 'R' : 'S',
+                                       i == 3 ? "fsync" : i == 6 ? NULL : i % 3 ? "futex" : "epoll_pwait");
+        b->threads.items[thread].processor = i % 4;
+        b->threads.items[thread].goid = i == 6 ? 18231 : 0;
+    }
+    builder_region(b, 0x400000, 0x3c00000, "r-xp", "/usr/bin/prometheus");
+    builder_region(b, 0x4000000, 0x4a00000, "r--p", "/usr/bin/prometheus");
+    builder_region(b, 0x8a00000, 0x200000, "rw-p", "/usr/bin/prometheus");
+    builder_region(b, 0xc000000000, 0x34000000, "rw-p", "[anon: Go: heap]");
+    builder_region(b, 0xc034000000, 0xcc000000, "---p", "[anon: Go: heap reservation]");
+    builder_region(b, 0x7f2a40000000, 0x8000000, "rw-s", "/var/lib/prometheus/chunks_head/000017");
+    builder_region(b, 0x7f2a80000000, 0x1d0000, "r-xp", "/usr/lib/x86_64-linux-gnu/libc.so.6");
+    builder_region(b, 0x7ffc10000000, 0x21000, "rw-p", "[stack]");
+}
+
+/* The session, `minutes` before anything was seen. */
+__attribute__((unused)) static void scene_init(struct scene *scene)
+{
+    *scene = (struct scene){.b = builder_demo_create()};
+    struct builder *b = scene->b;
+    scene->first_site = b->sites.count;
+    for (size_t i = 0; i < SCENE_SITES; i++)
+        builder_site(b, scene_sites[i].object_size, scene_sites[i].stack);
+    scene_add_people(scene);
+    b->target.start_unix_ns = BUILDER_START_NS - (3 * 24 + 4) * 3600 * BUILDER_SECOND_NS;
+    builder_set(b, COUNTER_THREADS, (int64_t)b->threads.count);
+    builder_set(b, COUNTER_GO_SYS, INT64_C(900) << 20);
+    builder_set(b, COUNTER_GC_SYS, INT64_C(18) << 20);
+    builder_set(b, COUNTER_OTHER_SYS, INT64_C(6) << 20);
+    builder_set(b, COUNTER_SHMEM, INT64_C(2) << 20);
+    builder_set(b, COUNTER_NUM_FORCED_GC, 2);
+    builder_set_unavailable(b, COUNTER_CGROUP_USAGE, "the process is in no memory cgroup");
+    b->cycle = 1186;
+}
+
+/* The next second of it; the caller's reference. */
+__attribute__((unused)) static struct snapshot *scene_next(struct scene *scene)
+{
+    static const int wave[] = {0, 3, 5, 8, 9, 7, 4, 2, -1, -4, -7, -9, -8, -5, -3, -2};
+    struct builder *b = scene->b;
+    unsigned n = scene->second++;
+    for (size_t i = 0; i < SCENE_SITES; i++) {
+        const struct scene_site *site = &scene_sites[i];
+        double now = site->start_mb + site->growth_mb_per_s * n + site->wave_mb * wave[(n / 8 + i * 3) % 16] / 9.0;
+        builder_hold(b, scene->first_site + i, now * 1048576);
+        builder_allocate(b, scene->first_site + i, site->churn);
+        builder_free(b, scene->first_site + i, site->churn);
+    }
+    b->pause_ns = 180000 + (uint64_t)((n * 7919) % 23) * 31000 + (n % 56 == 0 ? 900000 : 0);
+    builder_demo_second(b, n);
+    uint32_t others = 0;
+    b->groups.items[scene->first_group + 3].count = 2 + (uint32_t)(wave[n % 16] + 9) / 4;
+    for (size_t i = 0; i < b->groups.count; i++)
+        others += b->groups.items[i].count;
+    builder_set(b, COUNTER_GOROUTINES, others);
+    /* What a program allocates between two collections rises in steps, and not evenly. */
+    builder_add(b, COUNTER_TOTAL_ALLOC, (int64_t)(24 + 2 * wave[(n * 3 / 4) % 16]) << 20);
+    for (size_t i = scene->first_thread; i < b->threads.count; i++)
+        b->threads.items[i].cpu_ns += (uint64_t)(i % 5) * 31000000 + (i == scene->first_thread + 6 ? 410000000 : 0);
+    struct snapshot *snapshot = builder_take(b);
+    builder_advance(b, 1);
+    return snapshot;
+}
+
+__attribute__((unused)) static void scene_deinit(struct scene *scene)
+{
+    builder_destroy(scene->b);
+}
+
+#endif

@@ -1,0 +1,68 @@
+/* What a person can ask for, and the keys that ask it: the one table from which keys are looked up and the help screen and
+ * the footers are made. */
+#ifndef TUI_ACTION_H
+#define TUI_ACTION_H
+
+#include <stdint.h>
+
+#include "tui/event.h"
+
+enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COUNT };
+
+/* X(ACTION, first key, second key, group, footer word, help) */
+#define TUI_ACTIONS(X) \
+    X(UP, 'k', INPUT_UP, MOVE, "up", "one line up") \
+    X(DOWN, 'j', INPUT_DOWN, MOVE, "down", "one line down") \
+    X(LEFT, 'h', INPUT_LEFT, MOVE, "left", "move long names left; close a branch of the tree") \
+    X(RIGHT, 'l', INPUT_RIGHT, MOVE, "right", "move long names right; open a branch of the tree") \
+    X(PAGE_UP, INPUT_PAGE_UP, CONTROL('b'), MOVE, "page up", "one page up") \
+    X(PAGE_DOWN, INPUT_PAGE_DOWN, CONTROL('f'), MOVE, "page down", "one page down") \
+    X(TOP, 'g', INPUT_HOME, MOVE, "top", "first line") \
+    X(BOTTOM, 'G', INPUT_END, MOVE, "end", "last line") \
+    X(NEXT_PANE, INPUT_TAB, 0, MOVE, "next list", "next list on this screen") \
+    X(PREVIOUS_PANE, INPUT_BACK_TAB, 0, MOVE, "previous list", "previous list on this screen") \
+    X(OPEN, INPUT_ENTER, 0, LIST, "open", "open the selected line") \
+    X(BACK, INPUT_ESCAPE, INPUT_BACKSPACE, LIST, "back", "go back; clear the filter") \
+    X(SEARCH, '/', 0, LIST, "search", "search in the list") \
+    X(NEXT_MATCH, 'n', 0, LIST, "next", "next place found") \
+    X(PREVIOUS_MATCH, 'N', 0, LIST, "previous", "previous place found") \
+    X(FILTER, '\\', 0, LIST, "filter", "show only lines that contain a text") \
+    X(SORT, 's', '>', LIST, "sort", "sort by the next column") \
+    X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the column before") \
+    X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
+    X(TREE, 't', 0, LIST, "tree", "call sites as a tree of callers, or as a list") \
+    X(PAUSE, ' ', 0, VIEW, "pause", "hold the view; sampling goes on") \
+    X(SLOWER, '+', '=', VIEW, "slower", "sample less often") \
+    X(FASTER, '-', 0, VIEW, "faster", "sample more often") \
+    X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs over a longer time") \
+    X(SPAN_SHORTER, '[', 0, VIEW, "shorter", "graphs over a shorter time") \
+    X(PROBLEMS, '!', 0, VIEW, "problems", "what could not be read, and why") \
+    X(REDRAW, CONTROL('l'), 0, VIEW, "redraw", "draw the screen anew") \
+    X(HELP, '?', INPUT_F1, PROGRAM, "help", "this help") \
+    X(PICK, 'p', 0, PROGRAM, "processes", "look at another process") \
+    X(QUIT, 'q', 0, PROGRAM, "quit", "leave heaptop")
+
+enum action {
+    ACTION_NONE,
+#define X(action, ...) ACTION_##action,
+    TUI_ACTIONS(X)
+#undef X
+    ACTION_COUNT
+};
+
+struct action_info {
+    uint32_t keys[2];           /* 0 where there is none. */
+    enum action_group group;
+    const char *word, *help;
+};
+
+extern const struct action_info action_infos[ACTION_COUNT];
+
+/* ACTION_NONE when the key asks for nothing. */
+enum action action_of_key(uint32_t key);
+/* "Enter", "Ctrl-L", "/", as people write it. buffer: at least KEY_NAME_BUFFER bytes. */
+const char *key_name(uint32_t key, char *buffer);
+#define KEY_NAME_BUFFER 16
+const char *action_group_title(enum action_group group);
+
+#endif

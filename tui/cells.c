@@ -1,0 +1,76 @@
+#include "tui/cells.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tui/graph.h"
+
+const struct catalog *cell_catalog(const void *context)
+{
+    return ((const struct model *)context)->shown->catalog;
+}
+
+void cell_left(const struct list_cell *cell, enum role role, const char *text)
+{
+    canvas_text_fit(cell->canvas, 0, 0, cell->canvas.width, role, text);
+}
+
+void cell_right(const struct list_cell *cell, enum role role, const char *text)
+{
+    canvas_text_right(cell->canvas, cell->canvas.width, 0, role, text);
+}
+
+void cell_not_known(const struct list_cell *cell)
+{
+    cell_right(cell, ROLE_FAINT, NOT_KNOWN);
+}
+
+void cell_bytes(const struct list_cell *cell, enum role role, double bytes)
+{
+    char buffer[UNITS_BUFFER];
+    if (isnan(bytes))
+        cell_not_known(cell);
+    else
+        cell_right(cell, bytes == 0 ? ROLE_FAINT : role, units_format_bytes(buffer, bytes));
+}
+
+void cell_frame(const struct list_cell *cell, frame_id frame)
+{
+    frame_draw(cell->canvas, 0, 0, cell->canvas.width, cell->pan, cell_catalog(cell->context), frame);
+}
+
+void cell_place(const struct list_cell *cell, frame_id frame)
+{
+    char buffer[FORMAT_BUFFER];
+    cell_left(cell, ROLE_MUTED, frame_place(cell_catalog(cell->context), frame, buffer));
+}
+
+void cell_trend(const struct list_cell *cell, const struct series *series, const struct growth *growth)
+{
+    double values[TREND_WIDTH];
+    model_columns(cell->context, series, values, TREND_WIDTH);
+    sparkline_draw(cell->canvas, 0, 0, TREND_WIDTH, values, growth->verdict == GROWTH_GROWING);
+}
+
+int compare_numbers(double a, double b)
+{
+    if (isnan(a) || isnan(b))
+        return isnan(b) - isnan(a);
+    return a < b ? -1 : a > b;
+}
+
+int compare_frames(const struct catalog *catalog, frame_id a, frame_id b)
+{
+    char buffer[FORMAT_BUFFER], other[FORMAT_BUFFER];
+    return strcmp(frame_function(catalog, a, buffer), frame_function(catalog, b, other));
+}
+
+static double growth_order(const struct growth *growth)
+{
+    return growth->verdict == GROWTH_GROWING || growth->verdict == GROWTH_SHRINKING ? growth->per_second : 0;
+}
+
+int compare_growths(const struct growth *a, const struct growth *b)
+{
+    return compare_numbers(growth_order(a), growth_order(b));
+}

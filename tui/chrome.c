@@ -1,0 +1,273 @@
+#include "tui/chrome.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/format.h"
+
+#define MAX_VERDICT_LINES 3
+
+const char *ago(const struct session *session, uint64_t unix_ns, char *buffer)
+{
+    char duration[UNITS_BUFFER];
+    uint64_t now = session->model.shown ? session->model.shown->unix_ns : 0;
+    units_format_duration(duration, now > unix_ns ? (double)(now - unix_ns) : 0.0);
+    snprintf(buffer, FORMAT_BUFFER, "%s ago", duration);
+    return buffer;
+}
+
+/* ---- title ---- */
+
+/* " · TEXT" when it fits before `limit`. */
+static int draw_fact(struct canvas canvas, int x, int limit, const char *text)
+{
+    if (!text[0] || x + 3 + (int)utf8_width(text) > limit)
+        return x;
+    x = canvas_text(canvas, x, 0, ROLE_FAINT, " \xc2\xb7 ");
+    return canvas_text(canvas, x, 0, ROLE_MUTED, text);
+}
+
+/* Whether it is live, held or over; returns the column where it begins. */
+static int draw_state(const struct session *session, struct canvas canvas, int right)
+{
+    const struct model *model = &session->model;
+    const struct snapshot *shown = model->shown;
+    char interval[UNITS_BUFFER], text[FORMAT_BUFFER];
+    units_format_duration(interval, (double)model->interval_ns);
+    enum role role = ROLE_CALM;
+    uint32_t mark = 0x25cf;
+    if (model->failure || (model->latest && model->latest->exited)) {
+        snprintf(text, sizeof(text), "EXITED");
+        role = ROLE_NOTICE;
+        mark = 0x25cb;
+    } else if (model->paused) {
+        snprintf(text, sizeof(text), "PAUSED");
+        role = ROLE_NOTICE;
+        mark = 0x25cb;
+    } else if (!shown) {
+        snprintf(text, sizeof(text), "ATTACHING");
+        role = ROLE_MUTED;
+        mark = 0x25cb;
+    } else {
+        snprintf(text, sizeof(text), "%s %s", model->source->live ? "LIVE" : "REPLAY", interval);
+    }
+    int x = canvas_text_right(canvas, right, 0, role, text) - 2;
+    canvas_rune(canvas, x, 0, role, mark);
+    return x;
+}
+
+static int draw_cost(const struct session *session, struct canvas canvas, int right, int limit)
+{
+    const struct model *model = &session->model;
+    if (!model->latest)
+        return right;
+    const struct cost *cost = &model->latest->cost;
+    char duration[UNITS_BUFFER], text[FORMAT_BUFFER];
+    units_format_duration(duration, isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
+    snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stops \xc2\xb7 %llu writes", duration,
+             (unsigned long long)cost->stops, (unsigned long long)cost->writes);
+    int x = right - (int)utf8_width(text);
+    if (x < limit)
+        return right;
+    canvas_text(canvas, x, 0, ROLE_MUTED, text);
+    canvas_text(canvas, x - 3, 0, ROLE_FAINT, " \xe2\x94\x82 ");
+    return x - 3;
+}
+
+static void draw_title(const struct session *session, struct canvas canvas)
+{
+    const struct snapshot *shown = session->model.shown;
+    canvas_clear(canvas_part(canvas, 0, 0, canvas.width, 1), GROUND_BAR);
+    int x = canvas_text(canvas, 1, 0, ROLE_STRONG, "heaptop");
+    int right = canvas.width - 1;
+    if (shown) {
+        /* The state and the cost stand at the right; the name at the left outlives the facts behind it. */
+        const struct catalog *catalog = shown->catalog;
+        const char *name = catalog_string(catalog, shown->target.comm);
+        int after_name = x + 2 + (int)utf8_width(name) + 14;
+        right = draw_cost(session, canvas, right, after_name + 40);
+        right = draw_state(session, canvas, right) - 2;
+        x = canvas_text_fit(canvas, x + 2, 0, right - x - 2, ROLE_FIGURE, name);
+        char fact[FORMAT_BUFFER], duration[UNITS_BUFFER];
+        snprintf(fact, sizeof(fact), "pid %d", (int)shown->target.pid);
+        x = draw_fact(canvas, x, right, fact);
+        if (shown->target.inner_pid != shown->target.pid && shown->target.inner_pid > 0) {
+            snprintf(fact, sizeof(fact), "pid %d inside", (int)shown->target.inner_pid);
+            x = draw_fact(canvas, x, right, fact);
+        }
+        const char *version = catalog_string(catalog, shown->target.runtime_version);
+        x = draw_fact(canvas, x, right, version[0] ? version : catalog_string(catalog, shown->target.runtime));
+        uint64_t start = shown->target.start_unix_ns;
+        units_format_duration(duration, start && shown->unix_ns > start ? (double)(shown->unix_ns - start) : NAN);
+        snprintf(fact, sizeof(fact), "up %s", duration);
+        /* Uptime matters more than stripped, and comes after it: it is drawn only where it leaves room. */
+        int needed = 3 + (int)utf8_width(fact);
+        if (shown->target.stripped == KNOWN_YES)
+            x = draw_fact(canvas, x, right - needed, "stripped");
+        draw_fact(canvas, x, right, start ? fact : "");
+    } else {
+        draw_state(session, canvas, right);
+    }
+    canvas_ground(canvas, 0, 0, canvas.width, GROUND_BAR);
+}
+
+/* ---- verdict ---- */
+
+/* The length in bytes of what fits on a line of so many columns, cut between words where it can be. */
+static size_t line_length(const char *text, int width)
+{
+    size_t length = strlen(text), space = 0;
+    int columns = 0;
+    for (size_t at = 0; at < length;) {
+        uint32_t rune;
+        size_t taken = utf8_decode(text + at, length - at, &rune);
+        columns += rune_width(rune);
+        if (columns > width)
+            return space > 0 ? space : at;
+        at += taken;
+        if (rune == ' ')
+            space = at;
+    }
+    return length;
+}
+
+static int draw_verdict(struct session *session, struct canvas canvas, int y)
+{
+    const struct model *model = &session->model;
+    enum verdict_level level = model->analysis ? analysis_verdict_level(model->analysis) : VERDICT_WAITING;
+    static const struct {
+        uint32_t mark;
+        enum role mark_role, text_role;
+        enum ground ground;
+    } looks[] = {
+        [VERDICT_WAITING] = {0x25cb, ROLE_MUTED, ROLE_MUTED, GROUND_PLAIN},
+        [VERDICT_CALM] = {0x25cf, ROLE_CALM, ROLE_TEXT, GROUND_PLAIN},
+        [VERDICT_NOTICE] = {0x25cf, ROLE_NOTICE, ROLE_TEXT, GROUND_PLAIN},
+        [VERDICT_GROWING] = {0x25b2, ROLE_GROWING, ROLE_FIGURE, GROUND_ALERT},
+    };
+    const char *text = session->verdict.data ? session->verdict.data : "Waiting for the first sample.";
+    int lines = canvas.height < 24 ? 2 : MAX_VERDICT_LINES, width = canvas.width - 4, used = 0;
+    while (*text && used < lines) {
+        size_t length = line_length(text, width);
+        bool last = used + 1 == lines;
+        char line[GRID_MAX_WIDTH * 4];
+        snprintf(line, sizeof(line), "%.*s", (int)(last ? strlen(text) : length), text);
+        canvas_text_fit(canvas, 3, y + used, width, looks[level].text_role, line);
+        canvas_ground(canvas, 0, y + used, canvas.width, looks[level].ground);
+        text += length;
+        used++;
+    }
+    if (used > 0)
+        canvas_rune(canvas, 1, y, looks[level].mark_role, looks[level].mark);
+    return used;
+}
+
+/* ---- tabs, or the path to what was opened ---- */
+
+static void draw_path(const struct session *session, struct canvas canvas, int y, int limit)
+{
+    int x = canvas_text(canvas, 1, y, ROLE_MUTED, session->tabs[session->tab].ops->title);
+    for (size_t i = 0; i < session->depth; i++) {
+        const struct open_screen *screen = &session->above[i];
+        struct text name = {0};
+        if (screen->ops->describe)
+            screen->ops->describe(session, screen->state, &name);
+        x = canvas_text(canvas, x, y, ROLE_FAINT, " \xe2\x80\xba ");
+        x = canvas_text_fit(canvas, x, y, limit - x, i + 1 == session->depth ? ROLE_FIGURE : ROLE_MUTED,
+                            name.data ? name.data : screen->ops->title);
+        text_deinit(&name);
+    }
+}
+
+static int draw_chip(struct canvas canvas, int right, int y, const char *before, const char *text)
+{
+    int width = (int)utf8_width(before) + (int)utf8_width(text) + 2, x = right - width;
+    if (x < 0)
+        return right;
+    int end = canvas_printf(canvas, x, y, ROLE_FIGURE, " %s%s ", before, text);
+    canvas_ground(canvas, x, y, end - x, GROUND_CHIP);
+    return x - 1;
+}
+
+static void draw_tabs(struct session *session, struct canvas canvas, int y)
+{
+    int right = canvas.width - 1;
+    const struct open_screen *top = session_top(session);
+    const struct list *list = top->ops->focus ? top->ops->focus(top->state) : NULL;
+    if (list && list->filter[0] && session->prompt != PROMPT_FILTER)
+        right = draw_chip(canvas, right, y, "\\ ", list->filter);
+    if (session->model.shown && session->model.shown->num_problems > 0) {
+        char text[FORMAT_BUFFER];
+        size_t count = session->model.shown->num_problems;
+        snprintf(text, sizeof(text), "! %zu problem%s", count, count == 1 ? "" : "s");
+        if (right - (int)strlen(text) > 62)
+            right = canvas_text_right(canvas, right, y, ROLE_NOTICE, text) - 2;
+    }
+    session->tab_y = y;
+    if (session->depth > 0) {
+        memset(session->tab_x, 0, sizeof(session->tab_x));
+        draw_path(session, canvas, y, right);
+        return;
+    }
+    int x = 1;
+    size_t i = 0;
+    for (; session->tabs[i].ops; i++) {
+        bool current = i == session->tab;
+        session->tab_x[i] = x;
+        canvas_printf(canvas, x, y, current ? ROLE_STRONG : ROLE_FAINT, "%zu", i + 1);
+        int end = canvas_text(canvas, x + 2, y, current ? ROLE_FIGURE : ROLE_MUTED, session->tabs[i].ops->title);
+        if (current)
+            canvas_ground(canvas, x - 1, y, end - x + 2, GROUND_CHIP);
+        x = end + 2;
+    }
+    session->tab_x[i] = x;
+}
+
+/* ---- keys ---- */
+
+static int draw_key(struct canvas canvas, int x, int y, enum action action)
+{
+    char buffer[KEY_NAME_BUFFER];
+    const char *key = key_name(action_infos[action].keys[0], buffer), *word = action_infos[action].word;
+    int width = (int)utf8_width(key) + 1 + (int)utf8_width(word);
+    if (x + width > canvas.width - 1)
+        return x;
+    x = canvas_text(canvas, x, y, ROLE_KEY, key);
+    return canvas_text(canvas, x + 1, y, ROLE_MUTED, word) + 3;
+}
+
+static void draw_footer(struct session *session, struct canvas canvas, int y)
+{
+    canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
+    if (session->prompt != PROMPT_NONE) {
+        int x = canvas_text(canvas, 1, y, ROLE_STRONG, session->prompt == PROMPT_SEARCH ? "/" : "\\");
+        const char *hint = session->prompt == PROMPT_SEARCH ? "Enter keep   Esc leave" : "Enter keep   Esc clear";
+        int width = canvas.width - x - 4 - (int)strlen(hint);
+        line_edit_draw(&session->edit, canvas, x + 1, y, width);
+        canvas_text_right(canvas, canvas.width - 1, y, ROLE_MUTED, hint);
+        return;
+    }
+    if (session->message[0]) {
+        canvas_text_fit(canvas, 1, y, canvas.width - 2, ROLE_NOTICE, session->message);
+        return;
+    }
+    const struct open_screen *top = session_top(session);
+    int x = draw_key(canvas, 1, y, ACTION_HELP);
+    for (const enum action *action = top->ops->footer; action && *action != ACTION_NONE; action++)
+        x = draw_key(canvas, x, y, *action);
+    static const enum action always[] = {ACTION_PAUSE, ACTION_PICK, ACTION_QUIT};
+    for (size_t i = 0; i < ARRAY_SIZE(always); i++)
+        if (always[i] != ACTION_PICK || session->can_pick)
+            x = draw_key(canvas, x, y, always[i]);
+}
+
+struct canvas chrome_draw(struct session *session, struct canvas canvas)
+{
+    draw_title(session, canvas);
+    draw_footer(session, canvas, canvas.height - 1);
+    int y = 1 + draw_verdict(session, canvas, 1);
+    draw_tabs(session, canvas, y);
+    y++;
+    return canvas_part(canvas, 0, y, canvas.width, canvas.height - 1 - y);
+}

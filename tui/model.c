@@ -1,0 +1,278 @@
+#include "tui/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS UINT64_C(1000000000)
+#define MINUTE_NS (60 * SECOND_NS)
+#define HOUR_NS (60 * MINUTE_NS)
+/* Samples taken in before the screen is drawn again: a source that is faster than we are must not hold up the keys. */
+#define MAX_PULLED 32
+/* A span that fits what was seen stops here, and slides. */
+#define AUTOMATIC_SPAN (15 * MINUTE_NS)
+
+static const uint64_t spans[] = {
+    15 * SECOND_NS, 30 * SECOND_NS, MINUTE_NS,      90 * SECOND_NS, 2 * MINUTE_NS, 3 * MINUTE_NS, 4 * MINUTE_NS,
+    5 * MINUTE_NS,  7 * MINUTE_NS,  10 * MINUTE_NS, 15 * MINUTE_NS, 30 * MINUTE_NS, HOUR_NS,      2 * HOUR_NS,
+    6 * HOUR_NS,    12 * HOUR_NS,   24 * HOUR_NS,   72 * HOUR_NS,
+};
+
+static const uint64_t intervals[] = {
+    SECOND_NS / 20, SECOND_NS / 10, SECOND_NS / 4,  SECOND_NS / 2,  SECOND_NS,
+    2 * SECOND_NS,  5 * SECOND_NS,  10 * SECOND_NS, 30 * SECOND_NS, MINUTE_NS,
+};
+
+/* A copy of a row's series, in the model's arena; its cells are its own. */
+struct frozen_series {
+    struct series series;
+    struct frozen_series *next;
+};
+
+static void release_frozen(struct model *model)
+{
+    for (struct frozen_series *copy = model->frozen_series; copy; copy = copy->next)
+        series_deinit(&copy->series);
+    model->frozen_series = NULL;
+    arena_deinit(&model->frozen);
+    arena_init(&model->frozen);
+}
+
+struct error *model_init(struct model *model, struct source *source, uint64_t interval_ns)
+{
+    *model = (struct model){.source = source, .interval_ns = interval_ns ? interval_ns : SECOND_NS,
+                            .cost_per_second = NAN};
+    arena_init(&model->frozen);
+    return history_create(NULL, &model->history);
+}
+
+void model_deinit(struct model *model)
+{
+    analysis_destroy(model->analysis);
+    snapshot_unref(model->shown);
+    snapshot_unref(model->latest);
+    snapshot_unref(model->with_regions);
+    history_destroy(model->history);
+    release_frozen(model);
+    arena_deinit(&model->frozen);
+    free(model->failure);
+    *model = (struct model){0};
+}
+
+static void replace_snapshot(struct snapshot **place, struct snapshot *snapshot)
+{
+    struct snapshot *before = *place;
+    *place = snapshot_ref(snapshot);
+    snapshot_unref(before);
+}
+
+/* Makes the latest sample the one on view. */
+static struct error *show_latest(struct model *model)
+{
+    struct analysis *analysis;
+    struct error *error = analysis_compute(model->history, &analysis);
+    if (error)
+        return error;
+    analysis_destroy(model->analysis);
+    model->analysis = analysis;
+    replace_snapshot(&model->shown, model->latest);
+    return NULL;
+}
+
+/* How much of the newest value goes into the smoothed cost. */
+#define COST_WEIGHT 0.2
+
+static void note_cost(struct model *model, const struct snapshot *snapshot)
+{
+    const struct snapshot *before = model->latest;
+    if (!before || snapshot->monotonic_ns <= before->monotonic_ns || snapshot->cost.cpu_ns < before->cost.cpu_ns)
+        return;
+    double seconds = (double)(snapshot->monotonic_ns - before->monotonic_ns) / SECOND_NS;
+    double cost = (double)(snapshot->cost.cpu_ns - before->cost.cpu_ns) / seconds;
+    if (!isnan(model->cost_per_second))
+        cost = cost * COST_WEIGHT + model->cost_per_second * (1 - COST_WEIGHT);
+    model->cost_per_second = cost;
+}
+
+static struct error *take_in(struct model *model, struct snapshot *snapshot)
+{
+    note_cost(model, snapshot);
+    struct error *error = history_add(model->history, snapshot);
+    if (error)
+        return error;
+    replace_snapshot(&model->latest, snapshot);
+    if (snapshot->num_regions > 0)
+        replace_snapshot(&model->with_regions, snapshot);
+    if (snapshot->interval_ns > 0)
+        model->interval_ns = snapshot->interval_ns;
+    return NULL;
+}
+
+struct error *model_pull(struct model *model, bool *ret_changed)
+{
+    *ret_changed = false;
+    bool any = false;
+    for (int i = 0; i < MAX_PULLED && !model->failure; i++) {
+        struct snapshot *snapshot = NULL;
+        struct error *error = model->source->ops->next(model->source, 0, &snapshot);
+        if (error) {
+            model->failure = strdup(error->message ? error->message : "the source ended");
+            error_destroy(error);
+            *ret_changed = true;
+            break;
+        }
+        if (!snapshot)
+            break;
+        error = take_in(model, snapshot);
+        snapshot_unref(snapshot);
+        if (error)
+            return error;
+        any = true;
+    }
+    if (!any)
+        return NULL;
+    /* A held view changes only in saying that there is more. */
+    *ret_changed = true;
+    return model->paused ? NULL : show_latest(model);
+}
+
+/* ---- holding the view ---- */
+
+static bool freeze_series(struct model *model, const struct series **series)
+{
+    if (!*series)
+        return true;
+    struct frozen_series *copy = arena_alloc(&model->frozen, sizeof(*copy));
+    if (!copy)
+        return false;
+    copy->next = model->frozen_series;
+    model->frozen_series = copy;
+    for (uint32_t i = 0; i < (*series)->count; i++) {
+        struct point point = series_point(*series, i);
+        if (!series_add(&copy->series, (*series)->count + 1, point.unix_ns, point.value))
+            return false;
+    }
+    *series = &copy->series;
+    return true;
+}
+
+/* The rows borrow their series from the history, which goes on: gives them copies. */
+static bool freeze_analysis(struct model *model)
+{
+    struct analysis *analysis = model->analysis;
+    bool done = true;
+    for (size_t i = 0; i < analysis->num_call_sites; i++)
+        done = done && freeze_series(model, &analysis->call_sites[i].inuse) &&
+               freeze_series(model, &analysis->call_sites[i].allocated);
+    for (size_t i = 0; i < analysis->num_stacks; i++)
+        done = done && freeze_series(model, &analysis->stacks[i].inuse) &&
+               freeze_series(model, &analysis->stacks[i].allocated);
+    for (size_t i = 0; i < analysis->num_goroutines; i++)
+        done = done && freeze_series(model, &analysis->goroutines[i].counts);
+    return done;
+}
+
+struct error *model_set_paused(struct model *model, bool paused)
+{
+    if (paused == model->paused || !model->analysis)
+        return NULL;
+    if (paused) {
+        release_frozen(model);
+        if (!freeze_analysis(model)) {
+            /* Some rows point to copies by now, which stay until the view is held again. */
+            struct error *error = show_latest(model);
+            return error ? error : error_no_memory();
+        }
+        model->paused = true;
+        return NULL;
+    }
+    model->paused = false;
+    struct error *error = show_latest(model);
+    if (error) {
+        model->paused = true;
+        return error;
+    }
+    release_frozen(model);
+    return NULL;
+}
+
+/* ---- interval and span ---- */
+
+static uint64_t step_through(const uint64_t *steps, size_t count, uint64_t now, int direction)
+{
+    if (direction > 0) {
+        for (size_t i = 0; i < count; i++)
+            if (steps[i] > now)
+                return steps[i];
+        return steps[count - 1];
+    }
+    for (size_t i = count; i > 0; i--)
+        if (steps[i - 1] < now)
+            return steps[i - 1];
+    return steps[0];
+}
+
+void model_change_interval(struct model *model, int direction)
+{
+    if (!model->source->ops->set_interval)
+        return;
+    model->interval_ns = step_through(intervals, ARRAY_SIZE(intervals), model->interval_ns, direction);
+    model->source->ops->set_interval(model->source, model->interval_ns);
+}
+
+void model_change_span(struct model *model, int direction)
+{
+    model->span_ns = step_through(spans, ARRAY_SIZE(spans), model_span(model), direction);
+}
+
+uint64_t model_span(const struct model *model)
+{
+    if (model->span_ns > 0)
+        return model->span_ns;
+    if (!model->shown)
+        return MINUTE_NS;
+    uint64_t first = history_first_unix_ns(model->history);
+    uint64_t seen = model->shown->unix_ns > first ? model->shown->unix_ns - first : 0;
+    for (size_t i = 1; i < ARRAY_SIZE(spans) && spans[i] < AUTOMATIC_SPAN; i++)
+        if (seen <= spans[i])
+            return spans[i];
+    return AUTOMATIC_SPAN;
+}
+
+void model_columns(const struct model *model, const struct series *series, double *columns, size_t count)
+{
+    if (!model->shown || !series || series->count == 0) {
+        for (size_t i = 0; i < count; i++)
+            columns[i] = NAN;
+        return;
+    }
+    series_columns(series, model->shown->unix_ns, model_span(model), columns, count);
+}
+
+const struct gc_cycle *model_cycles(const struct model *model, size_t *ret_count)
+{
+    size_t count;
+    const struct gc_cycle *cycles = history_cycles(model->history, &count);
+    while (model->paused && count > 0 && cycles[count - 1].end_unix_ns > model->shown->unix_ns)
+        count--;
+    *ret_count = count;
+    return cycles;
+}
+
+void model_pause_columns(const struct model *model, double *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        columns[i] = NAN;
+    if (!model->shown || count == 0)
+        return;
+    uint64_t span = model_span(model), now = model->shown->unix_ns;
+    size_t num_cycles;
+    const struct gc_cycle *cycles = model_cycles(model, &num_cycles);
+    for (size_t i = 0; i < num_cycles; i++) {
+        if (!cycles[i].times_known || cycles[i].end_unix_ns > now || now - cycles[i].end_unix_ns >= span)
+            continue;
+        size_t column = count - 1 - (size_t)((double)(now - cycles[i].end_unix_ns) / (double)span * (double)count);
+        if (column < count && !(columns[column] >= (double)cycles[i].pause_ns))
+            columns[column] = (double)cycles[i].pause_ns;
+    }
+}

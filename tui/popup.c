@@ -1,0 +1,128 @@
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/format.h"
+#include "tui/session.h"
+
+#define LINE_TEXT 256
+
+/* A popup's lines are gathered first, so that it can be as large as it needs and scroll where there is no room. */
+struct popup_line {
+    enum role left_role, right_role;
+    char left[32], right[LINE_TEXT];
+};
+
+struct popup_text {
+    VECTOR(struct popup_line) lines;
+    int left_width, width;
+};
+
+__attribute__((format(printf, 5, 6))) static void add_line(struct popup_text *text, enum role left_role,
+                                                           enum role right_role, const char *left, const char *format, ...)
+{
+    struct popup_line line = {left_role, right_role, "", ""};
+    snprintf(line.left, sizeof(line.left), "%s", left);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line.right, sizeof(line.right), format, arguments);
+    va_end(arguments);
+    int left_width = (int)utf8_width(line.left), width = (int)utf8_width(line.right);
+    if (left_width > text->left_width)
+        text->left_width = left_width;
+    if (width > text->width)
+        text->width = width;
+    /* A line that finds no memory is left out. */
+    (void)vector_append(&text->lines, line);
+}
+
+static void write_keys(struct popup_text *text)
+{
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        add_line(text, ROLE_STRONG, ROLE_TEXT, group ? "" : "", "%s", "");
+        if (group == 0)
+            text->lines.count = 0;
+        add_line(text, ROLE_STRONG, ROLE_TEXT, action_group_title((enum action_group)group), "%s", "");
+        for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++) {
+            const struct action_info *info = &action_infos[action];
+            if (info->group != (enum action_group)group)
+                continue;
+            char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[32];
+            snprintf(keys, sizeof(keys), "%s%s%s", key_name(info->keys[0], first), info->keys[1] ? "  " : "",
+                     info->keys[1] ? key_name(info->keys[1], second) : "");
+            add_line(text, ROLE_KEY, ROLE_TEXT, keys, "%s", info->help);
+        }
+    }
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "Marks", "%s", "");
+    static const char *const meanings[] = {
+        [GROWTH_TOO_FEW] = "too few samples to say",
+        [GROWTH_PLATEAU] = "neither rises nor falls",
+        [GROWTH_SAWTOOTH] = "rises and falls, without a trend",
+        [GROWTH_GROWING] = "keeps growing, more than sampling error explains",
+        [GROWTH_SHRINKING] = "keeps shrinking",
+    };
+    for (int verdict = GROWTH_GROWING, i = 0; i <= GROWTH_SHRINKING; i++, verdict = (verdict + 1) % (GROWTH_SHRINKING + 1)) {
+        char mark[5] = "";
+        mark[utf8_encode(verdict_mark((enum growth_verdict)verdict), mark)] = '\0';
+        add_line(text, verdict_role((enum growth_verdict)verdict), ROLE_TEXT, mark, "%s", meanings[verdict]);
+    }
+    add_line(text, ROLE_MUTED, ROLE_TEXT, NOT_KNOWN, "%s", "could not be read: ! tells why");
+}
+
+static void write_problems(const struct session *session, struct popup_text *text)
+{
+    const struct snapshot *shown = session->model.shown;
+    for (size_t i = 0; shown && i < shown->num_problems; i++)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "!", "%s", shown->problems[i].text);
+    if (shown && shown->profile_reason)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "heap profile", "%s", shown->profile_reason);
+    for (int id = 0; shown && id < COUNTER_COUNT; id++)
+        if (!counter_known(&shown->counters[id]))
+            add_line(text, ROLE_MUTED, ROLE_TEXT, counter_infos[id].name, "%s",
+                     shown->counters[id].reason ? shown->counters[id].reason : "not read");
+    if (session->model.failure)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "source", "%s", session->model.failure);
+    if (shown && shown->exit_reason)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "process", "%s", shown->exit_reason);
+    if (text->lines.count == 0)
+        add_line(text, ROLE_CALM, ROLE_TEXT, "", "%s", "Everything could be read.");
+}
+
+void popup_draw(struct session *session, struct canvas canvas)
+{
+    struct popup_text text = {.lines = {0}};
+    if (session->popup == POPUP_HELP)
+        write_keys(&text);
+    else
+        write_problems(session, &text);
+    /* Long lists of keys stand in two columns where there is room. */
+    int column = text.left_width + 2 + text.width, count = (int)text.lines.count;
+    int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
+    int rows = (count + columns - 1) / columns;
+    int width = columns * column + (columns - 1) * 3 + 4, height = rows + 2;
+    width = width < canvas.width - 2 ? width : canvas.width - 2;
+    height = height < canvas.height - 2 ? height : canvas.height - 2;
+    struct canvas box = canvas_part(canvas, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
+    canvas_clear(box, GROUND_POPUP);
+    canvas_frame(box, ROLE_MUTED);
+    canvas_text(box, 2, 0, ROLE_STRONG, session->popup == POPUP_HELP ? " Keys " : " Not as it should be ");
+    int most = rows - (height - 2);
+    if (session->popup_top > most)
+        session->popup_top = most;
+    if (session->popup_top < 0)
+        session->popup_top = 0;
+    canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED, most > 0 ? " j k scroll, any other key closes " : " any key closes ");
+    for (int c = 0; c < columns; c++) {
+        for (int y = 0; y < height - 2; y++) {
+            int i = c * rows + y + session->popup_top;
+            if (i >= count || y + session->popup_top >= rows)
+                break;
+            const struct popup_line *line = &text.lines.items[i];
+            int x = 2 + c * (column + 3);
+            canvas_text(box, x, y + 1, line->left_role, line->left);
+            canvas_text_fit(box, x + text.left_width + 2, y + 1, box.width - x - text.left_width - 4, line->right_role, line->right);
+        }
+    }
+    vector_deinit(&text.lines);
+}

@@ -1,0 +1,113 @@
+/* The event loops: what happens on the terminal goes into a session, what the session drew goes out. */
+#include "tui/picker.h"
+#include "tui/session.h"
+#include "tui/terminal.h"
+
+#include <time.h>
+
+/* A source without a descriptor is asked this often. */
+#define SOURCE_POLL_MS 100
+/* How often processes are listed in the picker. */
+#define PICKER_PERIOD_NS UINT64_C(1000000000)
+
+DEFINE_CLEANUP(struct terminal *, terminal_close)
+DEFINE_CLEANUP(struct session *, session_destroy)
+DEFINE_CLEANUP(struct picker_session *, picker_session_destroy)
+
+/* Events that concern the terminal itself. */
+static void handle_terminal(struct terminal *terminal, const struct event *event)
+{
+    if (event->type == EVENT_SUSPEND)
+        terminal_suspend(terminal);
+    if (event->type == EVENT_REDRAW || (event->type == EVENT_KEY && action_of_key(event->key) == ACTION_REDRAW))
+        terminal_redraw(terminal);
+}
+
+struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again)
+{
+    _cleanup_(terminal_closep) struct terminal *terminal = NULL;
+    struct error *error = terminal_open(options, &terminal);
+    if (error)
+        return error;
+    struct session_options session_options = {
+        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live};
+    terminal_size(terminal, &session_options.width, &session_options.height);
+    _cleanup_(session_destroyp) struct session *session = NULL;
+    error = session_create(source, &session_options, &session);
+    if (error)
+        return error;
+    int descriptor = source->ops->descriptor ? source->ops->descriptor(source) : -1;
+    while (!session->quit) {
+        error = session_pull(session);
+        if (error)
+            return error;
+        struct event event;
+        while (!session->quit && (event = terminal_event(terminal)).type != EVENT_NONE) {
+            handle_terminal(terminal, &event);
+            error = session_handle(session, &event);
+            if (error)
+                return error;
+        }
+        if (session->quit)
+            break;
+        if (session->changed) {
+            session_draw(session);
+            terminal_draw(terminal, &session->grid);
+        }
+        /* A source that has ended would wake us for ever. */
+        bool over = session->model.failure != NULL;
+        terminal_wait(terminal, over ? -1 : descriptor, over || descriptor >= 0 ? -1 : SOURCE_POLL_MS);
+    }
+    *ret_pick_again = session->pick_again;
+    return NULL;
+}
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options, pid_t *ret_pid)
+{
+    _cleanup_(terminal_closep) struct terminal *terminal = NULL;
+    struct error *error = terminal_open(options, &terminal);
+    if (error)
+        return error;
+    int width, height;
+    terminal_size(terminal, &width, &height);
+    _cleanup_(picker_session_destroyp) struct picker_session *session = NULL;
+    error = picker_session_create(filter, width, height, terminal_glyphs(terminal), &session);
+    if (error)
+        return error;
+    uint64_t next_list = 0;
+    while (!session->over) {
+        uint64_t now = monotonic_ns();
+        if (now >= next_list) {
+            const struct picker_row *rows;
+            size_t count;
+            error = picker->list(picker->context, &rows, &count);
+            if (!error)
+                error = picker_session_update(session, rows, count, now);
+            if (error)
+                return error;
+            next_list = now + PICKER_PERIOD_NS;
+        }
+        struct event event;
+        while (!session->over && (event = terminal_event(terminal)).type != EVENT_NONE) {
+            handle_terminal(terminal, &event);
+            error = picker_session_handle(session, &event);
+            if (error)
+                return error;
+        }
+        if (session->over)
+            break;
+        picker_session_draw(session);
+        terminal_draw(terminal, &session->grid);
+        now = monotonic_ns();
+        terminal_wait(terminal, -1, now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
+    }
+    *ret_pid = session->chosen;
+    return NULL;
+}

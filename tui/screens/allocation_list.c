@@ -1,0 +1,186 @@
+#include "tui/screens/allocation_list.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/cells.h"
+
+/* ---- cells ---- */
+
+static void draw_inuse(const struct list_cell *cell, const void *row)
+{
+    cell_bytes(cell, ROLE_FIGURE, (double)((const struct allocation_row *)row)->published.inuse_bytes);
+}
+
+static void draw_objects(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, ROLE_TEXT, units_format_count(buffer, (double)((const struct allocation_row *)row)->published.inuse_objects));
+}
+
+static void draw_share(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, ROLE_MUTED, units_format_percent(buffer, ((const struct allocation_row *)row)->share));
+}
+
+static void draw_growth(const struct list_cell *cell, const void *row)
+{
+    growth_draw(cell->canvas, &((const struct allocation_row *)row)->growth, true);
+}
+
+static void draw_alloc(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    double rate = ((const struct allocation_row *)row)->alloc_bytes_per_s;
+    if (isnan(rate))
+        cell_not_known(cell);
+    else
+        cell_right(cell, rate > 0 ? ROLE_TEXT : ROLE_FAINT, rate > 0 ? units_format_rate(buffer, rate) : "0");
+}
+
+static void draw_trend(const struct list_cell *cell, const void *row)
+{
+    const struct allocation_row *site = row;
+    cell_trend(cell, site->inuse, &site->growth);
+}
+
+static void draw_function(const struct list_cell *cell, const void *row)
+{
+    cell_frame(cell, ((const struct allocation_row *)row)->subject);
+}
+
+static void draw_place(const struct list_cell *cell, const void *row)
+{
+    cell_place(cell, ((const struct allocation_row *)row)->subject);
+}
+
+/* Who called the subject: what tells the stacks of one call site apart. */
+static frame_id caller_of(const struct catalog *catalog, const struct allocation_row *row)
+{
+    struct stack stack = catalog_stack(catalog, row->stack);
+    uint32_t subject = catalog_stack_subject(catalog, row->stack);
+    return subject + 1 < stack.depth ? stack.frames[subject + 1] : row->subject;
+}
+
+static void draw_caller(const struct list_cell *cell, const void *row)
+{
+    cell_frame(cell, caller_of(cell_catalog(cell->context), row));
+}
+
+static void draw_caller_place(const struct list_cell *cell, const void *row)
+{
+    cell_place(cell, caller_of(cell_catalog(cell->context), row));
+}
+
+/* ---- order ---- */
+
+DEFINE_COMPARE(compare_inuse, struct allocation_row, published.inuse_bytes)
+DEFINE_COMPARE(compare_objects, struct allocation_row, published.inuse_objects)
+DEFINE_COMPARE(compare_share, struct allocation_row, share)
+DEFINE_COMPARE(compare_alloc, struct allocation_row, alloc_bytes_per_s)
+
+static int compare_growth(const void *context, const void *first, const void *second)
+{
+    (void)context;
+    const struct allocation_row *a = first, *b = second;
+    return compare_growths(&a->growth, &b->growth);
+}
+
+static int compare_function(const void *context, const void *first, const void *second)
+{
+    const struct allocation_row *a = first, *b = second;
+    return compare_frames(cell_catalog(context), a->subject, b->subject);
+}
+
+static int compare_place(const void *context, const void *first, const void *second)
+{
+    const struct allocation_row *a = first, *b = second;
+    const struct catalog *catalog = cell_catalog(context);
+    return strcmp(file_short_name(catalog_file(catalog, a->subject)), file_short_name(catalog_file(catalog, b->subject)));
+}
+
+/* ---- the tables ---- */
+
+static uint64_t identify_site(const void *context, const void *row)
+{
+    (void)context;
+    return ((const struct allocation_row *)row)->subject;
+}
+
+static uint64_t identify_stack(const void *context, const void *row)
+{
+    (void)context;
+    return ((const struct allocation_row *)row)->stack;
+}
+
+static const char *text_of_frame(const struct catalog *catalog, frame_id frame, char *buffer)
+{
+    char place[FORMAT_BUFFER];
+    snprintf(buffer, LIST_TEXT, "%.400s %s", catalog_function(catalog, frame), frame_place(catalog, frame, place));
+    return buffer;
+}
+
+static const char *text_of_site(const void *context, const void *row, char *buffer)
+{
+    return text_of_frame(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer);
+}
+
+static const char *text_of_stack(const void *context, const void *row, char *buffer)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    return text_of_frame(catalog, caller_of(catalog, row), buffer);
+}
+
+static int measure_site(const void *context, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    return (int)utf8_width(frame_function(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer));
+}
+
+static int measure_stack(const void *context, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    const struct catalog *catalog = cell_catalog(context);
+    return (int)utf8_width(frame_function(catalog, caller_of(catalog, row), buffer));
+}
+
+static const struct column site_columns[] = {
+    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse},
+    {.title = "share", .width = 5, .priority = 3, .right = true, .draw = draw_share, .compare = compare_share},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
+    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
+    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
+    {.title = "trend", .width = TREND_WIDTH, .priority = 2, .draw = draw_trend},
+    {.title = "call site", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
+    {.title = "line", .width = 20, .priority = 1, .ascending = true, .draw = draw_place, .compare = compare_place},
+};
+
+const struct list_ops call_site_list = {
+    .columns = site_columns,
+    .num_columns = ARRAY_SIZE(site_columns),
+    .first_sort = LIST_UNSORTED,
+    .identity = identify_site,
+    .text = text_of_site,
+    .measure = measure_site,
+};
+
+static const struct column stack_columns[] = {
+    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
+    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
+    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
+    {.title = "trend", .width = TREND_WIDTH, .priority = 2, .draw = draw_trend},
+    {.title = "called from", .width = 24, .flexible = true, .draw = draw_caller},
+    {.title = "line", .width = 20, .priority = 1, .draw = draw_caller_place},
+};
+
+const struct list_ops stack_list = {
+    .columns = stack_columns,
+    .num_columns = ARRAY_SIZE(stack_columns),
+    .first_sort = LIST_UNSORTED,
+    .identity = identify_stack,
+    .text = text_of_stack,
+    .measure = measure_stack,
+};

@@ -1,0 +1,252 @@
+/* Garbage collection: pauses and the heap over time, and a row for every cycle. */
+#include <math.h>
+#include <stdio.h>
+
+#include "tui/cells.h"
+#include "tui/graph.h"
+#include "tui/panel.h"
+#include "tui/session.h"
+
+/* Graphs only where enough rows are left for the table. */
+#define GRAPH_HEIGHT 20
+
+struct gc {
+    struct list list;
+};
+
+/* ---- the table ---- */
+
+static const struct gc_cycle *cycle_of(const void *row)
+{
+    return row;
+}
+
+static void draw_number(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, ROLE_FIGURE, units_format_exact(buffer, (int64_t)cycle_of(row)->number));
+}
+
+static void draw_when(const struct list_cell *cell, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    if (cycle_of(row)->times_known)
+        cell_left(cell, ROLE_TEXT, format_clock(buffer, cycle_of(row)->end_unix_ns));
+    else
+        cell_left(cell, ROLE_FAINT, NOT_KNOWN);
+}
+
+static void draw_pause(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    if (cycle_of(row)->times_known)
+        cell_right(cell, ROLE_FIGURE, units_format_duration(buffer, (double)cycle_of(row)->pause_ns));
+    else
+        cell_not_known(cell);
+}
+
+static void draw_heap_figure(const struct list_cell *cell, bool known, uint64_t bytes)
+{
+    cell_bytes(cell, ROLE_TEXT, known ? (double)bytes : NAN);
+}
+
+static void draw_before(const struct list_cell *cell, const void *row)
+{
+    draw_heap_figure(cell, cycle_of(row)->heap_known, cycle_of(row)->heap_before);
+}
+
+static void draw_after(const struct list_cell *cell, const void *row)
+{
+    draw_heap_figure(cell, cycle_of(row)->heap_known, cycle_of(row)->heap_after);
+}
+
+static void draw_goal(const struct list_cell *cell, const void *row)
+{
+    draw_heap_figure(cell, cycle_of(row)->goal_known, cycle_of(row)->heap_goal);
+}
+
+static void draw_freed(const struct list_cell *cell, const void *row)
+{
+    const struct gc_cycle *cycle = cycle_of(row);
+    uint64_t peak = cycle->heap_peak > cycle->heap_before ? cycle->heap_peak : cycle->heap_before;
+    draw_heap_figure(cell, cycle->heap_known && peak >= cycle->heap_after, peak - cycle->heap_after);
+}
+
+/* What survived, of what was there: a leak shows as bars that get longer. */
+static void draw_survived(const struct list_cell *cell, const void *row)
+{
+    const struct gc_cycle *cycle = cycle_of(row);
+    uint64_t peak = cycle->heap_peak > cycle->heap_before ? cycle->heap_peak : cycle->heap_before;
+    if (!cycle->heap_known || peak == 0)
+        return;
+    char buffer[UNITS_BUFFER];
+    double fraction = (double)cycle->heap_after / (double)peak;
+    canvas_text_right(cell->canvas, 4, 0, ROLE_MUTED, units_format_percent(buffer, fraction));
+    bar_draw(cell->canvas, 5, 0, cell->canvas.width - 5, ROLE_GRAPH_3, fraction);
+}
+
+DEFINE_COMPARE(compare_number, struct gc_cycle, number)
+DEFINE_COMPARE(compare_pause, struct gc_cycle, pause_ns)
+DEFINE_COMPARE(compare_before, struct gc_cycle, heap_before)
+DEFINE_COMPARE(compare_after, struct gc_cycle, heap_after)
+DEFINE_COMPARE(compare_goal, struct gc_cycle, heap_goal)
+
+static uint64_t identify(const void *context, const void *row)
+{
+    (void)context;
+    return cycle_of(row)->number;
+}
+
+static const char *text_of_cycle(const void *context, const void *row, char *buffer)
+{
+    (void)context;
+    char when[FORMAT_BUFFER];
+    snprintf(buffer, LIST_TEXT, "%llu %s", (unsigned long long)cycle_of(row)->number,
+             cycle_of(row)->times_known ? format_clock(when, cycle_of(row)->end_unix_ns) : "");
+    return buffer;
+}
+
+static const struct column columns[] = {
+    {.title = "cycle", .width = 8, .right = true, .draw = draw_number, .compare = compare_number},
+    {.title = "ended", .width = 8, .draw = draw_when},
+    {.title = "pause", .width = 9, .right = true, .draw = draw_pause, .compare = compare_pause},
+    {.title = "heap before", .width = 11, .priority = 1, .right = true, .draw = draw_before, .compare = compare_before},
+    {.title = "freed", .width = 9, .priority = 3, .right = true, .draw = draw_freed},
+    {.title = "heap after", .width = 10, .right = true, .draw = draw_after, .compare = compare_after},
+    {.title = "goal", .width = 9, .priority = 2, .right = true, .draw = draw_goal, .compare = compare_goal},
+    {.title = "survived", .width = 25, .priority = 4, .draw = draw_survived},
+};
+
+static const struct list_ops cycle_list = {
+    .columns = columns,
+    .num_columns = ARRAY_SIZE(columns),
+    .first_sort = 0,
+    .identity = identify,
+    .text = text_of_cycle,
+};
+
+/* ---- the graphs ---- */
+
+static void describe_heap(const struct model *model, struct panel *panel)
+{
+    char buffer[FORMAT_BUFFER];
+    *panel = (struct panel){.title = "heap live",
+                            .format = units_format_bytes,
+                            .from_zero = true,
+                            .series = history_counter(model->history, COUNTER_HEAP_LIVE),
+                            .line = history_counter(model->history, COUNTER_HEAP_GOAL)};
+    const struct counter *counter = &model->shown->counters[COUNTER_HEAP_LIVE];
+    snprintf(panel->figure, sizeof(panel->figure), "%s", format_counter(buffer, model->shown, COUNTER_HEAP_LIVE));
+    if (!counter_known(counter))
+        panel->missing = counter->reason ? counter->reason : "not read";
+    panel->verdict = model->analysis->heap.verdict;
+    if (panel->verdict == GROWTH_GROWING || panel->verdict == GROWTH_SHRINKING)
+        format_growth_bytes(panel->change, model->analysis->heap.per_second);
+    snprintf(panel->note, sizeof(panel->note), "goal %s", format_counter(buffer, model->shown, COUNTER_HEAP_GOAL));
+}
+
+static void describe_pauses(const struct model *model, struct panel *panel)
+{
+    char buffer[UNITS_BUFFER], other[UNITS_BUFFER];
+    const struct analysis *analysis = model->analysis;
+    const struct counter *counter = &model->shown->counters[COUNTER_NUM_GC];
+    *panel = (struct panel){.title = "pauses", .format = units_format_duration, .from_zero = true, .pauses = true};
+    if (!counter_known(counter))
+        panel->missing = counter->reason ? counter->reason : "not read";
+    if (isnan(analysis->pause_p99_ns)) {
+        snprintf(panel->figure, sizeof(panel->figure), NOT_KNOWN);
+        return;
+    }
+    snprintf(panel->figure, sizeof(panel->figure), "p99 %s", units_format_duration(buffer, analysis->pause_p99_ns));
+    snprintf(panel->note, sizeof(panel->note), "longest %s", units_format_duration(other, analysis->pause_max_ns));
+}
+
+/* ---- the screen ---- */
+
+static struct error *gc_open(struct session *session, void *state, const void *argument)
+{
+    (void)session, (void)argument;
+    list_init(&((struct gc *)state)->list, &cycle_list);
+    return NULL;
+}
+
+static void gc_close(void *state)
+{
+    list_deinit(&((struct gc *)state)->list);
+}
+
+static struct error *gc_update(struct session *session, void *state)
+{
+    size_t count;
+    const struct gc_cycle *cycles = model_cycles(&session->model, &count);
+    return list_set_rows(&((struct gc *)state)->list, &session->model, cycles, count, sizeof(*cycles)) ? NULL : error_no_memory();
+}
+
+static int draw_facts(const struct model *model, struct canvas canvas)
+{
+    static const struct {
+        const char *label;
+        enum counter_id id;
+    } facts[] = {{"cycles", COUNTER_NUM_GC},           {"forced", COUNTER_NUM_FORCED_GC}, {"paused in all", COUNTER_PAUSE_TOTAL},
+                 {"GC CPU", COUNTER_GC_CPU_FRACTION}, {"GOGC", COUNTER_GOGC},            {"GOMEMLIMIT", COUNTER_MEMORY_LIMIT}};
+    int x = 2;
+    for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
+        char buffer[FORMAT_BUFFER];
+        const char *figure = format_counter(buffer, model->shown, facts[i].id);
+        const struct counter *counter = &model->shown->counters[facts[i].id];
+        if (facts[i].id == COUNTER_MEMORY_LIMIT && counter_known(counter) && counter->value.integer == INT64_MAX)
+            figure = "none";
+        int width = (int)utf8_width(facts[i].label) + 1 + (int)utf8_width(figure);
+        if (x + width > canvas.width - 1)
+            break;
+        x = canvas_text(canvas, x, 0, ROLE_MUTED, facts[i].label);
+        x = canvas_text(canvas, x + 1, 0, counter_known(counter) ? ROLE_FIGURE : ROLE_FAINT, figure) + 3;
+    }
+    return 1;
+}
+
+static void gc_draw(struct session *session, void *state, struct canvas canvas)
+{
+    struct gc *gc = state;
+    const struct model *model = &session->model;
+    int y = draw_facts(model, canvas);
+    if (canvas.height >= GRAPH_HEIGHT) {
+        struct panel panel;
+        int height = canvas.height / 3, half = canvas.width / 2;
+        height = height < 5 ? 5 : height > 12 ? 12 : height;
+        bool beside = canvas.width >= 100;
+        describe_heap(model, &panel);
+        panel_draw(canvas_part(canvas, 0, y, beside ? half : canvas.width, height), model, &panel);
+        if (beside) {
+            describe_pauses(model, &panel);
+            panel_draw(canvas_part(canvas, half, y, canvas.width - half, height), model, &panel);
+        }
+        y += height;
+    }
+    y += section_draw(canvas, y, "Cycles", &gc->list, true);
+    struct canvas below = canvas_part(canvas, 0, y, canvas.width, canvas.height - y);
+    list_draw(&gc->list, below, true);
+    const struct counter *counter = &model->shown->counters[COUNTER_NUM_GC];
+    if (gc->list.num_all == 0)
+        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
+                        counter_known(counter) ? "no cycle seen yet" : counter->reason ? counter->reason : "not read");
+}
+
+static struct list *gc_focus(void *state)
+{
+    return &((struct gc *)state)->list;
+}
+
+static const enum action gc_footer[] = {ACTION_SEARCH, ACTION_SORT, ACTION_REVERSE, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER,
+                                        ACTION_NONE};
+
+const struct screen_ops gc_screen = {
+    .title = "GC",
+    .state_size = sizeof(struct gc),
+    .footer = gc_footer,
+    .open = gc_open,
+    .close = gc_close,
+    .update = gc_update,
+    .draw = gc_draw,
+    .focus = gc_focus,
+};

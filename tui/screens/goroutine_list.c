@@ -1,0 +1,146 @@
+#include "tui/screens/goroutine_list.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/cells.h"
+
+static const char *state_text(const struct catalog *catalog, const struct goroutine_group *group)
+{
+    const char *reason = catalog_string(catalog, group->wait_reason);
+    return reason[0] ? reason : catalog_string(catalog, group->state);
+}
+
+/* Groups are told apart by what they run; where that is not known, by the go statement. */
+static frame_id subject_of(const struct goroutine_group *group)
+{
+    return group->start ? group->start : group->created_by;
+}
+
+static void draw_count(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, ROLE_FIGURE, units_format_exact(buffer, ((const struct goroutine_row *)row)->group.count));
+}
+
+static void draw_growth(const struct list_cell *cell, const void *row)
+{
+    growth_draw(cell->canvas, &((const struct goroutine_row *)row)->growth, false);
+}
+
+static void draw_trend(const struct list_cell *cell, const void *row)
+{
+    const struct goroutine_row *group = row;
+    cell_trend(cell, group->counts, &group->growth);
+}
+
+static void draw_state(const struct list_cell *cell, const void *row)
+{
+    cell_left(cell, ROLE_TEXT, state_text(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group));
+}
+
+static void draw_wait(const struct list_cell *cell, const void *row)
+{
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    char least[UNITS_BUFFER], most[UNITS_BUFFER], text[2 * UNITS_BUFFER + 8];
+    if (!group->wait_known) {
+        cell_not_known(cell);
+        return;
+    }
+    units_format_duration(least, (double)group->wait_ns_min);
+    units_format_duration(most, (double)group->wait_ns_max);
+    if (strcmp(least, most) == 0)
+        snprintf(text, sizeof(text), "%s", most);
+    else
+        snprintf(text, sizeof(text), "%s \xe2\x80\xa6 %s", least, most);
+    cell_right(cell, ROLE_TEXT, text);
+}
+
+static void draw_function(const struct list_cell *cell, const void *row)
+{
+    cell_frame(cell, subject_of(&((const struct goroutine_row *)row)->group));
+}
+
+static void draw_place(const struct list_cell *cell, const void *row)
+{
+    cell_place(cell, subject_of(&((const struct goroutine_row *)row)->group));
+}
+
+static void draw_creator(const struct list_cell *cell, const void *row)
+{
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    const struct catalog *catalog = cell_catalog(cell->context);
+    if (!group->created_by)
+        return;
+    if (catalog_file(catalog, group->created_by)[0])
+        cell_place(cell, group->created_by);
+    else
+        cell_frame(cell, group->created_by);
+}
+
+DEFINE_COMPARE(compare_count, struct goroutine_row, group.count)
+DEFINE_COMPARE(compare_wait, struct goroutine_row, group.wait_ns_max)
+
+static int compare_growth(const void *context, const void *first, const void *second)
+{
+    (void)context;
+    const struct goroutine_row *a = first, *b = second;
+    return compare_growths(&a->growth, &b->growth);
+}
+
+static int compare_state(const void *context, const void *first, const void *second)
+{
+    const struct goroutine_row *a = first, *b = second;
+    return strcmp(state_text(cell_catalog(context), &a->group), state_text(cell_catalog(context), &b->group));
+}
+
+static int compare_function(const void *context, const void *first, const void *second)
+{
+    const struct goroutine_row *a = first, *b = second;
+    return compare_frames(cell_catalog(context), subject_of(&a->group), subject_of(&b->group));
+}
+
+static uint64_t identify(const void *context, const void *row)
+{
+    (void)context;
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    const uint32_t parts[] = {group->state, group->wait_reason, group->created_by, group->start, group->stack, group->system};
+    return table_hash_bytes(parts, sizeof(parts), 0);
+}
+
+static const char *text_of_group(const void *context, const void *row, char *buffer)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    char place[FORMAT_BUFFER], creator[FORMAT_BUFFER];
+    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", state_text(catalog, group), catalog_function(catalog, subject_of(group)),
+             frame_place(catalog, subject_of(group), place), frame_place(catalog, group->created_by, creator));
+    return buffer;
+}
+
+static int measure(const void *context, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    return (int)utf8_width(frame_function(cell_catalog(context), subject_of(group), buffer));
+}
+
+static const struct column columns[] = {
+    {.title = "count", .width = 8, .right = true, .draw = draw_count, .compare = compare_count},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
+    {.title = "trend", .width = TREND_WIDTH, .priority = 4, .draw = draw_trend},
+    {.title = "state", .width = 14, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
+    {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait},
+    {.title = "runs", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
+    {.title = "line", .width = 18, .priority = 2, .draw = draw_place},
+    {.title = "started at", .width = 20, .priority = 5, .draw = draw_creator},
+};
+
+const struct list_ops goroutine_list = {
+    .columns = columns,
+    .num_columns = ARRAY_SIZE(columns),
+    .first_sort = LIST_UNSORTED,
+    .identity = identify,
+    .text = text_of_group,
+    .measure = measure,
+};

@@ -1,0 +1,110 @@
+/* Goroutines by what they run, what started them and what they wait for. */
+#include <stdio.h>
+
+#include "tui/cells.h"
+#include "tui/screens/goroutine_list.h"
+#include "tui/session.h"
+
+struct goroutines {
+    struct list list;
+};
+
+static struct error *goroutines_open(struct session *session, void *state, const void *argument)
+{
+    (void)session, (void)argument;
+    list_init(&((struct goroutines *)state)->list, &goroutine_list);
+    return NULL;
+}
+
+static void goroutines_close(void *state)
+{
+    list_deinit(&((struct goroutines *)state)->list);
+}
+
+static struct error *goroutines_update(struct session *session, void *state)
+{
+    const struct analysis *analysis = session->model.analysis;
+    return list_set_rows(&((struct goroutines *)state)->list, &session->model, analysis->goroutines, analysis->num_goroutines,
+                         sizeof(*analysis->goroutines))
+               ? NULL
+               : error_no_memory();
+}
+
+/* How many stand in each state: "2,540 waiting · 31 runnable", the largest first. */
+static void describe_states(const struct model *model, char *text, size_t size)
+{
+    struct {
+        string_id state;
+        uint64_t count;
+    } states[16];
+    size_t num_states = 0, used = 0;
+    for (size_t i = 0; i < model->analysis->num_goroutines; i++) {
+        const struct goroutine_group *group = &model->analysis->goroutines[i].group;
+        size_t at = 0;
+        while (at < num_states && states[at].state != group->state)
+            at++;
+        if (at == ARRAY_SIZE(states))
+            continue;
+        if (at == num_states) {
+            states[num_states].state = group->state;
+            states[num_states++].count = 0;
+        }
+        states[at].count += group->count;
+    }
+    text[0] = '\0';
+    while (num_states > 0) {
+        size_t most = 0;
+        for (size_t i = 1; i < num_states; i++)
+            if (states[i].count > states[most].count)
+                most = i;
+        char count[UNITS_BUFFER];
+        int written = snprintf(text + used, size - used, "%s%s %s", used ? " \xc2\xb7 " : "",
+                               units_format_exact(count, (int64_t)states[most].count),
+                               catalog_string(model->shown->catalog, states[most].state));
+        if (written < 0 || (size_t)written >= size - used)
+            break;
+        used += (size_t)written;
+        states[most] = states[--num_states];
+    }
+}
+
+static void goroutines_draw(struct session *session, void *state, struct canvas canvas)
+{
+    struct goroutines *goroutines = state;
+    const struct model *model = &session->model;
+    char text[256], count[FORMAT_BUFFER];
+    int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, format_counter(count, model->shown, COUNTER_GOROUTINES));
+    x = canvas_text(canvas, x, 0, ROLE_MUTED, " goroutines");
+    const struct growth *growth = &model->analysis->goroutine_count;
+    if (growth->verdict == GROWTH_GROWING || growth->verdict == GROWTH_SHRINKING) {
+        canvas_rune(canvas, x + 2, 0, verdict_role(growth->verdict), verdict_mark(growth->verdict));
+        x = canvas_text(canvas, x + 4, 0, verdict_role(growth->verdict), format_growth_count(count, growth->per_second));
+    }
+    describe_states(model, text, sizeof(text));
+    canvas_text_fit(canvas, x + 3, 0, canvas.width - x - 4, ROLE_MUTED, text);
+    section_draw(canvas, 1, "Groups", &goroutines->list, true);
+    struct canvas below = canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2);
+    list_draw(&goroutines->list, below, true);
+    const struct counter *counter = &model->shown->counters[COUNTER_GOROUTINES];
+    if (goroutines->list.num_all == 0)
+        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
+                        counter_known(counter) ? "no goroutine groups were read" : counter->reason ? counter->reason : "not read");
+}
+
+static struct list *goroutines_focus(void *state)
+{
+    return &((struct goroutines *)state)->list;
+}
+
+static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
+
+const struct screen_ops goroutines_screen = {
+    .title = "Goroutines",
+    .state_size = sizeof(struct goroutines),
+    .footer = goroutines_footer,
+    .open = goroutines_open,
+    .close = goroutines_close,
+    .update = goroutines_update,
+    .draw = goroutines_draw,
+    .focus = goroutines_focus,
+};

@@ -1,0 +1,193 @@
+/* Where the resident memory is: its parts, the runtime's own account of the heap, and the regions of the address space. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/cells.h"
+#include "tui/graph.h"
+#include "tui/session.h"
+
+struct memory {
+    struct list list;
+};
+
+/* ---- regions ---- */
+
+static const struct region *region_of(const void *row)
+{
+    return row;
+}
+
+/* The regions may come from an earlier sample than the rest, but of the same session and catalog. */
+static const char *region_name(const void *context, const struct region *region)
+{
+    const char *name = catalog_string(cell_catalog(context), region->name);
+    return name[0] ? name : "anonymous";
+}
+
+static void draw_size(const struct list_cell *cell, const void *row)
+{
+    cell_bytes(cell, ROLE_FIGURE, (double)region_of(row)->size);
+}
+
+static void draw_permissions(const struct list_cell *cell, const void *row)
+{
+    cell_left(cell, ROLE_MUTED, region_of(row)->permissions);
+}
+
+static void draw_address(const struct list_cell *cell, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    snprintf(buffer, sizeof(buffer), "%012" PRIx64, region_of(row)->start);
+    cell_left(cell, ROLE_MUTED, buffer);
+}
+
+static void draw_name(const struct list_cell *cell, const void *row)
+{
+    cell_left(cell, region_of(row)->name ? ROLE_TEXT : ROLE_FAINT, region_name(cell->context, region_of(row)));
+}
+
+DEFINE_COMPARE(compare_size, struct region, size)
+DEFINE_COMPARE(compare_address, struct region, start)
+
+static int compare_name(const void *context, const void *a, const void *b)
+{
+    return strcmp(region_name(context, a), region_name(context, b));
+}
+
+static uint64_t identify(const void *context, const void *row)
+{
+    (void)context;
+    return region_of(row)->start;
+}
+
+static const char *text_of_region(const void *context, const void *row, char *buffer)
+{
+    snprintf(buffer, LIST_TEXT, "%" PRIx64 " %s %.400s", region_of(row)->start, region_of(row)->permissions,
+             region_name(context, region_of(row)));
+    return buffer;
+}
+
+static int measure(const void *context, const void *row)
+{
+    return (int)utf8_width(region_name(context, region_of(row)));
+}
+
+static const struct column columns[] = {
+    {.title = "reserved", .width = 9, .right = true, .draw = draw_size, .compare = compare_size},
+    {.title = "may", .width = 4, .draw = draw_permissions},
+    {.title = "from", .width = 12, .priority = 1, .ascending = true, .draw = draw_address, .compare = compare_address},
+    {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name},
+};
+
+static const struct list_ops region_list = {
+    .columns = columns,
+    .num_columns = ARRAY_SIZE(columns),
+    .first_sort = 0,
+    .identity = identify,
+    .text = text_of_region,
+    .measure = measure,
+};
+
+/* ---- parts ---- */
+
+struct part {
+    enum counter_id id;
+    const char *label;
+    bool is_head;           /* What the parts below it are parts of. */
+};
+
+static const struct part kernel_parts[] = {
+    {COUNTER_RSS, "RSS", true},     {COUNTER_ANON, "anonymous", false}, {COUNTER_FILE, "of files", false},
+    {COUNTER_SHMEM, "shared", false}, {COUNTER_SWAP, "swapped out", false},
+};
+
+static const struct part go_parts[] = {
+    {COUNTER_GO_SYS, "Go, obtained", true},           {COUNTER_HEAP_INUSE, "heap in use", false},
+    {COUNTER_HEAP_IDLE, "heap idle", false},          {COUNTER_HEAP_RELEASED, "of it returned", false},
+    {COUNTER_STACK_INUSE, "goroutine stacks", false}, {COUNTER_GC_SYS, "GC metadata", false},
+    {COUNTER_OTHER_SYS, "other", false},
+};
+
+static int draw_parts(const struct model *model, struct canvas canvas, const struct part *parts, size_t count)
+{
+    double whole = 0;
+    counter_value(model->shown, parts[0].id, &whole);
+    for (size_t i = 0; i < count; i++) {
+        char buffer[FORMAT_BUFFER];
+        double value = 0;
+        const struct counter *counter = &model->shown->counters[parts[i].id];
+        bool known = counter_value(model->shown, parts[i].id, &value);
+        int y = (int)i, x = parts[i].is_head ? 2 : 4;
+        canvas_text(canvas, x, y, parts[i].is_head ? ROLE_TEXT : ROLE_MUTED, parts[i].label);
+        canvas_text_right(canvas, 31, y, known ? ROLE_FIGURE : ROLE_FAINT, format_counter(buffer, model->shown, parts[i].id));
+        if (known && whole > 0)
+            bar_draw(canvas, 33, y, canvas.width - 35, parts[i].is_head ? ROLE_GRAPH_4 : ROLE_GRAPH_2, value / whole);
+        else if (!known)
+            canvas_text_fit(canvas, 33, y, canvas.width - 35, ROLE_FAINT, counter->reason ? counter->reason : "not read");
+    }
+    return (int)count;
+}
+
+/* ---- the screen ---- */
+
+static struct error *memory_open(struct session *session, void *state, const void *argument)
+{
+    (void)session, (void)argument;
+    list_init(&((struct memory *)state)->list, &region_list);
+    return NULL;
+}
+
+static void memory_close(void *state)
+{
+    list_deinit(&((struct memory *)state)->list);
+}
+
+static struct error *memory_update(struct session *session, void *state)
+{
+    const struct snapshot *from = session->model.with_regions;
+    return list_set_rows(&((struct memory *)state)->list, &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
+                         sizeof(struct region))
+               ? NULL
+               : error_no_memory();
+}
+
+static void memory_draw(struct session *session, void *state, struct canvas canvas)
+{
+    struct memory *memory = state;
+    const struct model *model = &session->model;
+    int y = 0;
+    if (canvas.width >= 110) {
+        int half = canvas.width / 2;
+        draw_parts(model, canvas_part(canvas, 0, 0, half, canvas.height), kernel_parts, ARRAY_SIZE(kernel_parts));
+        y = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts, ARRAY_SIZE(go_parts));
+    } else {
+        y = draw_parts(model, canvas, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
+        if (canvas.height >= 22)
+            y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts, ARRAY_SIZE(go_parts));
+    }
+    y++;
+    section_draw(canvas, y, "Regions of the address space", &memory->list, true);
+    struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);
+    list_draw(&memory->list, below, true);
+    if (memory->list.num_all == 0)
+        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "not read yet");
+}
+
+static struct list *memory_focus(void *state)
+{
+    return &((struct memory *)state)->list;
+}
+
+static const enum action memory_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
+
+const struct screen_ops memory_screen = {
+    .title = "Memory",
+    .state_size = sizeof(struct memory),
+    .footer = memory_footer,
+    .open = memory_open,
+    .close = memory_close,
+    .update = memory_update,
+    .draw = memory_draw,
+    .focus = memory_focus,
+};

@@ -1,0 +1,268 @@
+/* The first thing a person sees: six figures over time, then what grows. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/panel.h"
+#include "tui/screens/allocation_list.h"
+#include "tui/screens/goroutine_list.h"
+#include "tui/session.h"
+
+/* From this size on the figures have graphs; below, a line each. */
+#define GRAPH_WIDTH 100
+#define GRAPH_HEIGHT 24
+#define GRAPH_MOST_HEIGHT 9
+#define WIDE 132
+
+struct overview {
+    struct list sites, goroutines;
+    bool in_goroutines;         /* Which list has the focus. */
+};
+
+/* ---- figures ---- */
+
+/* Sets the figure, or why there is none. */
+static void set_counter(struct panel *panel, const struct snapshot *snapshot, enum counter_id id)
+{
+    char buffer[FORMAT_BUFFER];
+    const struct counter *counter = &snapshot->counters[id];
+    snprintf(panel->figure, sizeof(panel->figure), "%s", format_counter(buffer, snapshot, id));
+    if (!counter_known(counter))
+        panel->missing = counter->reason ? counter->reason : "not read";
+}
+
+static void set_change(struct panel *panel, const struct growth *growth, bool of_bytes)
+{
+    panel->verdict = growth->verdict;
+    if (growth->verdict != GROWTH_GROWING && growth->verdict != GROWTH_SHRINKING)
+        return;
+    if (of_bytes)
+        format_growth_bytes(panel->change, growth->per_second);
+    else
+        format_growth_count(panel->change, growth->per_second);
+}
+
+static void describe_rss(const struct model *model, struct panel *panel)
+{
+    char buffer[UNITS_BUFFER];
+    *panel = (struct panel){.title = "RSS", .format = units_format_bytes, .series = history_counter(model->history, COUNTER_RSS)};
+    set_counter(panel, model->shown, COUNTER_RSS);
+    set_change(panel, &model->analysis->rss, true);
+    if (model->analysis->limit_bytes > 0)
+        snprintf(panel->note, sizeof(panel->note), "limit %s", units_format_bytes(buffer, (double)model->analysis->limit_bytes));
+}
+
+static void describe_heap(const struct model *model, struct panel *panel)
+{
+    double goal;
+    char buffer[UNITS_BUFFER];
+    *panel = (struct panel){.title = "heap live",
+                            .format = units_format_bytes,
+                            .series = history_counter(model->history, COUNTER_HEAP_LIVE),
+                            .line = history_counter(model->history, COUNTER_HEAP_GOAL)};
+    set_counter(panel, model->shown, COUNTER_HEAP_LIVE);
+    set_change(panel, &model->analysis->heap, true);
+    if (counter_value(model->shown, COUNTER_HEAP_GOAL, &goal))
+        snprintf(panel->note, sizeof(panel->note), "goal %s", units_format_bytes(buffer, goal));
+}
+
+static void describe_alloc(const struct model *model, struct panel *panel)
+{
+    char buffer[UNITS_BUFFER];
+    *panel = (struct panel){.title = "allocation",
+                            .format = units_format_bytes,
+                            .from_zero = true,
+                            .series = history_counter_rate(model->history, COUNTER_TOTAL_ALLOC)};
+    set_counter(panel, model->shown, COUNTER_TOTAL_ALLOC);
+    double rate = model->analysis->alloc_bytes_per_s;
+    snprintf(panel->figure, sizeof(panel->figure), "%s", isnan(rate) ? NOT_KNOWN : units_format_rate(buffer, rate));
+    double allocated;
+    if (counter_value(model->shown, COUNTER_TOTAL_ALLOC, &allocated))
+        snprintf(panel->note, sizeof(panel->note), "%s in all", units_format_bytes(buffer, allocated));
+}
+
+static void describe_pauses(const struct model *model, struct panel *panel)
+{
+    char buffer[UNITS_BUFFER];
+    const struct analysis *analysis = model->analysis;
+    *panel = (struct panel){.title = "GC p99", .format = units_format_duration, .from_zero = true, .pauses = true};
+    set_counter(panel, model->shown, COUNTER_NUM_GC);
+    if (isnan(analysis->pause_p99_ns))
+        snprintf(panel->figure, sizeof(panel->figure), NOT_KNOWN);
+    else
+        snprintf(panel->figure, sizeof(panel->figure), "%s", units_format_duration(buffer, analysis->pause_p99_ns));
+    if (analysis->gc_per_s > 0)
+        snprintf(panel->note, sizeof(panel->note), "one in %s", units_format_duration(buffer, 1e9 / analysis->gc_per_s));
+}
+
+static void describe_goroutines(const struct model *model, struct panel *panel)
+{
+    *panel = (struct panel){
+        .title = "goroutines", .format = units_format_count, .series = history_counter(model->history, COUNTER_GOROUTINES)};
+    set_counter(panel, model->shown, COUNTER_GOROUTINES);
+    set_change(panel, &model->analysis->goroutine_count, false);
+    size_t groups = model->analysis->num_goroutines;
+    if (groups > 0)
+        snprintf(panel->note, sizeof(panel->note), "%zu group%s", groups, groups == 1 ? "" : "s");
+}
+
+static void describe_threads(const struct model *model, struct panel *panel)
+{
+    *panel = (struct panel){.title = "threads",
+                            .format = units_format_count,
+                            .from_zero = true,
+                            .series = history_counter(model->history, COUNTER_THREADS)};
+    set_counter(panel, model->shown, COUNTER_THREADS);
+    size_t running = 0;
+    for (size_t i = 0; i < model->shown->num_threads; i++)
+        running += model->shown->threads[i].state == 'R';
+    if (model->shown->num_threads > 0)
+        snprintf(panel->note, sizeof(panel->note), "%zu running", running);
+}
+
+/* In the order in which they are read: memory first, then what drives it. */
+static void (*const describers[])(const struct model *, struct panel *) = {
+    describe_rss, describe_heap, describe_alloc, describe_goroutines, describe_pauses, describe_threads,
+};
+#define NUM_PANELS ((int)ARRAY_SIZE(describers))
+
+/* ---- drawing ---- */
+
+/* Returns the rows it took. */
+static int draw_figures(const struct session *session, struct canvas canvas)
+{
+    struct panel panel;
+    bool graphs = canvas.width >= GRAPH_WIDTH && canvas.height >= GRAPH_HEIGHT;
+    int columns = graphs && canvas.width >= WIDE ? 3 : canvas.width >= 72 ? 2 : 1;
+    int rows = NUM_PANELS / columns, height = 1;
+    if (graphs) {
+        height = canvas.height * 2 / 5 / rows;
+        height = height < PANEL_LEAST_HEIGHT ? PANEL_LEAST_HEIGHT : height > GRAPH_MOST_HEIGHT ? GRAPH_MOST_HEIGHT : height;
+    }
+    for (int i = 0; i < NUM_PANELS; i++) {
+        int row = i / columns, column = i % columns;
+        int left = canvas.width * column / columns, right = canvas.width * (column + 1) / columns;
+        describers[i](&session->model, &panel);
+        struct canvas part = canvas_part(canvas, left, row * height, right - left, height);
+        if (graphs)
+            panel_draw(part, &session->model, &panel);
+        else
+            panel_draw_line(canvas_part(part, 1, 0, part.width - 2, 1), &session->model, &panel);
+    }
+    return rows * height;
+}
+
+static const char *sites_title(const struct session *session)
+{
+    const struct analysis *analysis = session->model.analysis;
+    if (analysis->num_call_sites > 0 && analysis->call_sites[0].growth.verdict == GROWTH_GROWING)
+        return "Growing call sites";
+    return "Call sites";
+}
+
+static void draw_sites(const struct session *session, struct overview *overview, struct canvas canvas, bool focused)
+{
+    const struct snapshot *shown = session->model.shown;
+    section_draw(canvas, 0, sites_title(session), &overview->sites, focused);
+    struct canvas below = canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1);
+    list_draw(&overview->sites, below, focused);
+    if (overview->sites.num_all > 0)
+        return;
+    const char *why = shown->profile_reason ? shown->profile_reason
+                      : shown->profile_state == PROFILE_ON ? "nothing sampled yet" : "no heap profile in this program";
+    canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, why);
+}
+
+static void overview_draw(struct session *session, void *state, struct canvas canvas)
+{
+    struct overview *overview = state;
+    int y = draw_figures(session, canvas), left = canvas.height - y;
+    /* Goroutines get at most a third of the rows below the figures. */
+    int wanted = (int)overview->goroutines.num_rows + 2, most = left / 3;
+    int goroutines = wanted < most ? wanted : most;
+    if (overview->goroutines.num_all == 0 || goroutines < 3)
+        goroutines = 0;
+    draw_sites(session, overview, canvas_part(canvas, 0, y, canvas.width, left - goroutines), !overview->in_goroutines);
+    if (goroutines == 0)
+        return;
+    struct canvas part = canvas_part(canvas, 0, canvas.height - goroutines, canvas.width, goroutines);
+    const struct analysis *analysis = session->model.analysis;
+    bool growing = analysis->goroutines[0].growth.verdict == GROWTH_GROWING;
+    section_draw(part, 0, growing ? "Growing goroutines" : "Goroutines", &overview->goroutines, overview->in_goroutines);
+    list_draw(&overview->goroutines, canvas_part(part, 0, 1, part.width, goroutines - 1), overview->in_goroutines);
+}
+
+/* ---- the screen ---- */
+
+static struct error *overview_open(struct session *session, void *state, const void *argument)
+{
+    (void)session, (void)argument;
+    struct overview *overview = state;
+    list_init(&overview->sites, &call_site_list);
+    list_init(&overview->goroutines, &goroutine_list);
+    return NULL;
+}
+
+static void overview_close(void *state)
+{
+    struct overview *overview = state;
+    list_deinit(&overview->sites);
+    list_deinit(&overview->goroutines);
+}
+
+static struct error *overview_update(struct session *session, void *state)
+{
+    struct overview *overview = state;
+    const struct analysis *analysis = session->model.analysis;
+    bool done = list_set_rows(&overview->sites, &session->model, analysis->call_sites, analysis->num_call_sites,
+                              sizeof(*analysis->call_sites)) &&
+                list_set_rows(&overview->goroutines, &session->model, analysis->goroutines, analysis->num_goroutines,
+                              sizeof(*analysis->goroutines));
+    return done ? NULL : error_no_memory();
+}
+
+static struct list *overview_focus(void *state)
+{
+    struct overview *overview = state;
+    return overview->in_goroutines ? &overview->goroutines : &overview->sites;
+}
+
+static void overview_point(void *state, int x, int y)
+{
+    struct overview *overview = state;
+    if (list_contains(&overview->goroutines, x, y))
+        overview->in_goroutines = true;
+    else if (list_contains(&overview->sites, x, y))
+        overview->in_goroutines = false;
+}
+
+static bool overview_act(struct session *session, void *state, enum action action)
+{
+    struct overview *overview = state;
+    if (action == ACTION_NEXT_PANE || action == ACTION_PREVIOUS_PANE) {
+        overview->in_goroutines = !overview->in_goroutines && overview->goroutines.num_rows > 0;
+        return true;
+    }
+    if (action != ACTION_OPEN || overview->in_goroutines)
+        return false;
+    const struct allocation_row *row = list_selected(&overview->sites);
+    if (row)
+        error_destroy(session_open_site(session, row->subject));
+    return true;
+}
+
+static const enum action overview_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_OPEN, ACTION_SORT, ACTION_NEXT_PANE,
+                                              ACTION_NONE};
+
+const struct screen_ops overview_screen = {
+    .title = "Overview",
+    .state_size = sizeof(struct overview),
+    .footer = overview_footer,
+    .open = overview_open,
+    .close = overview_close,
+    .update = overview_update,
+    .draw = overview_draw,
+    .focus = overview_focus,
+    .act = overview_act,
+    .point = overview_point,
+};

@@ -1,0 +1,401 @@
+#include "tui/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/chrome.h"
+
+#define WHEEL_LINES 3
+
+static const struct screen_ops *const tab_screens[] = {
+    &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
+};
+#define NUM_TABS ARRAY_SIZE(tab_screens)
+
+/* ---- lifecycle ---- */
+
+static void close_screen(struct open_screen *screen)
+{
+    if (screen->state && screen->ops->close)
+        screen->ops->close(screen->state);
+    free(screen->state);
+    *screen = (struct open_screen){0};
+}
+
+static struct error *open_screen(struct session *session, struct open_screen *place, const struct screen_ops *ops,
+                                 const void *argument)
+{
+    void *state = calloc(1, ops->state_size ? ops->state_size : 1);
+    if (!state)
+        return error_no_memory();
+    *place = (struct open_screen){ops, state};
+    struct error *error = ops->open ? ops->open(session, state, argument) : NULL;
+    if (error)
+        close_screen(place);
+    return error;
+}
+
+void session_destroy(struct session *session)
+{
+    if (!session)
+        return;
+    while (session->depth > 0)
+        close_screen(&session->above[--session->depth]);
+    for (size_t i = 0; session->tabs && i < NUM_TABS; i++)
+        close_screen(&session->tabs[i]);
+    free(session->tabs);
+    text_deinit(&session->verdict);
+    grid_deinit(&session->grid);
+    model_deinit(&session->model);
+    free(session);
+}
+
+DEFINE_CLEANUP(struct session *, session_destroy)
+
+struct error *session_create(struct source *source, const struct session_options *options, struct session **ret_session)
+{
+    _cleanup_(session_destroyp) struct session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return error_no_memory();
+    session->grid.glyphs = options->glyphs;
+    session->can_pick = options->can_pick;
+    session->changed = true;
+    struct error *error = model_init(&session->model, source, options->interval_ns);
+    if (error)
+        return error;
+    session->tabs = calloc(NUM_TABS + 1, sizeof(*session->tabs));
+    if (!session->tabs || !grid_resize(&session->grid, options->width, options->height))
+        return error_no_memory();
+    for (size_t i = 0; i < NUM_TABS; i++) {
+        error = open_screen(session, &session->tabs[i], tab_screens[i], NULL);
+        if (error)
+            return error;
+    }
+    *ret_session = take_pointer(session);
+    return NULL;
+}
+
+const struct open_screen *session_top(const struct session *session)
+{
+    return session->depth > 0 ? &session->above[session->depth - 1] : &session->tabs[session->tab];
+}
+
+/* ---- data ---- */
+
+/* Only the screen in view follows the samples: the lists of the others are set again before they are seen. */
+static struct error *update_top(struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    session->changed = true;
+    return session->model.analysis && top->ops->update ? top->ops->update(session, top->state) : NULL;
+}
+
+static struct error *renew(struct session *session)
+{
+    struct error *error = NULL;
+    if (session->model.analysis) {
+        text_deinit(&session->verdict);
+        error = analysis_write_verdict(session->model.analysis, &session->verdict);
+    }
+    return error ? error : update_top(session);
+}
+
+struct error *session_pull(struct session *session)
+{
+    bool changed, was_paused = session->model.paused;
+    struct error *error = model_pull(&session->model, &changed);
+    if (error || !changed)
+        return error;
+    session->changed = true;
+    return was_paused ? NULL : renew(session);
+}
+
+void session_say(struct session *session, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(session->message, sizeof(session->message), format, arguments);
+    va_end(arguments);
+}
+
+/* ---- screens ---- */
+
+struct error *session_push(struct session *session, const struct screen_ops *ops, const void *argument)
+{
+    if (session->depth == SESSION_MAX_DEPTH)
+        return NULL;
+    struct error *error = open_screen(session, &session->above[session->depth], ops, argument);
+    if (error)
+        return error;
+    session->depth++;
+    return update_top(session);
+}
+
+static struct error *show_tab(struct session *session, size_t tab)
+{
+    while (session->depth > 0)
+        close_screen(&session->above[--session->depth]);
+    session->tab = tab;
+    return update_top(session);
+}
+
+static struct list *focused_list(const struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    return top->ops->focus ? top->ops->focus(top->state) : NULL;
+}
+
+/* ---- the text line ---- */
+
+static struct error *begin_prompt(struct session *session, enum prompt prompt)
+{
+    struct list *list = focused_list(session);
+    if (!list)
+        return NULL;
+    char *buffer = prompt == PROMPT_SEARCH ? list->search : list->filter;
+    memcpy(session->before_prompt, buffer, LIST_NEEDLE);
+    if (prompt == PROMPT_SEARCH)
+        buffer[0] = '\0';
+    session->prompt = prompt;
+    line_edit_begin(&session->edit, buffer, LIST_NEEDLE);
+    return NULL;
+}
+
+static struct error *prompt_key(struct session *session, uint32_t key)
+{
+    struct list *list = focused_list(session);
+    bool is_search = session->prompt == PROMPT_SEARCH;
+    if (key == INPUT_ESCAPE) {
+        /* A search that is left falls back to the one before; a filter is cleared. */
+        if (is_search)
+            memcpy(list->search, session->before_prompt, LIST_NEEDLE);
+        else
+            list->filter[0] = '\0';
+        session->prompt = PROMPT_NONE;
+        return update_top(session);
+    }
+    if (key == INPUT_ENTER) {
+        session->prompt = PROMPT_NONE;
+        if (is_search && list->search[0] && !list_find(list, 0))
+            session_say(session, "not found: %s", list->search);
+        return NULL;
+    }
+    if (!line_edit_key(&session->edit, key))
+        return NULL;
+    if (!is_search)
+        return update_top(session);
+    list_find(list, 0);
+    return NULL;
+}
+
+/* ---- actions ---- */
+
+static struct error *go_back(struct session *session)
+{
+    struct list *list = focused_list(session);
+    if (list && list->filter[0]) {
+        list->filter[0] = '\0';
+        return update_top(session);
+    }
+    if (list && list->search[0]) {
+        list->search[0] = '\0';
+        return NULL;
+    }
+    if (session->depth > 0) {
+        close_screen(&session->above[--session->depth]);
+        return update_top(session);
+    }
+    return NULL;
+}
+
+static struct error *act_on_list(struct session *session, enum action action)
+{
+    struct list *list = focused_list(session);
+    if (!list)
+        return NULL;
+    if (action == ACTION_NEXT_MATCH || action == ACTION_PREVIOUS_MATCH) {
+        if (!list->search[0])
+            session_say(session, "nothing to search for: type / first");
+        else if (!list_find(list, action == ACTION_NEXT_MATCH ? +1 : -1))
+            session_say(session, "not found: %s", list->search);
+        return NULL;
+    }
+    bool resort;
+    list_act(list, action, &resort);
+    return resort ? update_top(session) : NULL;
+}
+
+static struct error *set_paused(struct session *session, bool paused)
+{
+    struct error *error = model_set_paused(&session->model, paused);
+    return error ? error : renew(session);
+}
+
+static struct error *act(struct session *session, enum action action)
+{
+    const struct open_screen *top = session_top(session);
+    if (action == ACTION_NONE)
+        return NULL;
+    if (session->model.analysis && top->ops->act && top->ops->act(session, top->state, action))
+        return NULL;
+    switch (action) {
+    case ACTION_QUIT:
+        session->quit = true;
+        return NULL;
+    case ACTION_PICK:
+        session->quit = session->pick_again = session->can_pick;
+        return NULL;
+    case ACTION_HELP:
+    case ACTION_PROBLEMS:
+        session->popup = action == ACTION_HELP ? POPUP_HELP : POPUP_PROBLEMS;
+        session->popup_top = 0;
+        return NULL;
+    case ACTION_BACK:
+        return go_back(session);
+    case ACTION_SEARCH:
+        return begin_prompt(session, PROMPT_SEARCH);
+    case ACTION_FILTER:
+        return begin_prompt(session, PROMPT_FILTER);
+    case ACTION_PAUSE:
+        return set_paused(session, !session->model.paused);
+    case ACTION_SLOWER:
+    case ACTION_FASTER:
+        if (!session->model.source->ops->set_interval)
+            session_say(session, "the interval of this source is fixed");
+        model_change_interval(&session->model, action == ACTION_SLOWER ? +1 : -1);
+        return NULL;
+    case ACTION_SPAN_LONGER:
+    case ACTION_SPAN_SHORTER:
+        model_change_span(&session->model, action == ACTION_SPAN_LONGER ? +1 : -1);
+        return NULL;
+    default:
+        return act_on_list(session, action);
+    }
+}
+
+static struct error *handle_key(struct session *session, uint32_t key)
+{
+    session->message[0] = '\0';
+    if (session->prompt != PROMPT_NONE)
+        return prompt_key(session, key);
+    enum action action = action_of_key(key);
+    if (session->popup != POPUP_NONE) {
+        if (action == ACTION_DOWN || action == ACTION_PAGE_DOWN)
+            session->popup_top += action == ACTION_DOWN ? 1 : 10;
+        else if (action == ACTION_UP || action == ACTION_PAGE_UP)
+            session->popup_top -= action == ACTION_UP ? 1 : 10;
+        else
+            session->popup = POPUP_NONE;
+        return NULL;
+    }
+    if (key >= '1' && key < '1' + NUM_TABS)
+        return show_tab(session, key - '1');
+    return act(session, action);
+}
+
+/* ---- mouse ---- */
+
+static struct error *press(struct session *session, const struct event *event)
+{
+    if (event->y == session->tab_y && session->depth == 0)
+        for (size_t i = 0; i < NUM_TABS; i++)
+            if (event->x >= session->tab_x[i] - 1 && event->x < session->tab_x[i + 1] - 1)
+                return show_tab(session, i);
+    const struct open_screen *top = session_top(session);
+    if (top->ops->point)
+        top->ops->point(top->state, event->x, event->y);
+    struct list *list = focused_list(session);
+    bool resort = false;
+    if (!list || !list_click(list, event->x, event->y, &resort))
+        return NULL;
+    if (resort)
+        return update_top(session);
+    if (event->mouse == MOUSE_DOUBLE)
+        return act(session, ACTION_OPEN);
+    /* Screens that follow their selection look at it when they are updated. */
+    return update_top(session);
+}
+
+static struct error *handle_mouse(struct session *session, const struct event *event)
+{
+    if (session->popup != POPUP_NONE) {
+        if (event->mouse == MOUSE_WHEEL_UP || event->mouse == MOUSE_WHEEL_DOWN)
+            session->popup_top += event->mouse == MOUSE_WHEEL_DOWN ? WHEEL_LINES : -WHEEL_LINES;
+        else
+            session->popup = POPUP_NONE;
+        return NULL;
+    }
+    if (session->prompt != PROMPT_NONE || !session->model.analysis)
+        return NULL;
+    if (event->mouse == MOUSE_PRESS || event->mouse == MOUSE_DOUBLE)
+        return press(session, event);
+    const struct open_screen *top = session_top(session);
+    if (top->ops->point)
+        top->ops->point(top->state, event->x, event->y);
+    struct list *list = focused_list(session);
+    if (list)
+        list_scroll(list, event->mouse == MOUSE_WHEEL_DOWN ? WHEEL_LINES : -WHEEL_LINES);
+    return NULL;
+}
+
+struct error *session_handle(struct session *session, const struct event *event)
+{
+    session->changed = true;
+    switch (event->type) {
+    case EVENT_KEY:
+        return handle_key(session, event->key);
+    case EVENT_MOUSE:
+        return handle_mouse(session, event);
+    case EVENT_RESIZE:
+        return grid_resize(&session->grid, event->width, event->height) ? NULL : error_no_memory();
+    case EVENT_QUIT:
+        session->quit = true;
+        return NULL;
+    case EVENT_NONE:
+    case EVENT_SUSPEND:
+    case EVENT_REDRAW:
+        break;
+    }
+    return NULL;
+}
+
+/* ---- drawing ---- */
+
+int section_draw(struct canvas canvas, int y, const char *title, const struct list *list, bool focused)
+{
+    canvas_rule(canvas, 0, y, canvas.width, ROLE_FAINT);
+    canvas_printf(canvas, 2, y, focused ? ROLE_STRONG : ROLE_MUTED, " %s ", title);
+    if (!list)
+        return 1;
+    char note[64];
+    if (list->num_rows == 0)
+        snprintf(note, sizeof(note), " none%s ", list->num_all ? " match" : "");
+    else if (list->num_rows < list->num_all)
+        snprintf(note, sizeof(note), " %zu / %zu of %zu ", list->selected + 1, list->num_rows, list->num_all);
+    else
+        snprintf(note, sizeof(note), " %zu / %zu ", list->selected + 1, list->num_rows);
+    canvas_text_right(canvas, canvas.width - 2, y, ROLE_MUTED, note);
+    return 1;
+}
+
+void session_draw(struct session *session)
+{
+    grid_clear(&session->grid);
+    struct canvas canvas = canvas_over(&session->grid);
+    session->changed = false;
+    if (canvas.width < SESSION_LEAST_WIDTH || canvas.height < SESSION_LEAST_HEIGHT) {
+        char line[96];
+        snprintf(line, sizeof(line), "heaptop needs %d\xc3\x97%d; this is %d\xc3\x97%d", SESSION_LEAST_WIDTH,
+                 SESSION_LEAST_HEIGHT, canvas.width, canvas.height);
+        canvas_text_fit(canvas, 0, canvas.height / 2, canvas.width, ROLE_TEXT, line);
+        return;
+    }
+    struct canvas inner = chrome_draw(session, canvas);
+    const struct open_screen *top = session_top(session);
+    if (session->model.analysis)
+        top->ops->draw(session, top->state, inner);
+    if (session->popup != POPUP_NONE)
+        popup_draw(session, canvas);
+}

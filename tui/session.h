@@ -1,0 +1,97 @@
+/* One session of the live view without a terminal: events in, cells out. tui_run puts it on a terminal; tests feed it keys and
+ * read its grid. */
+#ifndef TUI_SESSION_H
+#define TUI_SESSION_H
+
+#include "tui/action.h"
+#include "tui/event.h"
+#include "tui/grid.h"
+#include "tui/line_edit.h"
+#include "tui/list.h"
+#include "tui/model.h"
+
+struct session;
+
+/* One kind of screen. `state` is state_size zeroed bytes that live as long as the screen is open. */
+struct screen_ops {
+    const char *title;
+    size_t state_size;
+    const enum action *footer;      /* What the line of keys offers first; ends with ACTION_NONE. */
+    struct error *(*open)(struct session *session, void *state, const void *argument);
+    void (*close)(void *state);
+    /* There is a new sample, or lists are to be filtered or sorted anew. */
+    struct error *(*update)(struct session *session, void *state);
+    void (*draw)(struct session *session, void *state, struct canvas canvas);
+    /* The list that has the focus; NULL when there is none. */
+    struct list *(*focus)(void *state);
+    /* What only this screen does; false: not an action of it. May be NULL. */
+    bool (*act)(struct session *session, void *state, enum action action);
+    /* Gives the focus to what is at this cell before a click is handled. May be NULL. */
+    void (*point)(void *state, int x, int y);
+    /* The last part of the path shown at the top; NULL: the title. */
+    void (*describe)(const struct session *session, const void *state, struct text *text);
+};
+
+extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen, memory_screen;
+
+#define SESSION_MAX_DEPTH 4
+
+struct open_screen {
+    const struct screen_ops *ops;
+    void *state;
+};
+
+enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER };
+enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS };
+
+struct session_options {
+    int width, height;
+    enum glyphs glyphs;
+    uint64_t interval_ns;
+    bool can_pick;              /* Going back to a picker is possible. */
+};
+
+struct session {
+    struct model model;
+    struct grid grid;
+    struct open_screen *tabs;                           /* One per tab, always open. */
+    size_t tab;
+    struct open_screen above[SESSION_MAX_DEPTH];        /* Opened from the tab, one from the other. */
+    size_t depth;
+    enum prompt prompt;
+    struct line_edit edit;
+    char before_prompt[LIST_NEEDLE];
+    enum popup popup;
+    int popup_top;
+    struct text verdict;        /* Of the sample on view. */
+    char message[160];          /* Shown in place of the keys until the next event. */
+    bool changed;               /* The grid no longer shows the state. */
+    bool can_pick, quit, pick_again;
+    int tab_x[10];              /* Where the tabs were drawn, for the mouse; the entry behind the last is its end. */
+    int tab_y;
+};
+
+/* Borrows the source. */
+struct error *session_create(struct source *source, const struct session_options *options, struct session **ret_session);
+void session_destroy(struct session *session);      /* Accepts NULL. */
+
+/* Takes in what the source has. */
+struct error *session_pull(struct session *session);
+struct error *session_handle(struct session *session, const struct event *event);
+/* Draws into session->grid. */
+void session_draw(struct session *session);
+
+/* For screens. */
+struct error *session_push(struct session *session, const struct screen_ops *ops, const void *argument);
+/* Opens the screen of one call site. */
+struct error *session_open_site(struct session *session, frame_id subject);
+void session_say(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const struct open_screen *session_top(const struct session *session);
+
+/* A section's heading: a rule with a title, and a note at its right. Returns the rows it took. */
+int section_draw(struct canvas canvas, int y, const char *title, const struct list *list, bool focused);
+
+/* The help, and the list of what could not be read, over the screen. */
+void popup_draw(struct session *session, struct canvas canvas);
+
+#endif

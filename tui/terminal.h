@@ -1,0 +1,30 @@
+/* The terminal: cells out, events in. The only part that knows curses. One at a time. */
+#ifndef TUI_TERMINAL_H
+#define TUI_TERMINAL_H
+
+#include "heaptop/tui.h"
+#include "tui/event.h"
+#include "tui/grid.h"
+
+struct terminal;
+
+/* ERROR_UNSUPPORTED when standard input or output is no terminal, or one that cannot place its cursor. From here on signals that end or
+ * stop the program restore the terminal first; those that ask for it politely become events. */
+struct error *terminal_open(const struct tui_options *options, struct terminal **ret_terminal);
+/* Restores everything; accepts NULL. */
+void terminal_close(struct terminal *terminal);
+
+enum glyphs terminal_glyphs(const struct terminal *terminal);
+void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_height);
+/* Sends what differs from what was drawn before. */
+void terminal_draw(struct terminal *terminal, const struct grid *grid);
+/* Waits until there is an event, the descriptor (-1: none) is readable, or the time is over. */
+void terminal_wait(struct terminal *terminal, int descriptor, int timeout_ms);
+/* The next event that is there already; EVENT_NONE when there is none. */
+struct event terminal_event(struct terminal *terminal);
+/* Hands the terminal back to the shell and stops, as Ctrl-Z asks; returns when continued. */
+void terminal_suspend(struct terminal *terminal);
+/* Forgets what is on the screen. */
+void terminal_redraw(struct terminal *terminal);
+
+#endif
