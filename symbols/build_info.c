@@ -1,4 +1,5 @@
-/* The Go linker's build information. Format: cmd/link/internal/ld/data.go (buildinfo) and debug/buildinfo/buildinfo.go, Go 1.19 to 1.27. */
+/* The Go linker's build information. Format: cmd/link/internal/ld/data.go (buildinfo) and debug/buildinfo/buildinfo.go,
+ * Go 1.19 to 1.27. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,14 +48,16 @@ static struct error *read_text(struct image *image, uint64_t address, uint64_t s
 }
 
 /* A string preceded by its length; *address moves behind it. */
-static struct error *read_inline_string(struct image *image, uint64_t *address, size_t longest, char **ret_text, size_t *ret_length)
+static struct error *read_inline_string(struct image *image, uint64_t *address, size_t longest, char **ret_text,
+                                        size_t *ret_length)
 {
     uint64_t length = 0;
     unsigned shift = 0;
     uint8_t byte;
     do {
-        struct error *error = shift < 63 ? image_read(image, (*address)++, &byte, 1)
-                                         : error_create(ERROR_BAD_DATA, "a length in Go's build information is too long");
+        struct error *error = shift < 63
+                                  ? image_read(image, (*address)++, &byte, 1)
+                                  : error_create(ERROR_BAD_DATA, "a length in Go's build information is too long");
         if (error)
             return error;
         length |= (uint64_t)(byte & 0x7f) << shift;
@@ -69,7 +72,8 @@ static struct error *read_inline_string(struct image *image, uint64_t *address, 
 }
 
 /* Before Go 1.18: a pointer to a Go string header, of 8-byte little-endian words as all our targets are. */
-static struct error *read_pointed_string(struct image *image, uint64_t pointer, size_t longest, char **ret_text, size_t *ret_length)
+static struct error *read_pointed_string(struct image *image, uint64_t pointer, size_t longest, char **ret_text,
+                                         size_t *ret_length)
 {
     uint8_t bytes[16];
     struct error *error = image_read(image, pointer, bytes, sizeof(bytes));
@@ -174,7 +178,8 @@ static struct error *search_segment(struct image *image, const struct image_segm
         if (error)
             return error;
         *budget -= *budget < count ? *budget : count;
-        for (const uint8_t *hit = window; (hit = memmem(hit, count - (size_t)(hit - window), MAGIC, MAGIC_LENGTH)); hit++) {
+        for (const uint8_t *hit = window; (hit = memmem(hit, count - (size_t)(hit - window), MAGIC, MAGIC_LENGTH));
+             hit++) {
             size_t within = (size_t)(hit - window);
             if (within % ALIGNMENT != 0)
                 continue;

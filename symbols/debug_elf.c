@@ -10,7 +10,8 @@
 #include "symbols/image_private.h"
 
 /* In the order of the ELF file made; the first two must be there. */
-static const char *const wanted_names[] = {".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str", ".debug_str_offsets"};
+static const char *const wanted_names[] = {".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str",
+                                           ".debug_str_offsets"};
 #define WANTED ARRAY_SIZE(wanted_names)
 #define NEEDED 2
 
@@ -137,13 +138,19 @@ static struct error *load_section(struct image *image, const struct debug_sectio
 /* Section 0, the wanted ones, and the names of all. */
 #define SECTIONS (WANTED + 2)
 
-/* Writes the headers around the contents, which begin behind the ELF header. `names_at` and `headers_at` are offsets in the file made. */
+/* Writes the headers around the contents, which begin behind the ELF header. `names_at` and `headers_at` are offsets in
+ * the file made. */
 static void write_headers(char *bytes, const struct debug_section *sections, size_t names_at, size_t headers_at)
 {
-    Elf64_Ehdr header = {
-        .e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-        .e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = EV_CURRENT, .e_shoff = headers_at,
-        .e_ehsize = sizeof(Elf64_Ehdr), .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = SECTIONS, .e_shstrndx = SECTIONS - 1};
+    Elf64_Ehdr header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                         .e_type = ET_EXEC,
+                         .e_machine = EM_X86_64,
+                         .e_version = EV_CURRENT,
+                         .e_shoff = headers_at,
+                         .e_ehsize = sizeof(Elf64_Ehdr),
+                         .e_shentsize = sizeof(Elf64_Shdr),
+                         .e_shnum = SECTIONS,
+                         .e_shstrndx = SECTIONS - 1};
     memcpy(bytes, &header, sizeof(header));
     Elf64_Shdr headers[SECTIONS] = {0};
     size_t at = sizeof(Elf64_Ehdr), name_at = names_at + 1;
@@ -158,7 +165,8 @@ static void write_headers(char *bytes, const struct debug_section *sections, siz
         strcpy(bytes + name_at, wanted_names[i]);
         name_at += strlen(wanted_names[i]) + 1;
     }
-    headers[SECTIONS - 1] = (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = names_at, .sh_size = name_at - names_at, .sh_addralign = 1};
+    headers[SECTIONS - 1] =
+        (Elf64_Shdr){.sh_type = SHT_STRTAB, .sh_offset = names_at, .sh_size = name_at - names_at, .sh_addralign = 1};
     memcpy(bytes + headers_at, headers, sizeof(headers));
 }
 
@@ -180,14 +188,16 @@ struct error *debug_elf_build(struct image *image, uint64_t max_bytes, struct de
     }
     size_t names_at = sizeof(Elf64_Ehdr) + (size_t)total;
     size_t headers_at = (names_at + names_size + 7) & ~(size_t)7;
-    struct debug_elf elf __attribute__((cleanup(debug_elf_deinit))) = {.size = headers_at + SECTIONS * sizeof(Elf64_Shdr)};
+    struct debug_elf elf
+        __attribute__((cleanup(debug_elf_deinit))) = {.size = headers_at + SECTIONS * sizeof(Elf64_Shdr)};
     elf.bytes = malloc(elf.size);
     if (!elf.bytes)
         return error_no_memory();
     memset(elf.bytes + names_at, 0, elf.size - names_at);
     size_t at = sizeof(Elf64_Ehdr);
     for (size_t i = 0; i < WANTED; i++) {
-        struct error *error = sections[i].size > 0 ? load_section(image, &sections[i], (uint8_t *)elf.bytes + at) : NULL;
+        struct error *error =
+            sections[i].size > 0 ? load_section(image, &sections[i], (uint8_t *)elf.bytes + at) : NULL;
         if (error)
             return error_prefix(error, "%s", wanted_names[i]);
         at += sections[i].size;

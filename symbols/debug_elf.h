@@ -1,6 +1,6 @@
-/* The debug sections that types and variables need, uncompressed, as a small ELF file in memory. libdw reads (and inflates) every debug section of a
- * file it is given, of which line tables and location lists are the larger part: given this instead, it sees only what is wanted, and
- * nothing of a file that may change under it. */
+/* The debug sections that types and variables need, uncompressed, as a small ELF file in memory. libdw reads (and
+ * inflates) every debug section of a file it is given, of which line tables and location lists are the larger part:
+ * given this instead, it sees only what is wanted, and nothing of a file that may change under it. */
 #ifndef HEAPTOP_SYMBOLS_DEBUG_ELF_H
 #define HEAPTOP_SYMBOLS_DEBUG_ELF_H
 
@@ -13,8 +13,8 @@ struct debug_elf {
     size_t size;
 };
 
-/* ERROR_NOT_FOUND without .debug_info and .debug_abbrev; ERROR_UNSUPPORTED when they are longer than `max_bytes` in all or compressed in a way this
- * build cannot read; ERROR_BAD_DATA. */
+/* ERROR_NOT_FOUND without .debug_info and .debug_abbrev; ERROR_UNSUPPORTED when they are longer than `max_bytes` in all
+ * or compressed in a way this build cannot read; ERROR_BAD_DATA. */
 struct error *debug_elf_build(struct image *image, uint64_t max_bytes, struct debug_elf *ret_elf);
 void debug_elf_deinit(struct debug_elf *elf);
 

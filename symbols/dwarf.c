@@ -1,5 +1,5 @@
-/* What a Go program's DWARF says of its runtime. The linker puts all types into one compile unit of package runtime, named as in Go
- * (cmd/link/internal/ld/dwarf.go movetomodule, Go 1.19 to 1.27: DWARF 4 up to 1.24, then 5). */
+/* What a Go program's DWARF says of its runtime. The linker puts all types into one compile unit of package runtime,
+ * named as in Go (cmd/link/internal/ld/dwarf.go movetomodule, Go 1.19 to 1.27: DWARF 4 up to 1.24, then 5). */
 #include "heaptop/symbols/dwarf.h"
 
 #include <dwarf.h>
@@ -12,7 +12,8 @@
 #include "heaptop/base/table.h"
 #include "symbols/debug_elf.h"
 
-/* Bounds that no Go program meets: top-level entries looked at, members of a struct, typedefs of typedefs, levels of "a.b.c". */
+/* Bounds that no Go program meets: top-level entries looked at, members of a struct, typedefs of typedefs, levels of
+ * "a.b.c". */
 #define MAX_ENTRIES (16u << 20)
 #define MAX_MEMBERS 4096u
 #define MAX_TYPEDEFS 16u
@@ -77,7 +78,8 @@ static bool get_unsigned(Dwarf_Die *die, unsigned name, uint64_t *ret_value)
     return true;
 }
 
-/* The type of an entry, past typedefs and qualifiers. Not dwarf_peel_type, which follows a circle of typedefs for ever. */
+/* The type of an entry, past typedefs and qualifiers. Not dwarf_peel_type, which follows a circle of typedefs for
+ * ever. */
 static bool get_type(Dwarf_Die *die, Dwarf_Die *ret_type)
 {
     Dwarf_Die at = *die;
@@ -152,7 +154,8 @@ static void take_structure(struct search *search, Dwarf_Die *die, const char *na
     for (size_t i = 0; i < search->num_fields; i++) {
         struct dwarf_field *field = &search->fields[i];
         uint64_t offset, size;
-        if (field->offset >= 0 || strcmp(field->type_name, name) != 0 || !find_field(die, field->field_name, &offset, &size))
+        if (field->offset >= 0 || strcmp(field->type_name, name) != 0 ||
+            !find_field(die, field->field_name, &offset, &size))
             continue;
         field->offset = (int64_t)offset;
         field->size = size;
@@ -168,7 +171,8 @@ static void take_variable(struct search *search, Dwarf_Die *die, const char *nam
     uint64_t address;
     if (!dwarf_attr(die, DW_AT_location, &attribute) || dwarf_formblock(&attribute, &block) != 0)
         return;
-    if (block.length != ADDRESS_EXPRESSION_SIZE || block.data[0] != DW_OP_addr || !bytes_u64_at(block.data, block.length, 1, &address))
+    if (block.length != ADDRESS_EXPRESSION_SIZE || block.data[0] != DW_OP_addr ||
+        !bytes_u64_at(block.data, block.length, 1, &address))
         return;
     for (size_t i = 0; i < search->num_variables; i++) {
         struct dwarf_variable *variable = &search->variables[i];

@@ -50,7 +50,8 @@ static struct error *cut_short(uint64_t offset)
 }
 
 /* The slot that holds a block, read if need be over the one of its set that was not used for longest. */
-static struct error *load_block(struct file_cache *cache, uint64_t block, struct file_cache_slot **ret_slot, uint8_t **ret_bytes)
+static struct error *load_block(struct file_cache *cache, uint64_t block, struct file_cache_slot **ret_slot,
+                                uint8_t **ret_bytes)
 {
     size_t set = block % FILE_CACHE_SETS;
     struct file_cache_slot *slots = cache->slots[set], *oldest = &slots[0];

@@ -1,5 +1,6 @@
-/* Bytes of a file through a small cache of blocks, filled by pread: scattered small reads (a name here, a line table there) cost one system
- * call per block, and heaptop's own memory stays bounded whatever the file's size. Not for use by several threads at once. */
+/* Bytes of a file through a small cache of blocks, filled by pread: scattered small reads (a name here, a line table
+ * there) cost one system call per block, and heaptop's own memory stays bounded whatever the file's size. Not for use
+ * by several threads at once. */
 #ifndef HEAPTOP_SYMBOLS_FILE_CACHE_H
 #define HEAPTOP_SYMBOLS_FILE_CACHE_H
 
@@ -8,8 +9,8 @@
 
 #include "heaptop/base/error.h"
 
-/* Small blocks: function tables are read at scattered places, and copying more than is looked at costs more than the calls. 2 MiB in all, of
- * which only the blocks in use are touched. */
+/* Small blocks: function tables are read at scattered places, and copying more than is looked at costs more than the
+ * calls. 2 MiB in all, of which only the blocks in use are touched. */
 #define FILE_CACHE_BLOCK ((size_t)4 << 10)
 #define FILE_CACHE_WAYS 8
 #define FILE_CACHE_SETS 64

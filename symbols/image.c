@@ -382,7 +382,8 @@ struct error *image_read(struct image *image, uint64_t address, void *buffer, si
     while (size > 0) {
         const struct image_segment *segment = find_segment(image, address);
         if (!segment)
-            return error_create_at(ERROR_FAULT, address, "address %#llx lies in no segment", (unsigned long long)address);
+            return error_create_at(ERROR_FAULT, address, "address %#llx lies in no segment",
+                                   (unsigned long long)address);
         uint64_t within = address - segment->address;
         bool in_file = within < segment->file_size;
         uint64_t left = (in_file ? segment->file_size : segment->memory_size) - within;

@@ -6,7 +6,8 @@
 #include "heaptop/symbols/image.h"
 #include "symbols/file_cache.h"
 
-/* More than any linker writes; a file with more is cut off there as if it had no section headers, or refused for program headers. */
+/* More than any linker writes; a file with more is cut off there as if it had no section headers, or refused for
+ * program headers. */
 #define IMAGE_MAX_SEGMENTS 1024u
 #define IMAGE_MAX_SECTIONS 65536u
 #define IMAGE_MAX_SECTION_NAMES ((uint64_t)4 << 20)
@@ -31,7 +32,7 @@ struct image {
     uint16_t type, machine;
     VECTOR(struct image_segment) segments;
     VECTOR(struct image_note_place) notes;          /* PT_NOTE. */
-    VECTOR(struct named_section) sections;          /* By index as in the file, those that lie about their place emptied. */
+    VECTOR(struct named_section) sections; /* By index as in the file, those that lie about their place emptied. */
     char *section_names;
     uint64_t dynamic_address, dynamic_size;         /* PT_DYNAMIC; 0 when there is none. */
     char build_id[2 * IMAGE_BUILD_ID_BYTES + 1];
@@ -41,7 +42,8 @@ struct image {
 const struct named_section *image_find_named_section(const struct image *image, const char *name);
 const struct named_section *image_find_section_of_type(const struct image *image, uint32_t type);
 
-/* The file offset of a link-time address and the bytes of its segment that follow it in the file; false when it is in none. */
+/* The file offset of a link-time address and the bytes of its segment that follow it in the file; false when it is in
+ * none. */
 bool image_file_range(const struct image *image, uint64_t address, uint64_t *ret_offset, uint64_t *ret_size);
 
 #endif

@@ -30,9 +30,11 @@ static bool parse_symbol(const uint8_t *bytes, struct image_symbol *symbol, uint
     return section != SHN_UNDEF && type != STT_SECTION && type != STT_FILE && type != STT_TLS;
 }
 
-/* Passes over the symbols and fills in those whose name's offset is wanted. A global symbol goes before local ones of the same name. */
-static struct error *scan_symbols(struct image *image, const struct symbol_table *table, const struct string_match *match,
-                                  enum symbol_source source, struct image_symbol *found, bool *is_global)
+/* Passes over the symbols and fills in those whose name's offset is wanted. A global symbol goes before local ones of
+ * the same name. */
+static struct error *scan_symbols(struct image *image, const struct symbol_table *table,
+                                  const struct string_match *match, enum symbol_source source,
+                                  struct image_symbol *found, bool *is_global)
 {
     size_t window_size = FILE_STREAM_WINDOW / sizeof(Elf64_Sym) * sizeof(Elf64_Sym);
     _cleanup_free_ uint8_t *window = malloc(window_size);
@@ -113,8 +115,9 @@ static bool table_of_section(const struct image *image, uint32_t type, struct sy
     return true;
 }
 
-/* Without section headers nothing tells the number of dynamic symbols, save that linkers put the strings right behind them: all that lies
- * between is taken. In a position-independent file the addresses are link-time ones too, as it is the file that is read. */
+/* Without section headers nothing tells the number of dynamic symbols, save that linkers put the strings right behind
+ * them: all that lies between is taken. In a position-independent file the addresses are link-time ones too, as it is
+ * the file that is read. */
 static bool table_of_dynamic(struct image *image, struct symbol_table *ret_table)
 {
     uint64_t symbols = 0, strings = 0, strings_size = 0;
@@ -157,7 +160,8 @@ struct error *image_find_symbols(struct image *image, struct image_symbol *symbo
         if (error)
             return error_prefix(error, ".symtab");
     }
-    if (table_of_section(image, SHT_DYNSYM, &table) || (!image_has_sections(image) && table_of_dynamic(image, &table))) {
+    if (table_of_section(image, SHT_DYNSYM, &table) ||
+        (!image_has_sections(image) && table_of_dynamic(image, &table))) {
         struct error *error = search_table(image, &table, SYMBOL_DYNSYM, symbols, count);
         if (error)
             return error_prefix(error, ".dynsym");

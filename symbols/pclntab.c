@@ -1,5 +1,5 @@
-/* Finding and checking Go's function table, and the records in it. Layouts: runtime/symtab.go (pcHeader, functab) and runtime/runtime2.go
- * (_func), the same in Go 1.18-1.19 and 1.20-1.27 but for what is noted. */
+/* Finding and checking Go's function table, and the records in it. Layouts: runtime/symtab.go (pcHeader, functab) and
+ * runtime/runtime2.go (_func), the same in Go 1.18-1.19 and 1.20-1.27 but for what is noted. */
 #include "heaptop/symbols/pclntab.h"
 
 #include <stdlib.h>
@@ -12,11 +12,12 @@
 
 #define HEADER_SIZE 72u
 #define HEADER_ALIGNMENT 8u
-/* Of the magic, the bytes after the version's: FF FF FF, two of padding, the instruction quantum of x86, the pointer size. */
+/* Of the magic, the bytes after the version's: FF FF FF, two of padding, the instruction quantum of x86, the pointer
+ * size. */
 #define SIGNATURE "\xff\xff\xff\x00\x00\x01\x08"
 #define SIGNATURE_LENGTH ((size_t)7)
 /* Candidates looked into in a search by signature. */
-#define MAX_CANDIDATES 256u
+#define MAX_CANDIDATES 64u
 /* Records compared with the function table before it is believed. */
 #define CHECKED_RECORDS 16u
 
@@ -81,7 +82,8 @@ static bool check_functab(const struct pclntab *table)
     return table->functab[0] < table->functab[2 * (size_t)table->function_count];
 }
 
-/* The code the table describes must fit into one executable segment; a text start outside of all of them is one that was not relocated. */
+/* The code the table describes must fit into one executable segment; a text start outside of all of them is one that
+ * was not relocated. */
 static bool check_text(struct pclntab *table)
 {
     uint32_t end = table->functab[2 * (size_t)table->function_count];
@@ -161,8 +163,8 @@ static struct error *open_at(struct image *image, uint64_t address, uint64_t siz
     return NULL;
 }
 
-/* Opens a candidate and keeps it when it describes more code than the best so far: a program may carry another program's table in its data, but
- * hardly a larger one that fits its own code. */
+/* Opens a candidate and keeps it when it describes more code than the best so far: a program may carry another
+ * program's table in its data, but hardly a larger one that fits its own code. */
 static struct error *try_candidate(struct image *image, uint64_t address, uint64_t size, struct pclntab **best)
 {
     struct pclntab *table = NULL;
@@ -173,7 +175,8 @@ static struct error *try_candidate(struct image *image, uint64_t address, uint64
     }
     if (error)
         return error;
-    if (*best && (*best)->functab[2 * (size_t)(*best)->function_count] >= table->functab[2 * (size_t)table->function_count]) {
+    if (*best &&
+        (*best)->functab[2 * (size_t)(*best)->function_count] >= table->functab[2 * (size_t)table->function_count]) {
         pclntab_close(table);
         return NULL;
     }
@@ -183,7 +186,8 @@ static struct error *try_candidate(struct image *image, uint64_t address, uint64
 }
 
 /* Looks for the signature at aligned addresses from `address` on. */
-static struct error *search_range(struct image *image, uint64_t address, uint64_t size, unsigned *budget, struct pclntab **best)
+static struct error *search_range(struct image *image, uint64_t address, uint64_t size, unsigned *budget,
+                                  struct pclntab **best)
 {
     uint64_t offset, left;
     if (!image_file_range(image, address, &offset, &left))
@@ -205,7 +209,8 @@ static struct error *search_range(struct image *image, uint64_t address, uint64_
             uint64_t within = at + (uint64_t)(hit - window) - 1;
             uint8_t version = hit[-1];
             hit++;
-            if ((version != PCLNTAB_VERSION_118 && version != PCLNTAB_VERSION_120) || (address + within) % HEADER_ALIGNMENT != 0)
+            if ((version != PCLNTAB_VERSION_118 && version != PCLNTAB_VERSION_120) ||
+                (address + within) % HEADER_ALIGNMENT != 0)
                 continue;
             (*budget)--;
             error = try_candidate(image, address + within, size - within, best);
@@ -219,11 +224,13 @@ static struct error *search_range(struct image *image, uint64_t address, uint64_
 static struct error *search_image(struct image *image, struct pclntab **best)
 {
     unsigned budget = MAX_CANDIDATES;
-    /* Up to Go 1.25 the external linker puts the table of a position-independent file in among the other relocated data. */
+    /* Up to Go 1.25 the external linker puts the table of a position-independent file in among the other relocated
+     * data. */
     const struct image_section *relro = image_find_section(image, ".data.rel.ro");
     struct error *error = relro ? search_range(image, relro->address, relro->size, &budget, best) : NULL;
     for (size_t i = 0; i < image->segments.count && !error && !(relro && *best); i++)
-        error = search_range(image, image->segments.items[i].address, image->segments.items[i].file_size, &budget, best);
+        error =
+            search_range(image, image->segments.items[i].address, image->segments.items[i].file_size, &budget, best);
     return error;
 }
 
@@ -297,13 +304,14 @@ void pclntab_set_go_minor(struct pclntab *pclntab, unsigned minor)
 size_t pclntab_memory(const struct pclntab *pclntab)
 {
     return sizeof(*pclntab) + (2 * (size_t)pclntab->function_count + 1) * sizeof(*pclntab->functab) +
-           pclntab->arena.reserved + (pclntab->by_offset.capacity + pclntab->by_content.capacity) * 2 * sizeof(uint64_t);
+           pclntab->arena.reserved +
+           (pclntab->by_offset.capacity + pclntab->by_content.capacity) * 2 * sizeof(uint64_t);
 }
 
 uint8_t pclntab_wrapper_id(const struct pclntab *table)
 {
-    /* The last of the list: 21 up to Go 1.21, 22 from 1.22 (corobase is new), 23 from 1.25 (runCleanups is new). Without a version
-     * the F1 form is taken for a recent one. */
+    /* The last of the list: 21 up to Go 1.21, 22 from 1.22 (corobase is new), 23 from 1.25 (runCleanups is new).
+     * Without a version the F1 form is taken for a recent one. */
     if (table->version == PCLNTAB_VERSION_118 || (table->minor != 0 && table->minor < 22))
         return 21;
     return table->minor != 0 && table->minor < 25 ? 22 : 23;
@@ -341,8 +349,8 @@ struct error *pclntab_read_record(struct pclntab *table, uint32_t index, struct 
     record.flag = cursor_u8(&cursor);
     cursor_u8(&cursor);         /* padding */
     uint8_t funcdata_count = cursor_u8(&cursor);
-    if (record.entry_offset != pair[0] || record.name_offset >= table->names.size || pcdata_count > PCLNTAB_MAX_PCDATA ||
-        funcdata_count > PCLNTAB_MAX_FUNCDATA)
+    if (record.entry_offset != pair[0] || record.name_offset >= table->names.size ||
+        pcdata_count > PCLNTAB_MAX_PCDATA || funcdata_count > PCLNTAB_MAX_FUNCDATA)
         return error_create_at(ERROR_BAD_DATA, table->address + at, "the record of function %u makes no sense", index);
 
     uint8_t variable[4 * (PCLNTAB_MAX_PCDATA + PCLNTAB_MAX_FUNCDATA)];

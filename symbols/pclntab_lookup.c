@@ -1,5 +1,5 @@
-/* Names, lines, inlined frames and stack deltas out of a table that pclntab.c opened. Encodings: runtime/symtab.go (pcvalue, step, funcfile) and
- * runtime/symtabinl.go, Go 1.19 to 1.27. */
+/* Names, lines, inlined frames and stack deltas out of a table that pclntab.c opened. Encodings: runtime/symtab.go
+ * (pcvalue, step, funcfile) and runtime/symtabinl.go, Go 1.19 to 1.27. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,12 +10,16 @@
 #include "symbols/pclntab_private.h"
 #include "symbols/string_match.h"
 
-/* runtime.inlinedCall: {parent int16, funcID uint8, pad, file, line, func, parentPc int32} in Go 1.18-1.19 (runtime/symtab.go),
- * {funcID uint8, pad[3], nameOff, parentPc, startLine int32} from 1.20 on (runtime/symtabinl.go). */
+/* runtime.inlinedCall: {parent int16, funcID uint8, pad, file, line, func, parentPc int32} in Go 1.18-1.19
+ * (runtime/symtab.go), {funcID uint8, pad[3], nameOff, parentPc, startLine int32} from 1.20 on
+ * (runtime/symtabinl.go). */
 #define INLINED_CALL_SIZE_118 20u
 #define INLINED_CALL_SIZE_120 16u
 /* The runtime sees the tree as an array of this many. */
 #define MAX_INLINED_CALLS (1 << 20)
+
+/* 32 bits in groups of 7. */
+#define LONGEST_VARINT 5u
 
 /* cutab's word for a file that the linker dropped. */
 #define NO_FILE UINT32_MAX
@@ -68,7 +72,7 @@ static struct error *stream_varint(struct byte_stream *stream, uint32_t *ret_val
         stream->offset++;
         return NULL;
     }
-    for (unsigned shift = 0; shift < 35; shift += 7) {
+    for (unsigned shift = 0; shift < 7 * LONGEST_VARINT; shift += 7) {
         uint8_t byte;
         struct error *error = stream_next(stream, &byte);
         if (error)
@@ -123,7 +127,8 @@ struct error *pclntab_find_value(struct pclntab *table, uint32_t pctab_offset, u
 }
 
 /* Appends the NUL-terminated string at an offset of a part. */
-static struct error *read_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset, struct text *text)
+static struct error *read_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset,
+                                 struct text *text)
 {
     uint64_t at = part->offset + offset, end = part->offset + part->size;
     while (at < end && text->length <= PCLNTAB_MAX_NAME) {
@@ -142,7 +147,8 @@ static struct error *read_string(struct pclntab *table, const struct pclntab_par
             return NULL;
         at += count;
     }
-    return error_create_at(ERROR_BAD_DATA, table->address + part->offset + offset, "a name in Go's function table has no end");
+    return error_create_at(ERROR_BAD_DATA, table->address + part->offset + offset,
+                           "a name in Go's function table has no end");
 }
 
 /* The one copy of a string that the pclntab owns. */
@@ -166,7 +172,8 @@ static struct error *intern(struct pclntab *table, const char *string, size_t le
     }
 }
 
-static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset, const char **ret_string)
+static struct error *find_string(struct pclntab *table, const struct pclntab_part *part, uint32_t offset,
+                                 const char **ret_string)
 {
     uint64_t key = part->offset + offset;
     const uint64_t *known = table_find(&table->by_offset, key);
@@ -200,7 +207,8 @@ struct error *pclntab_file_name(struct pclntab *table, uint32_t file_offset, con
     return find_string(table, &table->files, file_offset, ret_name);
 }
 
-struct error *pclntab_describe(struct pclntab *table, uint32_t index, const struct function_record *record, struct go_function *ret_function)
+struct error *pclntab_describe(struct pclntab *table, uint32_t index, const struct function_record *record,
+                               struct go_function *ret_function)
 {
     struct go_function function = {
         .entry = table->text_start + record->entry_offset,
@@ -212,7 +220,8 @@ struct error *pclntab_describe(struct pclntab *table, uint32_t index, const stru
     return error;
 }
 
-static struct error *find_record(struct pclntab *table, uint64_t address, uint32_t *ret_index, struct function_record *ret_record)
+static struct error *find_record(struct pclntab *table, uint64_t address, uint32_t *ret_index,
+                                 struct function_record *ret_record)
 {
     if (!pclntab_find_index(table, address, ret_index))
         return error_create_at(ERROR_NOT_FOUND, address, "no Go function at %#llx", (unsigned long long)address);
@@ -236,7 +245,8 @@ struct error *pclntab_find_stack_delta(struct pclntab *pclntab, uint64_t address
         return error;
     bool found;
     int32_t delta;
-    error = pclntab_find_value(pclntab, record.pcsp, (uint32_t)(address - pclntab->text_start) - record.entry_offset, &found, &delta);
+    error = pclntab_find_value(pclntab, record.pcsp, (uint32_t)(address - pclntab->text_start) - record.entry_offset,
+                               &found, &delta);
     if (!error && !found)
         error = error_create_at(ERROR_NOT_FOUND, address, "no stack delta at %#llx", (unsigned long long)address);
     if (!error)
@@ -244,7 +254,8 @@ struct error *pclntab_find_stack_delta(struct pclntab *pclntab, uint64_t address
     return error;
 }
 
-/* File and line at a code offset, as runtime.funcline1 has them. What the tables do not tell is left as it is: NULL and 0. */
+/* File and line at a code offset, as runtime.funcline1 has them. What the tables do not tell is left as it is: NULL and
+ * 0. */
 static struct error *find_line(struct pclntab *table, const struct function_record *record, uint32_t code_offset,
                                struct go_frame *frame)
 {
@@ -276,8 +287,10 @@ static struct error *read_inlined_call(struct pclntab *table, const struct funct
     uint8_t bytes[INLINED_CALL_SIZE_118];
     size_t size = is_118 ? INLINED_CALL_SIZE_118 : INLINED_CALL_SIZE_120;
     if (index >= MAX_INLINED_CALLS)
-        return error_create_at(ERROR_BAD_DATA, table->address, "an inlined call of Go's function table has too high a number");
-    struct error *error = image_read(table->image, table->gofunc + record->inline_tree + (uint64_t)index * size, bytes, size);
+        return error_create_at(ERROR_BAD_DATA, table->address,
+                               "an inlined call of Go's function table has too high a number");
+    struct error *error =
+        image_read(table->image, table->gofunc + record->inline_tree + (uint64_t)index * size, bytes, size);
     if (error)
         return error;
     struct cursor cursor = cursor_over(bytes, size);
@@ -311,8 +324,8 @@ static struct error *forgive_bad_data(struct error *error)
 }
 
 /* The innermost call inlined at a code offset; *ret_found is false for code of the function itself. */
-static struct error *find_inlined_call(struct pclntab *table, const struct function_record *record, uint32_t code_offset,
-                                       bool *ret_found, struct inlined_call *ret_call)
+static struct error *find_inlined_call(struct pclntab *table, const struct function_record *record,
+                                       uint32_t code_offset, bool *ret_found, struct inlined_call *ret_call)
 {
     int32_t index = -1;
     *ret_found = false;
@@ -328,8 +341,8 @@ static struct error *find_inlined_call(struct pclntab *table, const struct funct
     return error;
 }
 
-struct error *pclntab_find_frames(struct pclntab *pclntab, uint64_t address, struct go_frame *ret_frames, size_t capacity,
-                                  size_t *ret_count)
+struct error *pclntab_find_frames(struct pclntab *pclntab, uint64_t address, struct go_frame *ret_frames,
+                                  size_t capacity, size_t *ret_count)
 {
     uint32_t index;
     struct function_record record;
@@ -362,15 +375,17 @@ struct error *pclntab_find_frames(struct pclntab *pclntab, uint64_t address, str
     return NULL;
 }
 
-/* What a search for functions by name has come to: the index of the function, and whether it is one that wraps another. */
+/* What a search for functions by name has come to: the index of the function, and whether it is one that wraps
+ * another. */
 struct name_hit {
     bool is_found, is_wrapper;
     uint32_t index;
 };
 
-/* Passes over all records and notes for each wanted name the first function with it, but rather not a wrapper: Go's ABI wrappers carry the name
- * of the function they wrap. */
-static struct error *scan_records(struct pclntab *table, const struct string_match *match, size_t wanted, struct name_hit *hits)
+/* Passes over all records and notes for each wanted name the first function with it, but rather not a wrapper: Go's ABI
+ * wrappers carry the name of the function they wrap. */
+static struct error *scan_records(struct pclntab *table, const struct string_match *match, size_t wanted,
+                                  struct name_hit *hits)
 {
     _cleanup_free_ uint8_t *window = malloc(FILE_STREAM_WINDOW);
     if (!window)
@@ -383,11 +398,13 @@ static struct error *scan_records(struct pclntab *table, const struct string_mat
     for (uint32_t i = 0; i < table->function_count && wanted > 0; i++) {
         uint64_t at = table->functab[2 * (size_t)i + 1];
         if (at + needed > table->functions.size)
-            return error_create_at(ERROR_BAD_DATA, table->address, "a record of Go's function table lies beyond its end");
+            return error_create_at(ERROR_BAD_DATA, table->address,
+                                   "a record of Go's function table lies beyond its end");
         if (at + needed > start + held) {
             /* Records follow each other, which was checked when the table was opened. */
             start = at;
-            held = table->functions.size - at < FILE_STREAM_WINDOW ? (size_t)(table->functions.size - at) : FILE_STREAM_WINDOW;
+            held = table->functions.size - at < FILE_STREAM_WINDOW ? (size_t)(table->functions.size - at)
+                                                                   : FILE_STREAM_WINDOW;
             struct error *error = pclntab_read(table, table->functions.offset + start, window, held);
             if (error)
                 return error;
@@ -406,7 +423,8 @@ static struct error *scan_records(struct pclntab *table, const struct string_mat
     return NULL;
 }
 
-struct error *pclntab_find_names(struct pclntab *pclntab, const char *const *names, size_t count, struct go_function *ret_functions)
+struct error *pclntab_find_names(struct pclntab *pclntab, const char *const *names, size_t count,
+                                 struct go_function *ret_functions)
 {
     struct string_match match __attribute__((cleanup(string_match_deinit))) = {0};
     _cleanup_free_ struct name_hit *hits = calloc(count + 1, sizeof(*hits));
@@ -416,7 +434,8 @@ struct error *pclntab_find_names(struct pclntab *pclntab, const char *const *nam
     struct error *error = string_match_init(&match, names, count);
     match.whole_strings = true;
     if (!error)
-        error = string_match_scan(&match, &pclntab->image->file, pclntab->file_offset + pclntab->names.offset, pclntab->names.size);
+        error = string_match_scan(&match, &pclntab->image->file, pclntab->file_offset + pclntab->names.offset,
+                                  pclntab->names.size);
     if (!error)
         error = scan_records(pclntab, &match, match.matched, hits);
     if (error)

@@ -13,8 +13,8 @@
 #define PCLNTAB_MAX_FUNCTIONS ((uint64_t)4 << 20)
 /* Of a function or a file; type parameters spelt out make the longest. */
 #define PCLNTAB_MAX_NAME ((size_t)64 << 10)
-/* Steps of one pc-value table: a function of 1 MB has some 100,000 lines' steps. */
-#define PCLNTAB_MAX_STEPS 4000000u
+/* Steps of one pc-value table: a function of 1 MB of code has some 100,000. */
+#define PCLNTAB_MAX_STEPS 1000000u
 /* The runtime has 5 of the first and 8 of the second (internal/abi/symtab.go, Go 1.27). */
 #define PCLNTAB_MAX_PCDATA 64u
 #define PCLNTAB_MAX_FUNCDATA 64u
@@ -24,8 +24,8 @@ struct pclntab_part {
     uint64_t offset, size;
 };
 
-/* Where the last look into a pc-value table ended: its value holds for code offsets from `first` on and before `code`. A table can only be read from
- * its beginning, but who asks for addresses in rising order then reads each but once. */
+/* Where the last look into a pc-value table ended: its value holds for code offsets from `first` on and before `code`.
+ * A table can only be read from its beginning, but who asks for addresses in rising order then reads each but once. */
 struct pclntab_position {
     uint32_t pctab_offset;                  /* Of the table; 0: none. */
     uint32_t steps, value;
@@ -47,7 +47,7 @@ struct pclntab {
     unsigned minor;                         /* 0: not told. */
     uint32_t function_count;
     struct pclntab_part names, units, files, pctab, functions;
-    uint32_t *functab;                      /* Pairs {entry offset, offset in `functions`}, then the end's entry offset. */
+    uint32_t *functab; /* Pairs {entry offset, offset in `functions`}, then the end's entry offset. */
     struct arena arena;                     /* Of the strings. */
     struct table by_offset, by_content;     /* Both to char *: where a string stands, and what it says. */
     struct pclntab_position positions[PCLNTAB_POSITIONS];
@@ -75,8 +75,8 @@ struct error *pclntab_read_record(struct pclntab *table, uint32_t index, struct 
 /* The index of the function whose code holds an address; false when none does. */
 bool pclntab_find_index(const struct pclntab *table, uint64_t address, uint32_t *ret_index);
 
-/* The value that a pc-value table (offset in pctab) gives for a code offset from the function's entry. false in *ret_found: the table is not
- * there, or does not reach so far. ERROR_BAD_DATA: it makes no sense. */
+/* The value that a pc-value table (offset in pctab) gives for a code offset from the function's entry. false in
+ * *ret_found: the table is not there, or does not reach so far. ERROR_BAD_DATA: it makes no sense. */
 struct error *pclntab_find_value(struct pclntab *table, uint32_t pctab_offset, uint32_t code_offset, bool *ret_found,
                                  int32_t *ret_value);
 
@@ -88,6 +88,7 @@ struct error *pclntab_file_name(struct pclntab *table, uint32_t file_offset, con
 uint8_t pclntab_wrapper_id(const struct pclntab *table);
 
 /* Fills in a go_function from a record. */
-struct error *pclntab_describe(struct pclntab *table, uint32_t index, const struct function_record *record, struct go_function *ret_function);
+struct error *pclntab_describe(struct pclntab *table, uint32_t index, const struct function_record *record,
+                               struct go_function *ret_function);
 
 #endif

@@ -53,7 +53,8 @@ void string_match_deinit(struct string_match *match)
 }
 
 /* Notes the names of one bucket that end the string [start, end), which begins at `offset` of the table. */
-static struct error *match_bucket(struct string_match *match, uint32_t bucket, const uint8_t *start, const uint8_t *end, uint64_t offset)
+static struct error *match_bucket(struct string_match *match, uint32_t bucket, const uint8_t *start, const uint8_t *end,
+                                  uint64_t offset)
 {
     for (uint32_t at = match->buckets[bucket]; at != 0; at = match->next[at - 1]) {
         size_t length = match->lengths[at - 1];
@@ -95,7 +96,8 @@ struct error *string_match_scan(struct string_match *match, struct file_cache *f
     _cleanup_free_ uint8_t *window = malloc(FILE_STREAM_WINDOW);
     if (!window)
         return error_no_memory();
-    /* `kept` bytes of a string that began in the last window stand at this one's start; `done` bytes of the table lie before it. */
+    /* `kept` bytes of a string that began in the last window stand at this one's start; `done` bytes of the table lie
+     * before it. */
     size_t kept = 0;
     uint64_t done = 0;
     while (done + kept < size) {

@@ -1,5 +1,6 @@
-/* Finds a set of names in a table of NUL-terminated strings (.strtab, Go's function names) in one pass over the file. The result is offsets, which a
- * pass over the records that point into the table can then look for without reading any string. */
+/* Finds a set of names in a table of NUL-terminated strings (.strtab, Go's function names) in one pass over the file.
+ * The result is offsets, which a pass over the records that point into the table can then look for without reading any
+ * string. */
 #ifndef HEAPTOP_SYMBOLS_STRING_MATCH_H
 #define HEAPTOP_SYMBOLS_STRING_MATCH_H
 
@@ -10,8 +11,8 @@
 #include "heaptop/base/table.h"
 #include "symbols/file_cache.h"
 
-/* A name is often the tail of longer strings, and linkers share tails, so one name can have many offsets. Beyond this many in all the table is
- * not one that a linker wrote. */
+/* A name is often the tail of longer strings, and linkers share tails, so one name can have many offsets. Beyond this
+ * many in all the table is not one that a linker wrote. */
 #define STRING_MATCH_MAX_OFFSETS ((size_t)1 << 18)
 
 struct string_match {

@@ -1,11 +1,10 @@
-/* symbols_dump COMMAND FILE ...: what the symbols room reads in a program's file. A developer's tool, and what tests/live/symbols_test holds
- * against other readers. Answers are lines of tab-separated words.
- *   info FILE [NAME...]             properties, build information, the function table; then the symbols of these names
- *   functions FILE [TEXT]           entry, end, start line and name of every function
- *   frames FILE TEXT GOFUNC MINOR   reads addresses from stdin: the frames of each, innermost first, then an empty line
- *   deltas FILE TEXT                reads addresses from stdin: the stack delta of each
- *   time FILE TEXT GOFUNC NAME...   how long opening, finding the names, and 8,000 lookups of frames take
- * TEXT and GOFUNC are moduledata's, in hex; 0 leaves the header's, or none. */
+/* symbols_dump COMMAND FILE ...: what the symbols room reads in a program's file. A developer's tool, and what
+ * tests/live/symbols_test holds against other readers. Answers are lines of tab-separated words. info FILE [NAME...]
+ * properties, build information, the function table; then the symbols of these names functions FILE [TEXT] entry, end,
+ * start line and name of every function frames FILE TEXT GOFUNC MINOR   reads addresses from stdin: the frames of each,
+ * innermost first, then an empty line deltas FILE TEXT                reads addresses from stdin: the stack delta of
+ * each time FILE TEXT GOFUNC NAME...   CPU time of opening, finding the names, and 8,000 lookups of frames TEXT and
+ * GOFUNC are moduledata's, in hex; 0 leaves the header's, or none. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -29,10 +28,11 @@ static int fail(struct error *error)
     return 1;
 }
 
+/* CPU time, which other load on the machine hardly changes. */
 static double milliseconds(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
@@ -165,8 +165,8 @@ static int print_times(struct pclntab *table, double open_time, char **names, si
         frames_found += found;
     }
     double lookup_time = milliseconds() - start;
-    printf("open_ms\t%.2f\nnames_ms\t%.2f\t%zu of %zu\nlookups_ms\t%.2f\t%d random addresses, %" PRIu64 " frames\n", open_time,
-           names_time, named, count, lookup_time, TIMED_LOOKUPS, frames_found);
+    printf("open_ms\t%.2f\nnames_ms\t%.2f\t%zu of %zu\nlookups_ms\t%.2f\t%d random addresses, %" PRIu64 " frames\n",
+           open_time, names_time, named, count, lookup_time, TIMED_LOOKUPS, frames_found);
     printf("table_memory\t%zu\n", pclntab_memory(table));
     print_peak_memory();
     return 0;

@@ -10,8 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!image)
         return 0;
     struct dwarf_field fields[] = {
-        {.type_name = "g", .field_name = ""}, {.type_name = "g", .field_name = "sched.sp"}, {.type_name = "g", .field_name = "stack"},
-        {.type_name = "g", .field_name = "next.next.next"}, {.type_name = "gobuf", .field_name = "pc"}, {.type_name = "none", .field_name = "x"}};
+        {.type_name = "g", .field_name = ""},       {.type_name = "g", .field_name = "sched.sp"},
+        {.type_name = "g", .field_name = "stack"},  {.type_name = "g", .field_name = "next.next.next"},
+        {.type_name = "gobuf", .field_name = "pc"}, {.type_name = "none", .field_name = "x"}};
     struct dwarf_variable variables[] = {{.name = "allgs"}, {.name = "mbuckets"}, {.name = "none"}};
     error_destroy(dwarf_find(image, fields, ARRAY_SIZE(fields), variables, ARRAY_SIZE(variables)));
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++)

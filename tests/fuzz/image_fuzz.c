@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < image_segment_count(image); i++) {
         const struct image_segment *segment = image_segment_at(image, i);
         /* Across both edges of a segment and of its part in the file. */
-        const uint64_t edges[] = {segment->address, segment->address + segment->file_size, segment->address + segment->memory_size};
+        const uint64_t edges[] = {segment->address, segment->address + segment->file_size,
+                                  segment->address + segment->memory_size};
         for (size_t edge = 0; edge < ARRAY_SIZE(edges); edge++) {
             error_destroy(image_read(image, edges[edge] - 32, bytes, sizeof(bytes)));
             error_destroy(image_read(image, edges[edge], bytes, sizeof(bytes)));

@@ -25,7 +25,8 @@ static void probe(struct pclntab *table, uint64_t address, size_t size)
     if (!error && (count == 0 || count > PCLNTAB_MAX_INLINE_DEPTH))
         abort();
     for (size_t i = 0; !error && i < count; i++)
-        if (!frames[i].function || strlen(frames[i].function) > size + 16 || (frames[i].file && strlen(frames[i].file) > size))
+        if (!frames[i].function || strlen(frames[i].function) > size + 16 ||
+            (frames[i].file && strlen(frames[i].file) > size))
             abort();
     error_destroy(error);
     int32_t delta;

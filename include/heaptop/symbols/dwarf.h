@@ -4,8 +4,8 @@
 
 #include "heaptop/symbols/image.h"
 
-/* A struct field that is wanted: "runtime.g" / "atomicstatus". Nested members are named with dots: "sched.sp". A field of "" asks for the struct's
- * size alone. */
+/* A struct field that is wanted: "runtime.g" / "atomicstatus". Nested members are named with dots: "sched.sp". A field
+ * of "" asks for the struct's size alone. */
 struct dwarf_field {
     const char *type_name, *field_name;     /* In. */
     int64_t offset;                         /* Out: -1 when there is no such field. */
@@ -18,8 +18,8 @@ struct dwarf_variable {
 };
 
 /* Only looks into the compile units of package runtime and what lies beneath it (names "runtime", "internal/abi",
- * "internal/runtime/..."), and gives up with ERROR_UNSUPPORTED beyond DWARF_MAX_BYTES of .debug_info so that attaching stays quick.
- * ERROR_NOT_FOUND without DWARF. Finding nothing is no error. */
+ * "internal/runtime/..."), and gives up with ERROR_UNSUPPORTED beyond DWARF_MAX_BYTES of .debug_info so that attaching
+ * stays quick. ERROR_NOT_FOUND without DWARF. Finding nothing is no error. */
 #define DWARF_MAX_BYTES (512u << 20)
 struct error *dwarf_find(struct image *image, struct dwarf_field *fields, size_t num_fields,
                          struct dwarf_variable *variables, size_t num_variables);

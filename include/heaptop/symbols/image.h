@@ -1,5 +1,6 @@
-/* An ELF file as bytes at link-time addresses, with its sections, symbols and build information. Everything in it is untrusted. Files are
- * read with pread in blocks and never mapped, so that a file that shrinks gives an error and not a SIGBUS, and heaptop stays small. */
+/* An ELF file as bytes at link-time addresses, with its sections, symbols and build information. Everything in it is
+ * untrusted. Files are read with pread in blocks and never mapped, so that a file that shrinks gives an error and not a
+ * SIGBUS, and heaptop stays small. */
 #ifndef HEAPTOP_SYMBOLS_IMAGE_H
 #define HEAPTOP_SYMBOLS_IMAGE_H
 
@@ -48,17 +49,19 @@ const struct image_section *image_find_section(const struct image *image, const 
 /* GNU build id as lower-case hex (at most 64 digits), "" when there is none. */
 const char *image_build_id(const struct image *image);
 
-/* Bytes at a link-time address, through the program headers: what follows a segment's file part, up to its memory size, reads as zero.
- * ERROR_FAULT when any byte lies in no segment. */
+/* Bytes at a link-time address, through the program headers: what follows a segment's file part, up to its memory size,
+ * reads as zero. ERROR_FAULT when any byte lies in no segment. */
 struct error *image_read(struct image *image, uint64_t address, void *buffer, size_t size);
 /* Bytes at a file offset. */
 struct error *image_read_file(struct image *image, uint64_t offset, void *buffer, size_t size);
 
-/* Looks up all wanted names in one pass over .symtab, then those still missing in .dynsym. Not finding one is no error. */
+/* Looks up all wanted names in one pass over .symtab, then those still missing in .dynsym. Not finding one is no
+ * error. */
 struct error *image_find_symbols(struct image *image, struct image_symbol *symbols, size_t count);
 
-/* What the Go linker noted in .go.buildinfo (also found without section headers, by its magic in the writable segments). Strings are malloc'd
- * and owned by the struct; NULL when not given. ERROR_NOT_FOUND: no build information, perhaps not a Go program. */
+/* What the Go linker noted in .go.buildinfo (also found without section headers, by its magic in the writable
+ * segments). Strings are malloc'd and owned by the struct; NULL when not given. ERROR_NOT_FOUND: no build information,
+ * perhaps not a Go program. */
 struct go_build_info {
     char *version;      /* "go1.24.4", perhaps with experiments after it. */
     char *main_path;    /* Path of the main package. */

@@ -68,7 +68,8 @@ START_TEST(a_program_of_another_kind_has_none)
 }
 END_TEST
 
-/* The magic can be a string of a program that reads Go programs, misaligned or with nonsense behind it: the search goes on. */
+/* The magic can be a string of a program that reads Go programs, misaligned or with nonsense behind it: the search goes
+ * on. */
 START_TEST(false_magic_is_passed_over)
 {
     static const char header[] = MAGIC "\x08\x02" "\0\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0" "\x07go1.2.3" "\0";

@@ -3,29 +3,42 @@
 #include "tests/unit/symbols/fixture.h"
 
 /* One C program whose compile unit is named as Go's runtime: DWARF 4 and 5, plain and compressed in both ways. */
-static const char *const files[] = {FIXTURE("c-dwarf4.elf"), FIXTURE("c-dwarf5.elf"), FIXTURE("c-zlib.elf"), FIXTURE("c-zdebug.elf")};
+static const char *const files[] = {FIXTURE("c-dwarf4.elf"), FIXTURE("c-dwarf5.elf"), FIXTURE("c-zlib.elf"),
+                                    FIXTURE("c-zdebug.elf")};
 
 START_TEST(fields_and_variables_are_found)
 {
     _cleanup_(image_closep) struct image *image = open_fixture(files[_i]);
     /* struct g { long stack[2]; const volatile gobuf_alias sched; unsigned int status; struct g *next; } */
     struct dwarf_field fields[] = {
-        {.type_name = "g", .field_name = ""}, {.type_name = "g", .field_name = "stack"}, {.type_name = "g", .field_name = "sched"},
-        {.type_name = "g", .field_name = "sched.pc"}, {.type_name = "g", .field_name = "status"}, {.type_name = "g", .field_name = "next"},
-        {.type_name = "gobuf", .field_name = "pc"}, {.type_name = "g", .field_name = "status"}, {.type_name = "g", .field_name = "nothing"},
-        {.type_name = "g", .field_name = "sched.nothing"}, {.type_name = "nothing", .field_name = ""}, {.type_name = "g", .field_name = "statu"},
+        {.type_name = "g", .field_name = ""},
+        {.type_name = "g", .field_name = "stack"},
+        {.type_name = "g", .field_name = "sched"},
+        {.type_name = "g", .field_name = "sched.pc"},
+        {.type_name = "g", .field_name = "status"},
+        {.type_name = "g", .field_name = "next"},
+        {.type_name = "gobuf", .field_name = "pc"},
+        {.type_name = "g", .field_name = "status"},
+        {.type_name = "g", .field_name = "nothing"},
+        {.type_name = "g", .field_name = "sched.nothing"},
+        {.type_name = "nothing", .field_name = ""},
+        {.type_name = "g", .field_name = "statu"},
         {.type_name = "g", .field_name = "status.more"},
     };
     static const struct {
         int64_t offset;
         uint64_t size;
-    } expected[] = {{0, 48}, {0, 0}, {16, 16}, {24, 8}, {32, 4}, {40, 8}, {8, 8}, {32, 4}, {-1, 0}, {-1, 0}, {-1, 0}, {-1, 0}, {-1, 0}};
-    struct dwarf_variable variables[] = {{.name = "allgs"}, {.name = "mbuckets"}, {.name = "nothing"}, {.name = "mbuckets"}};
+    } expected[] = {{0, 48}, {0, 0},  {16, 16}, {24, 8}, {32, 4}, {40, 8}, {8, 8},
+                    {32, 4}, {-1, 0}, {-1, 0},  {-1, 0}, {-1, 0}, {-1, 0}};
+    struct dwarf_variable variables[] = {
+        {.name = "allgs"}, {.name = "mbuckets"}, {.name = "nothing"}, {.name = "mbuckets"}};
     ck_no_error(dwarf_find(image, fields, ARRAY_SIZE(fields), variables, ARRAY_SIZE(variables)));
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        ck_assert_msg(fields[i].offset == expected[i].offset, "%s.%s: %ld", fields[i].type_name, fields[i].field_name, (long)fields[i].offset);
+        ck_assert_msg(fields[i].offset == expected[i].offset, "%s.%s: %ld", fields[i].type_name, fields[i].field_name,
+                      (long)fields[i].offset);
         /* A C array has no size of its own, unlike Go's. */
-        ck_assert_msg(fields[i].size == expected[i].size, "%s.%s: %lu", fields[i].type_name, fields[i].field_name, (unsigned long)fields[i].size);
+        ck_assert_msg(fields[i].size == expected[i].size, "%s.%s: %lu", fields[i].type_name, fields[i].field_name,
+                      (unsigned long)fields[i].size);
     }
     struct image_symbol symbols[] = {{.name = "allgs"}, {.name = "mbuckets"}};
     ck_no_error(image_find_symbols(image, symbols, 2));
@@ -69,8 +82,12 @@ START_TEST(bad_compression_is_an_error)
         uint32_t type;
         uint64_t claimed;
         enum error_kind kind;
-    } cases[] = {{2, 0, ERROR_UNSUPPORTED}, {9, 0, ERROR_UNSUPPORTED}, {1, 1, ERROR_BAD_DATA}, {1, UINT64_C(-1), ERROR_BAD_DATA},
-                 {1, UINT64_C(0x7fffffffffffff00), ERROR_BAD_DATA}, {1, UINT64_C(1) << 33, ERROR_BAD_DATA}};
+    } cases[] = {{2, 0, ERROR_UNSUPPORTED},
+                 {9, 0, ERROR_UNSUPPORTED},
+                 {1, 1, ERROR_BAD_DATA},
+                 {1, UINT64_C(-1), ERROR_BAD_DATA},
+                 {1, UINT64_C(0x7fffffffffffff00), ERROR_BAD_DATA},
+                 {1, UINT64_C(1) << 33, ERROR_BAD_DATA}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         put_u32(bytes.data + at, cases[i].type);
         put_u64(bytes.data + at + 8, cases[i].claimed ? size + cases[i].claimed : size);
@@ -97,7 +114,8 @@ START_TEST(every_changed_byte_is_survived)
         struct image *image = NULL;
         struct error *error = image_open(file_of(bytes.data, bytes.size), "changed", &image);
         bytes.data[at] = kept;
-        struct dwarf_field fields[] = {{.type_name = "g", .field_name = "sched.pc"}, {.type_name = "g", .field_name = "next"}};
+        struct dwarf_field fields[] = {{.type_name = "g", .field_name = "sched.pc"},
+                                       {.type_name = "g", .field_name = "next"}};
         struct dwarf_variable variable = {.name = "allgs"};
         if (!error)
             error = dwarf_find(image, fields, ARRAY_SIZE(fields), &variable, 1);

@@ -8,7 +8,8 @@
 #define DYNAMIC FIXTURE("c-dynamic.elf")
 
 /* What readelf says of c-dynamic.elf's symbols is asked for by name; two of them share a name's tail. */
-static const char *const names[] = {"allgs", "mbuckets", "more_mbuckets", "hidden", "main", "no_such_symbol", "buckets"};
+static const char *const names[] = {"allgs", "mbuckets",       "more_mbuckets", "hidden",
+                                    "main",  "no_such_symbol", "buckets"};
 
 static void find_all(struct image *image, struct image_symbol *symbols)
 {
@@ -72,7 +73,8 @@ END_TEST
 
 START_TEST(dynamic_symbols_do_without_section_headers)
 {
-    _cleanup_(image_closep) struct image *whole = open_fixture(DYNAMIC), *headerless = open_fixture(FIXTURE("c-headerless.elf"));
+    _cleanup_(image_closep) struct image *whole = open_fixture(DYNAMIC),
+                                         *headerless = open_fixture(FIXTURE("c-headerless.elf"));
     ck_assert(!image_has_sections(headerless));
     ck_assert(!image_has_symtab(headerless));
     ck_assert_str_eq(image_build_id(headerless), image_build_id(whole));
@@ -144,7 +146,8 @@ START_TEST(headers_that_lie_are_left_out)
     find_all(lying, symbols);
     ck_assert_int_eq(symbols[0].source, SYMBOL_SYMTAB);
 
-    /* A segment whose bytes lie outside the file gives an error when they are read, a segment that wraps around is none. */
+    /* A segment whose bytes lie outside the file gives an error when they are read, a segment that wraps around is
+     * none. */
     size_t segments = get_u64(again.data + offsetof(Elf64_Ehdr, e_phoff)) + 2 * sizeof(Elf64_Phdr);
     put_u64(again.data + segments + offsetof(Elf64_Phdr, p_offset), UINT64_MAX - 15);
     put_u64(again.data + segments + sizeof(Elf64_Phdr) + offsetof(Elf64_Phdr, p_memsz), UINT64_MAX);

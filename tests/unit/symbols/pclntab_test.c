@@ -59,7 +59,8 @@ START_TEST(header_is_read)
 }
 END_TEST
 
-/* runtime.CallersFrames leaves type arguments out: of names with brackets only what is around them is held against its answer. */
+/* runtime.CallersFrames leaves type arguments out: of names with brackets only what is around them is held against its
+ * answer. */
 static void ck_same_function(const char *ours, const char *theirs)
 {
     ck_assert_uint_eq(strcspn(ours, "["), strcspn(theirs, "["));
@@ -68,7 +69,8 @@ static void ck_same_function(const char *ours, const char *theirs)
     ck_assert_str_eq(our_rest ? our_rest : "", their_rest ? their_rest : "");
 }
 
-/* What runtime.CallersFrames said in the program, for every address: inlined functions, generic names, assembly, gaps. */
+/* What runtime.CallersFrames said in the program, for every address: inlined functions, generic names, assembly,
+ * gaps. */
 START_TEST(frames_are_those_of_the_runtime)
 {
     const struct program *program = &programs[_i];
@@ -147,7 +149,8 @@ START_TEST(names_are_found_in_one_pass)
     const struct program *program = &programs[_i];
     _cleanup_(image_closep) struct image *image = open_fixture(program->elf);
     _cleanup_(pclntab_closep) struct pclntab *table = open_table(image, program);
-    const char *const names[] = {"main.main", "main.mai", "ain.main", "runtime.goexit", "main.main", "", "runtime.memmove", "g"};
+    const char *const names[] = {"main.main", "main.mai", "ain.main",        "runtime.goexit",
+                                 "main.main", "",         "runtime.memmove", "g"};
     struct go_function found[ARRAY_SIZE(names)];
     memset(found, 0xee, sizeof(found));
     ck_no_error(pclntab_find_names(table, names, ARRAY_SIZE(names), found));
@@ -227,8 +230,10 @@ START_TEST(without_section_headers_it_is_searched_for)
     const struct program *program = &programs[_i];
     _cleanup_bytes_ struct bytes bytes = bytes_of(program->elf);
     remove_section_headers(&bytes);
-    _cleanup_(image_closep) struct image *image = open_bytes(bytes.data, bytes.size), *whole = open_fixture(program->elf);
-    _cleanup_(pclntab_closep) struct pclntab *table = open_table(image, program), *expected = open_table(whole, program);
+    _cleanup_(image_closep) struct image *image = open_bytes(bytes.data, bytes.size),
+                                         *whole = open_fixture(program->elf);
+    _cleanup_(pclntab_closep) struct pclntab *table = open_table(image, program),
+                                             *expected = open_table(whole, program);
     ck_assert_uint_eq(pclntab_address(table), pclntab_address(expected));
     ck_assert_uint_eq(pclntab_function_count(table), pclntab_function_count(expected));
 }
@@ -330,7 +335,8 @@ START_TEST(every_changed_byte_is_survived)
         const char *const names[] = {"main.main", "main.exercise"};
         struct go_function functions[2] = {0};
         error_destroy(pclntab_find_names(table, names, 2, functions));
-        for (uint64_t address = functions[0].entry; address < functions[0].end && address < functions[0].entry + 64; address += 7) {
+        for (uint64_t address = functions[0].entry; address < functions[0].end && address < functions[0].entry + 64;
+             address += 7) {
             struct go_frame frames[PCLNTAB_MAX_INLINE_DEPTH];
             size_t count = 0;
             error_destroy(pclntab_find_frames(table, address, frames, ARRAY_SIZE(frames), &count));

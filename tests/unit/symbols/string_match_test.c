@@ -61,7 +61,8 @@ START_TEST(matches_lie_where_they_should)
         match.whole_strings = whole;
         ck_no_error(string_match_scan(&match, &cache, 0, size));
         for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-            const uint64_t *alpha = table_find(&match.offsets, places[i] + 1), *tail = table_find(&match.offsets, places[i] + 3);
+            const uint64_t *alpha = table_find(&match.offsets, places[i] + 1),
+                           *tail = table_find(&match.offsets, places[i] + 3);
             ck_assert_msg(alpha && *alpha == 0, "place %zu", i);
             ck_assert_int_eq(tail != NULL, !whole);
         }
