@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MIN_COLUMNS 60
+#define MIN_COLUMNS 72
 
 /* How many rows of a list are worth a person's time; the JSON has them all. */
 #define MAX_SITES 12
@@ -417,10 +417,10 @@ static void add_goroutines(struct report *report)
         const char *state = catalog_string(catalog, row->group.wait_reason ? row->group.wait_reason : row->group.state);
         size_t width = report_clip(report->out, state, 19);
         text_printf(report->out, "%*s", (int)(20 - width), "");
-        add_place(report, row->group.start, report->columns - 40);
+        add_place(report, row->group.start, report->columns - 41);
         if (row->group.created_by) {
-            text_printf(report->out, "%40s", "by ");
-            add_place(report, row->group.created_by, report->columns - 40);
+            text_printf(report->out, "%41s", "by ");
+            add_place(report, row->group.created_by, report->columns - 41);
         }
     }
 }
