@@ -36,9 +36,12 @@
 /* With more observations than this a level is the mean over a part of the span, else one observation. */
 #define MEAN_LEVELS 8u
 #define MEAN_FROM 18u
-#define SHORTEST_SPAN (1 / 8.0)
+#define SHORTEST_SPAN (1 / 32.0)
 /* A fall-back of more than this part of the rise is no ratchet. */
 #define RATCHET 0.25
+/* The end of a span must rise by this share of what its slope foretells, unless chance (so many errors) may have left less. */
+#define FAIR_SHARE 0.5
+#define LIKELY 2.6
 /* Saw: rises and falls that are this many errors and this part of the level. */
 #define SAW_ERRORS 5.0
 #define SAW_PART 0.1
@@ -224,13 +227,22 @@ static double step_error(const struct span *span, double *ret_mean)
     return sqrt(squares / (steps - 1) / steps);
 }
 
+/* Whether it falls back (by so much) more than sampling explains, and by a good part of the rise. */
+static bool is_toothed(const struct span *span, double back)
+{
+    return back > RATCHET * fabs(span->slope) * span->seconds && back > SAW_ERRORS * span->error;
+}
+
 static bool is_persistent(const struct span *span, double sign, bool exact)
 {
+    double rise = fabs(span->slope) * span->seconds;
+    double back = sign > 0 ? span->fall_back : span->run_up;
+    /* Levels taken across the teeth of a saw drift a little with where the teeth fall. */
+    if (is_toothed(span, back) && rise < back / 2)
+        return false;
     double mean, error = step_error(span, &mean);
     if (mean * sign > critical_t(span->num_levels - 2) * error)
         return true;
-    double rise = fabs(span->slope) * span->seconds;
-    double back = sign > 0 ? span->fall_back : span->run_up;
     /* Exact values carry no error to be significant against: a few of them in a row may rise by chance. */
     if (back > RATCHET * rise || (exact && span->num_levels < MEAN_LEVELS))
         return false;
@@ -242,43 +254,67 @@ static bool is_persistent(const struct span *span, double sign, bool exact)
     return rising * 2 > steps && rising >= 3;
 }
 
+/* Whether a part of the span rises as the slope foretells: at least half as much, or as little as chance may leave of it. */
+static bool rises_as_foretold(double rise, double foretold, double error)
+{
+    return rise >= fmin(FAIR_SHARE * foretold, foretold - LIKELY * error);
+}
+
 /* Whether the last part of the span still rises at a fair share of the slope. */
 static bool is_recent(const struct span *span, const struct growth_input *input, double sign)
 {
-    /* The second half, by levels. */
+    double rise = fabs(span->slope) * span->seconds;
+    double back = sign > 0 ? span->fall_back : span->run_up;
+    bool toothed = is_toothed(span, back);
+
+    /* The second half, by levels: it must rise beyond its own error, too. */
     unsigned last = span->num_levels - 1, middle = span->num_levels / 2 - 1;
     double late = span->levels[last] + span->levels[last - 1], earlier = span->levels[middle] + span->levels[middle + 1];
-    double half = (late - earlier) / 2 / (span->level_seconds * (last - 1 - middle));
-    if (half * sign < 0.25 * fabs(span->slope))
+    double half = (late - earlier) / 2 * sign;
+    double foretold = fabs(span->slope) * span->level_seconds * (last - 1 - middle);
+    double churn, error = change_error(input, span->start + (span->end - span->start) / 2, span->end, &churn);
+    double share = toothed ? FAIR_SHARE / 2 : FAIR_SHARE;
+    if (half < fmin(share * foretold, fmax(foretold - LIKELY * error, error)))
         return false;
     /* Shorter ends say nothing between the teeth of a saw. */
-    double back = sign > 0 ? span->fall_back : span->run_up;
-    if (back > RATCHET * fabs(span->slope) * span->seconds)
+    if (toothed)
         return true;
-    for (int part = 8; part >= 2; part /= 2) {
-        double expected = fabs(span->slope) * span->seconds / part;
-        uint64_t start = span->end - (span->end - span->start) / (unsigned)part;
-        if (count_observations(input, start, span->end) < 4 || expected < 16 * input->weight)
-            continue;
-        return (span->last - value_at(input->values, start)) * sign >= 0.35 * expected;
+    for (unsigned part = 2; part <= 8; part *= 2) {
+        uint64_t start = span->end - (span->end - span->start) / part;
+        if (count_observations(input, start, span->end) < 4)
+            break;
+        /* If it still grows there, at least as many objects came as the slope foretells. */
+        error = change_error(input, start, span->end, &churn);
+        error = fmax(error, sqrt(input->weight * rise / part));
+        if (!rises_as_foretold((span->last - value_at(input->values, start)) * sign, rise / part, error))
+            return false;
     }
     return true;
 }
 
-/* Whether the end lies beyond everything in the while before the span. */
+/* Whether the end lies beyond all that was before the span: by half of the rise, and by more than it then went back and forth. */
 static bool is_new_extreme(const struct span *span, const struct growth_input *input, double sign)
 {
     const struct series *series = input->values;
-    double back = fmax((double)input->window_ns, 4 * (double)(span->end - span->start));
-    double rise = fabs(span->slope) * span->seconds;
-    for (uint32_t i = index_at(series, span->start); i > 0; i--) {
+    uint32_t begin = index_at(series, span->start);
+    double memory = fmax((double)input->window_ns, 4 * (double)(span->end - span->start));
+    /* Backwards from the span: the furthest value yet met, and the largest fall from an earlier value to a later one. */
+    double furthest = -INFINITY, nearest = span->first * sign, fall = 0;
+    for (uint32_t i = begin + 1; i > 0; i--) {
         struct point point = series_point(series, i - 1);
-        if ((double)(span->end - point.unix_ns) > back)
+        if ((double)(span->end - point.unix_ns) > memory)
             break;
-        if ((span->last - point.value) * sign < rise / 2)
-            return false;
+        double value = point.value * sign;
+        furthest = fmax(furthest, value);
+        nearest = fmin(nearest, value);
+        fall = fmax(fall, value - nearest);
     }
-    return true;
+    if (fall < SAW_ERRORS / 2 * span->error)
+        fall = 0;
+    if (!(furthest > -INFINITY))
+        return true;
+    double beyond = span->last * sign - furthest;
+    return beyond >= fabs(span->slope) * span->seconds / 2 && beyond >= fall;
 }
 
 /* The verdict over one span: GROWTH_GROWING, GROWTH_SHRINKING, or GROWTH_PLATEAU for neither. */
@@ -330,17 +366,25 @@ static uint64_t find_beginning(const struct growth_input *input, double sign, do
     return series_point(series, begin).unix_ns;
 }
 
-static struct growth conclude(const struct span *span, const struct growth_input *input, enum growth_verdict verdict)
+static struct growth conclude(const struct span *judged, const struct growth_input *input, enum growth_verdict verdict)
 {
-    double mean, steps = step_error(span, &mean) / span->level_seconds;
-    double sampling = span->error / span->seconds;
     double sign = verdict == GROWTH_GROWING ? 1 : -1;
+    uint64_t since = find_beginning(input, sign, fabs(judged->slope) * judged->seconds);
+    /* Where it began within the span, the slope is that of the time since. */
+    struct span span = *judged, rest;
+    if (since > judged->start && span_begin(&rest, input, (double)(judged->end - since))) {
+        span_read_levels(&rest, input->values);
+        rest.slope = theil_sen(&rest);
+        if (rest.slope * sign > 0)
+            span = rest;
+    }
+    double mean, steps = step_error(&span, &mean) / span.level_seconds;
     return (struct growth){
         .verdict = verdict,
-        .per_second = span->slope,
-        .error_per_second = 2 * fmax(sampling, steps),
-        .since_unix_ns = find_beginning(input, sign, fabs(span->slope) * span->seconds),
-        .points = span->observations,
+        .per_second = span.slope,
+        .error_per_second = 2 * fmax(span.error / span.seconds, steps),
+        .since_unix_ns = since,
+        .points = judged->observations,
     };
 }
 
