@@ -8,18 +8,18 @@
 
 struct mapping_list {
     struct target *target;
-    struct catalog *catalog;
+    struct name_cache *names;
     struct table build_ids;         /* Hash of device and inode -> string_id. */
     VECTOR(struct mapping) mappings;
 };
 
-struct error *mapping_list_create(struct target *target, struct catalog *catalog, struct mapping_list **ret_list)
+struct error *mapping_list_create(struct target *target, struct name_cache *names, struct mapping_list **ret_list)
 {
     struct mapping_list *list = calloc(1, sizeof(*list));
     if (!list)
         return error_no_memory();
     list->target = target;
-    list->catalog = catalog;
+    list->names = names;
     table_init(&list->build_ids);
     *ret_list = list;
     return NULL;
@@ -43,7 +43,7 @@ static string_id read_build_id(struct mapping_list *list, const struct maps *map
         return 0;
     }
     const char *build_id = image_build_id(image);
-    string_id id = *build_id ? catalog_add_string(list->catalog, build_id, strlen(build_id)) : 0;
+    string_id id = name_cache_add(list->names, build_id, strlen(build_id));
     image_close(image);
     return id;
 }
@@ -68,6 +68,8 @@ static struct error *find_build_id(struct mapping_list *list, const struct maps 
 struct error *mapping_list_refresh(struct mapping_list *list, const struct maps *maps)
 {
     list->mappings.count = 0;
+    if (list->build_ids.count > MAPPINGS_MAX_FILES)
+        table_clear(&list->build_ids);
     for (size_t i = 0; i < maps->lines.count && list->mappings.count < MAPPINGS_MAX; i++) {
         const struct map_line *line = &maps->lines.items[i];
         if (line->permissions[2] != 'x' || line->name_length == 0)
@@ -76,7 +78,7 @@ struct error *mapping_list_refresh(struct mapping_list *list, const struct maps 
             .start = line->start,
             .limit = line->end,
             .offset = line->offset,
-            .file = catalog_add_untrusted(list->catalog, map_line_name(maps, line), line->name_length),
+            .file = name_cache_add(list->names, map_line_name(maps, line), line->name_length),
         };
         struct error *error = find_build_id(list, maps, line, &mapping.build_id);
         if (error)

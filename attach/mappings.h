@@ -8,11 +8,13 @@
 
 /* More executable mappings are left out. */
 #define MAPPINGS_MAX 1024
+/* Build ids remembered; then they are read anew. */
+#define MAPPINGS_MAX_FILES 4096
 
 struct mapping_list;
 
 /* Both are borrowed. */
-struct error *mapping_list_create(struct target *target, struct catalog *catalog, struct mapping_list **ret_list);
+struct error *mapping_list_create(struct target *target, struct name_cache *names, struct mapping_list **ret_list);
 void mapping_list_destroy(struct mapping_list *list);       /* Accepts NULL. */
 
 /* From a fresh memory map. A file is opened once; one that cannot be read has no build id. */

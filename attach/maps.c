@@ -98,7 +98,7 @@ static bool can_join(const struct maps *maps, const struct map_line *first, cons
            memcmp(map_line_name(maps, first), map_line_name(maps, second), first->name_length) == 0;
 }
 
-struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct catalog *catalog, struct region **ret_regions,
+struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names, struct region **ret_regions,
                                 size_t *ret_count)
 {
     struct region *regions = arena_alloc_array(arena, maps->lines.count, sizeof(*regions));
@@ -115,8 +115,7 @@ struct error *maps_make_regions(const struct maps *maps, struct arena *arena, st
         region->start = line->start;
         region->size = line->end - line->start;
         memcpy(region->permissions, line->permissions, sizeof(region->permissions));
-        /* In a row most lines are anonymous. */
-        region->name = line->name_length ? catalog_add_untrusted(catalog, map_line_name(maps, line), line->name_length) : 0;
+        region->name = name_cache_add(names, map_line_name(maps, line), line->name_length);
     }
     *ret_regions = regions;
     *ret_count = count;

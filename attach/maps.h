@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attach/name_cache.h"
 #include "heaptop/base/error.h"
 #include "heaptop/base/text.h"
 #include "heaptop/base/vector.h"
@@ -43,8 +44,8 @@ static inline const char *map_line_name(const struct maps *maps, const struct ma
     return maps->text.data + line->name_offset;
 }
 
-/* Regions for a snapshot, in the arena: neighbours of one name and the same permissions are joined. Names go into the catalog. */
-struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct catalog *catalog, struct region **ret_regions,
+/* Regions for a snapshot, in the arena: neighbours of one name and the same permissions are joined. */
+struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names, struct region **ret_regions,
                                 size_t *ret_count);
 
 #endif

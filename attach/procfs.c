@@ -23,26 +23,13 @@ struct error *procfs_open_process(pid_t pid, int *ret_folder)
     return NULL;
 }
 
-/* Reads until the buffer is full or the file ends, from its beginning. */
-static ssize_t read_whole(int descriptor, char *buffer, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t got = pread(descriptor, buffer + length, size - length, (off_t)length);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        length += (size_t)got;
-    }
-    return (ssize_t)length;
-}
-
 struct error *procfs_read_again(int descriptor, const char *name, char *buffer, size_t size, size_t *ret_length)
 {
-    ssize_t length = read_whole(descriptor, buffer, size - 1);
+    /* One call: the kernel gives such a file whole where the buffer is large enough, and would make the text again to say that no more comes. */
+    ssize_t length;
+    do {
+        length = pread(descriptor, buffer, size - 1, 0);
+    } while (length < 0 && errno == EINTR);
     if (length < 0)
         return error_from_errno(errno, "cannot read '%s'", name);
     buffer[length] = '\0';

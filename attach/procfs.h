@@ -14,7 +14,8 @@
  * such process, or it is hidden. */
 struct error *procfs_open_process(pid_t pid, int *ret_folder);
 
-/* The beginning of a file below a folder (AT_FDCWD: an absolute path), NUL-terminated, so at most size - 1 bytes. ERROR_NOT_FOUND, ERROR_PERMISSION, ERROR_GONE. */
+/* The beginning of a small file below a folder (AT_FDCWD: an absolute path), NUL-terminated, so at most size - 1 bytes. ERROR_NOT_FOUND,
+ * ERROR_PERMISSION, ERROR_GONE. */
 struct error *procfs_read(int folder, const char *name, char *buffer, size_t size, size_t *ret_length);
 
 /* The same from a descriptor kept open: the kernel makes the text anew at each reading from its beginning. */

@@ -26,6 +26,7 @@ struct session {
     struct reader_list kinds;
     struct memory *memory;
     struct catalog *catalog;
+    struct name_cache names;            /* Of threads, regions and files. */
     struct cgroup_reader *cgroup;
     struct thread_reader *threads;
     struct target_info info;
@@ -82,12 +83,13 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
         error = target_check_access(session->target);
     if (!error)
         error = catalog_create(&session->catalog);
+    name_cache_init(&session->names, session->catalog);
     if (!error)
         error = memory_create_live(session->target->pid, &session->memory);
     if (!error)
         error = cgroup_reader_create(session->target->folder, &session->cgroup);
     if (!error)
-        error = thread_reader_create(session->target->folder, session->catalog, &session->threads);
+        error = thread_reader_create(session->target->folder, &session->names, &session->threads);
     if (error)
         return error;
     const char *container = cgroup_reader_container(session->cgroup);
@@ -130,6 +132,7 @@ void session_close(struct session *session)
     thread_reader_destroy(session->threads);
     cgroup_reader_destroy(session->cgroup);
     memory_destroy(session->memory);
+    name_cache_deinit(&session->names);
     catalog_unref(session->catalog);
     target_close(session->target);
     free(session);
@@ -198,11 +201,11 @@ static struct error *attach_program(struct session *session)
     uint64_t load_bias = 0;
     struct error *error = describe_target(session);
     if (!error)
-        error = mapping_list_create(session->target, session->catalog, &session->mappings);
+        error = mapping_list_create(session->target, &session->names, &session->mappings);
     if (!error)
         error = maps_read(session->target->folder, &maps);
     if (!error)
-        error = maps_make_regions(&maps, &session->program_arena, session->catalog, &session->regions, &session->num_regions);
+        error = maps_make_regions(&maps, &session->program_arena, &session->names, &session->regions, &session->num_regions);
     if (!error)
         error = mapping_list_refresh(session->mappings, &maps);
     maps_deinit(&maps);
@@ -326,7 +329,7 @@ static struct error *fill_regions(struct session *session, struct snapshot *snap
         error_destroy(error);
         return mapping_list_fill(session->mappings, snapshot);
     }
-    error = maps_make_regions(&maps, &snapshot->arena, session->catalog, &snapshot->regions, &snapshot->num_regions);
+    error = maps_make_regions(&maps, &snapshot->arena, &session->names, &snapshot->regions, &snapshot->num_regions);
     if (!error)
         error = mapping_list_refresh(session->mappings, &maps);
     if (maps.truncated)
@@ -372,6 +375,8 @@ static void fill_problems(struct session *session, struct snapshot *snapshot)
         snapshot_add_problem(snapshot, "%d is a thread of process %d, which is shown", (int)target->requested, (int)target->pid);
     if (session->execs > 0)
         snapshot_add_problem(snapshot, "the process has called exec since heaptop attached; what is shown is the program it now runs");
+    if (session->names.is_full)
+        snapshot_add_problem(snapshot, "more than %d different names of threads and files: later ones are left out", NAME_CACHE_MAX);
     if (session->program_problem)
         snapshot_add_problem(snapshot, "%s", session->program_problem);
 }

@@ -78,6 +78,9 @@ struct error *target_open(pid_t pid, struct target **ret_target)
     if (error)
         return error;
     /* Alive now: so pid, folder and files all meant this one process. */
+    if (target_is_alive(target) && stat.stat.state == 'Z' && stat.stat.threads > 1)
+        return error_create(ERROR_UNSUPPORTED, "the main thread of process %d has ended while others run on: its memory is not to be had by its pid",
+                            (int)target->pid);
     if (!target_is_alive(target) || stat.stat.state == 'Z' || stat.stat.state == 'X')
         return error_create(ERROR_GONE, "process %d has already ended%s", (int)target->pid,
                             stat.stat.state == 'Z' ? " (a zombie: its parent has not waited for it)" : "");

@@ -33,7 +33,7 @@ struct entry {
 
 struct thread_reader {
     DIR *folder;            /* /proc/PID/task */
-    struct catalog *catalog;
+    struct name_cache *names;
     VECTOR(struct entry) entries;       /* In the order of /proc, which is that of creation. */
     struct table by_tid;    /* tid -> index in entries. */
     size_t next;            /* Where the next sample goes on. */
@@ -41,7 +41,7 @@ struct thread_reader {
     bool is_truncated, must_list;
 };
 
-struct error *thread_reader_create(int folder, struct catalog *catalog, struct thread_reader **ret_reader)
+struct error *thread_reader_create(int folder, struct name_cache *names, struct thread_reader **ret_reader)
 {
     int descriptor = openat(folder, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)
@@ -54,7 +54,7 @@ struct error *thread_reader_create(int folder, struct catalog *catalog, struct t
         return error_no_memory();
     }
     reader->folder = list;
-    reader->catalog = catalog;
+    reader->names = names;
     reader->must_list = true;
     table_init(&reader->by_tid);
     *ret_reader = reader;
@@ -165,11 +165,11 @@ static void read_where_it_waits(struct thread_reader *reader, struct thread *thr
         char unnamed[32];
         snprintf(unnamed, sizeof(unnamed), "syscall %llu", (unsigned long long)number);
         name = name ? name : unnamed;
-        thread->system_call = catalog_add_string(reader->catalog, name, strlen(name));
+        thread->system_call = name_cache_add(reader->names, name, strlen(name));
     }
     /* "0" where the kernel does not tell. */
     if (read_file(reader, thread->tid, "wchan", text, sizeof(text), &length) && length > 0 && strcmp(text, "0") != 0)
-        thread->wait_channel = catalog_add_untrusted(reader->catalog, text, length);
+        thread->wait_channel = name_cache_add(reader->names, text, length);
 }
 
 static void store_name(struct thread_reader *reader, struct entry *entry, const struct process_stat *stat)
@@ -179,7 +179,7 @@ static void store_name(struct thread_reader *reader, struct entry *entry, const 
         return;
     memcpy(entry->comm, stat->comm, length);
     entry->comm_length = length;
-    entry->thread.name = catalog_add_untrusted(reader->catalog, stat->comm, length);
+    entry->thread.name = name_cache_add(reader->names, stat->comm, length);
 }
 
 /* What it cost, or 0 when the thread is gone. */

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "attach/name_cache.h"
 #include "heaptop/base/error.h"
 #include "heaptop/snapshot.h"
 
@@ -12,8 +13,8 @@
 
 struct thread_reader;
 
-/* folder: of procfs_open_process; it and the catalog are borrowed. */
-struct error *thread_reader_create(int folder, struct catalog *catalog, struct thread_reader **ret_reader);
+/* folder: of procfs_open_process; it and the names are borrowed. */
+struct error *thread_reader_create(int folder, struct name_cache *names, struct thread_reader **ret_reader);
 void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL. */
 
 /* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run since it was last looked at

@@ -40,7 +40,9 @@ static void parse_maps(const char *bytes, size_t length)
     size_t count = 0;
     arena_init(&arena);
     if (!catalog_create(&catalog)) {
-        if (!maps_make_regions(&maps, &arena, catalog, &regions, &count)) {
+        struct name_cache names;
+        name_cache_init(&names, catalog);
+        if (!maps_make_regions(&maps, &arena, &names, &regions, &count)) {
             /* In order, not empty, not overlapping, and no name that could change a terminal. */
             for (size_t i = 0; i < count; i++) {
                 if (regions[i].size == 0 || (i > 0 && regions[i].start < regions[i - 1].start + regions[i - 1].size))
@@ -51,6 +53,7 @@ static void parse_maps(const char *bytes, size_t length)
                 }
             }
         }
+        name_cache_deinit(&names);
         catalog_unref(catalog);
     }
     arena_deinit(&arena);

@@ -95,11 +95,13 @@ START_TEST(test_regions_join)
                              "7000-8000 rw-p 00000000 00:00 0 \n");
     struct arena arena;
     struct catalog *catalog;
+    struct name_cache names;
     struct region *regions;
     size_t count;
     arena_init(&arena);
     ck_assert_ptr_null(catalog_create(&catalog));
-    ck_assert_ptr_null(maps_make_regions(&maps, &arena, catalog, &regions, &count));
+    name_cache_init(&names, catalog);
+    ck_assert_ptr_null(maps_make_regions(&maps, &arena, &names, &regions, &count));
     ck_assert_uint_eq(count, 4);
     ck_assert_uint_eq(regions[0].start, 0x1000);
     ck_assert_uint_eq(regions[0].size, 0x2000);
@@ -109,6 +111,7 @@ START_TEST(test_regions_join)
     ck_assert_uint_eq(regions[2].size, 0x2000);
     ck_assert_uint_eq(regions[2].name, 0);
     ck_assert_uint_eq(regions[3].start, 0x7000);
+    name_cache_deinit(&names);
     catalog_unref(catalog);
     arena_deinit(&arena);
     maps_deinit(&maps);

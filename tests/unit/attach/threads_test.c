@@ -6,19 +6,22 @@
 #include "unit/check_main.h"
 
 static struct catalog *catalog;
+static struct name_cache names;
 static struct thread_reader *reader;
 static int folder = -1;
 
 static void attach(pid_t pid)
 {
     ck_assert_ptr_null(catalog_create(&catalog));
+    name_cache_init(&names, catalog);
     ck_assert_ptr_null(procfs_open_process(pid, &folder));
-    ck_assert_ptr_null(thread_reader_create(folder, catalog, &reader));
+    ck_assert_ptr_null(thread_reader_create(folder, &names, &reader));
 }
 
 static void detach(void)
 {
     thread_reader_destroy(reader);
+    name_cache_deinit(&names);
     catalog_unref(catalog);
     close_p(&folder);
 }
@@ -115,6 +118,26 @@ START_TEST(test_gone)
 }
 END_TEST
 
+/* A program that gives new names for ever does not make the catalog grow for ever. */
+START_TEST(test_names_are_bounded)
+{
+    ck_assert_ptr_null(catalog_create(&catalog));
+    name_cache_init(&names, catalog);
+    char name[32];
+    for (int i = 0; i < NAME_CACHE_MAX + 1000; i++) {
+        int length = snprintf(name, sizeof(name), "worker\x1b" "%d", i);
+        string_id id = name_cache_add(&names, name, (size_t)length);
+        ck_assert_int_eq(id != 0, i < NAME_CACHE_MAX);
+        ck_assert_uint_eq(id, name_cache_add(&names, name, (size_t)length));
+        ck_assert_int_eq(names.is_full, i >= NAME_CACHE_MAX);
+    }
+    ck_assert_str_eq(catalog_string(catalog, name_cache_add(&names, "worker\x1b" "7", 8)), "worker\\x1b7");
+    ck_assert_uint_eq(name_cache_add(&names, "", 0), 0);
+    name_cache_deinit(&names);
+    catalog_unref(catalog);
+}
+END_TEST
+
 START_TEST(test_syscall_text)
 {
     static const struct {
@@ -144,6 +167,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_cpu_and_state);
     tcase_add_test(tests, test_many_take_turns);
     tcase_add_test(tests, test_gone);
+    tcase_add_test(tests, test_names_are_bounded);
     tcase_add_test(tests, test_syscall_text);
     suite_add_tcase(suite, tests);
     return suite;
