@@ -31,6 +31,8 @@ static void print_snapshot(const struct snapshot *snapshot)
     const struct cost *cost = &snapshot->cost;
     printf("{\"sequence\":%" PRIu64 ",\"monotonic_ns\":%" PRIu64 ",\"exited\":%s", snapshot->sequence, snapshot->monotonic_ns,
            snapshot->exited ? "true" : "false");
+    if (snapshot->exited)
+        printf(",\"exit_reason\":\"%s\"", snapshot->exit_reason);
     printf(",\"runtime\":\"%s\",\"version\":\"%s\"", catalog_string(snapshot->catalog, snapshot->target.runtime),
            catalog_string(snapshot->catalog, snapshot->target.runtime_version));
     print_counter(snapshot, COUNTER_RSS, "rss_bytes");
