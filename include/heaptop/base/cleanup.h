@@ -8,7 +8,8 @@
 
 #include "heaptop/base/error.h"
 
-#define _cleanup_(function) __attribute__((cleanup(function)))
+/* Unused as well: to clang a variable that is only cleaned up, such as an error that does not matter, is unused. */
+#define _cleanup_(function) __attribute__((cleanup(function), unused))
 
 /* Defines TYPEp(TYPE **), the form a cleanup attribute takes, from a destructor of a pointer that accepts NULL. */
 #define DEFINE_CLEANUP(type, destroy) \
