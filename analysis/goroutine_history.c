@@ -21,7 +21,8 @@ static struct goroutine_key creator_key(const struct goroutine_group *group)
     return (struct goroutine_key){.created_by = group->created_by, .start = group->start};
 }
 
-/* The entry of a key; NULL, and the hash under which it would go, when there is none. Entries of one hash are told apart by comparing. */
+/* The entry of a key; NULL, and the hash under which it would go, when there is none. Entries of one hash are told
+ * apart by comparing. */
 static struct tracked_goroutines *find_entry(const struct history *history, const struct goroutine_key *key, bool creator,
                                              uint64_t *ret_hash)
 {

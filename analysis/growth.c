@@ -1,33 +1,37 @@
 /* Is it growing?
  *
- * What is observed. A heap profile changes only when a GC cycle completes, so a site is observed once a cycle; between two observations nothing
- * is known, and a series is read as a step function. RSS and counts are observed at every sample.
+ * What is observed. A heap profile changes only when a GC cycle completes, so a site is observed once a cycle; between
+ * two observations nothing is known, and a series is read as a step function. RSS and counts are observed at every
+ * sample.
  *
- * The error of a change. A site's figure is V = w N: N sampled objects in use, each standing for w bytes (object size over its probability of being
- * sampled). The error of V itself (w sqrt(N)) says nothing about a change: the same sampled objects are in use at both ends. Between two
- * observations V changes by w (B - D): B sampled objects born since and still in use, D in use before and freed since. Objects are sampled
- * independently (a Poisson process over the bytes allocated), so the variance of the change is w^2 (B + D). B and D are not counted apart from
- * objects that lived and died in between, but B + D <= allocs + frees in between, and B + D <= N1 + N2. So
+ * The error of a change. A site's figure is V = w N: N sampled objects in use, each standing for w bytes (object size
+ * over its probability of being sampled). The error of V itself (w sqrt(N)) says nothing about a change: the same
+ * sampled objects are in use at both ends. Between two observations V changes by w (B - D): B sampled objects born
+ * since and still in use, D in use before and freed since. Objects are sampled independently (a Poisson process over
+ * the bytes allocated), so the variance of the change is w^2 (B + D). B and D are not counted apart from objects that
+ * lived and died in between, but B + D <= allocs + frees in between, and B + D <= N1 + N2. So
  *
  *     error^2 = w * min(bytes allocated + bytes freed, V1 + V2)
  *
- * which also covers the natural fluctuation of a cache whose objects come and go independently, as its thinned arrivals are Poisson
- * too. A pure leak is thus beyond 3.5 errors after 12 sampled objects (6 MB of small objects at the default rate), whatever the site holds.
+ * which also covers the natural fluctuation of a cache whose objects come and go independently, as its thinned arrivals
+ * are Poisson too. A pure leak is thus beyond 3.5 errors after 12 sampled objects (6 MB of small objects at the default
+ * rate), whatever the site holds.
  *
  * Growing means all of:
- *  - significance: the robust slope (Theil-Sen over at most nine levels) times the span is above SIGNIFICANT errors, and material;
- *  - persistence: it keeps rising. Either the rises from level to level have a mean that differs from zero by Student's t (this needs no model of
- *    how the program itself fluctuates: a random walk passes in one case of 200), or it is a ratchet: it never falls back by more than a
- *    quarter of the rise, and rises in many separate parts of the span. One step is neither;
- *  - recency: it still rises. The last part of the span has risen at a fair share of the slope; so a cache that has filled stops to be
- *    growing as soon as its silence could not be chance;
- *  - a new high: it stands above all that was before the span; so one tooth of a saw does not count.
- * It is tried over the window, then over halves of it down to an eighth (a leak that began lately), then over doubles up to the whole session (a slow
- * leak; one under a saw's teeth). Shrinking is the same upside down. */
+ *  - significance: the robust slope (Theil-Sen over at most nine levels) times the span is above SIGNIFICANT errors,
+ *    and material;
+ *  - persistence: it keeps rising. Either the rises from level to level have a mean that differs from zero by Student's
+ *    t (this needs no model of how the program itself fluctuates: a random walk passes in one case of 200), or it is a
+ *    ratchet: it never falls back by more than a quarter of the rise, and rises in many separate parts of the span. One
+ *    step is neither;
+ *  - recency: it still rises. The last part of the span has risen at a fair share of the slope; so a cache that has
+ *    filled stops to be growing as soon as its silence could not be chance;
+ *  - a new high: it stands above all that was before the span; so one tooth of a saw does not count. It is tried over
+ *    the window, then over halves of it down to an eighth (a leak that began lately), then over doubles up to the whole
+ *    session (a slow leak; one under a saw's teeth). Shrinking is the same upside down. */
 #include "analysis/growth.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define SIGNIFICANT 3.5
 /* Of the level: less is not worth a word, however sure. */
@@ -39,7 +43,8 @@
 #define SHORTEST_SPAN (1 / 32.0)
 /* A fall-back of more than this part of the rise is no ratchet. */
 #define RATCHET 0.25
-/* The end of a span must rise by this share of what its slope foretells, unless chance (so many errors) may have left less. */
+/* The end of a span must rise by this share of what its slope foretells, unless chance (so many errors) may have left
+ * less. */
 #define FAIR_SHARE 0.5
 #define LIKELY 2.6
 /* Saw: rises and falls that are this many errors and this part of the level. */
@@ -110,14 +115,13 @@ static uint32_t count_observations(const struct growth_input *input, uint64_t st
     return (uint32_t)((double)(series->added - 1) * (double)(end - start) / (double)(last - first) + 1.5);
 }
 
-/* The change's error between two times, in the values' unit. */
-static double change_error(const struct growth_input *input, uint64_t start, uint64_t end, double *ret_churn)
+/* The error of a change from a time to the newest observation. */
+static double change_error(const struct growth_input *input, uint64_t start, double first, double last, double *ret_churn)
 {
     *ret_churn = 0;
     if (!input->allocated || !(input->weight > 0))
         return 0;
-    double first = value_at(input->values, start), last = value_at(input->values, end);
-    double allocated = value_at(input->allocated, end) - value_at(input->allocated, start);
+    double allocated = series_point(input->allocated, input->allocated->count - 1).value - value_at(input->allocated, start);
     double churn = 2 * allocated - (last - first);
     if (churn < fabs(last - first))
         churn = fabs(last - first);
@@ -169,42 +173,46 @@ static void span_read_levels(struct span *span, const struct series *series)
     span->highest = high;
 }
 
-static int compare_doubles(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 /* The median slope between any two levels. */
 static double theil_sen(const struct span *span)
 {
     double slopes[MAX_LEVELS * (MAX_LEVELS - 1) / 2];
     size_t count = 0;
     for (unsigned i = 0; i < span->num_levels; i++) {
-        for (unsigned j = i + 1; j < span->num_levels; j++)
-            slopes[count++] = (span->levels[j] - span->levels[i]) / (span->level_seconds * (j - i));
+        for (unsigned j = i + 1; j < span->num_levels; j++) {
+            double slope = (span->levels[j] - span->levels[i]) / (span->level_seconds * (j - i));
+            /* Few enough that inserting each in its place is the fastest sort. */
+            size_t at = count++;
+            for (; at > 0 && slopes[at - 1] > slope; at--)
+                slopes[at] = slopes[at - 1];
+            slopes[at] = slope;
+        }
     }
-    qsort(slopes, count, sizeof(slopes[0]), compare_doubles);
     return count % 2 ? slopes[count / 2] : (slopes[count / 2 - 1] + slopes[count / 2]) / 2;
 }
 
-/* The ends and their error only; false when there are too few observations. */
+/* The ends and their error only; false when it has no length. */
 static bool span_begin(struct span *span, const struct growth_input *input, double length_ns)
 {
     const struct series *series = input->values;
     uint64_t first = series_point(series, 0).unix_ns;
-    span->end = series_point(series, series->count - 1).unix_ns;
+    struct point last = series_point(series, series->count - 1);
+    span->end = last.unix_ns;
+    span->last = last.value;
     span->start = (double)(span->end - first) <= length_ns ? first : span->end - (uint64_t)length_ns;
     span->seconds = (double)(span->end - span->start) / 1e9;
     if (!(span->seconds > 0))
         return false;
-    span->observations = count_observations(input, span->start, span->end);
-    if (span->observations < input->min_observations)
-        return false;
     span->first = value_at(series, span->start);
-    span->last = value_at(series, span->end);
-    span->error = change_error(input, span->start, span->end, &span->churn);
+    span->error = change_error(input, span->start, span->first, span->last, &span->churn);
     return true;
+}
+
+/* Counts the span's observations; false when they are too few. */
+static bool span_count(struct span *span, const struct growth_input *input)
+{
+    span->observations = count_observations(input, span->start, span->end);
+    return span->observations >= input->min_observations;
 }
 
 /* Student's t at one chance in 200, one-sided, by degrees of freedom. */
@@ -254,7 +262,8 @@ static bool is_persistent(const struct span *span, double sign, bool exact)
     return rising * 2 > steps && rising >= 3;
 }
 
-/* Whether a part of the span rises as the slope foretells: at least half as much, or as little as chance may leave of it. */
+/* Whether a part of the span rises as the slope foretells: at least half as much, or as little as chance may leave of
+ * it. */
 static bool rises_as_foretold(double rise, double foretold, double error)
 {
     return rise >= fmin(FAIR_SHARE * foretold, foretold - LIKELY * error);
@@ -272,7 +281,9 @@ static bool is_recent(const struct span *span, const struct growth_input *input,
     double late = span->levels[last] + span->levels[last - 1], earlier = span->levels[middle] + span->levels[middle + 1];
     double half = (late - earlier) / 2 * sign;
     double foretold = fabs(span->slope) * span->level_seconds * (last - 1 - middle);
-    double churn, error = change_error(input, span->start + (span->end - span->start) / 2, span->end, &churn);
+    uint64_t start = span->start + (span->end - span->start) / 2;
+    double churn, first = value_at(input->values, start);
+    double error = change_error(input, start, first, span->last, &churn);
     double share = toothed ? FAIR_SHARE / 2 : FAIR_SHARE;
     if (half < fmin(share * foretold, fmax(foretold - LIKELY * error, error)))
         return false;
@@ -280,25 +291,27 @@ static bool is_recent(const struct span *span, const struct growth_input *input,
     if (toothed)
         return true;
     for (unsigned part = 2; part <= 8; part *= 2) {
-        uint64_t start = span->end - (span->end - span->start) / part;
+        start = span->end - (span->end - span->start) / part;
         if (count_observations(input, start, span->end) < 4)
             break;
+        first = value_at(input->values, start);
         /* If it still grows there, at least as many objects came as the slope foretells. */
-        error = change_error(input, start, span->end, &churn);
-        error = fmax(error, sqrt(input->weight * rise / part));
-        if (!rises_as_foretold((span->last - value_at(input->values, start)) * sign, rise / part, error))
+        error = fmax(change_error(input, start, first, span->last, &churn), sqrt(input->weight * rise / part));
+        if (!rises_as_foretold((span->last - first) * sign, rise / part, error))
             return false;
     }
     return true;
 }
 
-/* Whether the end lies beyond all that was before the span: by half of the rise, and by more than it then went back and forth. */
+/* Whether the end lies beyond all that was before the span: by half of the rise, and by more than it then went back and
+ * forth. */
 static bool is_new_extreme(const struct span *span, const struct growth_input *input, double sign)
 {
     const struct series *series = input->values;
     uint32_t begin = index_at(series, span->start);
     double memory = fmax((double)input->window_ns, 4 * (double)(span->end - span->start));
-    /* Backwards from the span: the furthest value yet met, and the largest fall from an earlier value to a later one. */
+    /* Backwards from the span: the furthest value yet met, and the largest fall from an earlier value to a later one.
+     * */
     double furthest = -INFINITY, nearest = span->first * sign, fall = 0;
     for (uint32_t i = begin + 1; i > 0; i--) {
         struct point point = series_point(series, i - 1);
@@ -327,6 +340,8 @@ static enum growth_verdict judge_span(struct span *span, const struct growth_inp
     bool exact = !(span->error > 0);
     if (!exact && change < needed / 2)
         return GROWTH_PLATEAU;
+    if (!span_count(span, input))
+        return GROWTH_PLATEAU;
     span_read_levels(span, input->values);
     if (exact && span->highest - span->lowest < needed)
         return GROWTH_PLATEAU;
@@ -339,8 +354,8 @@ static enum growth_verdict judge_span(struct span *span, const struct growth_inp
     return sign > 0 ? GROWTH_GROWING : GROWTH_SHRINKING;
 }
 
-/* When the present rise began: the kink of the whole series, where it lies furthest below the line from first to last; again on what
- * is left, while that bends too. */
+/* When the present rise began: the kink of the whole series, where it lies furthest below the line from first to last;
+ * again on what is left, while that bends too. */
 static uint64_t find_beginning(const struct growth_input *input, double sign, double rise)
 {
     const struct series *series = input->values;
@@ -372,7 +387,7 @@ static struct growth conclude(const struct span *judged, const struct growth_inp
     uint64_t since = find_beginning(input, sign, fabs(judged->slope) * judged->seconds);
     /* Where it began within the span, the slope is that of the time since. */
     struct span span = *judged, rest;
-    if (since > judged->start && span_begin(&rest, input, (double)(judged->end - since))) {
+    if (since > judged->start && span_begin(&rest, input, (double)(judged->end - since)) && span_count(&rest, input)) {
         span_read_levels(&rest, input->values);
         rest.slope = theil_sen(&rest);
         if (rest.slope * sign > 0)
@@ -408,10 +423,9 @@ static struct growth conclude_calm(struct span *span, const struct growth_input 
         return growth;
     }
     span_read_levels(span, input->values);
-    span->slope = theil_sen(span);
     double mean;
-    growth.per_second = span->slope;
     growth.error_per_second = 2 * fmax(span->error / span->seconds, step_error(span, &mean) / span->level_seconds);
+    growth.per_second = mean / span->level_seconds;
     double least = SAW_PART * fmax(fabs(span->lowest), fabs(span->highest));
     if (sampled)
         least = fmax(least, SAW_ERRORS * sqrt(input->weight * fmin(span->churn, fabs(span->lowest) + fabs(span->highest))));
@@ -428,13 +442,14 @@ struct growth growth_judge(const struct growth_input *input)
         return (struct growth){.verdict = GROWTH_TOO_FEW};
     struct span window, span;
     double length = (double)input->window_ns;
-    if (!span_begin(&window, input, length)) {
-        /* A slow pace of GC: the window is the time that the fewest observations take. */
+    if (!span_begin(&window, input, length))
+        return (struct growth){.verdict = GROWTH_TOO_FEW, .points = 1};
+    if (!span_count(&window, input)) {
+        /* At a slow pace of GC the window is the whole session. */
         length = INFINITY;
-        if (!span_begin(&window, input, length))
-            return (struct growth){.verdict = GROWTH_TOO_FEW,
-                                   .points = count_observations(input, series_point(series, 0).unix_ns,
-                                                                series_point(series, series->count - 1).unix_ns)};
+        span_begin(&window, input, length);
+        if (!span_count(&window, input))
+            return (struct growth){.verdict = GROWTH_TOO_FEW, .points = window.observations};
     }
     /* Nothing came or went all the while: the commonest case by far. */
     if (input->allocated && window.churn == 0)
@@ -445,9 +460,8 @@ struct growth growth_judge(const struct growth_input *input)
     span = window;
     enum growth_verdict verdict = judge_span(&span, input);
     for (double part = 0.5; verdict == GROWTH_PLATEAU && part >= SHORTEST_SPAN; part /= 2) {
-        if (!span_begin(&span, input, covered * part))
-            break;
-        verdict = judge_span(&span, input);
+        if (span_begin(&span, input, covered * part))
+            verdict = judge_span(&span, input);
     }
     for (double longer = covered; verdict == GROWTH_PLATEAU && longer < session;) {
         longer = fmin(2 * longer, session);

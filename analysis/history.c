@@ -61,6 +61,8 @@ void history_destroy(struct history *history)
     vector_deinit(&history->buckets);
     vector_deinit(&history->stacks);
     vector_deinit(&history->call_sites);
+    vector_deinit(&history->call_site_order);
+    vector_deinit(&history->stack_order);
     vector_deinit(&history->goroutines);
     vector_deinit(&history->cycles);
     vector_deinit(&history->cpu_fractions);
@@ -265,6 +267,7 @@ size_t history_memory(const struct history *history)
     bytes += history->buckets.capacity * sizeof(*history->buckets.items);
     bytes += history->stacks.capacity * sizeof(*history->stacks.items);
     bytes += history->call_sites.capacity * sizeof(*history->call_sites.items);
+    bytes += (history->call_site_order.capacity + history->stack_order.capacity) * sizeof(uint32_t);
     bytes += history->goroutines.capacity * sizeof(*history->goroutines.items);
     bytes += history->cycles.capacity * sizeof(*history->cycles.items);
     bytes += history->cpu_fractions.capacity * sizeof(*history->cpu_fractions.items);

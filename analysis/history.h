@@ -9,6 +9,7 @@
 /* What is kept of a bucket besides the latest snapshot's counts. An index is the bucket's index in the snapshots. */
 struct bucket {
     struct site_values published, provisional;
+    double scale;           /* Objects that one sampled object stands for. */
     double weight;          /* Bytes that one sampled object stands for. */
     double missed;          /* The probability that an object of it is not sampled. */
     uint32_t stack;         /* Index in history.stacks, or NOT_FOLLOWED. */
@@ -26,6 +27,7 @@ struct tracked {
     struct sums sums;
     struct series inuse, allocated;
     struct growth growth;
+    double alloc_bytes_per_s, free_bytes_per_s;     /* Over the window; NAN before the second observation. */
 };
 
 struct tracked_stack {
@@ -79,6 +81,9 @@ struct history {
     VECTOR(struct tracked_stack) stacks;
     VECTOR(struct tracked_call_site) call_sites;
     struct table stacks_by_id, call_sites_by_key;
+    /* Indices of call sites and stacks in the order of analysis.call_sites and analysis.stacks. */
+    VECTOR(uint32_t) call_site_order;
+    VECTOR(uint32_t) stack_order;
     struct allocation_totals totals;
 
     VECTOR(struct tracked_goroutines) goroutines;
@@ -95,6 +100,9 @@ const struct tracked *history_call_site_trend(const struct history *history, con
 /* The group's entry, or NULL. */
 const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group);
 const struct tracked_goroutines *history_find_creator(const struct history *history, const struct goroutine_group *group);
+
+/* Growing first, by falling slope; 0 when that does not tell them apart. For sorting. */
+int growth_compare(const struct growth *left, const struct growth *right);
 
 /* Goroutine groups of a new snapshot; heap profile of a new snapshot. */
 struct error *history_add_goroutines(struct history *history, const struct snapshot *snapshot);

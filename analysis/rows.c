@@ -2,7 +2,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* Rises of RSS and of the number of goroutines below these are none. */
 #define SMALLEST_RSS_RISE (1 << 20)
@@ -19,43 +18,6 @@ void analysis_destroy(struct analysis *analysis)
 
 /* ---- allocation rows ---- */
 
-/* A site that grew until the last cycle may have stopped since, with no cycle to show it. Everything counted up to now bounds from above what the
- * next cycle can publish: where even that lacks most of what the slope foretold, the growth is over. */
-static void stop_growth(const struct snapshot *snapshot, const struct tracked *tracked, const struct sums *sums, struct growth *growth)
-{
-    if (growth->verdict != GROWTH_GROWING || tracked->inuse.count == 0 || sums->published.inuse_objects <= 0)
-        return;
-    uint64_t observed = series_point(&tracked->inuse, tracked->inuse.count - 1).unix_ns;
-    double foretold = growth->per_second * ((double)snapshot->unix_ns - (double)observed) / 1e9;
-    double weight = sums->inuse_weight / fmax((double)sums->published.inuse_bytes, 1);
-    double counted = (double)(sums->provisional.inuse_bytes - sums->published.inuse_bytes);
-    if (foretold < 16 * weight || counted >= 0.35 * foretold)
-        return;
-    growth->verdict = GROWTH_PLATEAU;
-    growth->per_second = 0;
-    growth->since_unix_ns = 0;
-}
-
-static void set_rates(const struct history *history, const struct tracked *tracked, struct allocation_row *row)
-{
-    row->alloc_bytes_per_s = row->free_bytes_per_s = row->alloc_objects_per_s = NAN;
-    if (tracked->allocated.count < 2)
-        return;
-    uint64_t first = series_point(&tracked->allocated, 0).unix_ns;
-    uint64_t last = series_point(&tracked->allocated, tracked->allocated.count - 1).unix_ns;
-    uint64_t start = last - first > history->options.window_ns ? last - history->options.window_ns : first;
-    double seconds = (double)(last - start) / 1e9, before, now, held_before, held_now;
-    if (!(seconds > 0) || !series_value_at(&tracked->allocated, start, &before) ||
-        !series_value_at(&tracked->allocated, last, &now) || !series_value_at(&tracked->inuse, start, &held_before) ||
-        !series_value_at(&tracked->inuse, last, &held_now))
-        return;
-    row->alloc_bytes_per_s = (now - before) / seconds;
-    row->free_bytes_per_s = fmax((now - before - (held_now - held_before)) / seconds, 0);
-    row->alloc_objects_per_s = 0;
-    if (row->published.alloc_bytes > 0)
-        row->alloc_objects_per_s = row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
-}
-
 static void fill_row(const struct history *history, const struct sums *sums, const struct tracked *trend, struct allocation_row *row)
 {
     row->published = sums->published;
@@ -66,70 +28,16 @@ static void fill_row(const struct history *history, const struct sums *sums, con
     double total = (double)history->totals.published.inuse_bytes;
     row->share = total > 0 ? fmin(fmax(inuse / total, 0), 1) : 0;
     row->growth = trend->growth;
-    stop_growth(history->latest, trend, sums, &row->growth);
     row->inuse = &trend->inuse;
     row->allocated = &trend->allocated;
-    set_rates(history, trend, row);
-}
-
-/* Growing first, by slope; then by what is in use. */
-static int compare_growth(const struct growth *left, const struct growth *right)
-{
-    bool left_grows = left->verdict == GROWTH_GROWING, right_grows = right->verdict == GROWTH_GROWING;
-    if (left_grows != right_grows)
-        return left_grows ? -1 : 1;
-    if (left_grows && left->per_second != right->per_second)
-        return left->per_second > right->per_second ? -1 : 1;
-    return 0;
-}
-
-static int compare_inuse(const struct allocation_row *left, const struct allocation_row *right)
-{
-    if (left->published.inuse_bytes != right->published.inuse_bytes)
-        return left->published.inuse_bytes > right->published.inuse_bytes ? -1 : 1;
-    if (left->published.alloc_bytes != right->published.alloc_bytes)
-        return left->published.alloc_bytes > right->published.alloc_bytes ? -1 : 1;
-    return left->stack < right->stack ? -1 : left->stack > right->stack;
-}
-
-/* Sorts pointers, as rows are large. */
-static int compare_call_sites(const void *left, const void *right)
-{
-    const struct allocation_row *a = *(const struct allocation_row *const *)left, *b = *(const struct allocation_row *const *)right;
-    int order = compare_growth(&a->growth, &b->growth);
-    return order ? order : compare_inuse(a, b);
-}
-
-/* first_stack is for now the rank of the stack's call site. */
-static int compare_stacks(const void *left, const void *right)
-{
-    const struct allocation_row *a = *(const struct allocation_row *const *)left, *b = *(const struct allocation_row *const *)right;
-    if (a->first_stack != b->first_stack)
-        return a->first_stack < b->first_stack ? -1 : 1;
-    return compare_inuse(a, b);
-}
-
-/* The rows in the order of the function; *ret_ranks (may be NULL) gives each old index its new one. */
-static struct error *sort_rows(struct arena *arena, const struct allocation_row *rows, size_t count,
-                               int (*compare)(const void *, const void *), struct allocation_row **ret_rows, uint32_t **ret_ranks)
-{
-    const struct allocation_row **order = arena_alloc_array(arena, count, sizeof(*order));
-    struct allocation_row *sorted = arena_alloc_array(arena, count, sizeof(*sorted));
-    uint32_t *ranks = arena_alloc_array(arena, count, sizeof(*ranks));
-    if (!order || !sorted || !ranks)
-        return error_no_memory();
-    for (size_t i = 0; i < count; i++)
-        order[i] = &rows[i];
-    if (count > 1)
-        qsort(order, count, sizeof(*order), compare);
-    for (size_t i = 0; i < count; i++) {
-        sorted[i] = *order[i];
-        ranks[order[i] - rows] = (uint32_t)i;
-    }
-    *ret_rows = sorted;
-    if (ret_ranks)
-        *ret_ranks = ranks;
-    return NULL;
+    row->alloc_bytes_per_s = row->free_bytes_per_s = row->alloc_objects_per_s = NAN;
+    if (trend->allocated.count < 2)
+        return;
+    row->alloc_bytes_per_s = trend->alloc_bytes_per_s;
+    row->free_bytes_per_s = trend->free_bytes_per_s;
+    row->alloc_objects_per_s = 0;
+    if (row->published.alloc_bytes > 0)
+        row->alloc_objects_per_s = row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
 }
 
 static struct error *compute_allocations(const struct history *history, struct analysis *analysis)
@@ -137,57 +45,33 @@ static struct error *compute_allocations(const struct history *history, struct a
     analysis->totals = history->totals;
     if (analysis->snapshot->profile_state != PROFILE_ON)
         return NULL;
-    /* Unsorted rows and orders are thrown away with this arena. */
-    _cleanup_(arena_deinit) struct arena scratch;
-    arena_init(&scratch);
-    size_t num_sites = history->call_sites.count, num_stacks = history->stacks.count;
-    struct allocation_row *sites = arena_alloc_array(&scratch, num_sites, sizeof(*sites));
-    struct allocation_row *stacks = arena_alloc_array(&scratch, num_stacks, sizeof(*stacks));
+    size_t num_sites = history->call_site_order.count, num_stacks = history->stack_order.count;
+    struct allocation_row *sites = arena_alloc_array(&analysis->arena, num_sites, sizeof(*sites));
+    struct allocation_row *stacks = arena_alloc_array(&analysis->arena, num_stacks, sizeof(*stacks));
     if (!sites || !stacks)
         return error_no_memory();
-    for (size_t i = 0; i < num_sites; i++) {
-        const struct tracked_call_site *call_site = &history->call_sites.items[i];
-        fill_row(history, &call_site->tracked.sums, history_call_site_trend(history, call_site), &sites[i]);
-        sites[i].num_stacks = call_site->num_stacks;
-        sites[i].subject = history->stacks.items[call_site->first_stack].subject;
-        sites[i].stack = history->stacks.items[call_site->first_stack].stack;
-    }
-    uint32_t *ranks;
-    struct error *error = sort_rows(&scratch, sites, num_sites, compare_call_sites, &sites, &ranks);
-    if (error)
-        return error;
     for (size_t i = 0; i < num_stacks; i++) {
-        const struct tracked_stack *stack = &history->stacks.items[i];
+        const struct tracked_stack *stack = &history->stacks.items[history->stack_order.items[i]];
         fill_row(history, &stack->tracked.sums, &stack->tracked, &stacks[i]);
         stacks[i].subject = stack->subject;
         stacks[i].stack = stack->stack;
+        stacks[i].first_stack = (uint32_t)i;
         stacks[i].num_stacks = 1;
-        stacks[i].first_stack = ranks[stack->call_site];
     }
-    struct allocation_row *sorted;
-    error = sort_rows(&scratch, stacks, num_stacks, compare_stacks, &sorted, NULL);
-    if (error)
-        return error;
-    analysis->call_sites = arena_alloc_array(&analysis->arena, num_sites, sizeof(*sites));
-    analysis->stacks = arena_alloc_array(&analysis->arena, num_stacks, sizeof(*stacks));
-    if (!analysis->call_sites || !analysis->stacks)
-        return error_no_memory();
-    if (num_sites > 0)
-        memcpy(analysis->call_sites, sites, num_sites * sizeof(*sites));
-    if (num_stacks > 0)
-        memcpy(analysis->stacks, sorted, num_stacks * sizeof(*stacks));
-    analysis->num_call_sites = num_sites;
-    analysis->num_stacks = num_stacks;
     uint32_t next = 0;
     for (size_t i = 0; i < num_sites; i++) {
-        struct allocation_row *site = &analysis->call_sites[i];
-        site->first_stack = next;
-        site->stack = analysis->stacks[next].stack;
-        site->subject = analysis->stacks[next].subject;
-        for (uint32_t j = 0; j < site->num_stacks; j++)
-            analysis->stacks[next + j].first_stack = next + j;
-        next += site->num_stacks;
+        const struct tracked_call_site *call_site = &history->call_sites.items[history->call_site_order.items[i]];
+        fill_row(history, &call_site->tracked.sums, history_call_site_trend(history, call_site), &sites[i]);
+        sites[i].subject = stacks[next].subject;
+        sites[i].stack = stacks[next].stack;
+        sites[i].first_stack = next;
+        sites[i].num_stacks = call_site->num_stacks;
+        next += call_site->num_stacks;
     }
+    analysis->call_sites = sites;
+    analysis->num_call_sites = num_sites;
+    analysis->stacks = stacks;
+    analysis->num_stacks = num_stacks;
     return NULL;
 }
 
@@ -196,7 +80,7 @@ static struct error *compute_allocations(const struct history *history, struct a
 static int compare_goroutines(const void *left, const void *right)
 {
     const struct goroutine_row *a = left, *b = right;
-    int order = compare_growth(&a->growth, &b->growth);
+    int order = growth_compare(&a->growth, &b->growth);
     if (order)
         return order;
     if (a->group.count != b->group.count)

@@ -53,15 +53,16 @@ struct point series_point(const struct series *series, uint32_t index)
                           .value = series->base_value + (double)cell.offset};
 }
 
-/* How far apart points of this age may lie, relative to new ones: even within the recent span, then growing a little faster than
- * the age, so that however long the session, about a quarter of the points or more are recent ones. */
+/* How far apart points of this age may lie, relative to new ones: even within the recent span, then growing a little
+ * faster than the age, so that however long the session, about a quarter of the points or more are recent ones. */
 static double wanted_spacing(double age_ticks)
 {
     double ages = age_ticks / RECENT_TICKS;
     return ages <= 1 ? 1 : ages * sqrt(sqrt(ages));
 }
 
-/* How many points stay when all lie at least `spacing` apart; moves them together when `apply`. The first and the last stay. */
+/* How many points stay when all lie at least `spacing` apart; moves them together when `apply`. The first and the last
+ * stay. */
 static uint32_t series_thin(struct series *series, double spacing, bool apply)
 {
     struct series_cell *cells = series->cells;

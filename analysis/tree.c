@@ -12,8 +12,8 @@ struct tree_builder {
     VECTOR(struct tree_node *) nodes;
 };
 
-/* What makes two frames one node: the function and the line, or the address where there is no name. Below 2^48 for each: function ids
- * have 24 bits. */
+/* What makes two frames one node: the function and the line, or the address where there is no name. Below 2^48 for
+ * each: function ids have 24 bits. */
 static uint64_t frame_key(const struct frame *frame)
 {
     return frame->function ? (uint64_t)frame->function << 32 | frame->line : UINT64_C(1) << 63 | frame->address;

@@ -12,8 +12,8 @@
 #define MAX_STRING_BYTES ((size_t)256 << 20)
 #define MAX_DEPTH (1u << 16)
 
-/* Entries live in chunks that double in size, the first of 256: so a directory of 17 pointers reaches 2^24 entries, and nothing moves
- * when more come. Entry i lies in the chunk of i + 256's highest bit. */
+/* Entries live in chunks that double in size, the first of 256: so a directory of 17 pointers reaches 2^24 entries, and
+ * nothing moves when more come. Entry i lies in the chunk of i + 256's highest bit. */
 #define FIRST_CHUNK_BITS 8u
 #define NUM_CHUNKS 17u
 #define POOL_BLOCK ((size_t)64 << 10)
@@ -158,8 +158,8 @@ struct content {
 
 typedef bool content_equal(const struct catalog *catalog, uint32_t id, const struct content *content);
 
-/* The id of equal content, or 0 and the key under which it would go. Two contents of one 64-bit hash are told apart by comparing; the
- * later one then goes under the hash of the next seed. */
+/* The id of equal content, or 0 and the key under which it would go. Two contents of one 64-bit hash are told apart by
+ * comparing; the later one then goes under the hash of the next seed. */
 static uint32_t find_content(const struct catalog *catalog, const struct table *table, content_equal *equal,
                              const struct content *content, uint64_t *ret_key)
 {
@@ -254,7 +254,8 @@ frame_id catalog_add_frame(struct catalog *catalog, const struct frame *frame)
     return id;
 }
 
-/* How well a frame of this origin tells a person whose allocation it was; the first frame of the best rank is the subject. */
+/* How well a frame of this origin tells a person whose allocation it was; the first frame of the best rank is the
+ * subject. */
 static unsigned subject_rank(uint8_t origin)
 {
     switch (origin) {
@@ -372,7 +373,8 @@ static bool is_major_version(const char *element)
 
 const char *function_short_name(const char *function)
 {
-    /* Type arguments and parameters may hold slashes of their own. A receiver, "(*T)", comes after the last slash of the path. */
+    /* Type arguments and parameters may hold slashes of their own. A receiver, "(*T)", comes after the last slash of
+     * the path. */
     size_t end = strcspn(function, "([< ");
     const char *last = function, *before = function;
     for (size_t i = 0; i < end; i++) {

@@ -95,7 +95,8 @@ static int64_t truncate_real(double value)
     return isnan(value) ? 0 : (int64_t)value;
 }
 
-/* Sampling keeps an allocation of s bytes with probability 1 - exp(-s/rate); all of a bucket are taken to be of the average size. */
+/* Sampling keeps an allocation of s bytes with probability 1 - exp(-s/rate); all of a bucket are taken to be of the
+ * average size. */
 static void scale_pair(int64_t objects, int64_t bytes, int64_t rate, int64_t *ret_objects, int64_t *ret_bytes)
 {
     if (objects == 0 || bytes == 0) {

@@ -1,4 +1,5 @@
-/* Snapshots in, conclusions out. Pure: no clock, no globals, no I/O; the same snapshots give the same results, live or replayed. */
+/* Snapshots in, conclusions out. Pure: no clock, no globals, no I/O; the same snapshots give the same results, live or
+ * replayed. */
 #ifndef HEAPTOP_ANALYSIS_H
 #define HEAPTOP_ANALYSIS_H
 
@@ -16,9 +17,10 @@ struct point {
     double value;
 };
 
-/* Holds at most `capacity` points over however long a time. When full, points go, so that those of the last SERIES_RECENT_NS lie evenly and older ones ever
- * further apart: it always reaches back to its first value and never forgets the newest. A value that stays is two points, where it began and where it
- * was last seen. Eight bytes a point: read them with series_point. Values are kept to 24 bits of their distance from the first. */
+/* Holds at most `capacity` points over however long a time. When full, points go, so that those of the last
+ * SERIES_RECENT_NS lie evenly and older ones ever further apart: it always reaches back to its first value and never
+ * forgets the newest. A value that stays is two points, where it began and where it was last seen. Eight bytes a point:
+ * read them with series_point. Values are kept to 24 bits of their distance from the first. */
 struct series {
     struct series_cell *cells;
     uint32_t count, capacity;
@@ -28,16 +30,16 @@ struct series {
 };
 #define SERIES_RECENT_NS (15 * 60 * UINT64_C(1000000000))
 
-/* Lazily allocated; grows up to the capacity (at least 8). A value at the time of the last one (to 10 ms), or earlier, replaces it; NAN is left out. false
- * when memory is out. */
+/* Lazily allocated; grows up to the capacity (at least 8). A value at the time of the last one (to 10 ms), or earlier,
+ * replaces it; NAN is left out. false when memory is out. */
 bool series_add(struct series *series, uint32_t capacity, uint64_t unix_ns, double value);
 void series_deinit(struct series *series);
 /* The point of an index below series->count; ascending in time. */
 struct point series_point(const struct series *series, uint32_t index);
 /* The value at a time: the last point at or before it; false before the first. */
 bool series_value_at(const struct series *series, uint64_t unix_ns, double *ret_value);
-/* Cuts the last span_ns into `count` equal columns and writes each column's maximum (last value carried over columns without points); NAN before the
- * first point. For sparklines. */
+/* Cuts the last span_ns into `count` equal columns and writes each column's maximum (last value carried over columns
+ * without points); NAN before the first point. For sparklines. */
 void series_columns(const struct series *series, uint64_t now_unix_ns, uint64_t span_ns, double *columns, size_t count);
 
 /* ---- growth: how it is judged is told in analysis/growth.c ---- */
@@ -58,14 +60,16 @@ struct growth {
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
 };
 
-/* Fewer observations give GROWTH_TOO_FEW: GC cycles for heap figures; samples for RSS and counts, which come at any moment. */
+/* Fewer observations give GROWTH_TOO_FEW: GC cycles for heap figures; samples for RSS and counts, which come at any
+ * moment. */
 #define GROWTH_MIN_OBSERVATIONS 5
 #define GROWTH_MIN_SAMPLES 10
 
 /* A word for people and JSON: "growing", "sawtooth", "plateau", "shrinking", "too few samples". */
 const char *growth_verdict_name(enum growth_verdict verdict);
 
-/* Of exact figures (RSS, counts). A rise below smallest_rise is none; judged first over window_ns, then over shorter and longer spans. */
+/* Of exact figures (RSS, counts). A rise below smallest_rise is none; judged first over window_ns, then over shorter
+ * and longer spans. */
 struct growth growth_of_series(const struct series *series, uint64_t window_ns, double smallest_rise);
 
 /* ---- history ---- */
@@ -117,8 +121,8 @@ struct allocation_row {
 
 struct goroutine_row {
     struct goroutine_group group;
-    /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have this creator and
-     * start, and stands at the largest of their groups; the others are judged by their own count. */
+    /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have
+     * this creator and start, and stands at the largest of their groups; the others are judged by their own count. */
     struct growth growth;
     const struct series *counts;        /* Of this group. Owned by the history. */
 };
@@ -135,7 +139,8 @@ struct allocation_totals {
     size_t buckets_not_followed;        /* Beyond history_options.max_rows: in the sums, but in no row. */
 };
 
-/* Everything a screen or a report needs about the latest snapshot. Rows borrow series from the history: valid until its next history_add. */
+/* Everything a screen or a report needs about the latest snapshot. Rows borrow series from the history: valid until its
+ * next history_add. */
 struct analysis {
     struct arena arena;
     const struct snapshot *snapshot;    /* Borrowed from the history. */
@@ -163,8 +168,9 @@ struct analysis {
 struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis);
 void analysis_destroy(struct analysis *analysis);   /* Accepts NULL. */
 
-/* The verdict line in one or two sentences, for a person; names the growing site and its share, says when there is nothing to worry about, and which of the
- * things that look like leaks it is not (idle heap kept for reuse, ...). Plain text, no markup. */
+/* The verdict line in one or two sentences, for a person; names the growing site and its share, says when there is
+ * nothing to worry about, and which of the things that look like leaks it is not (idle heap kept for reuse, ...). Plain
+ * text, no markup. */
 struct error *analysis_write_verdict(const struct analysis *analysis, struct text *ret_text);
 /* How loudly a screen should show it. */
 enum verdict_level { VERDICT_WAITING, VERDICT_CALM, VERDICT_NOTICE, VERDICT_GROWING };

@@ -1,5 +1,5 @@
-/* Synthetic processes for tests: a builder holds the present state of an imagined Go program; the test changes it, lets time pass, and takes
- * snapshots as a source would.
+/* Synthetic processes for tests: a builder holds the present state of an imagined Go program; the test changes it, lets
+ * time pass, and takes snapshots as a source would.
  *
  *     struct builder *b = builder_create();
  *     size_t site = builder_site(b, 1024, "example.com/app/store.(*Cache).Put cache.go:41; main.main main.go:9; runtime.main proc.go:283");
@@ -12,7 +12,8 @@
  *     }
  *     struct source *source = builder_source(snapshots, 60);
  *
- * builder_demo makes a whole session like those in the documentation. Everything is deterministic. Running out of memory aborts. */
+ * builder_demo makes a whole session like those in the documentation. Everything is deterministic. Running out of
+ * memory aborts. */
 #ifndef TESTS_UNIT_SNAPSHOT_BUILDER_H
 #define TESTS_UNIT_SNAPSHOT_BUILDER_H
 
@@ -138,8 +139,8 @@ __attribute__((unused)) static void builder_destroy(struct builder *b)
     free(b);
 }
 
-/* Go's own rule of thumb: "runtime." is the runtime, a first path element without a dot is the standard library, "main" and the main
- * module's packages are the application, all else a dependency. */
+/* Go's own rule of thumb: "runtime." is the runtime, a first path element without a dot is the standard library, "main"
+ * and the main module's packages are the application, all else a dependency. */
 __attribute__((unused)) static enum frame_origin builder_origin(struct builder *b, const char *function)
 {
     const char *module = catalog_string(b->catalog, b->target.main_module);
@@ -208,7 +209,8 @@ __attribute__((unused)) static size_t builder_site(struct builder *b, uint64_t o
     return b->sites.count - 1;
 }
 
-/* So many objects of the site are sampled; TOTAL_ALLOC rises by what they stand for. Provisional until the next builder_gc. */
+/* So many objects of the site are sampled; TOTAL_ALLOC rises by what they stand for. Provisional until the next
+ * builder_gc. */
 __attribute__((unused)) static void builder_allocate(struct builder *b, size_t site, uint64_t objects)
 {
     struct site *bucket = &b->sites.items[site];
@@ -394,7 +396,8 @@ __attribute__((unused)) static void builder_source_close(struct source *source)
     free(self);
 }
 
-/* Hands the snapshots out one by one, at once, and then none. Takes references of its own. `live` is true; a test may change it. */
+/* Hands the snapshots out one by one, at once, and then none. Takes references of its own. `live` is true; a test may
+ * change it. */
 __attribute__((unused)) static struct source *builder_source(struct snapshot *const *snapshots, size_t count)
 {
     static const struct source_ops ops = {.next = builder_source_next,

@@ -1,6 +1,6 @@
-/* The strings, frames and stacks that the snapshots of one session share. Entries are only ever added and never move, so one
- * thread (the sampler, or a replay source) may add while others read every id that reached them in a snapshot: the hand-over
- * of the snapshot orders the memory. Ids count from 1; 0 means "none". */
+/* The strings, frames and stacks that the snapshots of one session share. Entries are only ever added and never move,
+ * so one thread (the sampler, or a replay source) may add while others read every id that reached them in a snapshot:
+ * the hand-over of the snapshot orders the memory. Ids count from 1; 0 means "none". */
 #ifndef HEAPTOP_SNAPSHOT_CATALOG_H
 #define HEAPTOP_SNAPSHOT_CATALOG_H
 
@@ -46,7 +46,8 @@ struct catalog *catalog_ref(struct catalog *catalog);
 /* Accepts NULL. The last reference destroys it. */
 void catalog_unref(struct catalog *catalog);
 
-/* Writers; equal content gives the same id. 0 when memory is out or the catalog is full (2^24 entries of a kind, 256 MiB of strings). */
+/* Writers; equal content gives the same id. 0 when memory is out or the catalog is full (2^24 entries of a kind, 256
+ * MiB of strings). */
 string_id catalog_add_string(struct catalog *catalog, const char *bytes, size_t length);
 /* Escapes first (text_append_escaped). For anything that comes from a target. */
 string_id catalog_add_untrusted(struct catalog *catalog, const char *bytes, size_t length);
@@ -60,12 +61,13 @@ struct stack catalog_stack(const struct catalog *catalog, stack_id id);
 const char *catalog_function(const struct catalog *catalog, frame_id id);
 const char *catalog_file(const struct catalog *catalog, frame_id id);
 
-/* The frame a person should see for this stack: the first application frame, else the first dependency frame, else the first
- * that is not the runtime's, else the innermost. Its index, or 0 for an empty stack. */
+/* The frame a person should see for this stack: the first application frame, else the first dependency frame, else the
+ * first that is not the runtime's, else the innermost. Its index, or 0 for an empty stack. */
 uint32_t catalog_stack_subject(const struct catalog *catalog, stack_id id);
 
-/* How people are shown names. The function without its import path: "tsdb.(*Head).getOrCreate"; a major version keeps the element before it:
- * "pgx/v5.(*Conn).Query". The file without its folders: "head.go". Both point into the string given. */
+/* How people are shown names. The function without its import path: "tsdb.(*Head).getOrCreate"; a major version keeps
+ * the element before it: "pgx/v5.(*Conn).Query". The file without its folders: "head.go". Both point into the string
+ * given. */
 const char *function_short_name(const char *function);
 const char *file_short_name(const char *file);
 

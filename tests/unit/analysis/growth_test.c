@@ -1,5 +1,6 @@
-/* Growth verdicts, on simulated allocators. What is simulated are the sampled objects: a Poisson process of allocations by bytes, thinned, is
- * a Poisson process again. Seeds are fixed; the shares asserted are several times what was measured. */
+/* Growth verdicts, on simulated allocators. What is simulated are the sampled objects: a Poisson process of allocations
+ * by bytes, thinned, is a Poisson process again. Seeds are fixed; the shares asserted are several times what was
+ * measured. */
 #include "analysis/growth.h"
 
 #include <math.h>
