@@ -257,6 +257,8 @@ static int compare_addresses(const void *left, const void *right)
 
 struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t count)
 {
+    if (count == 0)
+        return NULL;
     qsort(pcs, count, sizeof(*pcs), compare_addresses);
     for (size_t i = 0; i < count; i++) {
         if (i > 0 && pcs[i] == pcs[i - 1])

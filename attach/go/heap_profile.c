@@ -45,7 +45,6 @@ struct reading {
     bool flushed;           /* Cycle C has been queued for adding to `active`. */
     bool any_active;        /* Some bucket has published counts. */
     bool in_flush;          /* Marked as flushed, and some bucket is not. */
-    bool next_pending;      /* Some bucket has counts in cycle C + 1. */
     bool impossible;        /* More frees than allocations. */
     size_t unreadable;
 };
@@ -303,8 +302,6 @@ static void decode_record(const struct heap_profile *profile, const uint8_t *rec
             else
                 counts_add(&site->published, &future);
         }
-        if (i == (reading->cycle + 1) % FUTURE_CYCLES)
-            reading->next_pending = true;
         /* An allocation counts its object before its bytes: its bytes may be missing still. All objects of a bucket are of one size. */
         future.alloc_bytes = future.allocs * object_size;
         future.free_bytes = future.frees * object_size;
@@ -417,8 +414,20 @@ static struct error *read_consistently(struct heap_profile *profile, struct site
     return NULL;
 }
 
-/* The sites of this sample: read, or repeated when no reading was consistent. */
-static struct error *sample_sites(struct heap_profile *profile, struct snapshot *snapshot)
+/* Nothing better was had: the last good sites again. */
+static void repeat_sites(const struct heap_profile *profile, struct snapshot *snapshot)
+{
+    if (profile->good.count > 0)
+        memcpy(snapshot->sites, profile->good.items, profile->good.count * sizeof(*snapshot->sites));
+    snapshot->num_sites = profile->good.count;
+    snapshot->profile_cycle = profile->good_cycle;
+    snapshot->profile_torn = true;
+    snapshot_add_problem(snapshot, "heap profile: no two of %u readings agreed; the last good one is shown again", HEAP_PROFILE_MAX_READINGS);
+}
+
+/* The sites of this sample: read, or repeated when no reading was consistent. *ret_aged: the reading is consistent, but buckets that were made since the
+ * walk, in cycle `walked`, would count in it: an allocation of cycle c is published with c + 2. */
+static struct error *sample_sites(struct heap_profile *profile, struct snapshot *snapshot, uint32_t walked, bool *ret_aged)
 {
     size_t count = profile->buckets.count;
     struct site *sites = arena_alloc_array(&snapshot->arena, count, sizeof(*sites));
@@ -430,20 +439,19 @@ static struct error *sample_sites(struct heap_profile *profile, struct snapshot 
     }
     bool consistent;
     struct reading reading;
+    *ret_aged = false;
     struct error *error = read_consistently(profile, sites, &consistent, &reading);
     if (error)
         return error;
 
     snapshot->sites = sites;
     snapshot->sites_truncated = profile->truncated || profile->broken;
-    snapshot->profile_torn = !consistent;
     if (!consistent) {
-        if (profile->good.count > 0)
-            memcpy(sites, profile->good.items, profile->good.count * sizeof(*sites));
-        snapshot->num_sites = profile->good.count;
-        snapshot->profile_cycle = profile->good_cycle;
-        snapshot_add_problem(snapshot, "heap profile: no two of %u readings agreed; the last good one is shown again",
-                             HEAP_PROFILE_MAX_READINGS);
+        repeat_sites(profile, snapshot);
+        return NULL;
+    }
+    if (reading.cycle - walked >= 2 && reading.cycle > walked) {
+        *ret_aged = true;
         return NULL;
     }
     if (!vector_reserve(&profile->good, count))
@@ -451,8 +459,8 @@ static struct error *sample_sites(struct heap_profile *profile, struct snapshot 
     if (count > 0)
         memcpy(profile->good.items, sites, count * sizeof(*sites));
     profile->good.count = count;
-    /* Cycle C is published when it is flushed and nothing of the next is still to come; else it is the one before that is complete. */
-    profile->good_cycle = reading.next_pending && reading.any_active && reading.cycle > 0 ? reading.cycle - 1 : reading.cycle;
+    /* Published at cycle C is the state as of the end of GC cycle C - 1: what was freed since then is counted for C + 1. */
+    profile->good_cycle = reading.any_active && reading.cycle > 0 ? reading.cycle - 1 : reading.cycle;
     snapshot->num_sites = count;
     snapshot->profile_cycle = profile->good_cycle;
     if (reading.unreadable > 0)
@@ -462,6 +470,7 @@ static struct error *sample_sites(struct heap_profile *profile, struct snapshot 
 
 /* The variables the profile begins with. */
 struct profile_variables {
+    uint32_t cycle;     /* Read before the head. */
     remote_address head;
     int64_t rate;
     bool rate_known, head_known, disabled;
@@ -469,10 +478,10 @@ struct profile_variables {
 
 static struct error *read_variables(const struct heap_profile *profile, struct profile_variables *ret_variables)
 {
-    enum { HEAD, RATE, DISABLED, COUNT };
+    enum { CYCLE, HEAD, RATE, DISABLED, COUNT };
     static const enum go_variable ids[COUNT] = {
-        [HEAD] = GO_VARIABLE_MBUCKETS, [RATE] = GO_VARIABLE_MEM_PROFILE_RATE, [DISABLED] = GO_VARIABLE_DISABLE_MEMORY_PROFILING};
-    static const size_t sizes[COUNT] = {[HEAD] = 8, [RATE] = 8, [DISABLED] = 1};
+        [CYCLE] = GO_VARIABLE_MPROF_CYCLE, [HEAD] = GO_VARIABLE_MBUCKETS, [RATE] = GO_VARIABLE_MEM_PROFILE_RATE, [DISABLED] = GO_VARIABLE_DISABLE_MEMORY_PROFILING};
+    static const size_t sizes[COUNT] = {[CYCLE] = 4, [HEAD] = 8, [RATE] = 8, [DISABLED] = 1};
     uint8_t bytes[COUNT][8] = {0};
     struct memory_request requests[COUNT];
     for (size_t i = 0; i < COUNT; i++)
@@ -487,6 +496,9 @@ static struct error *read_variables(const struct heap_profile *profile, struct p
         .disabled = requests[DISABLED].address && !requests[DISABLED].failed && bytes[DISABLED][0],
     };
     uint64_t rate = 0;
+    uint32_t cycle = 0;
+    bytes_u32_at(bytes[CYCLE], 8, 0, &cycle);
+    ret_variables->cycle = cycle >> 1;
     bytes_u64_at(bytes[HEAD], 8, 0, &ret_variables->head);
     bytes_u64_at(bytes[RATE], 8, 0, &rate);
     ret_variables->rate = (int64_t)rate;
@@ -526,11 +538,19 @@ struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot 
         return NULL;
     }
 
-    error = find_new_buckets(profile, variables.head);
-    if (!error)
-        error = sample_sites(profile, snapshot);
+    bool aged = true;
+    for (unsigned walks = 0; !error && aged && walks < HEAP_PROFILE_MAX_WALKS; walks++) {
+        if (walks > 0)
+            error = read_variables(profile, &variables);
+        if (!error)
+            error = find_new_buckets(profile, variables.head);
+        if (!error)
+            error = sample_sites(profile, snapshot, variables.cycle, &aged);
+    }
     if (error)
         return error;
+    if (aged)
+        repeat_sites(profile, snapshot);
 
     bool is_off = variables.rate_known && variables.rate == 0;
     snapshot->profile_state = is_off ? PROFILE_OFF : PROFILE_ON;

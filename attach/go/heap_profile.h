@@ -11,6 +11,8 @@
 #define HEAP_PROFILE_MAX_DEPTH 1024u
 /* Readings of all counts that one sample makes at most until two agree. */
 #define HEAP_PROFILE_MAX_READINGS 8u
+/* And how often it looks for new buckets at most, should the readings take so long that what was found has aged. */
+#define HEAP_PROFILE_MAX_WALKS 4u
 
 struct heap_profile;
 

@@ -81,7 +81,7 @@ static bool range_extend(struct record_range *range, remote_address record, size
 static struct error *plan(struct record_set *set)
 {
     if (set->order.count == set->addresses.count)
-        return NULL;
+        return NULL;        /* Also when there is none. */
     struct error *error = order_new(set);
     if (error)
         return error;

@@ -270,7 +270,15 @@ static void answer_cost(struct probe *probe, size_t count)
 
 /* What `torn` looks at. All of these must hold of a whole profile, however it was read. */
 struct torn_totals {
-    uint64_t samples, torn, fell, more_frees, wrong_bytes, above_total, moved, cycles, retried, sites;
+    uint64_t samples, torn, fell, more_frees, wrong_bytes, above_total, moved, lost, early, cycles, retried, sites;
+};
+
+/* Allocations of every site that were counted up to some moment, published or not, in samples of one cycle: first and last. */
+#define TORN_MAX_SITES (1u << 16)
+#define TORN_CYCLES 4u
+struct counted {
+    uint64_t cycle, first[TORN_MAX_SITES], last[TORN_MAX_SITES];
+    size_t num_first, num_last;
 };
 
 /* counts of one site in the sample before. */
@@ -298,9 +306,33 @@ static void hold_against(const struct snapshot *snapshot, struct before *before,
     }
 }
 
+/* What was counted while cycle c went on is published with c + 2 at the latest (runtime/mprof.go: mallocs go to c + 2), and nothing is published that was
+ * not counted before its cycle began. profile_cycle is the cycle or one less. */
+static void hold_against_counted(const struct snapshot *snapshot, struct counted counted[TORN_CYCLES], struct torn_totals *totals)
+{
+    uint64_t cycle = snapshot->profile_cycle;
+    struct counted *now = &counted[cycle % TORN_CYCLES], *old = &counted[(cycle + 1) % TORN_CYCLES];
+    if (old->cycle + 3 == cycle) {
+        for (size_t i = 0; i < old->num_last; i++)
+            totals->lost += snapshot->sites[i].published.allocs < old->last[i];
+    }
+    if (now->cycle != cycle) {
+        now->cycle = cycle;
+        now->num_first = snapshot->num_sites;
+        for (size_t i = 0; i < snapshot->num_sites; i++)
+            now->first[i] = snapshot->sites[i].provisional.allocs;
+    }
+    for (size_t i = 0; i < now->num_first; i++)
+        totals->early += snapshot->sites[i].published.allocs > now->first[i];
+    now->num_last = snapshot->num_sites;
+    for (size_t i = 0; i < snapshot->num_sites; i++)
+        now->last[i] = snapshot->sites[i].provisional.allocs;
+}
+
 static void answer_torn(struct probe *probe, size_t count)
 {
-    static struct before before[1 << 16];
+    static struct before before[TORN_MAX_SITES];
+    static struct counted counted[TORN_CYCLES];
     struct torn_totals totals = {0};
     uint64_t cycle = 0, sum = 0;
     size_t num_before = 0;
@@ -320,6 +352,8 @@ static void answer_torn(struct probe *probe, size_t count)
             totals.moved += comparable && snapshot->profile_cycle == cycle && published != sum;
             totals.cycles += snapshot->profile_cycle != cycle;
             hold_against(snapshot, before, num_before, comparable, &totals);
+            if (comparable)
+                hold_against_counted(snapshot, counted, &totals);
             cycle = snapshot->profile_cycle;
             sum = published;
             num_before = snapshot->num_sites;
@@ -329,9 +363,9 @@ static void answer_torn(struct probe *probe, size_t count)
     }
     printf("{\"samples\":%" PRIu64 ",\"torn\":%" PRIu64 ",\"retried\":%" PRIu64 ",\"cycles\":%" PRIu64 ",\"sites\":%" PRIu64
            ",\"violations\":{\"fell\":%" PRIu64 ",\"more_frees_than_allocs\":%" PRIu64 ",\"wrong_bytes\":%" PRIu64
-           ",\"published_above_all\":%" PRIu64 ",\"moved_within_cycle\":%" PRIu64 "}}\n",
+           ",\"published_above_all\":%" PRIu64 ",\"moved_within_cycle\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"early\":%" PRIu64 "}}\n",
            totals.samples, totals.torn, totals.retried, totals.cycles, totals.sites, totals.fell, totals.more_frees, totals.wrong_bytes,
-           totals.above_total, totals.moved);
+           totals.above_total, totals.moved, totals.lost, totals.early);
 }
 
 int main(int argc, char **argv)

@@ -334,6 +334,31 @@ START_TEST(a_cycle_that_never_rests_is_given_up)
 }
 END_TEST
 
+/* The first two batches read the variables and walk; then two cycles end, and what was allocated at a new place meanwhile is published. */
+static void publish_a_new_bucket(struct fake_go *fake, unsigned batch)
+{
+    static const struct fake_counts counts[4] = {{50, 1}, {0, 0}, {0, 0}, {0, 0}};
+    fake_go_bucket(fake, HEAP(0), 0, 48, 3, counts);
+    fake_go_bucket(fake, HEAP(0x4000), fake_go_address(HEAP(0)), 96, 2, counts);
+    fake_go_set(fake, GO_VARIABLE_MBUCKETS, fake_go_address(HEAP(batch < 2 ? 0 : 0x4000)), 8);
+    fake_go_cycle(fake, batch < 2 ? 7 : 9, true);
+}
+
+START_TEST(a_bucket_published_since_the_walk_is_not_missed)
+{
+    struct fake_go *fake = create_on(24, 0);
+    struct changing_memory changing = {.memory.ops = &changing_ops, .fake = fake, .change = publish_a_new_bucket};
+    fake->process.context.memory = &changing.memory;
+    struct fixture fixture = open_profile(fake);
+    struct snapshot *snapshot = sample(&fixture);
+    ck_assert(!snapshot->profile_torn);
+    ck_assert_uint_eq(snapshot->num_sites, 2);
+    ck_assert_uint_eq(snapshot->sites[1].published.allocs, 50);
+    snapshot_unref(snapshot);
+    close_profile(&fixture);
+}
+END_TEST
+
 START_TEST(profiling_that_is_off_says_why)
 {
     struct fake_go *fake = create_on(24, 0);
@@ -444,6 +469,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, more_frees_than_allocations_are_not_believed);
     tcase_add_test(tests, a_flush_at_any_moment_is_either_seen_whole_or_not_at_all);
     tcase_add_test(tests, a_cycle_that_never_rests_is_given_up);
+    tcase_add_test(tests, a_bucket_published_since_the_walk_is_not_missed);
     tcase_add_test(tests, profiling_that_is_off_says_why);
     tcase_add_test(tests, a_profile_that_was_not_located_says_so);
     tcase_add_test(tests, a_list_without_end_meets_its_bound);
