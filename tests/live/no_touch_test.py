@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""heaptop looks and does not touch: every system call it makes while it attaches, samples, reports, exports and examines is traced, and none may stop,
+"""heaptop looks and does not touch: every system call it makes while it attaches, samples, shows, reports, exports and examines is traced, and none may stop,
 signal, change or write to the target, nor write anything anywhere but its own output. Meanwhile the target is watched from outside.
 
     tests/live/no_touch_test.py
 
 Exit status 77 where strace is missing. Without a built Go target only native ones are looked at, and it says so."""
 
+import fcntl
 import os
+import pty
 import re
+import select
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 from pathlib import Path
 
@@ -96,14 +101,43 @@ class Watch(threading.Thread):
             self.done.wait(0.001)
 
 
-def look(command, target, quiet, expected=(0,)):
+def run_in_terminal(command, keys):
+    """Runs a command in a terminal of its own and presses keys, each once the screen has come to rest after the one before."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 160, 0, 0))
+    shown = b""
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm-256color"}, start_new_session=True) as child:
+        os.close(theirs)
+        keys, rests = list(keys), 0
+        while rests < 200:
+            if not select.select([ours], [], [], 0.3)[0]:
+                rests += 1
+                if keys and b"heaptop" in shown:
+                    os.write(ours, keys.pop(0))
+                continue
+            try:
+                data = os.read(ours, 65536)
+            except OSError:     # The terminal's other end is closed.
+                break
+            shown += data
+        if rests >= 200:
+            child.kill()
+        child.wait()
+    os.close(ours)
+    return subprocess.CompletedProcess(command, child.returncode, b"", shown[-400:])
+
+
+def look(command, target, quiet, expected=(0,), keys=None):
     """Runs a command under strace and returns complaints."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
         before, watch = status_of(target), Watch(target)
         watch.start()
-        done = subprocess.run(["strace", "-f", "-y", "-s", "256", "-o", trace, *map(str, command)], stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=120)
+        traced = ["strace", "-f", "-y", "-s", "256", "-o", trace, *map(str, command)]
+        if keys is None:
+            done = subprocess.run(traced, stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        else:
+            done = run_in_terminal(traced, keys)
         watch.done.set()
         watch.join()
         after = status_of(target)
@@ -135,8 +169,14 @@ def commands(pid, is_go):
     yield [HEAPTOP, "report", "--for", "2s", pid], (0, 1)
     yield [HEAPTOP, "report", "--json", "--for", "1s", pid], (0, 1)
     yield [HEAPTOP, "doctor", pid], (0, 1)
+    yield [HEAPTOP, pid], (0,)
     if is_go:
         yield [HEAPTOP, "export", "--format", "pprof", "--profile", "heap", pid], (0,)
+
+
+def keys_for(command):
+    """The live view is walked through, and left; the other commands take no keys."""
+    return [key.encode() for key in "2345671\r?"] + [b"\x1b", b"q", b"q", b"q"] if len(command) == 2 else None
 
 
 def self_test():
@@ -164,9 +204,7 @@ def main():
         while not Path(f"/proc/{native.pid}/syscall").read_text().startswith("0 "):
             pass    # Until it is back in read(2).
         for command, expected in commands(native.pid, False):
-            if "export" in command:
-                continue
-            complaints += look(command, native.pid, True, expected)
+            complaints += look(command, native.pid, True, expected, keys_for(command))
         native.stdin.close()
     built = oracle.targets("oracle")
     if not built:
@@ -175,7 +213,7 @@ def main():
         print(f"oracle, Go {version}, {kind}")
         with oracle.Target(path) as target:
             for command, expected in commands(target.pid, True):
-                complaints += look(command, target.pid, False, expected)
+                complaints += look(command, target.pid, False, expected, keys_for(command))
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0
