@@ -52,6 +52,7 @@ struct walk {
     struct go_layout *layout;
     VECTOR(remote_address) queue;
     struct table visited;
+    bool taken[GO_FIELD_COUNT];     /* By a struct's first row: whether it has been described. The first descriptor counts. */
     bool no_memory;
     unsigned structs;
 };
@@ -214,14 +215,11 @@ static void take_field(struct walk *walk, const struct struct_type *type, enum g
     walk->layout->size[id] = size > UINT16_MAX ? UINT16_MAX : (uint16_t)size;
 }
 
-/* True when GO_FIELDS has rows of this struct. */
-static bool take_struct(struct walk *walk, const struct struct_type *type)
+static void take_struct(struct walk *walk, const struct struct_type *type)
 {
-    bool wanted = false;
     for (unsigned i = 0; i < GO_FIELD_COUNT; i++) {
         if (strcmp(go_field_names[i].type, type->name.text) != 0)
             continue;
-        wanted = true;
         walk->layout->offset[i] = GO_OFFSET_MISSING;
         walk->layout->size[i] = 0;
         take_field(walk, type, (enum go_field)i, go_field_names[i].field);
@@ -231,7 +229,6 @@ static bool take_struct(struct walk *walk, const struct struct_type *type)
         if (walk->layout->offset[id] == GO_OFFSET_MISSING && strcmp(go_field_names[id].type, type->name.text) == 0)
             take_field(walk, type, id, go_field_aliases[i].field);
     }
-    return wanted;
 }
 
 static void enqueue(struct walk *walk, remote_address type)
@@ -257,11 +254,14 @@ static remote_address strip_indirections(struct walk *walk, remote_address type)
     return 0;
 }
 
-static bool is_wanted_name(const struct type_name *name)
+/* The first row of this struct, unless it has been described already. */
+static bool find_wanted(const struct walk *walk, const struct type_name *name, unsigned *ret_row)
 {
     for (unsigned i = 0; i < GO_FIELD_COUNT; i++) {
-        if (strcmp(go_field_names[i].type, name->text) == 0)
-            return true;
+        if (strcmp(go_field_names[i].type, name->text) == 0) {
+            *ret_row = i;
+            return !walk->taken[i];
+        }
     }
     return false;
 }
@@ -279,9 +279,12 @@ static void visit(struct walk *walk, remote_address address)
         return;
     peek_type_name(walk, header, &name);
     struct struct_type type;
-    if (!is_wanted_name(&name) || !read_struct(walk, address, &type))
+    unsigned row;
+    if (!find_wanted(walk, &name, &row) || !read_struct(walk, address, &type))
         return;
-    walk->structs += take_struct(walk, &type);
+    take_struct(walk, &type);
+    walk->taken[row] = true;
+    walk->structs++;
     for (size_t i = 0; i < type.num_fields; i++)
         enqueue(walk, type.fields[i].type);
     free(type.fields);
