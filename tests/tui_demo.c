@@ -62,18 +62,6 @@ static void demo_close(struct source *source)
     scene_deinit(&demo->scene);
 }
 
-/* What is left when the runtime cannot be read. */
-static void forget_go(struct builder *b)
-{
-    for (int id = COUNTER_HEAP_LIVE; id < COUNTER_COUNT; id++)
-        builder_set_unavailable(b, (enum counter_id)id, "not a Go program");
-    b->groups.count = 0;
-    b->profile_state = PROFILE_NONE;
-    b->profile_reason = "not a Go program: no heap profile to read";
-    b->target.runtime = builder_string(b, "native");
-    b->target.runtime_version = 0;
-}
-
 static struct error *list_processes(void *context, const struct picker_row **ret_rows, size_t *ret_count)
 {
     static struct picker_row rows[40];
@@ -102,7 +90,7 @@ int main(int argc, char **argv)
     bool again = false, pick = false;
     for (int option; (option = getopt(argc, argv, "npae:")) != -1;) {
         if (option == 'n')
-            forget_go(demo.scene.b);
+            demo.scene.is_native = true;
         if (option == 'p')
             pick = true;
         if (option == 'a')

@@ -19,8 +19,8 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COU
     X(PAGE_DOWN, INPUT_PAGE_DOWN, CONTROL('f'), MOVE, "page down", "one page down") \
     X(TOP, 'g', INPUT_HOME, MOVE, "top", "first line") \
     X(BOTTOM, 'G', INPUT_END, MOVE, "end", "last line") \
-    X(NEXT_PANE, INPUT_TAB, 0, MOVE, "next list", "next list on this screen") \
-    X(PREVIOUS_PANE, INPUT_BACK_TAB, 0, MOVE, "previous list", "previous list on this screen") \
+    X(NEXT_PANE, INPUT_TAB, 0, MOVE, "list", "next list on this screen") \
+    X(PREVIOUS_PANE, INPUT_BACK_TAB, 0, MOVE, "list back", "previous list on this screen") \
     X(OPEN, INPUT_ENTER, 0, LIST, "open", "open the selected line") \
     X(BACK, INPUT_ESCAPE, INPUT_BACKSPACE, LIST, "back", "go back; clear the filter") \
     X(SEARCH, '/', 0, LIST, "search", "search in the list") \

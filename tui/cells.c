@@ -47,9 +47,10 @@ void cell_place(const struct list_cell *cell, frame_id frame)
 
 void cell_trend(const struct list_cell *cell, const struct series *series, const struct growth *growth)
 {
-    double values[TREND_WIDTH];
-    model_columns(cell->context, series, values, TREND_WIDTH);
-    sparkline_draw(cell->canvas, 0, 0, TREND_WIDTH, values, growth->verdict == GROWTH_GROWING);
+    double values[TREND_MOST];
+    int width = cell->canvas.width < TREND_MOST ? cell->canvas.width : TREND_MOST;
+    model_columns(cell->context, series, values, (size_t)width);
+    sparkline_draw(cell->canvas, 0, 0, width, values, growth->verdict == GROWTH_GROWING);
 }
 
 int compare_numbers(double a, double b)

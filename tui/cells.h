@@ -7,6 +7,7 @@
 #include "tui/model.h"
 
 #define TREND_WIDTH 10
+#define TREND_MOST 32
 
 /* The catalog of the sample on view. */
 const struct catalog *cell_catalog(const void *context);

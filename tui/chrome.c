@@ -7,6 +7,8 @@
 #include "tui/format.h"
 
 #define MAX_VERDICT_LINES 3
+/* Below this width the tabs move together. */
+#define TABS_WIDTH 64
 
 const char *ago(const struct session *session, uint64_t unix_ns, char *buffer)
 {
@@ -42,7 +44,8 @@ static int draw_state(const struct session *session, struct canvas canvas, int r
         role = ROLE_NOTICE;
         mark = 0x25cb;
     } else if (model->paused) {
-        snprintf(text, sizeof(text), "PAUSED");
+        units_format_duration(interval, (double)(model->latest->unix_ns - shown->unix_ns));
+        snprintf(text, sizeof(text), "PAUSED %s", interval);
         role = ROLE_NOTICE;
         mark = 0x25cb;
     } else if (!shown) {
@@ -210,7 +213,7 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
         draw_path(session, canvas, y, right);
         return;
     }
-    int x = 1;
+    int x = 1, gap = canvas.width < TABS_WIDTH ? 1 : 2;
     size_t i = 0;
     for (; session->tabs[i].ops; i++) {
         bool current = i == session->tab;
@@ -219,22 +222,27 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
         int end = canvas_text(canvas, x + 2, y, current ? ROLE_FIGURE : ROLE_MUTED, session->tabs[i].ops->title);
         if (current)
             canvas_ground(canvas, x - 1, y, end - x + 2, GROUND_CHIP);
-        x = end + 2;
+        x = end + gap;
     }
     session->tab_x[i] = x;
 }
 
 /* ---- keys ---- */
 
-static int draw_key(struct canvas canvas, int x, int y, enum action action)
+static int key_width(enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    const char *key = key_name(action_infos[action].keys[0], buffer), *word = action_infos[action].word;
-    int width = (int)utf8_width(key) + 1 + (int)utf8_width(word);
-    if (x + width > canvas.width - 1)
+    return (int)utf8_width(key_name(action_infos[action].keys[0], buffer)) + 1 + (int)utf8_width(action_infos[action].word);
+}
+
+/* Draws it when it ends before `limit`; returns where the next one begins. */
+static int draw_key(struct canvas canvas, int x, int y, int limit, enum action action)
+{
+    char buffer[KEY_NAME_BUFFER];
+    if (x + key_width(action) > limit)
         return x;
-    x = canvas_text(canvas, x, y, ROLE_KEY, key);
-    return canvas_text(canvas, x + 1, y, ROLE_MUTED, word) + 3;
+    x = canvas_text(canvas, x, y, ROLE_KEY, key_name(action_infos[action].keys[0], buffer));
+    return canvas_text(canvas, x + 1, y, ROLE_MUTED, action_infos[action].word) + (canvas.width < 100 ? 2 : 3);
 }
 
 static void draw_footer(struct session *session, struct canvas canvas, int y)
@@ -253,13 +261,15 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
         return;
     }
     const struct open_screen *top = session_top(session);
-    int x = draw_key(canvas, 1, y, ACTION_HELP);
+    /* The way out is always shown. */
+    int limit = canvas.width - 3 - key_width(ACTION_QUIT);
+    int x = draw_key(canvas, 1, y, limit, ACTION_HELP);
     for (const enum action *action = top->ops->footer; action && *action != ACTION_NONE; action++)
-        x = draw_key(canvas, x, y, *action);
-    static const enum action always[] = {ACTION_PAUSE, ACTION_PICK, ACTION_QUIT};
-    for (size_t i = 0; i < ARRAY_SIZE(always); i++)
-        if (always[i] != ACTION_PICK || session->can_pick)
-            x = draw_key(canvas, x, y, always[i]);
+        x = draw_key(canvas, x, y, limit, *action);
+    x = draw_key(canvas, x, y, limit, ACTION_PAUSE);
+    if (session->can_pick)
+        x = draw_key(canvas, x, y, limit, ACTION_PICK);
+    draw_key(canvas, x, y, canvas.width, ACTION_QUIT);
 }
 
 struct canvas chrome_draw(struct session *session, struct canvas canvas)

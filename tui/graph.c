@@ -181,19 +181,20 @@ void sparkline_draw(struct canvas canvas, int x, int y, int width, const double 
 
 void bar_draw(struct canvas canvas, int x, int y, int width, enum role role, double fraction)
 {
-    if (!(fraction > 0) || width <= 0)
+    if (width <= 0)
         return;
+    int halves = fraction > 0 ? (int)lrint((fraction > 1 ? 1 : fraction) * width * 2) : 0;
+    if (fraction > 0 && halves < 1)
+        halves = 1;
+    /* Thin, on a fainter track: full blocks of neighbouring rows would run into one. */
     bool ascii = canvas.grid->glyphs == GLYPHS_ASCII;
-    int eighths = (int)lrint((fraction > 1 ? 1 : fraction) * width * 8);
-    if (eighths < 1)
-        eighths = 1;
     for (int i = 0; i < width; i++) {
-        int part = eighths - i * 8;
-        if (part <= 0)
-            break;
-        if (ascii)
-            canvas_rune(canvas, x + i, y, role, part >= 4 || i == 0 ? '#' : '.');
+        int part = halves - i * 2;
+        if (part >= 2)
+            canvas_rune(canvas, x + i, y, role, 0x2501);
+        else if (part == 1)
+            canvas_rune(canvas, x + i, y, role, 0x2578);
         else
-            canvas_rune(canvas, x + i, y, role, part >= 8 ? 0x2588 : 0x2590 - (uint32_t)part);
+            canvas_rune(canvas, x + i, y, ROLE_TRACK, ascii ? ' ' : 0x2500);
     }
 }

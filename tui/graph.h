@@ -30,7 +30,7 @@ void graph_draw(struct canvas canvas, const struct graph *graph);
 
 /* One row; `width` values. The scale is the values' own. */
 void sparkline_draw(struct canvas canvas, int x, int y, int width, const double *values, bool hot);
-/* A bar of `fraction` of the width. */
+/* A bar of `fraction` of the width, on a track. */
 void bar_draw(struct canvas canvas, int x, int y, int width, enum role role, double fraction);
 
 #endif

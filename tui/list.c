@@ -288,6 +288,12 @@ static void place_columns(struct list *list, int width)
         int room = list->column_width[flexible] + width - used;
         int needed = list->flexible_width > columns[flexible].width ? list->flexible_width : columns[flexible].width;
         list->column_width[flexible] = needed < room ? needed : room;
+        used += list->column_width[flexible] - columns[flexible].width;
+    }
+    for (size_t i = 0; i < count; i++) {
+        int most = columns[i].stretch, room = list->column_width[i] + width - used;
+        if (list->column_width[i] > 0 && most > list->column_width[i] && room > list->column_width[i])
+            list->column_width[i] = most < room ? most : room;
     }
     int x = MARK_WIDTH;
     for (size_t i = 0; i < count; i++) {
@@ -312,7 +318,7 @@ static void draw_titles(const struct list *list, struct canvas canvas)
             end = canvas_text_fit(canvas, x, 0, list->column_width[i], role, column->title);
         bool descends = column->ascending == list->reversed;
         if (sorted)
-            canvas_rune(canvas, column->right ? x - 1 : end, 0, role, descends ? 0x2193 : 0x2191);
+            canvas_rune(canvas, column->right ? x - 2 : end + 1, 0, role, descends ? 0x2193 : 0x2191);
     }
 }
 

@@ -25,6 +25,7 @@ struct column {
     const char *title;
     int width;                  /* Columns. For a flexible column: the least it is useful with. */
     bool flexible;              /* Takes what the others leave, up to what its texts need. One a list. */
+    int stretch;                /* Up to this width it takes what even the flexible column leaves. One a list. */
     int priority;               /* When room is short the highest goes first; 0 stays. */
     bool right;                 /* Its title stands at the right, above figures. */
     bool ascending;             /* Smallest first is the natural order, as for names. */

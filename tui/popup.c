@@ -100,6 +100,9 @@ void popup_draw(struct session *session, struct canvas canvas)
     int column = text.left_width + 2 + text.width, count = (int)text.lines.count;
     int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
     int rows = (count + columns - 1) / columns;
+    /* No column begins with the blank line between two groups. */
+    if (columns == 2 && rows < count && text.lines.items[rows].left[0] == '\0' && text.lines.items[rows].right[0] == '\0')
+        rows++;
     int width = columns * column + (columns - 1) * 3 + 4, height = rows + 2;
     width = width < canvas.width - 2 ? width : canvas.width - 2;
     height = height < canvas.height - 2 ? height : canvas.height - 2;

@@ -17,6 +17,7 @@
     X(TEXT, -1, -1, -1, 0, 0) \
     X(MUTED, 0x8b93a1, 246, 8, 0, 0) \
     X(FAINT, 0x4b5263, 240, 8, 0, ATTRIBUTE_DIM) \
+    X(TRACK, 0x2f3440, 236, 8, 0, ATTRIBUTE_DIM) \
     X(FIGURE, -1, -1, -1, ATTRIBUTE_BOLD, ATTRIBUTE_BOLD) \
     X(HEADING, 0x8b93a1, 246, 8, 0, 0) \
     X(ACCENT, 0x61b5d9, 74, 6, 0, 0) \

@@ -152,7 +152,7 @@ static const struct column site_columns[] = {
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
-    {.title = "trend", .width = TREND_WIDTH, .priority = 2, .draw = draw_trend},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
     {.title = "call site", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
     {.title = "line", .width = 20, .priority = 1, .ascending = true, .draw = draw_place, .compare = compare_place},
 };
@@ -160,7 +160,7 @@ static const struct column site_columns[] = {
 const struct list_ops call_site_list = {
     .columns = site_columns,
     .num_columns = ARRAY_SIZE(site_columns),
-    .first_sort = LIST_UNSORTED,
+    .first_sort = 2,
     .identity = identify_site,
     .text = text_of_site,
     .measure = measure_site,
@@ -171,7 +171,7 @@ static const struct column stack_columns[] = {
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
-    {.title = "trend", .width = TREND_WIDTH, .priority = 2, .draw = draw_trend},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
     {.title = "called from", .width = 24, .flexible = true, .draw = draw_caller},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_caller_place},
 };
@@ -179,7 +179,7 @@ static const struct column stack_columns[] = {
 const struct list_ops stack_list = {
     .columns = stack_columns,
     .num_columns = ARRAY_SIZE(stack_columns),
-    .first_sort = LIST_UNSORTED,
+    .first_sort = 1,
     .identity = identify_stack,
     .text = text_of_stack,
     .measure = measure_stack,

@@ -114,7 +114,7 @@ static const struct column columns[] = {
     {.title = "freed", .width = 9, .priority = 3, .right = true, .draw = draw_freed},
     {.title = "heap after", .width = 10, .right = true, .draw = draw_after, .compare = compare_after},
     {.title = "goal", .width = 9, .priority = 2, .right = true, .draw = draw_goal, .compare = compare_goal},
-    {.title = "survived", .width = 25, .priority = 4, .draw = draw_survived},
+    {.title = "survived", .width = 25, .stretch = 70, .priority = 4, .draw = draw_survived},
 };
 
 static const struct list_ops cycle_list = {

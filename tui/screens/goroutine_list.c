@@ -128,7 +128,7 @@ static int measure(const void *context, const void *row)
 static const struct column columns[] = {
     {.title = "count", .width = 8, .right = true, .draw = draw_count, .compare = compare_count},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
-    {.title = "trend", .width = TREND_WIDTH, .priority = 4, .draw = draw_trend},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend},
     {.title = "state", .width = 14, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
     {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait},
     {.title = "runs", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
@@ -139,7 +139,7 @@ static const struct column columns[] = {
 const struct list_ops goroutine_list = {
     .columns = columns,
     .num_columns = ARRAY_SIZE(columns),
-    .first_sort = LIST_UNSORTED,
+    .first_sort = 1,
     .identity = identify,
     .text = text_of_group,
     .measure = measure,

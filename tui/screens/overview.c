@@ -6,6 +6,7 @@
 #include "tui/panel.h"
 #include "tui/screens/allocation_list.h"
 #include "tui/screens/goroutine_list.h"
+#include "tui/screens/thread_list.h"
 #include "tui/session.h"
 
 /* From this size on the figures have graphs; below, a line each. */
@@ -16,7 +17,9 @@
 
 struct overview {
     struct list sites, goroutines;
+    struct list threads;        /* In place of both for a program that is not Go's. */
     bool in_goroutines;         /* Which list has the focus. */
+    bool is_native;
 };
 
 /* ---- figures ---- */
@@ -128,26 +131,34 @@ static void (*const describers[])(const struct model *, struct panel *) = {
 
 /* ---- drawing ---- */
 
-/* Returns the rows it took. */
-static int draw_figures(const struct session *session, struct canvas canvas)
+/* Returns the rows it took. A program without a runtime has no use for panels that say so. */
+static int draw_figures(const struct session *session, struct canvas canvas, bool is_native)
 {
-    struct panel panel;
+    struct panel panels[NUM_PANELS];
+    int count = 0;
+    for (int i = 0; i < NUM_PANELS; i++) {
+        describers[i](&session->model, &panels[count]);
+        if (!is_native || !panels[count].missing)
+            count++;
+    }
     bool graphs = canvas.width >= GRAPH_WIDTH && canvas.height >= GRAPH_HEIGHT;
     int columns = graphs && canvas.width >= WIDE ? 3 : canvas.width >= 72 ? 2 : 1;
-    int rows = NUM_PANELS / columns, height = 1;
+    columns = columns < count ? columns : count;
+    int rows = (count + columns - 1) / columns, height = 1;
     if (graphs) {
         height = canvas.height * 2 / 5 / rows;
         height = height < PANEL_LEAST_HEIGHT ? PANEL_LEAST_HEIGHT : height > GRAPH_MOST_HEIGHT ? GRAPH_MOST_HEIGHT : height;
+    } else if (rows > canvas.height * 2 / 5) {
+        rows = canvas.height * 2 / 5;
     }
-    for (int i = 0; i < NUM_PANELS; i++) {
+    for (int i = 0; i < count && i < rows * columns; i++) {
         int row = i / columns, column = i % columns;
         int left = canvas.width * column / columns, right = canvas.width * (column + 1) / columns;
-        describers[i](&session->model, &panel);
         struct canvas part = canvas_part(canvas, left, row * height, right - left, height);
         if (graphs)
-            panel_draw(part, &session->model, &panel);
+            panel_draw(part, &session->model, &panels[i]);
         else
-            panel_draw_line(canvas_part(part, 1, 0, part.width - 2, 1), &session->model, &panel);
+            panel_draw_line(canvas_part(part, 1, 0, part.width - 2, 1), &session->model, &panels[i]);
     }
     return rows * height;
 }
@@ -176,7 +187,12 @@ static void draw_sites(const struct session *session, struct overview *overview,
 static void overview_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct overview *overview = state;
-    int y = draw_figures(session, canvas), left = canvas.height - y;
+    int y = draw_figures(session, canvas, overview->is_native), left = canvas.height - y;
+    if (overview->is_native) {
+        section_draw(canvas, y, "Threads", &overview->threads, true);
+        list_draw(&overview->threads, canvas_part(canvas, 0, y + 1, canvas.width, left - 1), true);
+        return;
+    }
     /* Goroutines get at most a third of the rows below the figures. */
     int wanted = (int)overview->goroutines.num_rows + 2, most = left / 3;
     int goroutines = wanted < most ? wanted : most;
@@ -200,6 +216,7 @@ static struct error *overview_open(struct session *session, void *state, const v
     struct overview *overview = state;
     list_init(&overview->sites, &call_site_list);
     list_init(&overview->goroutines, &goroutine_list);
+    list_init(&overview->threads, &thread_list);
     return NULL;
 }
 
@@ -208,6 +225,7 @@ static void overview_close(void *state)
     struct overview *overview = state;
     list_deinit(&overview->sites);
     list_deinit(&overview->goroutines);
+    list_deinit(&overview->threads);
 }
 
 static struct error *overview_update(struct session *session, void *state)
@@ -217,13 +235,19 @@ static struct error *overview_update(struct session *session, void *state)
     bool done = list_set_rows(&overview->sites, &session->model, analysis->call_sites, analysis->num_call_sites,
                               sizeof(*analysis->call_sites)) &&
                 list_set_rows(&overview->goroutines, &session->model, analysis->goroutines, analysis->num_goroutines,
-                              sizeof(*analysis->goroutines));
+                              sizeof(*analysis->goroutines)) &&
+                list_set_rows(&overview->threads, &session->model, analysis->threads, analysis->num_threads,
+                              sizeof(*analysis->threads));
+    overview->is_native = analysis->num_call_sites == 0 && analysis->num_goroutines == 0 &&
+                          session->model.shown->profile_state == PROFILE_NONE;
     return done ? NULL : error_no_memory();
 }
 
 static struct list *overview_focus(void *state)
 {
     struct overview *overview = state;
+    if (overview->is_native)
+        return &overview->threads;
     return overview->in_goroutines ? &overview->goroutines : &overview->sites;
 }
 
@@ -243,7 +267,7 @@ static bool overview_act(struct session *session, void *state, enum action actio
         overview->in_goroutines = !overview->in_goroutines && overview->goroutines.num_rows > 0;
         return true;
     }
-    if (action != ACTION_OPEN || overview->in_goroutines)
+    if (action != ACTION_OPEN || overview->in_goroutines || overview->is_native)
         return false;
     const struct allocation_row *row = list_selected(&overview->sites);
     if (row)

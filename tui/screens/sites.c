@@ -105,7 +105,7 @@ static const struct column tree_columns[] = {
     {.title = "share", .width = 5, .priority = 2, .right = true, .draw = draw_tree_share},
     {.title = "growth", .width = 12, .right = true, .draw = draw_tree_growth},
     {.title = "objects", .width = 7, .priority = 3, .right = true, .draw = draw_tree_objects},
-    {.title = "call site, and its callers below it", .width = 30, .flexible = true, .draw = draw_tree_frame},
+    {.title = "call site and callers", .width = 30, .flexible = true, .draw = draw_tree_frame},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_tree_place},
 };
 

@@ -30,7 +30,7 @@ static const struct scene_site scene_sites[] = {
     {8192, 6, 0, 0.3, 8, "github.com/golang/snappy.Decode decode.go:56;" SCENE_PROM "tsdb/wlog.(*Reader).next reader.go:110;" SCENE_PROM "tsdb.(*Head).loadWAL head_wal.go:130;main.main main.go:1188"},
     {4096, 5, 0, 0.2, 20, "compress/flate.NewReader inflate.go:803;compress/gzip.(*Reader).readHeader gunzip.go:238;" SCENE_LOOP},
     {256, 4.5, 0, 0, 1, "github.com/cespare/xxhash/v2.New xxhash.go:60;" SCENE_PROM "model/labels.Labels.Hash labels.go:88;" SCENE_LOOP},
-    {16384, 4, -0.01, 0, 2, "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
+    {16384, 4, 0, 0.1, 2, "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
     {640, 3.2, 0, 0.1, 5, "go.opentelemetry.io/otel/sdk/trace.(*tracer).newSpan tracer.go:44;" SCENE_PROM "promql.(*Engine).exec engine.go:690;" SCENE_HTTP},
     {128, 2.6, 0, 0, 0, "k8s.io/client-go/tools/cache.(*threadSafeMap).Update thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit asm_amd64.s:1700"},
     {1 << 20, 2, 0, 0, 0, SCENE_PROM "tsdb.NewHead head.go:280;" SCENE_PROM "tsdb.open db.go:900;main.main main.go:1150"},
@@ -43,6 +43,7 @@ struct scene {
     struct builder *b;
     size_t first_site, first_group, first_thread;
     unsigned second;
+    bool is_native;         /* Nothing of a runtime can be read. */
 };
 
 __attribute__((unused)) static void scene_add_people(struct scene *scene)
@@ -87,13 +88,25 @@ __attribute__((unused)) static void scene_init(struct scene *scene)
     scene_add_people(scene);
     b->target.start_unix_ns = BUILDER_START_NS - (3 * 24 + 4) * 3600 * BUILDER_SECOND_NS;
     builder_set(b, COUNTER_THREADS, (int64_t)b->threads.count);
-    builder_set(b, COUNTER_GO_SYS, INT64_C(900) << 20);
     builder_set(b, COUNTER_GC_SYS, INT64_C(18) << 20);
     builder_set(b, COUNTER_OTHER_SYS, INT64_C(6) << 20);
     builder_set(b, COUNTER_SHMEM, INT64_C(2) << 20);
     builder_set(b, COUNTER_NUM_FORCED_GC, 2);
     builder_set_unavailable(b, COUNTER_CGROUP_USAGE, "the process is in no memory cgroup");
     b->cycle = 1186;
+}
+
+/* What is left when there is no runtime that can be read. */
+__attribute__((unused)) static void scene_forget_go(struct builder *b)
+{
+    for (int id = COUNTER_HEAP_LIVE; id < COUNTER_COUNT; id++)
+        builder_set_unavailable(b, (enum counter_id)id, "not a Go program");
+    b->groups.count = 0;
+    b->new_cycles.count = 0;
+    b->profile_state = PROFILE_NONE;
+    b->profile_reason = "not a Go program: no heap profile to read";
+    b->target.runtime = builder_string(b, "native");
+    b->target.runtime_version = 0;
 }
 
 /* The next second of it; the caller's reference. */
@@ -112,14 +125,21 @@ __attribute__((unused)) static struct snapshot *scene_next(struct scene *scene)
     b->pause_ns = 180000 + (uint64_t)((n * 7919) % 23) * 31000 + (n % 56 == 0 ? 900000 : 0);
     builder_demo_second(b, n);
     uint32_t others = 0;
-    b->groups.items[scene->first_group + 3].count = 2 + (uint32_t)(wave[n % 16] + 9) / 4;
+    if (!scene->is_native)
+        b->groups.items[scene->first_group + 3].count = 2 + (uint32_t)(wave[n % 16] + 9) / 4;
     for (size_t i = 0; i < b->groups.count; i++)
         others += b->groups.items[i].count;
     builder_set(b, COUNTER_GOROUTINES, others);
+    builder_set(b, COUNTER_GO_SYS, b->counters[COUNTER_HEAP_INUSE].value.integer + (INT64_C(49) << 20));
     /* What a program allocates between two collections rises in steps, and not evenly. */
     builder_add(b, COUNTER_TOTAL_ALLOC, (int64_t)(24 + 2 * wave[(n * 3 / 4) % 16]) << 20);
     for (size_t i = scene->first_thread; i < b->threads.count; i++)
         b->threads.items[i].cpu_ns += (uint64_t)(i % 5) * 31000000 + (i == scene->first_thread + 6 ? 410000000 : 0);
+    if (scene->is_native) {
+        scene_forget_go(b);
+        builder_set(b, COUNTER_RSS, (INT64_C(180) << 20) + (int64_t)n * 300000);
+        builder_set(b, COUNTER_ANON, (INT64_C(150) << 20) + (int64_t)n * 300000);
+    }
     struct snapshot *snapshot = builder_take(b);
     builder_advance(b, 1);
     return snapshot;

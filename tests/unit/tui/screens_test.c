@@ -1,0 +1,145 @@
+/* Golden screens: scripted keys over the scene, held against tests/screens/NAME.txt. When a change is meant, run this test with
+ * HEAPTOP_UPDATE_GOLDEN=1 and look at the difference. The verdict's sentence is the analysis room's, and replaced here. */
+#include "tests/unit/tui/tui_test.h"
+
+#include "tests/unit/check_main.h"
+
+#define VERDICT \
+    "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622. At this rate the 2.0 GB limit is met in 4 h 10 min."
+
+struct golden {
+    const char *name;
+    struct stage_options options;
+    enum colour_depth depth;    /* With styles; TEXT_ONLY: only the text. */
+    const char *keys;
+};
+#define TEXT_ONLY ((enum colour_depth)-1)
+
+#define WIDE {.width = 160, .height = 44, .seconds = 200}
+#define USUAL {.width = 80, .height = 24, .seconds = 200}
+#define SMALL {.width = 60, .height = 15, .seconds = 200}
+#define WIDE_ASCII {.width = 160, .height = 44, .seconds = 200, .glyphs = GLYPHS_ASCII}
+#define USUAL_ASCII {.width = 80, .height = 24, .seconds = 200, .glyphs = GLYPHS_ASCII}
+#define USUAL_BLOCK {.width = 110, .height = 34, .seconds = 200, .glyphs = GLYPHS_BLOCK}
+
+static const struct golden goldens[] = {
+    {"overview-160x44", WIDE, DEPTH_256, ""},
+    {"overview-80x24", USUAL, DEPTH_16, ""},
+    {"overview-60x15", SMALL, DEPTH_8, ""},
+    {"overview-mono-80x24", USUAL, DEPTH_MONO, "j"},
+    {"overview-ascii-160x44", WIDE_ASCII, TEXT_ONLY, ""},
+    {"overview-ascii-80x24", USUAL_ASCII, TEXT_ONLY, ""},
+    {"overview-block-110x34", USUAL_BLOCK, TEXT_ONLY, ""},
+    {"overview-200x60", {.width = 200, .height = 60, .seconds = 700}, TEXT_ONLY, ""},
+    {"overview-first-sample-80x24", {.width = 80, .height = 24, .seconds = 1}, TEXT_ONLY, ""},
+    {"overview-waiting-80x24", {.width = 80, .height = 24}, TEXT_ONLY, ""},
+    {"overview-native-120x30", {.width = 120, .height = 30, .seconds = 90, .is_native = true}, TEXT_ONLY, ""},
+    {"overview-exited-80x24", {.width = 80, .height = 24, .seconds = 100, .exits = true}, TEXT_ONLY, ""},
+    {"too-small", {.width = 42, .height = 9, .seconds = 10}, TEXT_ONLY, ""},
+    {"sites-160x44", WIDE, TEXT_ONLY, "2"},
+    {"sites-60x15", SMALL, TEXT_ONLY, "2"},
+    {"sites-filter-80x24", USUAL, DEPTH_256, "2 \\ tsdb Enter j"},
+    {"sites-filter-prompt-80x24", USUAL, TEXT_ONLY, "2 \\ labels"},
+    {"sites-search-80x24", USUAL, DEPTH_256, "2 / promql Enter n"},
+    {"sites-sorted-by-size-80x24", USUAL, TEXT_ONLY, "2 < < S"},
+    {"sites-tree-160x44", WIDE, TEXT_ONLY, "2 t Enter j Enter j j j l"},
+    {"site-160x44", WIDE, DEPTH_256, "Enter"},
+    {"site-80x24", USUAL, TEXT_ONLY, "2 Enter Tab j"},
+    {"site-60x15", SMALL, TEXT_ONLY, "2 Enter"},
+    {"goroutines-160x44", WIDE, TEXT_ONLY, "3"},
+    {"goroutines-80x24", USUAL, TEXT_ONLY, "3 j"},
+    {"threads-160x44", WIDE, TEXT_ONLY, "4"},
+    {"threads-80x24", USUAL, TEXT_ONLY, "4"},
+    {"gc-160x44", WIDE, TEXT_ONLY, "5"},
+    {"gc-80x24", USUAL, TEXT_ONLY, "5 j j"},
+    {"memory-160x44", WIDE, TEXT_ONLY, "6"},
+    {"memory-native-80x24", {.width = 80, .height = 24, .seconds = 60, .is_native = true}, TEXT_ONLY, "6"},
+    {"help-160x44", WIDE, DEPTH_256, "?"},
+    {"help-60x15", SMALL, TEXT_ONLY, "? j j"},
+    {"problems-80x24", USUAL, TEXT_ONLY, "!"},
+    {"paused-80x24", USUAL, TEXT_ONLY, "Space"},
+};
+
+static char *read_golden(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    struct text text = {0};
+    char buffer[4096];
+    for (size_t got; (got = fread(buffer, 1, sizeof(buffer), file)) > 0;)
+        text_append_bytes(&text, buffer, got);
+    fclose(file);
+    return text_take(&text);
+}
+
+/* The first line that differs, for the message. */
+static void tell_difference(const char *name, const char *expected, const char *got)
+{
+    size_t line = 1;
+    while (*expected && *got && *expected == *got) {
+        line += *expected == '\n';
+        expected++;
+        got++;
+    }
+    while (line > 1 && expected[-1] != '\n')
+        expected--, got--;
+    ck_abort_msg("tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)", name, line,
+                 (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
+}
+
+static void set_verdict(struct session *session)
+{
+    if (session->verdict.length == 0)
+        return;
+    text_deinit(&session->verdict);
+    text_append(&session->verdict, VERDICT);
+}
+
+START_TEST(a_screen_is_as_it_was)
+{
+    const struct golden *golden = &goldens[_i];
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/screens/%s.txt", SOURCE_DIR, golden->name);
+    struct stage stage;
+    stage_open(&stage, &golden->options);
+    stage_keys(&stage, golden->keys);
+    set_verdict(stage.session);
+    session_draw(stage.session);
+    struct text text = {0};
+    text_printf(&text, "keys: %s\n", golden->keys);
+    grid_dump_text(&stage.session->grid, &text);
+    if (golden->depth != TEXT_ONLY) {
+        text_append(&text, "styles:\n");
+        grid_dump_styles(&stage.session->grid, golden->depth, &text);
+    }
+    ck_assert(!text.failed);
+    if (getenv("HEAPTOP_UPDATE_GOLDEN")) {
+        FILE *file = fopen(path, "we");
+        ck_assert_msg(file != NULL, "cannot write %s", path);
+        ck_assert_uint_eq(fwrite(text.data, 1, text.length, file), text.length);
+        ck_assert_int_eq(fclose(file), 0);
+    }
+    char *expected = read_golden(path);
+    ck_assert_msg(expected != NULL, "cannot read %s", path);
+    if (strcmp(expected, text.data) != 0)
+        tell_difference(golden->name, expected, text.data);
+    free(expected);
+    text_deinit(&text);
+    stage_close(&stage);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("screens");
+    TCase *tests = tcase_create("golden");
+    tcase_add_loop_test(tests, a_screen_is_as_it_was, 0, ARRAY_SIZE(goldens));
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(make_suite());
+}

@@ -1,0 +1,290 @@
+#include "tests/unit/tui/tui_test.h"
+
+#include "tests/unit/check_main.h"
+#include "tui/chrome.h"
+
+static const struct stage_options usual = {.width = 120, .height = 40, .seconds = 120};
+
+static void click(struct stage *stage, int x, int y, enum mouse_kind kind)
+{
+    ck_assert_ptr_null(session_handle(stage->session, &(struct event){.type = EVENT_MOUSE, .mouse = kind, .x = x, .y = y}));
+}
+
+static struct list *focused(struct stage *stage)
+{
+    const struct open_screen *top = session_top(stage->session);
+    return top->ops->focus(top->state);
+}
+
+START_TEST(the_selection_stays_on_its_row_when_the_data_moves)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "2 > > > G k k");
+    uint64_t identity = focused(&stage)->selected_identity;
+    for (int i = 0; i < 40; i++) {
+        stage_second(&stage);
+        struct list *list = focused(&stage);
+        ck_assert_uint_eq(list->ops->identity(list->context, list_selected(list)), identity);
+    }
+    stage_keys(&stage, "S");
+    ck_assert_uint_eq(focused(&stage)->ops->identity(focused(&stage)->context, list_selected(focused(&stage))), identity);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(a_filter_shows_its_chip_and_escape_clears_it)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "2 \\ PROMQL");
+    ck_assert_uint_eq(focused(&stage)->num_rows, 2);
+    stage_keys(&stage, "Enter");
+    ck_assert(stage_shows(&stage, "\\ PROMQL"));
+    ck_assert(stage_shows(&stage, "1 / 2 of 18"));
+    ck_assert(!stage_shows(&stage, "newMemSeries"));
+    stage_keys(&stage, "Esc");
+    ck_assert(stage_shows(&stage, "newMemSeries"));
+    stage_keys(&stage, "\\ zzzz Enter");
+    ck_assert(stage_shows(&stage, "none match"));
+    ck_assert_ptr_null(list_selected(focused(&stage)));
+    stage_keys(&stage, "Enter j G Up Esc");
+    ck_assert_ptr_nonnull(list_selected(focused(&stage)));
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(search_goes_round_and_says_when_nothing_is_found)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "2 / labels Enter");
+    size_t first = focused(&stage)->selected;
+    stage_keys(&stage, "n n n n");
+    ck_assert_uint_eq(focused(&stage)->selected, first);
+    stage_keys(&stage, "N n");
+    ck_assert_uint_eq(focused(&stage)->selected, first);
+    stage_keys(&stage, "/ nowhere Enter");
+    ck_assert(stage_shows(&stage, "not found: nowhere"));
+    stage_keys(&stage, "j");
+    ck_assert(!stage_shows(&stage, "not found"));
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(pause_holds_the_view_and_sampling_goes_on)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    struct model *model = &stage.session->model;
+    stage_keys(&stage, "2 Space");
+    uint64_t held = model->shown->unix_ns;
+    char *before = stage_text(&stage);
+    for (int i = 0; i < 60; i++)
+        stage_second(&stage);
+    ck_assert_uint_eq(model->shown->unix_ns, held);
+    ck_assert_uint_eq(model->latest->unix_ns, held + 60 * BUILDER_SECOND_NS);
+    char *after = stage_text(&stage);
+    ck_assert(strstr(after, "PAUSED 1 min"));
+    /* All below the title is as it was. */
+    ck_assert_str_eq(strchr(before, '\n'), strchr(after, '\n'));
+    /* Sorting, other screens and details work on what is held. */
+    stage_keys(&stage, "> > > 5 3 1 2 Enter j Esc");
+    ck_assert_uint_eq(model->shown->unix_ns, held);
+    stage_keys(&stage, "Space");
+    ck_assert_uint_eq(model->shown->unix_ns, held + 60 * BUILDER_SECOND_NS);
+    ck_assert(stage_shows(&stage, "LIVE"));
+    free(before);
+    free(after);
+    stage_keys(&stage, "Space Space Space");
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(an_exited_process_stays_in_view)
+{
+    struct stage stage;
+    struct stage_options options = usual;
+    options.exits = true;
+    stage_open(&stage, &options);
+    ck_assert(stage_shows(&stage, "EXITED"));
+    ck_assert(stage_shows(&stage, "tsdb.(*Head).getOrCreate"));
+    stage_keys(&stage, "2 Enter Esc 4 5 6 1");
+    ck_assert(!stage.session->quit);
+    stage_keys(&stage, "!");
+    ck_assert(stage_shows(&stage, "exited with status 2"));
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(the_mouse_selects_sorts_scrolls_and_opens)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    session_draw(stage.session);
+    click(&stage, stage.session->tab_x[1] + 3, stage.session->tab_y, MOUSE_PRESS);
+    ck_assert_uint_eq(stage.session->tab, 1);
+    session_draw(stage.session);
+    struct list *list = focused(&stage);
+    click(&stage, 20, list->drawn.y + 1 + 4, MOUSE_PRESS);
+    ck_assert_uint_eq(list->selected, 4);
+    click(&stage, 20, list->drawn.y + 1, MOUSE_WHEEL_DOWN);
+    ck_assert_uint_eq(list->selected, 7);
+    click(&stage, list->drawn.x + list->column_x[0] + 2, list->drawn.y, MOUSE_PRESS);
+    ck_assert_uint_eq(list->sort, 0);
+    ck_assert(!list->reversed);
+    click(&stage, list->drawn.x + list->column_x[0] + 2, list->drawn.y, MOUSE_PRESS);
+    ck_assert(list->reversed);
+    session_draw(stage.session);
+    click(&stage, 20, list->drawn.y + 3, MOUSE_DOUBLE);
+    ck_assert_uint_eq(stage.session->depth, 1);
+    session_draw(stage.session);
+    click(&stage, 500, 500, MOUSE_PRESS);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(both_lists_of_the_overview_take_the_focus)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    session_draw(stage.session);
+    struct list *sites = focused(&stage);
+    stage_keys(&stage, "Tab");
+    struct list *goroutines = focused(&stage);
+    ck_assert_ptr_ne(sites, goroutines);
+    stage_keys(&stage, "Tab");
+    ck_assert_ptr_eq(focused(&stage), sites);
+    click(&stage, 10, goroutines->drawn.y + 2, MOUSE_PRESS);
+    ck_assert_ptr_eq(focused(&stage), goroutines);
+    ck_assert_uint_eq(goroutines->selected, 1);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(every_screen_survives_every_size)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    static const char *const ways[] = {"1", "2", "2 t Enter", "2 t Enter", "1 Enter", "3", "4", "5", "6", "1 ?", "Esc !"};
+    for (size_t way = 0; way < ARRAY_SIZE(ways); way++) {
+        stage_keys(&stage, ways[way]);
+        for (int width = 1; width <= 210; width += width < 70 ? 9 : 23) {
+            for (int height = 1; height <= 66; height += height < 26 ? 3 : 13) {
+                ck_assert_ptr_null(session_handle(stage.session, &(struct event){.type = EVENT_RESIZE, .width = width, .height = height}));
+                session_draw(stage.session);
+                if (width < SESSION_LEAST_WIDTH || height < SESSION_LEAST_HEIGHT)
+                    ck_assert(width < 45 || stage_shows(&stage, "heaptop needs 60"));
+            }
+        }
+        stage_keys(&stage, "Esc Esc");
+    }
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(keys_that_leave)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "/ q Esc");
+    ck_assert(!stage.session->quit);
+    stage_keys(&stage, "? q");
+    ck_assert(!stage.session->quit);
+    stage_keys(&stage, "q");
+    ck_assert(stage.session->quit && !stage.session->pick_again);
+    stage.session->quit = false;
+    stage_keys(&stage, "p");
+    ck_assert(stage.session->quit && stage.session->pick_again);
+    stage_close(&stage);
+}
+END_TEST
+
+static struct error *next_fails(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
+{
+    (void)source, (void)timeout_ns, (void)ret_snapshot;
+    return error_create(ERROR_GONE, "process 4242 is gone");
+}
+
+START_TEST(a_source_that_fails_is_said_and_not_asked_again)
+{
+    static const struct source_ops ops = {.next = next_fails};
+    struct source source = {&ops, true};
+    struct session *session;
+    struct session_options options = {.width = 100, .height = 30};
+    ck_assert_ptr_null(session_create(&source, &options, &session));
+    ck_assert_ptr_null(session_pull(session));
+    ck_assert_str_eq(session->model.failure, "process 4242 is gone");
+    ck_assert_ptr_null(session_pull(session));
+    /* There is no sample: keys and drawing must do without. */
+    for (uint32_t key = 1; key < 127; key++)
+        if (key != 'q' && key != 'p')
+            ck_assert_ptr_null(session_handle(session, &(struct event){.type = EVENT_KEY, .key = key}));
+    session_draw(session);
+    ck_assert(!session->quit);
+    session_destroy(session);
+}
+END_TEST
+
+START_TEST(every_key_asks_for_one_thing)
+{
+    char buffer[KEY_NAME_BUFFER];
+    for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++) {
+        ck_assert(action_infos[action].keys[0] != 0);
+        for (int i = 0; i < 2; i++) {
+            uint32_t key = action_infos[action].keys[i];
+            if (key == 0)
+                continue;
+            ck_assert_int_eq(action_of_key(key), action);
+            ck_assert(!(key >= '0' && key <= '9'));
+            ck_assert_uint_gt(strlen(key_name(key, buffer)), 0);
+        }
+        ck_assert_uint_gt(strlen(action_infos[action].help), 0);
+    }
+    ck_assert_int_eq(action_of_key(0), ACTION_NONE);
+}
+END_TEST
+
+START_TEST(drawing_is_quick)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){.width = 200, .height = 60, .seconds = 300});
+    session_draw(stage.session);
+    struct timespec from, to;
+    enum { ROUNDS = 200 };
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+    for (int i = 0; i < ROUNDS; i++)
+        session_draw(stage.session);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+    double each_ms = ((double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6) / ROUNDS;
+    printf("one 200x60 screen: %.3f ms of CPU\n", each_ms);
+    /* The aim is 1 ms; sanitizers and busy machines get room. */
+    ck_assert(each_ms < 20);
+    stage_close(&stage);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("session");
+    TCase *tests = tcase_create("session");
+    tcase_add_test(tests, the_selection_stays_on_its_row_when_the_data_moves);
+    tcase_add_test(tests, a_filter_shows_its_chip_and_escape_clears_it);
+    tcase_add_test(tests, search_goes_round_and_says_when_nothing_is_found);
+    tcase_add_test(tests, pause_holds_the_view_and_sampling_goes_on);
+    tcase_add_test(tests, an_exited_process_stays_in_view);
+    tcase_add_test(tests, the_mouse_selects_sorts_scrolls_and_opens);
+    tcase_add_test(tests, both_lists_of_the_overview_take_the_focus);
+    tcase_add_test(tests, every_screen_survives_every_size);
+    tcase_add_test(tests, keys_that_leave);
+    tcase_add_test(tests, a_source_that_fails_is_said_and_not_asked_again);
+    tcase_add_test(tests, every_key_asks_for_one_thing);
+    tcase_add_test(tests, drawing_is_quick);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(make_suite());
+}

@@ -1,0 +1,123 @@
+/* What the tests of the screens share: a session over the scene, keys as text, and what is on the screen as text. */
+#ifndef TESTS_UNIT_TUI_TUI_TEST_H
+#define TESTS_UNIT_TUI_TUI_TEST_H
+
+#include <check.h>
+#include <time.h>
+
+#include "tests/unit/tui/scene.h"
+#include "tui/session.h"
+
+struct stage {
+    struct scene scene;
+    struct snapshot **snapshots;
+    struct source *source;
+    struct session *session;
+};
+
+struct stage_options {
+    int width, height;
+    enum glyphs glyphs;
+    unsigned seconds;       /* Of the scene that were seen. */
+    bool is_native, exits;
+};
+
+__attribute__((unused)) static void stage_pull(struct stage *stage)
+{
+    /* Until the source has nothing more. */
+    for (int i = 0; i < 100; i++)
+        ck_assert_ptr_null(session_pull(stage->session));
+}
+
+__attribute__((unused)) static void stage_open(struct stage *stage, const struct stage_options *options)
+{
+    setenv("TZ", "UTC", 1);
+    tzset();
+    *stage = (struct stage){0};
+    scene_init(&stage->scene);
+    stage->scene.is_native = options->is_native;
+    unsigned count = options->seconds;
+    stage->snapshots = calloc(count + 1, sizeof(struct snapshot *));
+    ck_assert_ptr_nonnull(stage->snapshots);
+    for (unsigned i = 0; i < count; i++) {
+        if (options->exits && i + 1 == count)
+            stage->scene.b->exit_reason = "exited with status 2";
+        stage->snapshots[i] = scene_next(&stage->scene);
+    }
+    stage->source = builder_source(stage->snapshots, count);
+    struct session_options session_options = {
+        .width = options->width, .height = options->height, .glyphs = options->glyphs, .can_pick = true};
+    ck_assert_ptr_null(session_create(stage->source, &session_options, &stage->session));
+    stage_pull(stage);
+    builder_release(stage->snapshots, count);
+    free(stage->snapshots);
+}
+
+/* One more second passes. */
+__attribute__((unused)) static void stage_second(struct stage *stage)
+{
+    struct snapshot *snapshot = scene_next(&stage->scene);
+    struct builder_source *source = (struct builder_source *)stage->source;
+    struct snapshot **grown = realloc(source->snapshots, (source->count + 1) * sizeof(struct snapshot *));
+    ck_assert_ptr_nonnull(grown);
+    source->snapshots = grown;
+    source->snapshots[source->count++] = snapshot;
+    ck_assert_ptr_null(session_pull(stage->session));
+}
+
+__attribute__((unused)) static void stage_close(struct stage *stage)
+{
+    session_destroy(stage->session);
+    source_close(stage->source);
+    scene_deinit(&stage->scene);
+}
+
+__attribute__((unused)) static void stage_key(struct stage *stage, uint32_t key)
+{
+    ck_assert_ptr_null(session_handle(stage->session, &(struct event){.type = EVENT_KEY, .key = key}));
+}
+
+/* Words that name keys ("Enter", "Esc", "Tab", ...) or are typed letter by letter. */
+__attribute__((unused)) static void stage_keys(struct stage *stage, const char *keys)
+{
+    static const struct {
+        const char *name;
+        uint32_t key;
+    } names[] = {{"Enter", INPUT_ENTER}, {"Esc", INPUT_ESCAPE},       {"Tab", INPUT_TAB},   {"Space", ' '},         {"Up", INPUT_UP},
+                 {"Down", INPUT_DOWN},   {"PgDn", INPUT_PAGE_DOWN},   {"End", INPUT_END},   {"Left", INPUT_LEFT},   {"Right", INPUT_RIGHT},
+                 {"PgUp", INPUT_PAGE_UP}, {"Bksp", INPUT_BACKSPACE}, {"Home", INPUT_HOME}};
+    while (*keys) {
+        size_t length = strcspn(keys, " ");
+        uint32_t key = 0;
+        for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+            if (strlen(names[i].name) == length && strncmp(names[i].name, keys, length) == 0)
+                key = names[i].key;
+        if (key != 0)
+            stage_key(stage, key);
+        for (size_t i = 0; key == 0 && i < length; i++)
+            stage_key(stage, (unsigned char)keys[i]);
+        keys += length;
+        keys += strspn(keys, " ");
+    }
+}
+
+/* What is on the screen; the caller frees it. */
+__attribute__((unused)) static char *stage_text(struct stage *stage)
+{
+    struct text text = {0};
+    session_draw(stage->session);
+    grid_dump_text(&stage->session->grid, &text);
+    char *taken = text_take(&text);
+    ck_assert_ptr_nonnull(taken);
+    return taken;
+}
+
+__attribute__((unused)) static bool stage_shows(struct stage *stage, const char *what)
+{
+    char *text = stage_text(stage);
+    bool shown = strstr(text, what) != NULL;
+    free(text);
+    return shown;
+}
+
+#endif

@@ -1,0 +1,168 @@
+#include "tui/screens/thread_list.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/cells.h"
+#include "tui/graph.h"
+
+#define CPU_BAR_WIDTH 10
+#define CPU_BAR_MOST 40
+
+static const char *state_name(char state)
+{
+    switch (state) {
+    case 'R':
+        return "running";
+    case 'S':
+        return "sleeping";
+    case 'D':
+        return "disk";
+    case 'T':
+    case 't':
+        return "stopped";
+    case 'Z':
+        return "zombie";
+    case 'I':
+        return "idle";
+    case 'X':
+        return "dead";
+    default:
+        return NOT_KNOWN;
+    }
+}
+
+static const struct thread *thread_of(const void *row)
+{
+    return &((const struct thread_row *)row)->thread;
+}
+
+static void draw_tid(const struct list_cell *cell, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    snprintf(buffer, sizeof(buffer), "%d", (int)thread_of(row)->tid);
+    cell_right(cell, ROLE_FIGURE, buffer);
+}
+
+static void draw_name(const struct list_cell *cell, const void *row)
+{
+    cell_left(cell, ROLE_TEXT, catalog_string(cell_catalog(cell->context), thread_of(row)->name));
+}
+
+static void draw_state(const struct list_cell *cell, const void *row)
+{
+    char state = thread_of(row)->state;
+    cell_left(cell, state == 'R' ? ROLE_CALM : state == 'D' || state == 'Z' ? ROLE_NOTICE : ROLE_MUTED, state_name(state));
+}
+
+static void draw_cpu(const struct list_cell *cell, const void *row)
+{
+    double fraction = ((const struct thread_row *)row)->cpu_fraction;
+    char buffer[UNITS_BUFFER];
+    if (isnan(fraction)) {
+        cell_not_known(cell);
+        return;
+    }
+    cell_right(cell, fraction > 0 ? ROLE_FIGURE : ROLE_FAINT, units_format_percent(buffer, fraction));
+}
+
+static void draw_bar(const struct list_cell *cell, const void *row)
+{
+    double fraction = ((const struct thread_row *)row)->cpu_fraction;
+    bar_draw(cell->canvas, 0, 0, cell->canvas.width, ROLE_GRAPH_3, fraction);
+}
+
+static void draw_cpu_time(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, ROLE_MUTED, units_format_duration(buffer, (double)thread_of(row)->cpu_ns));
+}
+
+static void draw_processor(const struct list_cell *cell, const void *row)
+{
+    char buffer[FORMAT_BUFFER];
+    snprintf(buffer, sizeof(buffer), "%d", thread_of(row)->processor);
+    cell_right(cell, ROLE_MUTED, thread_of(row)->processor < 0 ? NOT_KNOWN : buffer);
+}
+
+static const char *waits_in(const struct catalog *catalog, const struct thread *thread)
+{
+    const char *call = catalog_string(catalog, thread->system_call);
+    return call[0] ? call : catalog_string(catalog, thread->wait_channel);
+}
+
+static void draw_wait(const struct list_cell *cell, const void *row)
+{
+    const char *where = waits_in(cell_catalog(cell->context), thread_of(row));
+    cell_left(cell, where[0] ? ROLE_TEXT : ROLE_FAINT, where[0] ? where : NOT_KNOWN);
+}
+
+static void draw_goroutine(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    if (thread_of(row)->goid == 0)
+        cell_not_known(cell);
+    else
+        cell_right(cell, ROLE_TEXT, units_format_exact(buffer, (int64_t)thread_of(row)->goid));
+}
+
+DEFINE_COMPARE(compare_tid, struct thread_row, thread.tid)
+DEFINE_COMPARE(compare_cpu, struct thread_row, cpu_fraction)
+DEFINE_COMPARE(compare_cpu_time, struct thread_row, thread.cpu_ns)
+DEFINE_COMPARE(compare_processor, struct thread_row, thread.processor)
+DEFINE_COMPARE(compare_state, struct thread_row, thread.state)
+DEFINE_COMPARE(compare_goroutine, struct thread_row, thread.goid)
+
+static int compare_name(const void *context, const void *first, const void *second)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    return strcmp(catalog_string(catalog, thread_of(first)->name), catalog_string(catalog, thread_of(second)->name));
+}
+
+static int compare_wait(const void *context, const void *first, const void *second)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    return strcmp(waits_in(catalog, thread_of(first)), waits_in(catalog, thread_of(second)));
+}
+
+static uint64_t identify(const void *context, const void *row)
+{
+    (void)context;
+    return (uint64_t)thread_of(row)->tid;
+}
+
+static const char *text_of_thread(const void *context, const void *row, char *buffer)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    const struct thread *thread = thread_of(row);
+    snprintf(buffer, LIST_TEXT, "%d %.64s %s %.64s", (int)thread->tid, catalog_string(catalog, thread->name),
+             state_name(thread->state), waits_in(catalog, thread));
+    return buffer;
+}
+
+static int measure(const void *context, const void *row)
+{
+    return (int)utf8_width(waits_in(cell_catalog(context), thread_of(row)));
+}
+
+static const struct column columns[] = {
+    {.title = "tid", .width = 8, .right = true, .ascending = true, .draw = draw_tid, .compare = compare_tid},
+    {.title = "name", .width = 16, .priority = 1, .ascending = true, .draw = draw_name, .compare = compare_name},
+    {.title = "state", .width = 9, .ascending = true, .draw = draw_state, .compare = compare_state},
+    {.title = "CPU", .width = 5, .right = true, .draw = draw_cpu, .compare = compare_cpu},
+    {.title = "", .width = CPU_BAR_WIDTH, .stretch = CPU_BAR_MOST, .priority = 4, .draw = draw_bar},
+    {.title = "CPU time", .width = 12, .priority = 3, .right = true, .draw = draw_cpu_time, .compare = compare_cpu_time},
+    {.title = "on CPU", .width = 7, .priority = 5, .right = true, .ascending = true, .draw = draw_processor, .compare = compare_processor},
+    {.title = "goroutine", .width = 10, .priority = 2, .right = true, .draw = draw_goroutine, .compare = compare_goroutine},
+    {.title = "waits in", .width = 16, .flexible = true, .ascending = true, .draw = draw_wait, .compare = compare_wait},
+};
+
+const struct list_ops thread_list = {
+    .columns = columns,
+    .num_columns = ARRAY_SIZE(columns),
+    .first_sort = 3,
+    .identity = identify,
+    .text = text_of_thread,
+    .measure = measure,
+};
