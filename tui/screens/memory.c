@@ -75,7 +75,7 @@ static int measure(const void *context, const void *row)
 
 static const struct column columns[] = {
     {.title = "reserved", .width = 9, .right = true, .draw = draw_size, .compare = compare_size},
-    {.title = "may", .width = 4, .draw = draw_permissions},
+    {.title = "perm", .width = 4, .draw = draw_permissions},
     {.title = "from", .width = 12, .priority = 1, .ascending = true, .draw = draw_address, .compare = compare_address},
     {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name},
 };
