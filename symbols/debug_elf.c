@@ -8,12 +8,14 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 #include "symbols/image_private.h"
+#include "symbols/unit_sieve.h"
 
 /* In the order of the ELF file made; the first two must be there. */
 static const char *const wanted_names[] = {".debug_info", ".debug_abbrev", ".debug_str", ".debug_line_str",
                                            ".debug_str_offsets"};
 #define WANTED ARRAY_SIZE(wanted_names)
 #define NEEDED 2
+#define INFO 0
 
 /* deflate cannot make bytes shorter than this many times. */
 #define LARGEST_INFLATION 1040u
@@ -95,32 +97,37 @@ static void end_inflation(z_stream *stream)
     inflateEnd(stream);
 }
 
-/* Inflates a section to exactly its size. */
-static struct error *inflate_section(struct image *image, const struct debug_section *section, uint8_t *out)
+/* Inflates a section, window by window, into the sink. It must have exactly its size. */
+static struct error *inflate_section(struct image *image, const struct debug_section *section, struct unit_sieve *sink)
 {
-    _cleanup_free_ uint8_t *window = malloc(FILE_STREAM_WINDOW);
+    _cleanup_free_ uint8_t *in = malloc(FILE_STREAM_WINDOW);
+    _cleanup_free_ uint8_t *out = malloc(FILE_STREAM_WINDOW);
     z_stream stream __attribute__((cleanup(end_inflation))) = {0};
-    if (!window || inflateInit(&stream) != Z_OK)
+    if (!in || !out || inflateInit(&stream) != Z_OK)
         return error_no_memory();
     uint64_t done = 0, written = 0;
     int status = Z_OK;
     while (status == Z_OK && done < section->stored_size) {
         uint64_t left = section->stored_size - done;
         size_t count = left < FILE_STREAM_WINDOW ? (size_t)left : FILE_STREAM_WINDOW;
-        struct error *error = file_cache_read(&image->file, section->offset + done, window, count);
+        struct error *error = file_cache_read(&image->file, section->offset + done, in, count);
         if (error)
             return error;
-        stream.next_in = window;
+        stream.next_in = in;
         stream.avail_in = (uInt)count;
-        while (status == Z_OK && stream.avail_in > 0) {
-            /* zlib counts in 32 bits. */
-            uint64_t room = section->size - written;
-            uInt given = room < UINT32_MAX / 2 ? (uInt)room : UINT32_MAX / 2;
-            stream.next_out = out + written;
-            stream.avail_out = given;
+        do {
+            stream.next_out = out;
+            stream.avail_out = (uInt)FILE_STREAM_WINDOW;
             status = inflate(&stream, Z_NO_FLUSH);
-            written += given - stream.avail_out;
-        }
+            size_t made = FILE_STREAM_WINDOW - stream.avail_out;
+            if (made > section->size - written)
+                return error_create(ERROR_BAD_DATA, "a debug section is longer than it claims to be");
+            unit_sieve_pass(sink, out, made);
+            written += made;
+        } while (status == Z_OK && stream.avail_out == 0);
+        /* No progress for want of input is no error: the next window follows. */
+        if (status == Z_BUF_ERROR)
+            status = Z_OK;
         done += count;
     }
     if (status != Z_STREAM_END || written != section->size)
@@ -128,11 +135,33 @@ static struct error *inflate_section(struct image *image, const struct debug_sec
     return NULL;
 }
 
-static struct error *load_section(struct image *image, const struct debug_section *section, uint8_t *out)
+static struct error *copy_section(struct image *image, const struct debug_section *section, struct unit_sieve *sink)
 {
-    if (section->is_compressed)
-        return inflate_section(image, section, out);
-    return file_cache_read(&image->file, section->offset, out, section->size);
+    _cleanup_free_ uint8_t *window = malloc(FILE_STREAM_WINDOW);
+    if (!window)
+        return error_no_memory();
+    for (uint64_t done = 0; done < section->size;) {
+        uint64_t left = section->size - done;
+        size_t count = left < FILE_STREAM_WINDOW ? (size_t)left : FILE_STREAM_WINDOW;
+        struct error *error = file_cache_read(&image->file, section->offset + done, window, count);
+        if (error)
+            return error;
+        unit_sieve_pass(sink, window, count);
+        done += count;
+    }
+    return NULL;
+}
+
+/* Loads a section to `out`, which holds zeros. is_wanted is NULL for all but .debug_info. Counts the units kept. */
+static struct error *load_section(struct image *image, const struct debug_section *section,
+                                  debug_unit_wanted *is_wanted, uint8_t *out, size_t *ret_kept)
+{
+    struct unit_sieve sink = {.out = out, .size = section->size, .is_wanted = is_wanted, .keeps_rest = !is_wanted};
+    struct error *error =
+        section->is_compressed ? inflate_section(image, section, &sink) : copy_section(image, section, &sink);
+    if (!error)
+        *ret_kept = sink.kept;
+    return error;
 }
 
 /* Section 0, the wanted ones, and the names of all. */
@@ -170,7 +199,26 @@ static void write_headers(char *bytes, const struct debug_section *sections, siz
     memcpy(bytes + headers_at, headers, sizeof(headers));
 }
 
-struct error *debug_elf_build(struct image *image, uint64_t max_bytes, struct debug_elf *ret_elf)
+/* Loads all sections behind each other, from `out` on. */
+static struct error *load_sections(struct image *image, const struct debug_section *sections,
+                                   debug_unit_wanted *is_wanted, uint8_t *out)
+{
+    for (size_t i = 0; i < WANTED; i++) {
+        size_t kept = 0;
+        if (sections[i].size == 0)
+            continue;
+        struct error *error = load_section(image, &sections[i], i == INFO ? is_wanted : NULL, out, &kept);
+        if (!error && i == INFO && kept == 0)
+            error = load_section(image, &sections[i], NULL, out, &kept);
+        if (error)
+            return error_prefix(error, "%s", wanted_names[i]);
+        out += sections[i].size;
+    }
+    return NULL;
+}
+
+struct error *debug_elf_build(struct image *image, uint64_t max_bytes, debug_unit_wanted *is_wanted,
+                              struct debug_elf *ret_elf)
 {
     struct debug_section sections[WANTED];
     uint64_t total = 0;
@@ -190,18 +238,13 @@ struct error *debug_elf_build(struct image *image, uint64_t max_bytes, struct de
     size_t headers_at = (names_at + names_size + 7) & ~(size_t)7;
     struct debug_elf elf
         __attribute__((cleanup(debug_elf_deinit))) = {.size = headers_at + SECTIONS * sizeof(Elf64_Shdr)};
-    elf.bytes = malloc(elf.size);
+    /* Zeros that nobody writes to cost no memory. */
+    elf.bytes = calloc(1, elf.size);
     if (!elf.bytes)
         return error_no_memory();
-    memset(elf.bytes + names_at, 0, elf.size - names_at);
-    size_t at = sizeof(Elf64_Ehdr);
-    for (size_t i = 0; i < WANTED; i++) {
-        struct error *error =
-            sections[i].size > 0 ? load_section(image, &sections[i], (uint8_t *)elf.bytes + at) : NULL;
-        if (error)
-            return error_prefix(error, "%s", wanted_names[i]);
-        at += sections[i].size;
-    }
+    struct error *error = load_sections(image, sections, is_wanted, (uint8_t *)elf.bytes + sizeof(Elf64_Ehdr));
+    if (error)
+        return error;
     write_headers(elf.bytes, sections, names_at, headers_at);
     *ret_elf = elf;
     elf = (struct debug_elf){0};

@@ -4,6 +4,7 @@
 #ifndef HEAPTOP_SYMBOLS_DEBUG_ELF_H
 #define HEAPTOP_SYMBOLS_DEBUG_ELF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "heaptop/symbols/image.h"
@@ -13,9 +14,16 @@ struct debug_elf {
     size_t size;
 };
 
-/* ERROR_NOT_FOUND without .debug_info and .debug_abbrev; ERROR_UNSUPPORTED when they are longer than `max_bytes` in all
+/* Whether a compile unit of this name is wanted. */
+typedef bool debug_unit_wanted(const char *name);
+
+/* Of the compile units that are not wanted only the headers are there, so that offsets stay what they were, and the
+ * pages between them are never touched: a large Go program has 100 MB of types and functions, and its runtime 5.
+ * Names are known of Go's units; when none of them is wanted, all units of all compilers are there.
+ * ERROR_NOT_FOUND without .debug_info and .debug_abbrev; ERROR_UNSUPPORTED when they are longer than `max_bytes` in all
  * or compressed in a way this build cannot read; ERROR_BAD_DATA. */
-struct error *debug_elf_build(struct image *image, uint64_t max_bytes, struct debug_elf *ret_elf);
+struct error *debug_elf_build(struct image *image, uint64_t max_bytes, debug_unit_wanted *is_wanted,
+                              struct debug_elf *ret_elf);
 void debug_elf_deinit(struct debug_elf *elf);
 
 #endif

@@ -228,7 +228,7 @@ struct error *dwarf_find(struct image *image, struct dwarf_field *fields, size_t
     struct debug_elf bytes __attribute__((cleanup(debug_elf_deinit))) = {0};
     struct error *error = prepare_search(&search);
     if (!error)
-        error = debug_elf_build(image, DWARF_MAX_BYTES, &bytes);
+        error = debug_elf_build(image, DWARF_MAX_BYTES, is_runtime_unit, &bytes);
     if (error)
         return error;
     elf_version(EV_CURRENT);

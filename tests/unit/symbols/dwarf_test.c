@@ -49,6 +49,33 @@ START_TEST(fields_and_variables_are_found)
 }
 END_TEST
 
+/* As Go's linker writes it, behind a unit of another package that is passed over, with a struct of the same name in it.
+ */
+START_TEST(go_units_are_told_by_their_names)
+{
+    _cleanup_(image_closep) struct image *image = open_fixture(FIXTURE("godwarf.elf"));
+    struct dwarf_field fields[] = {{.type_name = "runtime.g", .field_name = ""},
+                                   {.type_name = "runtime.g", .field_name = "goid"},
+                                   {.type_name = "runtime.g", .field_name = "stack"},
+                                   {.type_name = "runtime.g", .field_name = "sched.pc"},
+                                   {.type_name = "runtime.gobuf", .field_name = "sp"},
+                                   {.type_name = "runtime.m", .field_name = ""}};
+    static const int64_t offsets[] = {0, 32, 0, 24, 0, -1};
+    static const uint64_t sizes[] = {40, 8, 16, 8, 8, 0};
+    struct dwarf_variable variables[] = {
+        {.name = "runtime.mbuckets"}, {.name = "runtime.indirect"}, {.name = "main.padding"}};
+    ck_no_error(dwarf_find(image, fields, ARRAY_SIZE(fields), variables, ARRAY_SIZE(variables)));
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        ck_assert_int_eq(fields[i].offset, offsets[i]);
+        ck_assert_uint_eq(fields[i].size, sizes[i]);
+    }
+    ck_assert_uint_eq(variables[0].address, 0x5432100);
+    /* Not at a fixed address; not the runtime's. */
+    ck_assert_uint_eq(variables[1].address, 0);
+    ck_assert_uint_eq(variables[2].address, 0);
+}
+END_TEST
+
 START_TEST(nothing_wanted_is_fine)
 {
     _cleanup_(image_closep) struct image *image = open_fixture(files[1]);
@@ -130,6 +157,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("dwarf");
     TCase *tests = tcase_create("dwarf");
     tcase_add_loop_test(tests, fields_and_variables_are_found, 0, (int)ARRAY_SIZE(files));
+    tcase_add_test(tests, go_units_are_told_by_their_names);
     tcase_add_test(tests, nothing_wanted_is_fine);
     tcase_add_test(tests, without_dwarf_it_is_said);
     tcase_add_test(tests, bad_compression_is_an_error);

@@ -1,5 +1,6 @@
 /* Runs the room with an allocator that fails at the Nth call, for every N. The sources are compiled into this program
- * with malloc and its kin renamed, which works under every sanitizer. dwarf.c is not among them: libdw allocates too. */
+ * with malloc and its kin renamed, which works under every sanitizer. dwarf.c is not among them: libdw allocates too.
+ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
