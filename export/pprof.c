@@ -183,7 +183,8 @@ static void add_locations(struct writer *writer, struct stack stack)
     for (uint32_t first = 0; first < stack.depth;) {
         uint64_t address = catalog_frame(catalog, stack.frames[first])->address;
         uint32_t count = 1;
-        while (address && first + count < stack.depth &&
+        /* A call of a function by itself has the same address each time: where the first frame comes again, another location begins. */
+        while (address && first + count < stack.depth && stack.frames[first + count] != stack.frames[first] &&
                catalog_frame(catalog, stack.frames[first + count])->address == address)
             count++;
         protobuf_packed(&writer->packed, add_location(writer, stack.frames + first, count));

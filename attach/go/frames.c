@@ -12,7 +12,8 @@
 /* What is known of one return address. */
 struct resolved_pc {
     frame_id frame;         /* 0 when the catalog is full. */
-    bool is_goexit;
+    uint64_t entry;         /* Of the physical function; 0 when no function holds the address. */
+    bool is_inlined, is_goexit;
     /* Whether pprof hides it when it leads a stack. It asks FuncForPC for the return address itself, not for the call before it
      * (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call begins just there. */
     bool is_hidden;
@@ -237,6 +238,8 @@ static struct error *resolve_pc(struct go_frames *frames, uint64_t pc, size_t *r
         return error;
     struct resolved_pc resolved = {
         .frame = add_frame(frames, pc - 1, count ? &found : NULL),
+        .entry = count ? found.entry : 0,
+        .is_inlined = count && found.is_inlined,
         .is_goexit = count && strcmp(found.function, "runtime.goexit") == 0,
         .is_hidden = next_count && is_hidden(frames->process, next.function),
     };
@@ -273,7 +276,7 @@ struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t 
 
 /* Where the runtime cut a stack at its greatest depth, it may have cut within a row of inlined calls: their callers are added, as
  * runtime/symtab.go runtime_expandFinalInlineFrame does. */
-static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc)
+static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc, uint64_t address)
 {
     struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
     size_t count;
@@ -284,28 +287,52 @@ static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc)
         /* The runtime keeps a wrapper only below its panic functions (elideWrapperCalling), which are never inlined. */
         if (found[i].is_wrapper)
             continue;
-        frame_id frame = add_frame(frames, pc - 1, &found[i]);
+        frame_id frame = add_frame(frames, address, &found[i]);
         if (!vector_append(&frames->stack, frame))
             return error_no_memory();
     }
     return NULL;
 }
 
-/* Appends pcs[first] and all after it to frames->stack. */
+/* Whether a frame is the caller into which the one before it was inlined, by the signs that runtime/pprof goes by (proto.go pcDeck.tryAdd). */
+static bool is_inlining(const struct go_frames *frames, const struct resolved_pc *callee, const struct resolved_pc *caller)
+{
+    return callee->is_inlined && callee->entry == caller->entry &&
+           catalog_frame(frames->catalog, callee->frame)->function != catalog_frame(frames->catalog, caller->frame)->function;
+}
+
+/* The same frame at another run-time address. */
+static frame_id move_frame(struct go_frames *frames, frame_id id, uint64_t address)
+{
+    struct frame frame = *catalog_frame(frames->catalog, id);
+    frame.address = link_time(frames, address);
+    return catalog_add_frame(frames->catalog, &frame);
+}
+
+/* Appends pcs[first] and all after it to frames->stack. The frames of a row of inlined calls all have the address of the innermost, where the
+ * processor really was, as in a profile's location. */
 static struct error *append_from(struct go_frames *frames, const uint64_t *pcs, size_t count, size_t first)
 {
     frames->stack.count = 0;
+    struct resolved_pc before = {0};
+    uint64_t address = 0;
     for (size_t i = first; i < count; i++) {
         size_t index;
         struct error *error = resolve_pc(frames, pcs[i], &index);
         if (error)
             return error;
-        if (frames->resolved.items[index].is_goexit)
+        const struct resolved_pc *resolved = &frames->resolved.items[index];
+        if (resolved->is_goexit) {
+            before = (struct resolved_pc){0};
             continue;
-        if (!vector_append(&frames->stack, frames->resolved.items[index].frame))
+        }
+        bool is_moved = is_inlining(frames, &before, resolved);
+        address = is_moved ? address : pcs[i] - 1;
+        before = *resolved;
+        if (!vector_append(&frames->stack, is_moved ? move_frame(frames, resolved->frame, address) : resolved->frame))
             return error_no_memory();
         if (i == count - 1) {
-            error = append_lost_callers(frames, pcs[i]);
+            error = append_lost_callers(frames, pcs[i], address);
             if (error)
                 return error;
         }

@@ -100,6 +100,7 @@ static struct error *fill_target_info(const struct go_process *process, struct t
         *process->main_module ? catalog_add_untrusted(context->catalog, process->main_module, strlen(process->main_module)) : 0;
     info->stripped = image_has_symtab(context->image) ? KNOWN_NO : KNOWN_YES;
     info->position_independent = image_is_position_independent(context->image) ? KNOWN_YES : KNOWN_NO;
+    info->load_bias = context->load_bias;
     info->how_located = add_text(context->catalog, &located);
     info->how_laid_out = add_text(context->catalog, &laid_out);
     return NULL;

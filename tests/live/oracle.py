@@ -9,6 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CACHE = Path(os.environ.get("HEAPTOP_CACHE", ROOT / ".cache"))
+HEAPTOP = Path(os.environ.get("HEAPTOP", ROOT / "build-dev" / "heaptop"))
 PROBE = Path(os.environ.get("HEAPTOP_PROBE", ROOT / "build-dev" / "tests" / "sample_probe"))
 
 
@@ -141,7 +142,7 @@ class Profile:
     """A profile.proto file. `samples`: (stack, values, label) where a stack is a tuple of (function, file, line)."""
 
     def __init__(self, path):
-        strings, functions, locations, samples = [], {}, {}, []
+        strings, functions, locations, addresses, samples = [], {}, {}, {}, []
         self.mappings, self.types, self.period = [], [], 0
         types = []
         for number, value in wire(gzip.open(path).read()):
@@ -155,6 +156,7 @@ class Profile:
                 fields = list(wire(value))
                 lines = [dict(wire(v)) for n, v in fields if n == 4]
                 locations[dict(fields)[1]] = [(line.get(1, 0), line.get(2, 0)) for line in lines]
+                addresses[dict(fields)[1]] = dict(fields).get(3, 0)
             elif number == 5:
                 function = dict(wire(value))
                 functions[function[1]] = function
@@ -163,6 +165,7 @@ class Profile:
             elif number == 12:
                 self.period = value
         self.types = [strings[t.get(1, 0)] for t in types]
+        self.mappings = sorted((m.get(2, 0), m.get(3, 0), m.get(4, 0), strings[m.get(5, 0)], strings[m.get(6, 0)]) for m in self.mappings)
         self.start_lines = {}
         for function in functions.values():
             self.start_lines[strings[function.get(2, 0)]] = function.get(5, 0)
@@ -171,6 +174,8 @@ class Profile:
             row = functions.get(function, {})
             return strings[row.get(2, 0)], strings[row.get(4, 0)], line
 
+        # Each location as its address and the functions and lines there.
+        self.locations = {(addresses[i], tuple(frame(*line) for line in lines)) for i, lines in locations.items()}
         self.samples = []
         for fields in samples:
             stack = tuple(frame(*line) for location in packed(v for n, v in fields if n == 1) for line in locations[location])

@@ -7,6 +7,7 @@ profile, memory statistics and goroutines.
 Exit status 77 where nothing is built (tests/targets/build-matrix builds)."""
 
 import collections
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +34,10 @@ def compare_profiles(ours, theirs):
     fresh = collections.Counter({s: n for s, n in only_theirs.items() if not any(s[1])})
     only_theirs -= fresh
     differences = [f"only heaptop: {s}" for s in only_ours] + [f"only the process: {s}" for s in only_theirs]
+    if ours.locations - theirs.locations:
+        differences.append(f"locations only heaptop has: {sorted(ours.locations - theirs.locations)[:3]}")
+    if ours.mappings and ours.mappings != theirs.mappings:
+        differences.append(f"mappings {ours.mappings}, not {theirs.mappings}")
     starts = {name for name, line in theirs.start_lines.items() if ours.start_lines.get(name, line) != line}
     differences += [f"start line of {name}: {ours.start_lines[name]}, not {theirs.start_lines[name]}" for name in starts]
     if (ours.types, ours.period) != (theirs.types, theirs.period):
@@ -125,13 +130,22 @@ def examine(version, kind, path, folder):
         target.answer(f"profile {folder}/warm")     # Its own allocations have their buckets then.
         target.answer("quiet")
         sample = probe.answer(f"sample {folder}/ours")
+        export = subprocess.run([oracle.HEAPTOP, "export", "--format", "pprof", "-o", f"{folder}/exported", str(target.pid)],
+                                stderr=subprocess.PIPE, text=True, timeout=60)
         target.answer(f"profile {folder}/theirs")
         differences = []
         if sample["profile"]["state"] != 2 or sample["profile"]["torn"]:
             differences.append(f"profile: {sample['profile']}")
             buckets, equal = 0, 0
         else:
-            buckets, equal, differences = compare_profiles(oracle.Profile(f"{folder}/ours"), oracle.Profile(f"{folder}/theirs"))
+            theirs = oracle.Profile(f"{folder}/theirs")
+            buckets, equal, differences = compare_profiles(oracle.Profile(f"{folder}/ours"), theirs)
+            if export.returncode:
+                differences.append(f"heaptop export: status {export.returncode}, {export.stderr}")
+            else:
+                _, exported, more = compare_profiles(oracle.Profile(f"{folder}/exported"), theirs)
+                equal = min(equal, exported)
+                differences += [f"exported: {text}" for text in more]
         # Answering makes the process allocate, and some figures rise and fall on the way from one answer to the next: then once more.
         for _ in range(4):
             before = target.answer("memstats")
