@@ -40,6 +40,7 @@ struct search {
     struct dwarf_variable dwarf_variables[GO_VARIABLE_COUNT];
     struct runtime_code code;
     bool code_is_found, dwarf_is_read;
+    const struct go_layout_row *row;
     bool is_in_table;           /* The table has a row of this very version. */
 };
 
@@ -163,8 +164,20 @@ static struct error *locate_by_operands(struct search *search, enum go_variable 
     return error;
 }
 
-/* Takes back a variable whose fields do not lie where the layout has them, as the program's code shows. */
-static struct error *confirm_fields(struct search *search)
+static void copy_struct(struct go_layout *to, const struct go_layout *from, const char *type)
+{
+    for (unsigned i = 0; i < GO_FIELD_COUNT; i++) {
+        if (strcmp(go_field_names[i].type, type) == 0) {
+            to->offset[i] = from->offset[i];
+            to->size[i] = from->size[i];
+        }
+    }
+}
+
+static const char reason_other_fields[] = "its fields do not lie where this Go version has them";
+
+/* Takes back a variable whose fields do not lie where the layout has them, as the program's code shows; all of them for GO_VARIABLE_COUNT. */
+static struct error *confirm_fields(struct search *search, enum go_variable wanted)
 {
     struct go_process *process = search->process;
     if (process->layout_source == GO_LAYOUT_DWARF || !(search->options->sources & LOCATE_OPERANDS))
@@ -175,12 +188,44 @@ static struct error *confirm_fields(struct search *search)
         struct go_location *location = &process->variables[confirmation->variable];
         int32_t offset = process->layout.offset[confirmation->field];
         const struct operand_list *operands;
-        if (!location->address)
+        if (!location->address || (wanted != GO_VARIABLE_COUNT && wanted != confirmation->variable))
             continue;
         error = runtime_code_operands(&search->code, confirmation->function, &operands);
         if (!error && (offset == GO_OFFSET_MISSING ||
                        !operand_confirms(operands, location->address - process->context.load_bias + (uint64_t)offset)))
-            *location = (struct go_location){.reason = "its fields do not lie where this Go version has them"};
+            *location = (struct go_location){.reason = reason_other_fields};
+    }
+    return error;
+}
+
+/* A version between two rows (Go 1.20 has none of its own) has some structs as the one, some as the other: what its own row does not fit is tried
+ * with the row before. */
+static struct error *mend_by_older_row(struct search *search)
+{
+    static const struct {
+        enum go_variable variable;
+        const char *type;
+    } structs[] = {
+        {GO_VARIABLE_MEMSTATS, "runtime.mstats"}, {GO_VARIABLE_MHEAP, "runtime.mheap"}, {GO_VARIABLE_GC_CONTROLLER, "runtime.gcControllerState"},
+        {GO_VARIABLE_SCHED, "runtime.schedt"},    {GO_VARIABLE_WORK, "runtime.workType"},
+    };
+    struct go_process *process = search->process;
+    const struct go_layout_row *row = search->row;
+    if (search->is_in_table || process->layout_source == GO_LAYOUT_DWARF || row == go_layout_table)
+        return NULL;
+    struct error *error = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(structs) && !error; i++) {
+        enum go_variable id = structs[i].variable;
+        if (go_variable(process, id))
+            continue;
+        copy_struct(&process->layout, &row[-1].layout, structs[i].type);
+        error = try_symbol(search, id);
+        if (!error && !go_variable(process, id))
+            error = locate_by_operands(search, id);
+        if (!error)
+            error = confirm_fields(search, id);
+        if (!go_variable(process, id))
+            copy_struct(&process->layout, &row->layout, structs[i].type);
     }
     return error;
 }
@@ -343,9 +388,9 @@ static struct error *settle_version(struct search *search)
         return error;
     if (search->options->minor)
         process->minor = search->options->minor;
-    const struct go_layout_row *row = go_layout_find(process->minor, &process->newer_than_table);
-    search->is_in_table = row->minor == process->minor && !search->options->minor;
-    process->layout = row->layout;
+    search->row = go_layout_find(process->minor, &process->newer_than_table);
+    search->is_in_table = search->row->minor == process->minor && !search->options->minor;
+    process->layout = search->row->layout;
     pclntab_set_go_minor(process->pclntab, process->minor);
     return read_module_data(process);
 }
@@ -388,6 +433,8 @@ static struct error *read_types_by_other_rows(struct search *search, unsigned *r
         process->layout = layout;
         if (!error)
             error = pass_serious(read_types(search, ret_structs));
+        if (!error && *ret_structs)
+            copy_struct(&process->layout, &go_layout_table[i].layout, "runtime.moduledata");
     }
     return error;
 }
@@ -413,7 +460,9 @@ static struct error *locate_variables(struct search *search)
     if (!error && is_missing_some(search->process))
         error = locate_by_operands(search, GO_VARIABLE_COUNT);
     if (!error)
-        error = confirm_fields(search);
+        error = confirm_fields(search, GO_VARIABLE_COUNT);
+    if (!error)
+        error = mend_by_older_row(search);
     if (error || !is_missing_some(search->process))
         return error;
     /* What takes longer, where there is something to gain. */
