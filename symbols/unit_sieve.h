@@ -1,5 +1,4 @@
-/* Lets the wanted compile units of a .debug_info section through as its bytes come, and of the others only the headers.
- */
+/* Lets the wanted compile units of a .debug_info section through as its bytes come; of the others, only the headers. */
 #ifndef HEAPTOP_SYMBOLS_UNIT_SIEVE_H
 #define HEAPTOP_SYMBOLS_UNIT_SIEVE_H
 

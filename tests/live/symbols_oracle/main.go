@@ -1,6 +1,6 @@
 // What Go itself says of code addresses, for tests/live/symbols_test.
 //
-//	symbols_oracle gosym FILE OFFSET SIZE TEXT   by debug/gosym: the function table is at OFFSET of FILE, the code at TEXT
+//	symbols_oracle gosym FILE OFFSET SIZE TEXT   by debug/gosym: FILE has the function table at OFFSET, the code at TEXT
 //	symbols_oracle self                          by runtime.CallersFrames, of this program's own code
 //
 // Reads addresses in hex from stdin (for `self` relative to main.main's entry) and answers each with a line: function,
