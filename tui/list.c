@@ -52,6 +52,8 @@ static int compare_rows(const void *a, const void *b, void *context)
 
 static void sort_rows(struct list *list)
 {
+    if (list->num_rows == 0)
+        return;
     if (list->sort != LIST_UNSORTED) {
         qsort_r(list->rows, list->num_rows, sizeof(*list->rows), compare_rows, list);
         return;
@@ -75,6 +77,7 @@ bool list_select_identity(struct list *list, uint64_t identity)
         if (list->ops->identity(list->context, list->rows[i]) == identity) {
             list->selected = i;
             list->selected_identity = identity;
+            list->moved = true;
             return true;
         }
     }
@@ -111,7 +114,6 @@ bool list_set_rows(struct list *list, const void *context, const void *rows, siz
         list->rows = grown;
         list->capacity = capacity;
     }
-    bool had_rows = list->num_rows > 0;
     list->context = context;
     list->num_rows = 0;
     for (size_t i = 0; i < count; i++) {
@@ -121,10 +123,11 @@ bool list_set_rows(struct list *list, const void *context, const void *rows, siz
     }
     sort_rows(list);
     measure_flexible(list);
-    /* A list that is being watched from its first row shows what comes to the top; one that was moved in stays on its row. */
-    if (!had_rows || !list_select_identity(list, list->selected_identity)) {
+    if (!list->moved || !list_select_identity(list, list->selected_identity)) {
         if (list->selected >= list->num_rows)
             list->selected = list->num_rows ? list->num_rows - 1 : 0;
+        if (!list->moved)
+            list->selected = 0;
         remember_selected(list);
     }
     return true;
@@ -148,6 +151,7 @@ static void move_to(struct list *list, long row)
     if (row >= (long)list->num_rows)
         row = (long)list->num_rows - 1;
     list->selected = row > 0 ? (size_t)row : 0;
+    list->moved = true;
     remember_selected(list);
 }
 
@@ -189,6 +193,7 @@ bool list_act(struct list *list, enum action action, bool *ret_resort)
         return true;
     case ACTION_TOP:
         move_to(list, 0);
+        list->moved = false;
         return true;
     case ACTION_BOTTOM:
         move_to(list, (long)list->num_rows - 1);

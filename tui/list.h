@@ -55,6 +55,7 @@ struct list {
     size_t num_all;             /* Before the filter. */
     size_t selected, top;
     uint64_t selected_identity;
+    bool moved;                 /* The person chose a row: it stays selected. Until then the first one is, whichever that is. */
     size_t sort;                /* Column index or LIST_UNSORTED. */
     bool reversed;
     int pan;

@@ -252,8 +252,7 @@ static struct error *handle_key(struct picker_session *session, uint32_t key)
     if (!line_edit_key(&session->edit, key))
         return NULL;
     /* What is typed looks for the best match, which stands first. */
-    session->list.selected = 0;
-    session->list.num_rows = 0;
+    session->list.moved = false;
     return set_rows(session);
 }
 

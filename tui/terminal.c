@@ -252,7 +252,8 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
     use_tioctl(TRUE);
     char direct[TYPE_BUFFER];
     terminal->screen = newterm(find_direct_type(direct), stdout, stdin);
-    if (!terminal->screen) {
+    const char *place_cursor = terminal->screen ? tigetstr("cup") : NULL;
+    if (!place_cursor || place_cursor == (const char *)-1) {
         const char *type = getenv("TERM");
         struct error *error = error_create(ERROR_UNSUPPORTED, "the terminal type '%.32s' is not known, or cannot do what is needed",
                                            type ? type : "");

@@ -20,7 +20,9 @@ static frame_id subject_of(const struct goroutine_group *group)
 static void draw_count(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
-    cell_right(cell, ROLE_FIGURE, units_format_exact(buffer, ((const struct goroutine_row *)row)->group.count));
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    /* The runtime's own are always there and nobody's leak. */
+    cell_right(cell, group->system ? ROLE_MUTED : ROLE_FIGURE, units_format_exact(buffer, group->count));
 }
 
 static void draw_growth(const struct list_cell *cell, const void *row)
@@ -129,7 +131,7 @@ static const struct column columns[] = {
     {.title = "count", .width = 8, .right = true, .draw = draw_count, .compare = compare_count},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend},
-    {.title = "state", .width = 14, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
+    {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
     {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait},
     {.title = "runs", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
     {.title = "line", .width = 18, .priority = 2, .draw = draw_place},
