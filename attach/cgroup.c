@@ -94,12 +94,14 @@ static int name_length(const struct scanner *name)
 }
 
 /* One folder of a path: "docker-ID.scope", or "ID" below a folder that tells the engine. */
-static bool container_of_component(struct scanner component, const struct scanner *parent, bool in_kubepods, char *buffer)
+static bool container_of_component(struct scanner component, const struct scanner *parent, bool in_kubepods,
+                                   char *buffer)
 {
     static const struct {
         const char *prefix, *engine;
     } scopes[] = {
-        {"docker-", "docker"}, {"cri-containerd-", "containerd"}, {"nerdctl-", "containerd"}, {"crio-", "crio"}, {"libpod-", "podman"},
+        {"docker-", "docker"}, {"cri-containerd-", "containerd"}, {"nerdctl-", "containerd"}, {"crio-", "crio"},
+        {"libpod-", "podman"},
     };
     static const struct {
         const char *prefix, *engine;
@@ -260,7 +262,8 @@ static bool read_number(const char *folder, const char *name, uint64_t *ret_valu
 static bool read_limit(const struct cgroup_reader *reader, const char *folder, uint64_t *ret_limit)
 {
     uint64_t limit;
-    if (!read_number(folder, reader->version == 2 ? "memory.max" : "memory.limit_in_bytes", &limit) || limit >= NO_LIMIT_FROM)
+    if (!read_number(folder, reader->version == 2 ? "memory.max" : "memory.limit_in_bytes", &limit) ||
+        limit >= NO_LIMIT_FROM)
         return false;
     *ret_limit = limit;
     return true;

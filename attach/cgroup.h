@@ -1,5 +1,5 @@
-/* The memory cgroup of a process: its limit, what is charged to it, and the container that its path tells of. Versions 1 and 2
- * (Linux: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). */
+/* The memory cgroup of a process: its limit, what is charged to it, and the container that its path tells of.
+ * Versions 1 and 2 (Linux: Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst). */
 #ifndef HEAPTOP_ATTACH_CGROUP_H
 #define HEAPTOP_ATTACH_CGROUP_H
 
@@ -21,8 +21,9 @@ struct cgroup_place {
 /* From /proc/PID/cgroup: the line of version 1's memory controller, else the one of version 2. */
 void cgroup_parse(const char *text, size_t length, struct cgroup_place *ret_place);
 
-/* "docker:3f2a9c1d7b60", "containerd:...", "crio:...", "podman:...", "kubepods:...", "lxc:NAME" from the paths in /proc/PID/cgroup; false when none is
- * known. The buffer holds at least CGROUP_CONTAINER_SIZE bytes; what is written is not escaped. */
+/* "docker:3f2a9c1d7b60", "containerd:...", "crio:...", "podman:...", "kubepods:...", "lxc:NAME" from the paths in
+ * /proc/PID/cgroup; false when none is known. The buffer holds at least CGROUP_CONTAINER_SIZE bytes; what is written
+ * is not escaped. */
 #define CGROUP_CONTAINER_SIZE 80
 bool cgroup_find_container(const char *text, size_t length, char *buffer);
 
@@ -35,7 +36,8 @@ struct cgroup_mount {
 /* version 1: the mount with the memory controller. */
 void cgroup_parse_mounts(const char *text, size_t length, unsigned version, struct cgroup_mount *ret_mount);
 
-/* The path of a cgroup's folder: the mount's root taken off, the mount point put before. False when it lies outside what is mounted. */
+/* The path of a cgroup's folder: the mount's root taken off, the mount point put before. False when it lies outside
+ * what is mounted. */
 bool cgroup_join(const struct cgroup_mount *mount, const struct cgroup_place *place, char *buffer, size_t size);
 
 /* The limit nearest to being met, among a cgroup and its ancestors, and what is charged there. */

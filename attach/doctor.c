@@ -14,8 +14,8 @@
 DEFINE_CLEANUP(struct session *, session_close)
 
 /* A row for what failed: the error's message; takes the error. */
-static struct error *add_failure(struct doctor_report *report, const char *subject, enum doctor_state state, const char *remedy,
-                                 struct error *error)
+static struct error *add_failure(struct doctor_report *report, const char *subject, enum doctor_state state,
+                                 const char *remedy, struct error *error)
 {
     if (error->kind == ERROR_NO_MEMORY)
         return error;
@@ -77,14 +77,17 @@ static struct error *examine_permission(struct target *target, struct doctor_rep
 
 static struct error *examine_yama(struct doctor_report *report)
 {
-    static const char *const meanings[] = {"a user may look into all processes of their own", "only a parent, or root, may look into a process",
+    static const char *const meanings[] = {"a user may look into all processes of their own",
+                                           "only a parent, or root, may look into a process",
                                            "only root may look into a process", "nobody may look into a process"};
     int scope = permission_yama_scope();
     if (scope == YAMA_ABSENT)
-        return doctor_report_add(report, "ptrace_scope", DOCTOR_YES, NULL, "this kernel has no Yama: nothing is restricted by it");
+        return doctor_report_add(report, "ptrace_scope", DOCTOR_YES, NULL,
+                                 "this kernel has no Yama: nothing is restricted by it");
     bool is_hindrance = !report->can_attach && scope > 0;
     return doctor_report_add(report, "ptrace_scope", is_hindrance ? DOCTOR_NO : DOCTOR_YES,
-                             is_hindrance && scope < 3 ? "sysctl kernel.yama.ptrace_scope=0, or run heaptop as root" : NULL,
+                             is_hindrance && scope < 3 ? "sysctl kernel.yama.ptrace_scope=0, or run heaptop as root"
+                                                       : NULL,
                              "kernel.yama.ptrace_scope is %d: %s", scope, meanings[scope]);
 }
 
@@ -104,8 +107,8 @@ static struct error *examine_memory(struct session *session, struct doctor_repor
     else if ((error = memory_read(session_memory(session), line->start, bytes, sizeof(bytes))))
         error = add_failure(report, "memory", DOCTOR_NO, NULL, error);
     else
-        error = doctor_report_add(report, "memory", DOCTOR_YES, NULL, "read %zu bytes at 0x%llx; %zu mappings", sizeof(bytes),
-                                  (unsigned long long)line->start, maps.lines.count);
+        error = doctor_report_add(report, "memory", DOCTOR_YES, NULL, "read %zu bytes at 0x%llx; %zu mappings",
+                                  sizeof(bytes), (unsigned long long)line->start, maps.lines.count);
     maps_deinit(&maps);
     return error;
 }
@@ -123,11 +126,13 @@ static struct error *examine_executable(struct session *session, struct doctor_r
     text_append_escaped(&path, link, strlen(link));
     units_format_bytes(size, (double)image_file_size(image));
     const char *build_id = image_build_id(image);
-    error = path.failed ? error_no_memory()
-                        : doctor_report_add(report, "executable", problem ? DOCTOR_PARTLY : DOCTOR_YES, NULL, "%s, %s, %s, %s%s%s",
-                                            path.data ? path.data : "", size, image_is_x86_64(image) ? "x86-64" : "not x86-64",
-                                            image_is_position_independent(image) ? "position-independent" : "at fixed addresses",
-                                            *build_id ? ", build id " : "", build_id);
+    error =
+        path.failed
+            ? error_no_memory()
+            : doctor_report_add(report, "executable", problem ? DOCTOR_PARTLY : DOCTOR_YES, NULL, "%s, %s, %s, %s%s%s",
+                                path.data ? path.data : "", size, image_is_x86_64(image) ? "x86-64" : "not x86-64",
+                                image_is_position_independent(image) ? "position-independent" : "at fixed addresses",
+                                *build_id ? ", build id " : "", build_id);
     text_deinit(&path);
     if (!error && problem)
         error = doctor_report_add(report, "program", DOCTOR_NO, NULL, "%s", problem);
@@ -135,7 +140,8 @@ static struct error *examine_executable(struct session *session, struct doctor_r
         return error;
     bool has_symtab = image_has_symtab(image), has_dwarf = image_has_dwarf(image);
     return doctor_report_add(report, "symbols", has_symtab ? DOCTOR_YES : DOCTOR_PARTLY, NULL, "%s, %s%s",
-                             has_symtab ? "symbol table" : "no symbol table (stripped)", has_dwarf ? "debug information" : "no debug information",
+                             has_symtab ? "symbol table" : "no symbol table (stripped)",
+                             has_dwarf ? "debug information" : "no debug information",
                              image_has_sections(image) ? "" : ", no section headers");
 }
 
@@ -173,8 +179,8 @@ static struct error *examine_cgroup(struct target *target, struct doctor_report 
         error = doctor_report_add(report, "memory limit", DOCTOR_YES, NULL, "%s, of which %s is used%s%s", limit,
                                   memory.usage_known ? usage : "?", *container ? "; container " : "", container);
     else
-        error = doctor_report_add(report, "memory limit", memory.usage_known ? DOCTOR_YES : DOCTOR_UNKNOWN, NULL, "%s%s%s", memory.limit_reason,
-                                  *container ? "; container " : "", container);
+        error = doctor_report_add(report, "memory limit", memory.usage_known ? DOCTOR_YES : DOCTOR_UNKNOWN, NULL,
+                                  "%s%s%s", memory.limit_reason, *container ? "; container " : "", container);
     cgroup_reader_destroy(reader);
     return error;
 }
@@ -184,8 +190,9 @@ static struct error *examine_runtime(struct session *session, struct doctor_repo
     if (session_reader_count(session) > 0)
         return session_examine_readers(session, report);
     return doctor_report_add(report, "runtime", session_image(session) ? DOCTOR_NO : DOCTOR_UNKNOWN, NULL, "%s",
-                             session_image(session) ? "not a Go program: memory, threads and regions are shown, call sites are not"
-                                                    : "not known without the executable");
+                             session_image(session)
+                                 ? "not a Go program: memory, threads and regions are shown, call sites are not"
+                                 : "not known without the executable");
 }
 
 /* All that needs the memory to be readable. */

@@ -56,8 +56,8 @@ static bool copy_contents(struct snapshot *snapshot, const struct snapshot *last
            copy_array(snapshot, last, mappings, num_mappings);
 }
 
-struct error *exit_snapshot_create(struct catalog *catalog, const struct snapshot *last, const struct target_info *info, const char *reason,
-                                   bool out_of_memory, struct snapshot **ret_snapshot)
+struct error *exit_snapshot_create(struct catalog *catalog, const struct snapshot *last, const struct target_info *info,
+                                   const char *reason, bool out_of_memory, struct snapshot **ret_snapshot)
 {
     _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
     struct error *error = snapshot_create(catalog, &snapshot);
@@ -65,8 +65,9 @@ struct error *exit_snapshot_create(struct catalog *catalog, const struct snapsho
         return error;
     snapshot->target = *info;
     snapshot->exited = true;
-    snapshot->exit_reason = arena_printf(&snapshot->arena, "%s%s", reason,
-                                         out_of_memory ? ", and its cgroup counted a kill for lack of memory meanwhile" : "");
+    snapshot->exit_reason =
+        arena_printf(&snapshot->arena, "%s%s", reason,
+                     out_of_memory ? ", and its cgroup counted a kill for lack of memory meanwhile" : "");
     if (!snapshot->exit_reason || (last && !copy_contents(snapshot, last)))
         return error_no_memory();
     for (int id = 0; id < COUNTER_COUNT && !last; id++)

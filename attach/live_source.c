@@ -22,7 +22,7 @@ struct live_source {
     struct session *session;        /* The sampler thread's alone, once that runs. */
     pthread_t thread;
     bool has_thread;
-    int wake;                       /* An event counter that ends the sampler's wait: the interval changed, or it shall stop. */
+    int wake; /* An event counter that ends the sampler's wait: the interval changed, or it shall stop. */
     int ready;                      /* An event counter, above 0 while `next` has something to give. */
 
     pthread_mutex_t mutex;          /* Guards all below. */
@@ -253,7 +253,8 @@ static struct error *create_events(struct live_source *live)
     return NULL;
 }
 
-struct error *live_source_create(pid_t pid, const struct attach_options *options, struct reader_list readers, struct source **ret_source)
+struct error *live_source_create(pid_t pid, const struct attach_options *options, struct reader_list readers,
+                                 struct source **ret_source)
 {
     struct live_source *live = calloc(1, sizeof(*live));
     if (!live)

@@ -49,7 +49,8 @@ static string_id read_build_id(struct mapping_list *list, const struct maps *map
 }
 
 /* The build id of a mapping's file, looked up once a file. */
-static struct error *find_build_id(struct mapping_list *list, const struct maps *maps, const struct map_line *line, string_id *ret_id)
+static struct error *find_build_id(struct mapping_list *list, const struct maps *maps, const struct map_line *line,
+                                   string_id *ret_id)
 {
     uint64_t file[3] = {line->device_major, line->device_minor, line->inode};
     bool is_new;

@@ -13,8 +13,8 @@ static bool parse_line(struct scanner line, struct map_line *ret_line)
     struct map_line parsed = {0};
     struct scanner permissions;
     uint64_t major, minor;
-    if (!scanner_number(&line, 16, &parsed.start) || !scanner_accept(&line, '-') || !scanner_number(&line, 16, &parsed.end) ||
-        parsed.end <= parsed.start)
+    if (!scanner_number(&line, 16, &parsed.start) || !scanner_accept(&line, '-') ||
+        !scanner_number(&line, 16, &parsed.end) || parsed.end <= parsed.start)
         return false;
     if (!scanner_word(&line, &permissions) || scanner_left(&permissions) != 4)
         return false;
@@ -98,8 +98,8 @@ static bool can_join(const struct maps *maps, const struct map_line *first, cons
            memcmp(map_line_name(maps, first), map_line_name(maps, second), first->name_length) == 0;
 }
 
-struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names, struct region **ret_regions,
-                                size_t *ret_count)
+struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,
+                                struct region **ret_regions, size_t *ret_count)
 {
     struct region *regions = arena_alloc_array(arena, maps->lines.count, sizeof(*regions));
     if (!regions)

@@ -1,4 +1,5 @@
-/* /proc/PID/maps (Linux: fs/proc/task_mmu.c show_map_vma). Read at attach and seldom after: it takes the target's mmap lock for reading. */
+/* /proc/PID/maps (Linux: fs/proc/task_mmu.c show_map_vma). Read at attach and seldom after: it takes the target's
+ * mmap lock for reading. */
 #ifndef HEAPTOP_ATTACH_MAPS_H
 #define HEAPTOP_ATTACH_MAPS_H
 
@@ -45,7 +46,7 @@ static inline const char *map_line_name(const struct maps *maps, const struct ma
 }
 
 /* Regions for a snapshot, in the arena: neighbours of one name and the same permissions are joined. */
-struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names, struct region **ret_regions,
-                                size_t *ret_count);
+struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,
+                                struct region **ret_regions, size_t *ret_count);
 
 #endif

@@ -9,11 +9,11 @@
 
 /* The kernel's own limit on ranges in one call (UIO_MAXIOV, include/uapi/linux/uio.h). */
 #define MAX_RANGES_A_CALL 1024
-/* The kernel cuts a call off at 2 GiB less a page (MAX_RW_COUNT); a call well below that is never cut short for its size, and lets a large read
- * be given up in good time. */
+/* The kernel cuts a call off at 2 GiB less a page (MAX_RW_COUNT); a call well below that is never cut short for its
+ * size, and lets a large read be given up in good time. */
 #define MAX_BYTES_A_CALL ((size_t)256 << 20)
-/* After a fault the next call carries this many ranges, then twice as many, and so on: faults tend to come in rows, and every range of a call that
- * stops at its first costs some time. */
+/* After a fault the next call carries this many ranges, then twice as many, and so on: faults tend to come in rows,
+ * and every range of a call that stops at its first costs some time. */
 #define RANGES_AFTER_FAULT 8
 
 struct live_memory {
@@ -35,8 +35,8 @@ static void fail_request(struct memory_request *request)
 }
 
 /* Gathers ranges from requests[*next] on, of which the first `done` bytes are already read. */
-static void call_gather(struct call *call, const struct memory_request *requests, size_t count, size_t next, size_t done,
-                        size_t most_ranges)
+static void call_gather(struct call *call, const struct memory_request *requests, size_t count, size_t next,
+                        size_t done, size_t most_ranges)
 {
     size_t bytes = 0;
     call->count = 0;
@@ -49,7 +49,8 @@ static void call_gather(struct call *call, const struct memory_request *requests
         if (size > MAX_BYTES_A_CALL - bytes)
             size = MAX_BYTES_A_CALL - bytes;
         call->local[call->count] = (struct iovec){.iov_base = (char *)request->buffer + skip, .iov_len = size};
-        call->remote[call->count] = (struct iovec){.iov_base = (void *)(uintptr_t)(request->address + skip), .iov_len = size};
+        call->remote[call->count] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)(request->address + skip), .iov_len = size};
         call->requests[call->count++] = i;
         bytes += size;
     }
@@ -148,7 +149,8 @@ struct error *memory_read(struct memory *memory, remote_address address, void *b
     if (error)
         return error;
     if (request.failed)
-        return error_create_at(ERROR_FAULT, address, "cannot read %zu bytes at 0x%llx", size, (unsigned long long)address);
+        return error_create_at(ERROR_FAULT, address, "cannot read %zu bytes at 0x%llx", size,
+                               (unsigned long long)address);
     return NULL;
 }
 

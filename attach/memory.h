@@ -22,7 +22,8 @@ struct memory_request {
 struct memory;
 
 struct memory_ops {
-    /* Serves all requests, setting `failed` one by one. An error only when nothing more can ever be read (the target is gone, permission lost). */
+    /* Serves all requests, setting `failed` one by one. An error only when nothing more can ever be read (the target
+     * is gone, permission lost). */
     struct error *(*read_batch)(struct memory *memory, struct memory_request *requests, size_t count);
     void (*destroy)(struct memory *memory);
 };
@@ -32,10 +33,12 @@ struct memory {
     uint64_t bytes_read, read_calls;    /* Totals, for the cost line. */
 };
 
-/* process_vm_readv, up to 1,024 ranges a call; where a range faults, reading goes on behind it, so that its neighbours are not lost. */
+/* process_vm_readv, up to 1,024 ranges a call; where a range faults, reading goes on behind it, so that its
+ * neighbours are not lost. */
 struct error *memory_create_live(pid_t pid, struct memory **ret_memory);
 
-/* For tests: segments are added by copy, over what is already there; anything else faults. Reads across adjacent segments work. */
+/* For tests: segments are added by copy, over what is already there; anything else faults. Reads across adjacent
+ * segments work. */
 struct error *memory_create_fake(struct memory **ret_memory);
 struct error *memory_fake_add(struct memory *memory, remote_address address, const void *bytes, size_t size);
 

@@ -88,8 +88,8 @@ struct error *memory_create_fake(struct memory **ret_memory)
     return NULL;
 }
 
-static struct error *insert_segment(struct fake_memory *fake, size_t index, remote_address address, const uint8_t *bytes,
-                                    size_t size)
+static struct error *insert_segment(struct fake_memory *fake, size_t index, remote_address address,
+                                    const uint8_t *bytes, size_t size)
 {
     _cleanup_free_ uint8_t *copy = malloc(size);
     if (!copy || !vector_reserve(&fake->segments, fake->segments.count + 1))
@@ -107,7 +107,8 @@ struct error *memory_fake_add(struct memory *memory, remote_address address, con
     struct fake_memory *fake = (struct fake_memory *)memory;
     const uint8_t *from = bytes;
     if (size > UINT64_MAX - address)
-        return error_create(ERROR_USAGE, "a segment of %zu bytes at 0x%llx has no end", size, (unsigned long long)address);
+        return error_create(ERROR_USAGE, "a segment of %zu bytes at 0x%llx has no end", size,
+                            (unsigned long long)address);
     /* Overwrites what is there, and fills the gaps between with new segments. */
     for (size_t i = find_segment(fake, address); size > 0; i++) {
         struct fake_segment *segment = i < fake->segments.count ? &fake->segments.items[i] : NULL;

@@ -1,5 +1,6 @@
-/* Names that a target chooses, put into the catalog: each once, and only so many. The catalog keeps strings for the session, and a program that gives
- * every thread a new name, or maps a new file every second, must not make heaptop grow. */
+/* Names that a target chooses, put into the catalog: each once, and only so many. The catalog keeps strings for the
+ * session, and a program that gives every thread a new name, or maps a new file every second, must not make heaptop
+ * grow. */
 #ifndef HEAPTOP_ATTACH_NAME_CACHE_H
 #define HEAPTOP_ATTACH_NAME_CACHE_H
 

@@ -84,7 +84,8 @@ void permission_gather(pid_t pid, struct permission_facts *ret_facts)
     snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     facts.own_known = read_status("/proc/self/status", &facts.own);
     facts.target_known = read_status(path, &facts.target);
-    /* The kernel gives the files of a process that is not dumpable, but not their folder, to root (fs/proc/base.c task_dump_owner). */
+    /* The kernel gives the files of a process that is not dumpable, but not their folder, to root (fs/proc/base.c
+     * task_dump_owner). */
     if (facts.target_known && stat(path, &file) == 0)
         facts.target_dumpable = file.st_uid == facts.target.uids[1];
     facts.in_container = is_in_container();
@@ -156,12 +157,15 @@ static void judge_confinement(const struct permission_facts *facts, struct text 
 {
     if (facts->own.seccomp == SECCOMP_FILTER) {
         text_append(cause, "heaptop runs under a seccomp filter, which probably forbids process_vm_readv");
-        text_append(remedy, facts->in_container ? "start heaptop's container with --cap-add=SYS_PTRACE --security-opt seccomp=unconfined"
-                                                : "run heaptop outside of what filters its system calls");
+        text_append(remedy,
+                    facts->in_container
+                        ? "start heaptop's container with --cap-add=SYS_PTRACE --security-opt seccomp=unconfined"
+                        : "run heaptop outside of what filters its system calls");
     } else if (facts->security_module[0]) {
         text_printf(cause, "a security module confines heaptop (%s)", facts->security_module);
-        text_append(remedy, facts->in_container ? "start heaptop's container with --security-opt apparmor=unconfined (or label=disable)"
-                                                : "run heaptop unconfined; the kernel's log names the denial (dmesg)");
+        text_append(remedy, facts->in_container
+                                ? "start heaptop's container with --security-opt apparmor=unconfined (or label=disable)"
+                                : "run heaptop unconfined; the kernel's log names the denial (dmesg)");
     } else if (facts->namespace_known && !facts->same_namespace) {
         text_append(cause, "it lives in another user namespace");
         text_append(remedy, "run heaptop as root on the host, or inside the process's own container");
@@ -191,7 +195,9 @@ void permission_judge(const struct permission_facts *facts, struct text *cause, 
             text_append(cause, ", but it has other real or saved ids");
         suggest_privilege(facts, remedy);
     } else if (!facts->target_dumpable) {
-        text_append(cause, "it is not dumpable: it has changed its user, holds capabilities, or has asked not to be looked into");
+        text_append(
+            cause,
+            "it is not dumpable: it has changed its user, holds capabilities, or has asked not to be looked into");
         suggest_privilege(facts, remedy);
     } else if (facts->target.permitted_capabilities & ~facts->own.permitted_capabilities) {
         text_append(cause, "it holds capabilities that heaptop lacks");
@@ -213,8 +219,10 @@ struct error *permission_explain(pid_t pid, const char *tried, int errno_value)
     struct error *error =
         cause.failed || remedy.failed
             ? error_no_memory()
-            : error_create(ERROR_PERMISSION, "process %d may not be looked into: %s was refused (%s), as %s; what would help: %s",
-                           (int)pid, tried, strerror_r(errno_value, system_buffer, sizeof(system_buffer)), cause.data, remedy.data);
+            : error_create(ERROR_PERMISSION,
+                           "process %d may not be looked into: %s was refused (%s), as %s; what would help: %s",
+                           (int)pid, tried, strerror_r(errno_value, system_buffer, sizeof(system_buffer)), cause.data,
+                           remedy.data);
     text_deinit(&cause);
     text_deinit(&remedy);
     return error;

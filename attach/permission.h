@@ -1,5 +1,5 @@
-/* Why the kernel refuses to let heaptop look into a process, and what would help (Linux: kernel/ptrace.c __ptrace_may_access,
- * security/yama/yama_lsm.c, security/commoncap.c cap_ptrace_access_check; checked on 6.18). */
+/* Why the kernel refuses to let heaptop look into a process, and what would help (Linux: kernel/ptrace.c
+ * __ptrace_may_access, security/yama/yama_lsm.c, security/commoncap.c cap_ptrace_access_check; checked on 6.18). */
 #ifndef HEAPTOP_ATTACH_PERMISSION_H
 #define HEAPTOP_ATTACH_PERMISSION_H
 
@@ -36,7 +36,8 @@ int permission_yama_scope(void);
 /* The likeliest cause of a refusal, as a clause, and what would mend it, as a command or a setting. Pure. */
 void permission_judge(const struct permission_facts *facts, struct text *cause, struct text *remedy);
 
-/* An ERROR_PERMISSION that says what was tried ("process_vm_readv", "open '/proc/7/maps'"), the cause, and what would help. */
+/* An ERROR_PERMISSION that says what was tried ("process_vm_readv", "open '/proc/7/maps'"), the cause, and what
+ * would help. */
 struct error *permission_explain(pid_t pid, const char *tried, int errno_value);
 
 /* "alice (uid 1000)", or "uid 1000" when the user has no name here. */

@@ -45,7 +45,8 @@ static const char *keep_escaped(struct listing *listing, const char *bytes, size
 {
     struct text escaped = {0};
     text_append_escaped(&escaped, bytes, length);
-    const char *kept = escaped.failed || !escaped.data ? NULL : arena_copy_string(&listing->arena, escaped.data, escaped.length);
+    const char *kept =
+        escaped.failed || !escaped.data ? NULL : arena_copy_string(&listing->arena, escaped.data, escaped.length);
     text_deinit(&escaped);
     return kept ? kept : "";
 }
@@ -79,7 +80,8 @@ static const char *look_at_image(struct listing *listing, int descriptor)
     }
     const char *runtime = "native";
     /* Where there are sections, those of Go tell; only without them is it worth a search. */
-    if (!image_has_sections(image) || image_find_section(image, ".go.buildinfo") || image_find_section(image, ".gopclntab")) {
+    if (!image_has_sections(image) || image_find_section(image, ".go.buildinfo") ||
+        image_find_section(image, ".gopclntab")) {
         struct go_build_info info = {0};
         error = image_read_go_build_info(image, &info);
         if (!error && info.version) {
@@ -162,7 +164,8 @@ static bool read_row(struct listing *listing, int folder, bool with_runtime, str
     error = procfs_read_link(folder, "exe", link, sizeof(link));
     if (!error) {
         row.exe = keep_escaped(listing, link, strlen(link));
-        /* The link asks for the same right as reading memory does, but for what Yama adds; trying to read itself would be logged. */
+        /* The link asks for the same right as reading memory does, but for what Yama adds; trying to read itself
+         * would be logged. */
         row.readable = listing->may_attach;
     }
     if (with_runtime)
@@ -280,7 +283,8 @@ static bool row_matches(const struct process_row *row, const char *name, bool ex
         file_name(row->command_line, true),
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (exactly ? scanner_equals(&names[i], name) : memmem(names[i].next, scanner_left(&names[i]), name, strlen(name)) != NULL)
+        if (exactly ? scanner_equals(&names[i], name)
+                    : memmem(names[i].next, scanner_left(&names[i]), name, strlen(name)) != NULL)
             return true;
     }
     return false;
@@ -310,7 +314,8 @@ static struct error *say_none(const char *name)
     struct text escaped = {0};
     text_append_escaped(&escaped, name, strlen(name));
     struct error *error =
-        escaped.failed ? error_no_memory() : error_create(ERROR_NOT_FOUND, "no process is called '%s'", escaped.data ? escaped.data : "");
+        escaped.failed ? error_no_memory()
+                       : error_create(ERROR_NOT_FOUND, "no process is called '%s'", escaped.data ? escaped.data : "");
     text_deinit(&escaped);
     return error;
 }
@@ -323,7 +328,8 @@ static struct error *say_why_not(pid_t pid)
     if (error)
         return error;
     target_close(target);
-    return error_create(ERROR_NOT_FOUND, pid == getpid() ? "process %d is heaptop itself" : "process %d cannot be read", (int)pid);
+    return error_create(ERROR_NOT_FOUND, pid == getpid() ? "process %d is heaptop itself" : "process %d cannot be read",
+                        (int)pid);
 }
 
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list)

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Large enough for either file: stat has 52 numbers and a name of at most 64 bytes. In status the supplementary groups can be very many
- * (65,536): of such a process it is cut short and its memory not known from it. */
+/* Large enough for either file: stat has 52 numbers and a name of at most 64 bytes. In status the supplementary
+ * groups can be very many (65,536): of such a process it is cut short and its memory not known from it. */
 #define PROCESS_STAT_SIZE 2048
 #define PROCESS_STATUS_SIZE 8192
 

@@ -25,7 +25,8 @@ struct error *procfs_open_process(pid_t pid, int *ret_folder)
 
 struct error *procfs_read_again(int descriptor, const char *name, char *buffer, size_t size, size_t *ret_length)
 {
-    /* One call: the kernel gives such a file whole where the buffer is large enough, and would make the text again to say that no more comes. */
+    /* One call: the kernel gives such a file whole where the buffer is large enough, and would make the text again
+     * to say that no more comes. */
     ssize_t length;
     do {
         length = pread(descriptor, buffer, size - 1, 0);

@@ -10,12 +10,12 @@
 #include "heaptop/base/error.h"
 #include "heaptop/base/text.h"
 
-/* /proc/PID as a descriptor. What is opened through it is that process's or fails, also after the pid was given to another. ERROR_GONE when there is no
- * such process, or it is hidden. */
+/* /proc/PID as a descriptor. What is opened through it is that process's or fails, also after the pid was given to
+ * another. ERROR_GONE when there is no such process, or it is hidden. */
 struct error *procfs_open_process(pid_t pid, int *ret_folder);
 
-/* The beginning of a small file below a folder (AT_FDCWD: an absolute path), NUL-terminated, so at most size - 1 bytes. ERROR_NOT_FOUND,
- * ERROR_PERMISSION, ERROR_GONE. */
+/* The beginning of a small file below a folder (AT_FDCWD: an absolute path), NUL-terminated, so at most size - 1
+ * bytes. ERROR_NOT_FOUND, ERROR_PERMISSION, ERROR_GONE. */
 struct error *procfs_read(int folder, const char *name, char *buffer, size_t size, size_t *ret_length);
 
 /* The same from a descriptor kept open: the kernel makes the text anew at each reading from its beginning. */
@@ -41,7 +41,8 @@ static inline struct scanner scanner_over(const char *text, size_t length)
 bool scanner_line(struct scanner *scanner, struct scanner *ret_line);
 /* The next word between blanks and tabs; false when there is none. */
 bool scanner_word(struct scanner *scanner, struct scanner *ret_word);
-/* A number of the base at the front, moved over. False, and nothing moved, when there is no digit or the number does not fit. */
+/* A number of the base at the front, moved over. False, and nothing moved, when there is no digit or the number does
+ * not fit. */
 bool scanner_number(struct scanner *scanner, unsigned base, uint64_t *ret_value);
 /* Moves over one character if it is this one. */
 bool scanner_accept(struct scanner *scanner, char character);

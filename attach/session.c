@@ -205,7 +205,8 @@ static struct error *attach_program(struct session *session)
     if (!error)
         error = maps_read(session->target->folder, &maps);
     if (!error)
-        error = maps_make_regions(&maps, &session->program_arena, &session->names, &session->regions, &session->num_regions);
+        error = maps_make_regions(&maps, &session->program_arena, &session->names, &session->regions,
+                                  &session->num_regions);
     if (!error)
         error = mapping_list_refresh(session->mappings, &maps);
     maps_deinit(&maps);
@@ -273,7 +274,8 @@ static void set_count(struct snapshot *snapshot, enum counter_id id, uint64_t va
     snapshot_set(snapshot, id, value < INT64_MAX ? (int64_t)value : INT64_MAX);
 }
 
-static void fill_process(struct snapshot *snapshot, const struct process_stat *stat, const struct process_status *status)
+static void fill_process(struct snapshot *snapshot, const struct process_stat *stat,
+                         const struct process_status *status)
 {
     set_count(snapshot, COUNTER_CPU, process_ticks_to_ns(stat->user_ticks + stat->system_ticks));
     set_count(snapshot, COUNTER_THREADS, stat->threads);
@@ -372,11 +374,14 @@ static void fill_problems(struct session *session, struct snapshot *snapshot)
 {
     const struct target *target = session->target;
     if (target->requested != target->pid)
-        snapshot_add_problem(snapshot, "%d is a thread of process %d, which is shown", (int)target->requested, (int)target->pid);
+        snapshot_add_problem(snapshot, "%d is a thread of process %d, which is shown", (int)target->requested,
+                             (int)target->pid);
     if (session->execs > 0)
-        snapshot_add_problem(snapshot, "the process has called exec since heaptop attached; what is shown is the program it now runs");
+        snapshot_add_problem(
+            snapshot, "the process has called exec since heaptop attached; what is shown is the program it now runs");
     if (session->names.is_full)
-        snapshot_add_problem(snapshot, "more than %d different names of threads and files: later ones are left out", NAME_CACHE_MAX);
+        snapshot_add_problem(snapshot, "more than %d different names of threads and files: later ones are left out",
+                             NAME_CACHE_MAX);
     if (session->program_problem)
         snapshot_add_problem(snapshot, "%s", session->program_problem);
 }
@@ -452,7 +457,8 @@ static uint64_t read_own_rss(void)
     return is_read ? resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
-static void fill_cost(struct session *session, struct snapshot *snapshot, uint64_t wall_before, uint64_t cpu_before, uint64_t dropped)
+static void fill_cost(struct session *session, struct snapshot *snapshot, uint64_t wall_before, uint64_t cpu_before,
+                      uint64_t dropped)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     if (is_due(&session->own_rss_read_ns, now, OWN_RSS_PERIOD_NS))
@@ -481,7 +487,8 @@ static struct error *make_exit_snapshot(struct session *session, struct snapshot
     char buffer[128];
     const char *reason = target_exit_reason(session->target, buffer, sizeof(buffer));
     bool out_of_memory = cgroup_reader_oom_kills(session->cgroup) > session->oom_kills;
-    struct error *error = exit_snapshot_create(session->catalog, session->last, &session->info, reason, out_of_memory, ret_snapshot);
+    struct error *error =
+        exit_snapshot_create(session->catalog, session->last, &session->info, reason, out_of_memory, ret_snapshot);
     if (error)
         return error;
     (*ret_snapshot)->unix_ns = clock_ns(CLOCK_REALTIME);
@@ -513,7 +520,8 @@ static struct error *make_snapshot(struct session *session, struct snapshot **re
     return error_create(ERROR_SYSTEM, "process %d changes faster than it can be read", (int)session->target->pid);
 }
 
-struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped, struct snapshot **ret_snapshot)
+struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped,
+                             struct snapshot **ret_snapshot)
 {
     uint64_t wall_before = clock_ns(CLOCK_MONOTONIC), cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     struct snapshot *snapshot;

@@ -1,4 +1,5 @@
-/* One attached process and all that is known of it between samples: makes snapshots, one at a time, in whatever thread calls. */
+/* One attached process and all that is known of it between samples: makes snapshots, one at a time, in whatever
+ * thread calls. */
 #ifndef HEAPTOP_ATTACH_SESSION_H
 #define HEAPTOP_ATTACH_SESSION_H
 
@@ -16,15 +17,17 @@ struct reader_list {
 struct error *session_open(pid_t pid, struct reader_list readers, struct session **ret_session);
 void session_close(struct session *session);        /* Accepts NULL. */
 
-/* One snapshot, sealed. When the process has ended it is the last one: `exited`, with the figures of the one before, marked stale. */
-struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped, struct snapshot **ret_snapshot);
+/* One snapshot, sealed. When the process has ended it is the last one: `exited`, with the figures of the one before,
+ * marked stale. */
+struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped,
+                             struct snapshot **ret_snapshot);
 
 /* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */
 struct error *session_attach(struct session *session);
 struct target *session_target(const struct session *session);
 struct memory *session_memory(const struct session *session);
 struct image *session_image(const struct session *session);             /* NULL when the executable cannot be read. */
-const char *session_problem(const struct session *session);             /* Why the program cannot be looked into, or NULL. */
+const char *session_problem(const struct session *session); /* Why the program cannot be looked into, or NULL. */
 size_t session_reader_count(const struct session *session);             /* Runtimes recognised. */
 struct error *session_examine_readers(struct session *session, struct doctor_report *report);
 

@@ -48,8 +48,10 @@ static struct error *open_folder(struct target *target)
         return error;
     /* It lives, yet /proc does not show it. */
     error_destroy(error);
-    return error_create(ERROR_PERMISSION, "process %d is there, but /proc does not show it (mounted with hidepid); what would help: "
-                        "sudo heaptop %d, or mount -o remount,hidepid=0 /proc", (int)target->pid, (int)target->pid);
+    return error_create(ERROR_PERMISSION,
+                        "process %d is there, but /proc does not show it (mounted with hidepid); what would help: "
+                        "sudo heaptop %d, or mount -o remount,hidepid=0 /proc",
+                        (int)target->pid, (int)target->pid);
 }
 
 struct error *target_open(pid_t pid, struct target **ret_target)
@@ -59,7 +61,8 @@ struct error *target_open(pid_t pid, struct target **ret_target)
     _cleanup_(target_closep) struct target *target = calloc(1, sizeof(*target));
     if (!target)
         return error_no_memory();
-    *target = (struct target){.pid = process_of(pid), .requested = pid, .folder = -1, .stat_file = -1, .status_file = -1};
+    *target =
+        (struct target){.pid = process_of(pid), .requested = pid, .folder = -1, .stat_file = -1, .status_file = -1};
     target->pid_descriptor = open_pid(target->pid);
     if (target->pid_descriptor < 0 && errno == ESRCH)
         return error_create(ERROR_GONE, "no process has the pid %d", (int)pid);
@@ -70,8 +73,9 @@ struct error *target_open(pid_t pid, struct target **ret_target)
     target->status_file = openat(target->folder, "status", O_RDONLY | O_CLOEXEC);
     if (target->stat_file < 0 || target->status_file < 0)
         return errno == ENOENT || errno == ESRCH ? error_create(ERROR_GONE, "process %d ended", (int)target->pid)
-               : errno == EACCES || errno == EPERM ? permission_explain(target->pid, "opening /proc/PID/stat", errno)
-                                                   : error_from_errno(errno, "cannot open /proc/%d/stat", (int)target->pid);
+               : errno == EACCES || errno == EPERM
+                   ? permission_explain(target->pid, "opening /proc/PID/stat", errno)
+                   : error_from_errno(errno, "cannot open /proc/%d/stat", (int)target->pid);
 
     struct target_stat stat;
     error = target_read_stat(target, &stat);
@@ -79,13 +83,16 @@ struct error *target_open(pid_t pid, struct target **ret_target)
         return error;
     /* Alive now: so pid, folder and files all meant this one process. */
     if (target_is_alive(target) && stat.stat.state == 'Z' && stat.stat.threads > 1)
-        return error_create(ERROR_UNSUPPORTED, "the main thread of process %d has ended while others run on: its memory is not to be had by its pid",
-                            (int)target->pid);
+        return error_create(
+            ERROR_UNSUPPORTED,
+            "the main thread of process %d has ended while others run on: its memory is not to be had by its pid",
+            (int)target->pid);
     if (!target_is_alive(target) || stat.stat.state == 'Z' || stat.stat.state == 'X')
         return error_create(ERROR_GONE, "process %d has already ended%s", (int)target->pid,
                             stat.stat.state == 'Z' ? " (a zombie: its parent has not waited for it)" : "");
     if (stat.stat.flags & PROCESS_FLAG_KERNEL_THREAD)
-        return error_create(ERROR_UNSUPPORTED, "process %d is a thread of the kernel, and has no memory of its own", (int)target->pid);
+        return error_create(ERROR_UNSUPPORTED, "process %d is a thread of the kernel, and has no memory of its own",
+                            (int)target->pid);
     target->start_ticks = stat.stat.start_ticks;
     target->start_unix_ns = process_start_unix_ns(stat.stat.start_ticks);
     target_read_program(target, &stat.stat, &target->program);
@@ -239,14 +246,16 @@ struct error *target_open_executable(struct target *target, struct image **ret_i
     return image_open(descriptor, path, ret_image);
 }
 
-struct error *target_open_mapping(struct target *target, const struct maps *maps, const struct map_line *line, struct image **ret_image)
+struct error *target_open_mapping(struct target *target, const struct maps *maps, const struct map_line *line,
+                                  struct image **ret_image)
 {
     char name[LINK_SIZE + 8];
     int descriptor;
     /* By its range: right also for a file that was deleted or replaced, but asks for a capability. */
     snprintf(name, sizeof(name), "map_files/%llx-%llx", (unsigned long long)line->start, (unsigned long long)line->end);
     struct error *error = open_regular(target->folder, name, &descriptor);
-    if (error && !line->deleted && line->name_length > 0 && line->name_length < LINK_SIZE && map_line_name(maps, line)[0] == '/') {
+    if (error && !line->deleted && line->name_length > 0 && line->name_length < LINK_SIZE &&
+        map_line_name(maps, line)[0] == '/') {
         error_destroy(error);
         snprintf(name, sizeof(name), "root%.*s", (int)line->name_length, map_line_name(maps, line));
         error = open_regular(target->folder, name, &descriptor);
@@ -288,14 +297,15 @@ struct error *target_find_load_bias(struct target *target, struct image *image, 
         return error;
     bytes_u64_at(field, sizeof(field), 0, &linked);
     if ((entry - linked) % PAGE != 0)
-        return error_create(ERROR_BAD_DATA, "the executable of process %d is not the one that runs: its entry point lies elsewhere",
+        return error_create(ERROR_BAD_DATA,
+                            "the executable of process %d is not the one that runs: its entry point lies elsewhere",
                             (int)target->pid);
     *ret_bias = entry - linked;
     return NULL;
 }
 
-/* PIDFD_GET_INFO with PIDFD_INFO_EXIT (include/uapi/linux/pidfd.h, Linux 6.15) tells the wait status of a process already waited for. The struct is that of
- * the first published size. */
+/* PIDFD_GET_INFO with PIDFD_INFO_EXIT (include/uapi/linux/pidfd.h, Linux 6.15) tells the wait status of a process
+ * already waited for. The struct is that of the first published size. */
 struct pidfd_exit_info {
     uint64_t mask, cgroup_id;
     uint32_t ids[3], credentials[8];
@@ -313,7 +323,8 @@ static int read_wait_status(struct target *target)
     if (!error && (stat.stat.state == 'Z' || stat.stat.state == 'X'))
         return stat.stat.exit_code;
     struct pidfd_exit_info info = {.mask = PIDFD_INFO_EXIT};
-    if (target->pid_descriptor >= 0 && ioctl(target->pid_descriptor, PIDFD_GET_EXIT_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT))
+    if (target->pid_descriptor >= 0 && ioctl(target->pid_descriptor, PIDFD_GET_EXIT_INFO, &info) == 0 &&
+        (info.mask & PIDFD_INFO_EXIT))
         return info.exit_code;
     return -1;
 }

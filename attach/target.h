@@ -1,4 +1,5 @@
-/* Which process is looked at: pinned, so that its pid can never come to mean another, and told apart from what it may later exec. */
+/* Which process is looked at: pinned, so that its pid can never come to mean another, and told apart from what it
+ * may later exec. */
 #ifndef HEAPTOP_ATTACH_TARGET_H
 #define HEAPTOP_ATTACH_TARGET_H
 
@@ -54,7 +55,8 @@ static inline bool program_is_same(const struct program_identity *one, const str
     return one->device == other->device && one->inode == other->inode && one->stack_start == other->stack_start;
 }
 
-/* Fills pid, inner_pid, start, uid, exe, comm and command_line of *info; what cannot be read stays 0. ERROR_GONE, ERROR_NO_MEMORY. */
+/* Fills pid, inner_pid, start, uid, exe, comm and command_line of *info; what cannot be read stays 0. ERROR_GONE,
+ * ERROR_NO_MEMORY. */
 struct error *target_describe(struct target *target, struct catalog *catalog, struct target_info *info);
 
 /* Whether memory can be read, tried without reading any. ERROR_PERMISSION (explained), ERROR_GONE. */
@@ -63,12 +65,15 @@ struct error *target_check_access(struct target *target);
 /* The executable that runs, also when it was deleted or replaced, or lies in a container. */
 struct error *target_open_executable(struct target *target, struct image **ret_image);
 /* The file of a mapping, the same way. ERROR_NOT_FOUND for what is no regular file. */
-struct error *target_open_mapping(struct target *target, const struct maps *maps, const struct map_line *line, struct image **ret_image);
+struct error *target_open_mapping(struct target *target, const struct maps *maps, const struct map_line *line,
+                                  struct image **ret_image);
 
-/* Run-time minus link-time addresses of the executable. ERROR_BAD_DATA when the kernel and the file do not fit together. */
+/* Run-time minus link-time addresses of the executable. ERROR_BAD_DATA when the kernel and the file do not fit
+ * together. */
 struct error *target_find_load_bias(struct target *target, struct image *image, uint64_t *ret_bias);
 
-/* How it ended, as a clause: "exited with status 1", "was killed by signal 9 (Killed)", "ended". Only once it is not alive. Static or in *buffer. */
+/* How it ended, as a clause: "exited with status 1", "was killed by signal 9 (Killed)", "ended". Only once it is not
+ * alive. Static or in *buffer. */
 const char *target_exit_reason(struct target *target, char *buffer, size_t size);
 
 #endif

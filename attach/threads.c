@@ -14,8 +14,8 @@
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
-/* What a sample may spend on threads. Reading a thread in full takes five small files' worth of time (measured: 10 us against 2), so that 64 threads
- * that all run, or 320 that sleep, are all seen in every sample. */
+/* What a sample may spend on threads. Reading a thread in full takes five small files' worth of time (measured: 10
+ * us against 2), so that 64 threads that all run, or 320 that sleep, are all seen in every sample. */
 #define BUDGET 320
 #define COST_LOOKED_AT 1
 #define COST_READ 5
@@ -25,7 +25,7 @@
 
 struct entry {
     struct thread thread;
-    uint64_t runs;          /* How often it had been given a processor when it was read; 0 when the kernel does not count. */
+    uint64_t runs; /* How often it had been given a processor when it was read; 0 when the kernel does not count. */
     bool is_read;
     char comm[COMM_LIMIT];  /* As the kernel has it, to spare the catalog. */
     size_t comm_length;
@@ -124,7 +124,8 @@ static struct error *list_threads(struct thread_reader *reader)
 }
 
 /* False when the file cannot be read: for stat, that means the thread is gone. */
-static bool read_file(struct thread_reader *reader, pid_t tid, const char *name, char *buffer, size_t size, size_t *ret_length)
+static bool read_file(struct thread_reader *reader, pid_t tid, const char *name, char *buffer, size_t size,
+                      size_t *ret_length)
 {
     char path[64];
     snprintf(path, sizeof(path), "%d/%s", (int)tid, name);
@@ -132,7 +133,8 @@ static bool read_file(struct thread_reader *reader, pid_t tid, const char *name,
     return !error;
 }
 
-/* schedstat: nanoseconds on a processor, nanoseconds waiting for one, times given one (Linux: Documentation/scheduler/sched-stats.rst). */
+/* schedstat: nanoseconds on a processor, nanoseconds waiting for one, times given one (Linux:
+ * Documentation/scheduler/sched-stats.rst). */
 static bool read_schedstat(struct thread_reader *reader, pid_t tid, uint64_t *ret_cpu_ns, uint64_t *ret_runs)
 {
     char text[128];
@@ -160,7 +162,8 @@ static void read_where_it_waits(struct thread_reader *reader, struct thread *thr
     thread->wait_channel = 0;
     if (thread->state != 'S' && thread->state != 'D')
         return;
-    if (read_file(reader, thread->tid, "syscall", text, sizeof(text), &length) && thread_parse_syscall(text, length, &number)) {
+    if (read_file(reader, thread->tid, "syscall", text, sizeof(text), &length) &&
+        thread_parse_syscall(text, length, &number)) {
         const char *name = syscall_name(number);
         char unnamed[32];
         snprintf(unnamed, sizeof(unnamed), "syscall %llu", (unsigned long long)number);
@@ -196,7 +199,8 @@ static unsigned read_thread(struct thread_reader *reader, struct entry *entry, u
         thread->read_monotonic_ns = now;
         return COST_LOOKED_AT;
     }
-    if (!read_file(reader, thread->tid, "stat", text, sizeof(text), &length) || !process_stat_parse(text, length, &stat))
+    if (!read_file(reader, thread->tid, "stat", text, sizeof(text), &length) ||
+        !process_stat_parse(text, length, &stat))
         return 0;
     store_name(reader, entry, &stat);
     thread->state = stat.state;
@@ -241,7 +245,8 @@ static struct error *fill_snapshot(struct thread_reader *reader, struct snapshot
             unread++;
     }
     if (unread > 0 && !reader->must_list)
-        snapshot_add_problem(snapshot, "%zu of %zu threads not read yet: some are read with each sample, in turn", unread, count);
+        snapshot_add_problem(snapshot, "%zu of %zu threads not read yet: some are read with each sample, in turn",
+                             unread, count);
     if (reader->is_truncated)
         snapshot_add_problem(snapshot, "only the first %d threads are listed", THREADS_MAX);
     return NULL;

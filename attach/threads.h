@@ -17,9 +17,10 @@ struct thread_reader;
 struct error *thread_reader_create(int folder, struct name_cache *names, struct thread_reader **ret_reader);
 void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL. */
 
-/* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run since it was last looked at
- * costs one small file, and of those that have, a limited number is read, in turn; read_monotonic_ns tells how old each is.
- * expected: the number of threads that stat gives. Only ERROR_NO_MEMORY; what cannot be read becomes a problem of the snapshot. */
+/* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run
+ * since it was last looked at costs one small file, and of those that have, a limited number is read, in turn;
+ * read_monotonic_ns tells how old each is. expected: the number of threads that stat gives. Only ERROR_NO_MEMORY;
+ * what cannot be read becomes a problem of the snapshot. */
 struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot);
 
 /* What /proc/PID/task/TID/syscall says, as a number; false when the thread runs, or is in none. */

@@ -1,4 +1,5 @@
-/* All that touches a target process. By default: no ptrace, no stop, no write, no signal; only /proc files and process_vm_readv. */
+/* All that touches a target process. By default: no ptrace, no stop, no write, no signal; only /proc files and
+ * process_vm_readv. */
 #ifndef HEAPTOP_ATTACH_H
 #define HEAPTOP_ATTACH_H
 
@@ -27,14 +28,15 @@ struct process_list {
     size_t count;
 };
 
-/* All processes but kernel threads and heaptop itself, by falling RSS. With look_at_runtime the executables are opened to tell Go programs
- * (their build information; a few microseconds each). */
+/* All processes but kernel threads and heaptop itself, by falling RSS. With look_at_runtime the executables are
+ * opened to tell Go programs (their build information; a few microseconds each). */
 struct error *process_list_read(bool look_at_runtime, struct process_list *ret_list);
 void process_list_deinit(struct process_list *list);
 
-/* Finds targets by what a person typed: a number is a pid; else comm, or the file name of exe or argv[0], exactly; where none is equal, all that contain
- * it. The list holds the matches. heaptop itself never matches. ERROR_NOT_FOUND: no match; for a pid also ERROR_GONE (no such process, a
- * zombie), ERROR_UNSUPPORTED (a kernel thread). */
+/* Finds targets by what a person typed: a number is a pid; else comm, or the file name of exe or argv[0], exactly;
+ * where none is equal, all that contain it. The list holds the matches. heaptop itself never matches.
+ * ERROR_NOT_FOUND: no match; for a pid also ERROR_GONE (no such process, a zombie), ERROR_UNSUPPORTED (a kernel
+ * thread). */
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list);
 
 struct attach_options {
@@ -43,9 +45,10 @@ struct attach_options {
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
 
-/* Attaches and starts the sampler thread. The process is pinned by a pidfd, its start time and its executable, so that a reused pid is never
- * read. A process that is no Go program still gives RSS, threads and regions. Errors: ERROR_GONE, ERROR_PERMISSION (the message names what was
- * tried and what would help), ERROR_SYSTEM. A runtime that cannot be read is no error: it is said in the snapshots. */
+/* Attaches and starts the sampler thread. The process is pinned by a pidfd, its start time and its executable, so
+ * that a reused pid is never read. A process that is no Go program still gives RSS, threads and regions. Errors:
+ * ERROR_GONE, ERROR_PERMISSION (the message names what was tried and what would help), ERROR_SYSTEM. A runtime that
+ * cannot be read is no error: it is said in the snapshots. */
 struct error *live_source_open(pid_t pid, const struct attach_options *options, struct source **ret_source);
 
 /* What doctor says: one row per thing that can or cannot be read. */
@@ -65,7 +68,8 @@ struct doctor_report {
     bool can_attach;
 };
 
-/* Tries everything heaptop reads of a process and says how it went. Fails only for lack of memory, or when there is no such process. */
+/* Tries everything heaptop reads of a process and says how it went. Fails only for lack of memory, or when there is
+ * no such process. */
 struct error *doctor_examine(pid_t pid, struct doctor_report *ret_report);
 void doctor_report_deinit(struct doctor_report *report);
 

@@ -1,6 +1,6 @@
-/* attach_probe [--bare] PID COUNT INTERVAL: takes COUNT snapshots of a process, INTERVAL apart ("10ms"; "0": one after another in this thread), and
- * prints one line of JSON for each. --bare leaves the runtimes' readers out, to tell what a sample costs without them. Exit status: 3 no permission, 4 no
- * such process. */
+/* attach_probe [--bare] PID COUNT INTERVAL: takes COUNT snapshots of a process, INTERVAL apart ("10ms"; "0": one
+ * after another in this thread), and prints one line of JSON for each. --bare leaves the runtimes' readers out, to
+ * tell what a sample costs without them. Exit status: 3 no permission, 4 no such process. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,10 @@
 static int fail(struct error *error)
 {
     fprintf(stderr, "attach_probe: %s\n", error->message);
-    int status = error->kind == ERROR_PERMISSION ? 3 : error->kind == ERROR_GONE ? 4 : error->kind == ERROR_USAGE ? 2 : 1;
+    int status = error->kind == ERROR_PERMISSION ? 3
+                 : error->kind == ERROR_GONE     ? 4
+                 : error->kind == ERROR_USAGE    ? 2
+                                                 : 1;
     error_destroy(error);
     return status;
 }
@@ -29,8 +32,8 @@ static void print_counter(const struct snapshot *snapshot, enum counter_id id, c
 static void print_snapshot(const struct snapshot *snapshot)
 {
     const struct cost *cost = &snapshot->cost;
-    printf("{\"sequence\":%" PRIu64 ",\"monotonic_ns\":%" PRIu64 ",\"exited\":%s", snapshot->sequence, snapshot->monotonic_ns,
-           snapshot->exited ? "true" : "false");
+    printf("{\"sequence\":%" PRIu64 ",\"monotonic_ns\":%" PRIu64 ",\"exited\":%s", snapshot->sequence,
+           snapshot->monotonic_ns, snapshot->exited ? "true" : "false");
     if (snapshot->exited)
         printf(",\"exit_reason\":\"%s\"", snapshot->exit_reason);
     printf(",\"runtime\":\"%s\",\"version\":\"%s\"", catalog_string(snapshot->catalog, snapshot->target.runtime),
@@ -42,7 +45,8 @@ static void print_snapshot(const struct snapshot *snapshot)
     for (size_t i = 0; i < snapshot->num_problems; i++)
         printf("%s\"%s\"", i ? "," : "", snapshot->problems[i].text);
     printf("],\"sample_ns\":%" PRIu64 ",\"sample_cpu_ns\":%" PRIu64 ",\"attach_ns\":%" PRIu64 ",\"symbols_ns\":%" PRIu64
-           ",\"bytes_read\":%" PRIu64 ",\"read_calls\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"retried\":%" PRIu64 ",\"own_rss_bytes\":%" PRIu64 "}\n",
+           ",\"bytes_read\":%" PRIu64 ",\"read_calls\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"retried\":%" PRIu64
+           ",\"own_rss_bytes\":%" PRIu64 "}\n",
            cost->sample_ns, cost->sample_cpu_ns, cost->attach_ns, cost->symbols_ns, cost->bytes_read, cost->read_calls,
            cost->samples_dropped, cost->samples_retried, cost->rss_bytes);
     fflush(stdout);

@@ -1,5 +1,6 @@
-/* Runs the room with an allocator that fails at the Nth call, for every N: each failure is an error or a marked gap, nothing is left behind, nothing
- * crashes. The allocator stands in for the C library's; a sanitizer brings its own, and there is nothing to run then. */
+/* Runs the room with an allocator that fails at the Nth call, for every N: each failure is an error or a marked gap,
+ * nothing is left behind, nothing crashes. The allocator stands in for the C library's; a sanitizer brings its own,
+ * and there is nothing to run then. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@
 
 #if HAS_OWN_ALLOCATOR
 
-/* How many allocations still succeed, while they are limited at all; and how many blocks are in use that were allocated meanwhile. */
+/* How many allocations still succeed, while they are limited at all; and how many blocks are in use that were
+ * allocated meanwhile. */
 static bool is_limited;
 static size_t allowed;
 static ptrdiff_t in_use;

@@ -24,7 +24,8 @@ START_TEST(test_place)
     ck_assert_uint_eq(place.version, 2);
     ck_assert_str_eq(place.path, "/system.slice/x.service");
 
-    static const char *const none[] = {"", "\n\n", "4:memory", "4:memory:", "4:memory:relative\n", "3:memoryx:/a\n", "::::"};
+    static const char *const none[] = {"",    "\n\n", "4:memory", "4:memory:", "4:memory:relative\n", "3:memoryx:/a\n",
+                                       "::::"};
     for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
         cgroup_parse(none[i], strlen(none[i]), &place);
         ck_assert_msg(!place.found, "%s", none[i]);
@@ -68,10 +69,11 @@ END_TEST
 
 START_TEST(test_mounts)
 {
-    const char *text = "24 1 0:1 / / rw - ext4 /dev/vda rw\n"
-                       "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
-                       "35 31 0:32 /docker/ab /sys/fs/c\\040g/memory rw,relatime shared:7 master:2 - cgroup cgroup rw,memory\n"
-                       "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n";
+    const char *text =
+        "24 1 0:1 / / rw - ext4 /dev/vda rw\n"
+        "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
+        "35 31 0:32 /docker/ab /sys/fs/c\\040g/memory rw,relatime shared:7 master:2 - cgroup cgroup rw,memory\n"
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n";
     static struct cgroup_mount mount;
     cgroup_parse_mounts(text, strlen(text), 1, &mount);
     ck_assert(mount.found);

@@ -3,7 +3,8 @@
 #include "unit/attach/fixture.h"
 #include "unit/check_main.h"
 
-static struct error *refuse_to_open(const struct reader_context *context, struct target_info *info, struct reader **ret_reader)
+static struct error *refuse_to_open(const struct reader_context *context, struct target_info *info,
+                                    struct reader **ret_reader)
 {
     (void)context, (void)info, (void)ret_reader;
     return error_create(ERROR_BAD_DATA, "the function table makes no sense");
@@ -11,7 +12,8 @@ static struct error *refuse_to_open(const struct reader_context *context, struct
 
 static struct reader examined;
 
-static struct error *open_examined(const struct reader_context *context, struct target_info *info, struct reader **ret_reader)
+static struct error *open_examined(const struct reader_context *context, struct target_info *info,
+                                   struct reader **ret_reader)
 {
     (void)context, (void)info;
     *ret_reader = &examined;
@@ -33,7 +35,8 @@ static void close_examined(struct reader *reader)
 }
 
 static const struct reader_ops refusing = {.name = "refusing", .open = refuse_to_open};
-static const struct reader_ops examining = {.name = "examining", .open = open_examined, .examine = examine, .close = close_examined};
+static const struct reader_ops examining = {
+    .name = "examining", .open = open_examined, .examine = examine, .close = close_examined};
 
 static const struct doctor_row *find_row(const struct doctor_report *report, const char *subject)
 {
@@ -73,7 +76,8 @@ START_TEST(test_readers_rows)
     struct doctor_report report;
     examined.ops = &examining;
     ck_assert_ptr_null(doctor_examine_with(fixture.pid, (struct reader_list){.items = kinds, .count = 2}, &report));
-    ck_assert_ptr_nonnull(strstr(find_row(&report, "program")->detail, "refusing reader: the function table makes no sense"));
+    ck_assert_ptr_nonnull(
+        strstr(find_row(&report, "program")->detail, "refusing reader: the function table makes no sense"));
     int rows = 0;
     for (size_t i = 0; i < report.count; i++) {
         if (strcmp(report.rows[i].subject, "variables") != 0)

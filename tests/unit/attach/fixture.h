@@ -31,7 +31,8 @@ static void *fixture_sleep(void *argument)
     return NULL;
 }
 
-/* Orders: x exits with status 7, k kills itself, e becomes `cat`, b (burn) uses the processor for a while. Ends with the pipe. */
+/* Orders: x exits with status 7, k kills itself, e becomes `cat`, b (burn) uses the processor for a while. Ends with
+ * the pipe. */
 static void fixture_follow(int orders, int answers)
 {
     char order;

@@ -24,7 +24,8 @@ static struct {
     struct memory *memory;
 } counting_reader;
 
-static struct error *counting_open(const struct reader_context *context, struct target_info *info, struct reader **ret_reader);
+static struct error *counting_open(const struct reader_context *context, struct target_info *info,
+                                   struct reader **ret_reader);
 
 static struct error *counting_sample(struct reader *reader, struct snapshot *snapshot)
 {
@@ -57,7 +58,8 @@ static const struct reader_ops counting_ops = {
     .close = counting_close,
 };
 
-static struct error *counting_open(const struct reader_context *context, struct target_info *info, struct reader **ret_reader)
+static struct error *counting_open(const struct reader_context *context, struct target_info *info,
+                                   struct reader **ret_reader)
 {
     ck_assert_ptr_nonnull(context->image);
     ck_assert_uint_gt(context->num_regions, 5);

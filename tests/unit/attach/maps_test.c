@@ -27,11 +27,12 @@ static void assert_name(const struct maps *maps, size_t index, const char *expec
 
 START_TEST(test_lines)
 {
-    struct maps maps = parse("00400000-0040b000 r-xp 00002000 fd:01 1234567                            /usr/bin/a b (deleted)\n"
-                             "0040b000-0040c000 rw-p 00000000 00:00 0 \n"
-                             "c000000000-c004000000 rw-p 00000000 00:00 0                              [anon: Go: heap]\n"
-                             "7f0000000000-7f0000001000 ---s 00000000 00:01 9                          /memfd:x (deleted) (deleted)\n"
-                             "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]");
+    struct maps maps =
+        parse("00400000-0040b000 r-xp 00002000 fd:01 1234567                            /usr/bin/a b (deleted)\n"
+              "0040b000-0040c000 rw-p 00000000 00:00 0 \n"
+              "c000000000-c004000000 rw-p 00000000 00:00 0                              [anon: Go: heap]\n"
+              "7f0000000000-7f0000001000 ---s 00000000 00:01 9                          /memfd:x (deleted) (deleted)\n"
+              "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0                  [vsyscall]");
     ck_assert_uint_eq(maps.lines.count, 5);
     ck_assert_uint_eq(maps.malformed, 0);
     const struct map_line *line = &maps.lines.items[0];
@@ -56,12 +57,13 @@ END_TEST
 
 START_TEST(test_malformed)
 {
-    struct maps maps = parse("\n-\nzz-yy r-xp 0 0:0 0\n2000-1000 r-xp 00000000 00:00 0\n1000-2000\n1000-2000 rwxpp 00000000 00:00 0\n"
-                             "1000-2000 r--p 00000000 0000 0\n10000000000000000-2 r--p 00000000 00:00 0\n"
-                             "5000-6000 r--p 00000000 00:00 0\n"
-                             "4000-5000 r--p 00000000 00:00 0\n"
-                             "5800-7000 r--p 00000000 00:00 0\n"
-                             "6000-7000 r--p 0 0:0 0 x\n");
+    struct maps maps =
+        parse("\n-\nzz-yy r-xp 0 0:0 0\n2000-1000 r-xp 00000000 00:00 0\n1000-2000\n1000-2000 rwxpp 00000000 00:00 0\n"
+              "1000-2000 r--p 00000000 0000 0\n10000000000000000-2 r--p 00000000 00:00 0\n"
+              "5000-6000 r--p 00000000 00:00 0\n"
+              "4000-5000 r--p 00000000 00:00 0\n"
+              "5800-7000 r--p 00000000 00:00 0\n"
+              "6000-7000 r--p 0 0:0 0 x\n");
     ck_assert_uint_eq(maps.lines.count, 2);
     ck_assert_uint_eq(maps.malformed, 10);
     assert_name(&maps, 1, "x");

@@ -12,8 +12,10 @@
 #include "unit/check_main.h"
 
 #define REST \
-    " S 6966 6971 6971 0 -1 4194560 3012 44292 7 27 101 202 36 9 20 0 12 0 113254 5124096 934 18446744073709551615 94488228192256 " \
-    "94488228981661 140736004926064 0 0 0 65536 4 1132560123 1 0 0 17 3 0 0 0 0 0 94488229214960 94488229263204 94488797659136 " \
+    " S 6966 6971 6971 0 -1 4194560 3012 44292 7 27 101 202 36 9 20 0 12 0 113254 5124096 934 18446744073709551615 " \
+    "94488228192256 " \
+    "94488228981661 140736004926064 0 0 0 65536 4 1132560123 1 0 0 17 3 0 0 0 0 0 94488229214960 94488229263204 " \
+    "94488797659136 " \
     "140736004934459 140736004934474 140736004934474 140736004935658 9\n"
 
 static struct process_stat parse(const char *text)
@@ -46,7 +48,8 @@ END_TEST
 
 START_TEST(test_stat_names)
 {
-    static const char *const names[] = {"a) R (b", ") S 1 1", "", " ", "x\ny", "((((", "))))", "a b c", "\xff\x1b[31m", "1 (2) S 3"};
+    static const char *const names[] = {"a) R (b", ") S 1 1",      "",         " ", "x\ny", "((((", "))))",
+                                        "a b c",   "\xff\x1b[31m", "1 (2) S 3"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         char text[1024];
         snprintf(text, sizeof(text), "42 (%s)" REST, names[i]);
@@ -61,8 +64,20 @@ END_TEST
 START_TEST(test_stat_malformed)
 {
     static const char *const texts[] = {
-        "", "1", "1 ", "1 (", "1 (x", "1 (x)", "1 (x) ", "1 (x) S", "1 (x) SS 1 2 3", "(x) S 1", "x (y) S 1", "1 (x) S 1 2 3 4 5 6 7 8 9 10",
-        "99999999999999999999 (x)" REST, "1 (x) S 1 2 3 4 5 6 z 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24",
+        "",
+        "1",
+        "1 ",
+        "1 (",
+        "1 (x",
+        "1 (x)",
+        "1 (x) ",
+        "1 (x) S",
+        "1 (x) SS 1 2 3",
+        "(x) S 1",
+        "x (y) S 1",
+        "1 (x) S 1 2 3 4 5 6 7 8 9 10",
+        "99999999999999999999 (x)" REST,
+        "1 (x) S 1 2 3 4 5 6 z 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24",
         "1 (x) S 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 99999999999999999999999 23 24",
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -120,10 +135,12 @@ END_TEST
 
 START_TEST(test_status_text)
 {
-    const char *text = "Name:\tx\\nUid:\t9 9 9 9\nState:\tS (sleeping)\nTgid:\t4242\nPid:\t4243\nTracerPid:\t7\nUid:\t1000\t1001\t1002\t1003\n"
-                       "Gid:\t1\t2\t3\t4\nNSpid:\t4242\t17\t1\nVmSize:\t  47260 kB\nVmRSS:\t   16856 kB\nRssAnon:\t   10484 kB\n"
-                       "RssFile:\t       8 kB\nRssShmem:\t    6364 kB\nVmSwap:\t       4 kB\nCapPrm:\t000001ffffffffff\n"
-                       "CapEff:\t0000000000080000\nNoNewPrivs:\t1\nSeccomp:\t2\nvoluntary_ctxt_switches:\t332\n";
+    const char *text =
+        "Name:\tx\\nUid:\t9 9 9 9\nState:\tS "
+        "(sleeping)\nTgid:\t4242\nPid:\t4243\nTracerPid:\t7\nUid:\t1000\t1001\t1002\t1003\n"
+        "Gid:\t1\t2\t3\t4\nNSpid:\t4242\t17\t1\nVmSize:\t  47260 kB\nVmRSS:\t   16856 kB\nRssAnon:\t   10484 kB\n"
+        "RssFile:\t       8 kB\nRssShmem:\t    6364 kB\nVmSwap:\t       4 kB\nCapPrm:\t000001ffffffffff\n"
+        "CapEff:\t0000000000080000\nNoNewPrivs:\t1\nSeccomp:\t2\nvoluntary_ctxt_switches:\t332\n";
     struct process_status status;
     ck_assert(process_status_parse(text, strlen(text), &status));
     ck_assert_int_eq(status.group, 4242);
