@@ -505,15 +505,16 @@ static struct error *read_variables(const struct heap_profile *profile, struct p
     return NULL;
 }
 
-/* Why profiling is off, and what would turn it on (cmd/link/internal/ld/deadcode.go and runtime/malloc.go for disableMemoryProfiling). */
+/* Why profiling is off, and what would turn it on. What is allocated before the runtime heeds the linker's word, in the first moments of a program of Go 1.25
+ * and newer, may have made a bucket all the same (cmd/link/internal/ld/deadcode.go and runtime/malloc.go for disableMemoryProfiling). */
 static const char *off_reason(const struct profile_variables *variables, bool has_buckets)
 {
-    if (has_buckets)
-        return "the program has switched heap profiling off (runtime.MemProfileRate is 0): what was sampled before is shown, and only its frees "
-               "are still counted";
     if (variables->disabled)
         return "the linker has left heap profiling off because nothing in the program reads the heap profile: a build that imports net/http/pprof "
                "or runtime/pprof has it on";
+    if (has_buckets)
+        return "the program has switched heap profiling off (runtime.MemProfileRate is 0): what was sampled before is shown, and only its frees "
+               "are still counted";
     return "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by GODEBUG=memprofilerate=0): a start "
            "without that has it on";
 }

@@ -126,7 +126,9 @@ def compare_goroutines(sample, state):
 
 
 def examine(version, kind, path, folder):
-    with oracle.Target(path) as target, oracle.Probe(target.pid) as probe:
+    # Most often with many more samples than by default, and so many more buckets.
+    arguments = [] if kind in ("default", "packaged") else ["-rate", "2048"]
+    with oracle.Target(path, *arguments) as target, oracle.Probe(target.pid) as probe:
         target.answer(f"profile {folder}/warm")     # Its own allocations have their buckets then.
         target.answer("quiet")
         sample = probe.answer(f"sample {folder}/ours")
@@ -174,19 +176,31 @@ def examine(version, kind, path, folder):
         return not differences
 
 
+def examine_off(version, path):
+    """A program whose profiling the linker has turned off says so, and has all its counters."""
+    with oracle.Target(path) as target, oracle.Probe(target.pid) as probe:
+        sample = probe.answer("sample -")
+    missing = [name for name, value in sample["counters"].items() if name.startswith("go.") and value is None]
+    good = sample["profile"]["state"] == 1 and "linker" in sample["profile"]["reason"] and not missing and not sample["problems"]
+    print(f"{version:5} {'noprof':12} {'says so' if good else (sample['profile'], missing, sample['problems'])}", flush=True)
+    return good
+
+
 def main():
     wanted = [t for t in oracle.targets("oracle") if all(a in (t[0], t[1]) for a in sys.argv[1:])]
     if not wanted:
         oracle.skip(f"no oracle in {oracle.CACHE}/targets: run tests/targets/build-matrix")
     passed = 0
+    off = [t for t in oracle.targets("noprof") if all(a in (t[0], t[1]) for a in sys.argv[1:])]
+    passed_off = sum(examine_off(version, path) for version, _, path in off)
     with tempfile.TemporaryDirectory() as folder:
         for version, kind, path in wanted:
             try:
                 passed += examine(version, kind, path, folder)
             except (EOFError, ValueError, OSError) as error:
                 print(f"{version:5} {kind:12} {error}", flush=True)
-    print(f"{passed} of {len(wanted)} are equal in everything")
-    sys.exit(passed != len(wanted))
+    print(f"{passed_off} of {len(off)} without profiling say so; {passed} of {len(wanted)} are equal in everything")
+    sys.exit(passed != len(wanted) or passed_off != len(off))
 
 
 if __name__ == "__main__":
