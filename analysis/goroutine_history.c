@@ -4,9 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A rise of fewer goroutines is none. */
-#define SMALLEST_RISE 8
-
 static struct goroutine_key group_key(const struct goroutine_group *group)
 {
     return (struct goroutine_key){.state = group->state,
@@ -23,8 +20,8 @@ static struct goroutine_key creator_key(const struct goroutine_group *group)
 
 /* The entry of a key; NULL, and the hash under which it would go, when there is none. Entries of one hash are told
  * apart by comparing. */
-static struct tracked_goroutines *find_entry(const struct history *history, const struct goroutine_key *key, bool creator,
-                                             uint64_t *ret_hash)
+static struct tracked_goroutines *find_entry(const struct history *history, const struct goroutine_key *key,
+                                             bool creator, uint64_t *ret_hash)
 {
     for (uint64_t seed = creator;; seed += 2) {
         uint64_t hash = table_hash_bytes(key, sizeof(*key), seed);
@@ -46,7 +43,8 @@ const struct tracked_goroutines *history_find_group(const struct history *histor
     return find_entry(history, &key, false, &hash);
 }
 
-const struct tracked_goroutines *history_find_creator(const struct history *history, const struct goroutine_group *group)
+const struct tracked_goroutines *history_find_creator(const struct history *history,
+                                                      const struct goroutine_group *group)
 {
     struct goroutine_key key = creator_key(group);
     uint64_t hash;
@@ -101,11 +99,16 @@ struct error *history_add_goroutines(struct history *history, const struct snaps
                 entry->largest = group->count;
         }
     }
+    uint64_t age = history_verdict_age(history, snapshot->unix_ns);
     for (size_t i = 0; i < history->goroutines.count; i++) {
         struct tracked_goroutines *entry = &history->goroutines.items[i];
         if (!series_add(&entry->counts, history->options.site_points, snapshot->unix_ns, entry->count))
             return error_no_memory();
-        entry->growth = growth_of_series(&entry->counts, history->options.window_ns, SMALLEST_RISE);
+        /* Not all of them at the same sample. */
+        if (snapshot->unix_ns - entry->judged_unix_ns < age + age * (i % 8) / 8)
+            continue;
+        entry->judged_unix_ns = snapshot->unix_ns;
+        entry->growth = growth_of_series(&entry->counts, history->options.window_ns, SMALLEST_GOROUTINE_RISE);
     }
     return NULL;
 }

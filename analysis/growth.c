@@ -26,9 +26,10 @@
  *    step is neither;
  *  - recency: it still rises. The last part of the span has risen at a fair share of the slope; so a cache that has
  *    filled stops to be growing as soon as its silence could not be chance;
- *  - a new high: it stands above all that was before the span; so one tooth of a saw does not count. It is tried over
- *    the window, then over halves of it down to an eighth (a leak that began lately), then over doubles up to the whole
- *    session (a slow leak; one under a saw's teeth). Shrinking is the same upside down. */
+ *  - a new high: it stands above all that was before the span, so that one tooth of a saw does not count.
+ *
+ * It is tried over the window, then over halves of it down to a thirty-second (a leak that began lately), then over
+ * doubles up to the whole session (a slow leak; one under a saw's teeth). Shrinking is the same upside down. */
 #include "analysis/growth.h"
 
 #include <math.h>
@@ -116,12 +117,14 @@ static uint32_t count_observations(const struct growth_input *input, uint64_t st
 }
 
 /* The error of a change from a time to the newest observation. */
-static double change_error(const struct growth_input *input, uint64_t start, double first, double last, double *ret_churn)
+static double change_error(const struct growth_input *input, uint64_t start, double first, double last,
+                           double *ret_churn)
 {
     *ret_churn = 0;
     if (!input->allocated || !(input->weight > 0))
         return 0;
-    double allocated = series_point(input->allocated, input->allocated->count - 1).value - value_at(input->allocated, start);
+    double now = series_point(input->allocated, input->allocated->count - 1).value;
+    double allocated = now - value_at(input->allocated, start);
     double churn = 2 * allocated - (last - first);
     if (churn < fabs(last - first))
         churn = fabs(last - first);
@@ -278,8 +281,9 @@ static bool is_recent(const struct span *span, const struct growth_input *input,
 
     /* The second half, by levels: it must rise beyond its own error, too. */
     unsigned last = span->num_levels - 1, middle = span->num_levels / 2 - 1;
-    double late = span->levels[last] + span->levels[last - 1], earlier = span->levels[middle] + span->levels[middle + 1];
-    double half = (late - earlier) / 2 * sign;
+    double late = span->levels[last] + span->levels[last - 1];
+    double early = span->levels[middle] + span->levels[middle + 1];
+    double half = (late - early) / 2 * sign;
     double foretold = fabs(span->slope) * span->level_seconds * (last - 1 - middle);
     uint64_t start = span->start + (span->end - span->start) / 2;
     double churn, first = value_at(input->values, start);
@@ -428,11 +432,22 @@ static struct growth conclude_calm(struct span *span, const struct growth_input 
     growth.per_second = mean / span->level_seconds;
     double least = SAW_PART * fmax(fabs(span->lowest), fabs(span->highest));
     if (sampled)
-        least = fmax(least, SAW_ERRORS * sqrt(input->weight * fmin(span->churn, fabs(span->lowest) + fabs(span->highest))));
+        least = fmax(least, SAW_ERRORS * sqrt(input->weight * fmin(span->churn, span->lowest + span->highest)));
     least = fmax(least, input->smallest_rise);
     if (least > 0 && span->run_up >= least && span->fall_back >= least)
         growth.verdict = GROWTH_SAWTOOTH;
     return growth;
+}
+
+static double series_range(const struct series *series)
+{
+    double low = INFINITY, high = -INFINITY;
+    for (uint32_t i = 0; i < series->count; i++) {
+        double value = series_point(series, i).value;
+        low = fmin(low, value);
+        high = fmax(high, value);
+    }
+    return high - low;
 }
 
 struct growth growth_judge(const struct growth_input *input)
@@ -453,6 +468,10 @@ struct growth growth_judge(const struct growth_input *input)
     }
     /* Nothing came or went all the while: the commonest case by far. */
     if (input->allocated && window.churn == 0)
+        return (struct growth){.verdict = GROWTH_PLATEAU, .points = window.observations};
+
+    /* No part of it can rise by more than all of it ranges over. */
+    if (!input->allocated && series_range(series) < input->smallest_rise)
         return (struct growth){.verdict = GROWTH_PLATEAU, .points = window.observations};
 
     double session = (double)(window.end - series_point(series, 0).unix_ns);

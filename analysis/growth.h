@@ -6,9 +6,11 @@
 
 struct growth_input {
     const struct series *values;
-    const struct series *allocated;     /* Sampled figures: bytes allocated so far, observed at the same times. NULL: the values are exact. */
+    /* Sampled figures: bytes allocated so far, observed at the same times. NULL: the values are exact. */
+    const struct series *allocated;
     double weight;                      /* Bytes that one sampled object stands for; 0 where the values are exact. */
-    const struct series *observations;  /* Number of observations so far, over time; NULL: `values` got a value at each. */
+    /* The number of observations so far, over time. NULL: `values` got a value at each, at an even pace. */
+    const struct series *observations;
     double smallest_rise;
     uint32_t min_observations;          /* Fewer give GROWTH_TOO_FEW. */
     uint64_t window_ns;

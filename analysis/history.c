@@ -12,8 +12,11 @@
 #define DEFAULT_MAX_ROWS 20000
 /* Cycles are dropped so many at a time, so that keeping them contiguous costs little. */
 #define CYCLES_SLACK 512
-/* Rises of the live heap below this are none. */
+/* Rises below these are none. */
 #define SMALLEST_HEAP_RISE (256 << 10)
+#define SMALLEST_RSS_RISE (1 << 20)
+/* Verdicts on what is sampled hold for the window divided by this: seven seconds of fifteen minutes. */
+#define VERDICT_PARTS 128
 
 struct error *history_create(const struct history_options *options, struct history **ret_history)
 {
@@ -107,7 +110,8 @@ static struct error *add_counters(struct history *history, const struct snapshot
     if (is_fresh(total)) {
         if (history->num_total_alloc == RECENT_SAMPLES) {
             history->num_total_alloc--;
-            memmove(history->total_alloc, history->total_alloc + 1, history->num_total_alloc * sizeof(history->total_alloc[0]));
+            memmove(history->total_alloc, history->total_alloc + 1,
+                    history->num_total_alloc * sizeof(history->total_alloc[0]));
         }
         history->total_alloc[history->num_total_alloc++] =
             (struct point){.unix_ns = snapshot->monotonic_ns, .value = (double)total->value.integer};
@@ -131,7 +135,8 @@ static struct error *add_outside(struct history *history, const struct snapshot 
 /* The live heap is what the last cycle marked: it changes once a cycle. */
 static struct error *add_live_heap(struct history *history, const struct snapshot *snapshot)
 {
-    const struct counter *num_gc = &snapshot->counters[COUNTER_NUM_GC], *marked = &snapshot->counters[COUNTER_HEAP_MARKED];
+    const struct counter *num_gc = &snapshot->counters[COUNTER_NUM_GC];
+    const struct counter *marked = &snapshot->counters[COUNTER_HEAP_MARKED];
     if (!is_fresh(num_gc) || !is_fresh(marked) || num_gc->value.integer <= 0)
         return NULL;
     if (history->num_gc_readings > 0 && num_gc->value.integer == history->num_gc)
@@ -195,6 +200,25 @@ static struct error *add_threads(struct history *history, const struct snapshot 
     return NULL;
 }
 
+uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns)
+{
+    uint64_t observed = unix_ns > history->first_unix_ns ? unix_ns - history->first_unix_ns : 0;
+    return (observed < history->options.window_ns ? observed : history->options.window_ns) / VERDICT_PARTS;
+}
+
+static void judge_process(struct history *history, const struct snapshot *snapshot)
+{
+    uint64_t age = history_verdict_age(history, snapshot->unix_ns);
+    if (history->latest && snapshot->unix_ns - history->judged_unix_ns < age)
+        return;
+    uint64_t window = history->options.window_ns;
+    history->judged_unix_ns = snapshot->unix_ns;
+    history->rss_growth = growth_of_series(&history->counters[COUNTER_RSS], window, SMALLEST_RSS_RISE);
+    history->goroutine_growth =
+        growth_of_series(&history->counters[COUNTER_GOROUTINES], window, SMALLEST_GOROUTINE_RISE);
+    history->outside_growth = growth_of_series(&history->outside_go, window, SMALLEST_RSS_RISE);
+}
+
 struct error *history_add(struct history *history, struct snapshot *snapshot)
 {
     if (!history->latest)
@@ -214,6 +238,7 @@ struct error *history_add(struct history *history, struct snapshot *snapshot)
         error = history_add_sites(history, snapshot);
     if (error)
         return error;
+    judge_process(history, snapshot);
     snapshot_ref(snapshot);
     snapshot_unref(history->latest);
     history->latest = snapshot;
@@ -252,8 +277,8 @@ size_t history_memory(const struct history *history)
     size_t bytes = sizeof(*history);
     for (int id = 0; id < COUNTER_COUNT; id++)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
-    bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) + series_memory(&history->gc_readings) +
-             series_memory(&history->outside_go);
+    bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) +
+             series_memory(&history->gc_readings) + series_memory(&history->outside_go);
     for (size_t i = 0; i < history->stacks.count; i++) {
         const struct tracked *tracked = &history->stacks.items[i].tracked;
         bytes += series_memory(&tracked->inuse) + series_memory(&tracked->allocated);
@@ -272,6 +297,7 @@ size_t history_memory(const struct history *history)
     bytes += history->cycles.capacity * sizeof(*history->cycles.items);
     bytes += history->cpu_fractions.capacity * sizeof(*history->cpu_fractions.items);
     /* A slot of a table is a key and a value. */
-    bytes += (history->stacks_by_id.capacity + history->call_sites_by_key.capacity + history->goroutines_by_key.capacity) * 16;
+    bytes += 16 * (history->stacks_by_id.capacity + history->call_sites_by_key.capacity +
+                   history->goroutines_by_key.capacity);
     return bytes;
 }

@@ -5,6 +5,8 @@
 #include "heaptop/analysis.h"
 
 #define NOT_FOLLOWED UINT32_MAX
+/* A rise of fewer goroutines is none. */
+#define SMALLEST_GOROUTINE_RISE 8
 
 /* What is kept of a bucket besides the latest snapshot's counts. An index is the bucket's index in the snapshots. */
 struct bucket {
@@ -57,7 +59,12 @@ struct tracked_goroutines {
     uint32_t largest;           /* Creators: the count of the largest group. */
     struct series counts;
     struct growth growth;
+    uint64_t judged_unix_ns;
 };
+
+/* What is observed at every sample need not be judged at each: a verdict over fifteen minutes does not change in a
+ * second. This is how long it holds; a fraction of what has been observed, at most of the window. */
+uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns);
 
 /* Samples over which the program's allocation rate is taken. */
 #define RECENT_SAMPLES 6
@@ -76,6 +83,8 @@ struct history {
     uint64_t num_gc_readings;
     struct growth heap_growth;
     struct series outside_go;           /* RSS less GO_SYS less HEAP_RELEASED. */
+    struct growth rss_growth, goroutine_growth, outside_growth;
+    uint64_t judged_unix_ns;            /* When these three were last judged. */
 
     VECTOR(struct bucket) buckets;
     VECTOR(struct tracked_stack) stacks;
@@ -99,7 +108,8 @@ struct history {
 const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site);
 /* The group's entry, or NULL. */
 const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group);
-const struct tracked_goroutines *history_find_creator(const struct history *history, const struct goroutine_group *group);
+const struct tracked_goroutines *history_find_creator(const struct history *history,
+                                                      const struct goroutine_group *group);
 
 /* Growing first, by falling slope; 0 when that does not tell them apart. For sorting. */
 int growth_compare(const struct growth *left, const struct growth *right);

@@ -3,10 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Rises of RSS and of the number of goroutines below these are none. */
-#define SMALLEST_RSS_RISE (1 << 20)
-#define SMALLEST_GOROUTINE_RISE 8
-
 void analysis_destroy(struct analysis *analysis)
 {
     if (!analysis)
@@ -18,7 +14,8 @@ void analysis_destroy(struct analysis *analysis)
 
 /* ---- allocation rows ---- */
 
-static void fill_row(const struct history *history, const struct sums *sums, const struct tracked *trend, struct allocation_row *row)
+static void fill_row(const struct history *history, const struct sums *sums, const struct tracked *trend,
+                     struct allocation_row *row)
 {
     row->published = sums->published;
     row->provisional = sums->provisional;
@@ -37,7 +34,8 @@ static void fill_row(const struct history *history, const struct sums *sums, con
     row->free_bytes_per_s = trend->free_bytes_per_s;
     row->alloc_objects_per_s = 0;
     if (row->published.alloc_bytes > 0)
-        row->alloc_objects_per_s = row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
+        row->alloc_objects_per_s =
+            row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
 }
 
 static struct error *compute_allocations(const struct history *history, struct analysis *analysis)
@@ -164,7 +162,8 @@ static double gc_rate(const struct history *history)
     if (series->count < 2)
         return NAN;
     struct point first = series_point(series, 0), last = series_point(series, series->count - 1);
-    uint64_t start = last.unix_ns - first.unix_ns > history->options.window_ns ? last.unix_ns - history->options.window_ns : first.unix_ns;
+    uint64_t window = history->options.window_ns;
+    uint64_t start = last.unix_ns - first.unix_ns > window ? last.unix_ns - window : first.unix_ns;
     double before = first.value;
     series_value_at(series, start, &before);
     return (last.value - before) / ((double)(last.unix_ns - start) / 1e9);
@@ -175,7 +174,8 @@ static double alloc_rate(const struct history *history)
     if (history->num_total_alloc < 2)
         return NAN;
     const struct point *first = &history->total_alloc[0], *last = &history->total_alloc[history->num_total_alloc - 1];
-    return last->unix_ns > first->unix_ns ? (last->value - first->value) / ((double)(last->unix_ns - first->unix_ns) / 1e9) : NAN;
+    double seconds = (double)(last->unix_ns - first->unix_ns) / 1e9;
+    return last->unix_ns > first->unix_ns ? (last->value - first->value) / seconds : NAN;
 }
 
 /* A counter's value, or `otherwise` when it is not known. */
@@ -212,15 +212,14 @@ static void compute_limit(struct analysis *analysis)
 
 static struct error *compute_process(const struct history *history, struct analysis *analysis)
 {
-    uint64_t window = history->options.window_ns;
-    analysis->rss = growth_of_series(&history->counters[COUNTER_RSS], window, SMALLEST_RSS_RISE);
-    analysis->goroutine_count = growth_of_series(&history->counters[COUNTER_GOROUTINES], window, SMALLEST_GOROUTINE_RISE);
-    analysis->outside_go = growth_of_series(&history->outside_go, window, SMALLEST_RSS_RISE);
+    analysis->rss = history->rss_growth;
+    analysis->goroutine_count = history->goroutine_growth;
+    analysis->outside_go = history->outside_growth;
     analysis->heap = history->heap_growth;
     analysis->first_unix_ns = history->first_unix_ns;
-    analysis->window_ns = window;
-    uint64_t cycles = history->num_profile_cycles > history->num_gc_readings ? history->num_profile_cycles : history->num_gc_readings;
-    analysis->cycles_seen = cycles < UINT32_MAX ? (uint32_t)cycles : UINT32_MAX;
+    analysis->window_ns = history->options.window_ns;
+    analysis->cycles_seen =
+        history->num_gc_readings < UINT32_MAX ? (uint32_t)history->num_gc_readings : UINT32_MAX;
     analysis->alloc_bytes_per_s = alloc_rate(history);
     analysis->gc_per_s = gc_rate(history);
     compute_limit(analysis);

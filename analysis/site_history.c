@@ -19,11 +19,12 @@ static uint64_t call_site_key(const struct frame *frame)
     return frame->function ? (uint64_t)frame->function << 32 | frame->line : UINT64_C(1) << 63 | frame->address;
 }
 
-static struct error *find_call_site(struct history *history, const struct snapshot *snapshot, frame_id subject, uint32_t stack,
-                                    uint32_t *ret_index)
+static struct error *find_call_site(struct history *history, const struct snapshot *snapshot, frame_id subject,
+                                    uint32_t stack, uint32_t *ret_index)
 {
     bool is_new;
-    uint64_t *index = table_insert(&history->call_sites_by_key, call_site_key(catalog_frame(snapshot->catalog, subject)), &is_new);
+    uint64_t key = call_site_key(catalog_frame(snapshot->catalog, subject));
+    uint64_t *index = table_insert(&history->call_sites_by_key, key, &is_new);
     if (!index)
         return error_no_memory();
     if (is_new) {
@@ -36,7 +37,8 @@ static struct error *find_call_site(struct history *history, const struct snapsh
         /* Up to now its history was that of its only stack; from now on it has its own. */
         const struct tracked *only = &history->stacks.items[call_site->first_stack].tracked;
         call_site->tracked.growth = only->growth;
-        if (!series_copy(&only->inuse, &call_site->tracked.inuse) || !series_copy(&only->allocated, &call_site->tracked.allocated))
+        if (!series_copy(&only->inuse, &call_site->tracked.inuse) ||
+            !series_copy(&only->allocated, &call_site->tracked.allocated))
             return error_no_memory();
     }
     call_site->num_stacks++;
@@ -45,7 +47,8 @@ static struct error *find_call_site(struct history *history, const struct snapsh
 }
 
 /* The index of a stack in history->stacks, new or known, or NOT_FOLLOWED. */
-static struct error *find_stack(struct history *history, const struct snapshot *snapshot, stack_id id, uint32_t *ret_index)
+static struct error *find_stack(struct history *history, const struct snapshot *snapshot, stack_id id,
+                                uint32_t *ret_index)
 {
     const uint64_t *known = table_find(&history->stacks_by_id, id);
     if (known) {
@@ -74,7 +77,8 @@ static struct error *find_stack(struct history *history, const struct snapshot *
 
 /* site_scale, without its exponentials where every object has the bucket's size: the average is then that size exactly.
  * */
-static struct site_values scale_counts(const struct bucket *bucket, const struct site_counts *counts, uint64_t size, int64_t rate)
+static struct site_values scale_counts(const struct bucket *bucket, const struct site_counts *counts, uint64_t size,
+                                       int64_t rate)
 {
     /* Products and results stay exact, and far from overflow. */
     const uint64_t most = UINT64_C(1) << 52;
@@ -147,14 +151,25 @@ static double sums_weight(const struct sums *sums)
     return fmax(alloc, inuse);
 }
 
+/* Go's default where it could not be read. */
+static int64_t profile_rate(const struct snapshot *snapshot)
+{
+    const struct counter *rate = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
+    return counter_known(rate) ? rate->value.integer : 512 * 1024;
+}
+
+static bool same_counts(const struct site *left, const struct site *right)
+{
+    return memcmp(&left->published, &right->published, sizeof(left->published)) == 0 &&
+           memcmp(&left->provisional, &right->provisional, sizeof(left->provisional)) == 0;
+}
+
 /* Buckets that are new or have changed since the latest snapshot. */
 static struct error *update_buckets(struct history *history, const struct snapshot *snapshot)
 {
     const struct snapshot *previous = history->latest;
-    const struct counter *rate_counter = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
-    int64_t rate = counter_known(rate_counter) ? rate_counter->value.integer : 512 * 1024;
-    bool same_rate = previous && counter_known(&previous->counters[COUNTER_MEM_PROFILE_RATE]) == counter_known(rate_counter) &&
-                     previous->counters[COUNTER_MEM_PROFILE_RATE].value.integer == rate_counter->value.integer;
+    int64_t rate = profile_rate(snapshot);
+    bool same_rate = previous && profile_rate(previous) == rate;
     size_t comparable = same_rate ? previous->num_sites : 0;
     for (size_t i = 0; i < snapshot->num_sites; i++) {
         const struct site *site = &snapshot->sites[i];
@@ -165,8 +180,7 @@ static struct error *update_buckets(struct history *history, const struct snapsh
                 return error;
             if (!vector_append(&history->buckets, bucket))
                 return error_no_memory();
-        } else if (i < comparable && memcmp(&site->published, &previous->sites[i].published, sizeof(site->published)) == 0 &&
-                   memcmp(&site->provisional, &previous->sites[i].provisional, sizeof(site->provisional)) == 0) {
+        } else if (i < comparable && same_counts(site, &previous->sites[i])) {
             continue;
         }
         struct bucket *bucket = &history->buckets.items[i];

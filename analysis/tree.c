@@ -25,8 +25,8 @@ static bool same_frame(const struct catalog *catalog, frame_id left, frame_id ri
 }
 
 /* The child of a node for a frame, made when new; NULL when memory is out. */
-static struct tree_node *find_child(struct tree_builder *builder, uint64_t parent_serial, struct tree_node *parent, frame_id frame,
-                                    uint64_t *ret_serial)
+static struct tree_node *find_child(struct tree_builder *builder, uint64_t parent_serial, struct tree_node *parent,
+                                    frame_id frame, uint64_t *ret_serial)
 {
     uint64_t key[2] = {parent_serial, frame_key(catalog_frame(builder->catalog, frame))};
     uint64_t *serial = NULL;
@@ -67,7 +67,8 @@ static void node_add(struct tree_node *node, const struct allocation_row *row)
         node->growth_per_second += row->growth.per_second;
 }
 
-static struct error *add_stack(struct tree_builder *builder, const struct allocation_row *row, enum tree_direction direction)
+static struct error *add_stack(struct tree_builder *builder, const struct allocation_row *row,
+                               enum tree_direction direction)
 {
     struct stack stack = catalog_stack(builder->catalog, row->stack);
     struct tree_node *node = builder->nodes.items[0];

@@ -56,6 +56,11 @@ static double kept_heap(const struct analysis *analysis)
     return counter_or(analysis, COUNTER_HEAP_IDLE, 0) - counter_or(analysis, COUNTER_HEAP_RELEASED, 0);
 }
 
+static bool is_go(const struct analysis *analysis)
+{
+    return strcmp(catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime), "go") == 0;
+}
+
 static bool knows_heap(const struct analysis *analysis)
 {
     return counter_known(&analysis->snapshot->counters[COUNTER_HEAP_MARKED]) || analysis->heap.points > 0;
@@ -96,7 +101,9 @@ enum verdict_level analysis_verdict_level(const struct analysis *analysis)
         return VERDICT_GROWING;
     case CASE_SITE_GROWS:
         /* A site may grow at another's expense. */
-        return analysis->heap.verdict == GROWTH_PLATEAU || analysis->heap.verdict == GROWTH_SHRINKING ? VERDICT_NOTICE : VERDICT_GROWING;
+        if (analysis->heap.verdict == GROWTH_PLATEAU || analysis->heap.verdict == GROWTH_SHRINKING)
+            return VERDICT_NOTICE;
+        return VERDICT_GROWING;
     case CASE_EXITED:
     case CASE_RSS_GROWS:
     case CASE_IDLE_HEAP:
@@ -192,7 +199,8 @@ static void write_goroutines(const struct analysis *analysis, struct text *text)
     write_since(analysis, growth, text);
     if (row && (row->group.created_by || row->group.start)) {
         text_append(text, row->group.created_by ? ": created by " : ": ");
-        catalog_write_frame(analysis->snapshot->catalog, row->group.created_by ? row->group.created_by : row->group.start, text);
+        frame_id frame = row->group.created_by ? row->group.created_by : row->group.start;
+        catalog_write_frame(analysis->snapshot->catalog, frame, text);
     }
     text_append(text, ".");
 }
@@ -233,7 +241,8 @@ static void write_live_heap(const struct analysis *analysis, struct text *text)
 static void write_waiting(const struct analysis *analysis, struct text *text)
 {
     uint32_t seen = analysis->cycles_seen;
-    text_printf(text, "Watching: %u GC cycle%s so far, the verdict needs %d", seen, seen == 1 ? "" : "s", GROWTH_MIN_OBSERVATIONS);
+    text_printf(text, "Watching: %u GC cycle%s so far, the verdict needs %d", seen, seen == 1 ? "" : "s",
+                GROWTH_MIN_OBSERVATIONS);
     const struct counter *gogc = &analysis->snapshot->counters[COUNTER_GOGC];
     if (analysis->gc_per_s > 0 && analysis->gc_per_s < 0.1) {
         text_append(text, "; one comes about every ");
@@ -248,12 +257,10 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
 
 static void write_no_heap(const struct analysis *analysis, struct text *text)
 {
-    const char *runtime = catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime);
-    bool is_go = strcmp(runtime, "go") == 0;
-    text_append(text, is_go ? "The Go heap cannot be read" : "Not a Go program");
-    if (is_go && analysis->snapshot->profile_reason)
+    text_append(text, is_go(analysis) ? "The Go heap cannot be read" : "Not a Go program");
+    if (is_go(analysis) && analysis->snapshot->profile_reason)
         text_printf(text, ": %s", analysis->snapshot->profile_reason);
-    text_append(text, is_go ? "." : ": memory, threads and mappings only.");
+    text_append(text, is_go(analysis) ? "." : ": memory, threads and mappings only.");
     if (analysis->rss.verdict == GROWTH_TOO_FEW)
         return;
     text_append(text, " RSS ");
@@ -290,13 +297,15 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     write_rate(text, analysis->rss.per_second);
     write_since(analysis, &analysis->rss, text);
     if (!knows_heap(analysis)) {
-        const char *runtime = catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime);
-        text_append(text, strcmp(runtime, "go") == 0 ? "; the Go heap cannot be read." : "; not a Go program: what holds it is not known.");
+        text_append(text, is_go(analysis) ? "; the Go heap cannot be read."
+                                          : "; not a Go program: what holds it is not known.");
     } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {
-        text_printf(text, ". %u GC cycle%s so far: whether it is live or garbage is told after %d.", analysis->cycles_seen,
-                    analysis->cycles_seen == 1 ? "" : "s", GROWTH_MIN_OBSERVATIONS);
+        uint32_t seen = analysis->cycles_seen;
+        text_printf(text, ". %u GC cycle%s so far: whether it is live or garbage is told after %d.", seen,
+                    seen == 1 ? "" : "s", GROWTH_MIN_OBSERVATIONS);
     } else {
-        text_append(text, " while the live heap is not growing: garbage between collections, or memory that Go keeps for reuse.");
+        text_append(text, " while the live heap is not growing: garbage between collections, or memory that Go keeps "
+                          "for reuse.");
     }
 }
 
@@ -310,7 +319,8 @@ static void write_site_growth(const struct analysis *analysis, struct text *text
     write_site(analysis, site, text);
     text_append(text, ".");
     if (analysis->heap.verdict != GROWTH_TOO_FEW) {
-        text_append(text, analysis->heap.verdict == GROWTH_SAWTOOTH ? " The live heap goes up and down: " : " As a whole the heap does not grow: ");
+        text_append(text, analysis->heap.verdict == GROWTH_SAWTOOTH ? " The live heap goes up and down: "
+                                                                    : " As a whole the heap does not grow: ");
         write_live_heap(analysis, text);
         text_append(text, ".");
     }

@@ -307,7 +307,8 @@ stack_id catalog_add_stack(struct catalog *catalog, const frame_id *frames, size
         return 0;
     if (depth > 0)
         memcpy(copy, frames, content.size);
-    struct stack_entry entry = {.frames = copy, .depth = (uint32_t)depth, .subject = find_subject(catalog, frames, depth)};
+    struct stack_entry entry = {
+        .frames = copy, .depth = (uint32_t)depth, .subject = find_subject(catalog, frames, depth)};
     uint64_t *place = index_insert(catalog, &catalog->stacks_by_hash, key);
     id = place ? list_append(catalog, &catalog->stacks, &entry) : 0;
     if (!id) {

@@ -79,7 +79,7 @@ struct history;
 struct history_options {
     uint32_t counter_points;    /* Per counter; 0: 1,024. */
     uint32_t site_points;       /* Per call site, stack and goroutine group; 0: 96. */
-    uint32_t max_rows;          /* Call sites, stacks and goroutine groups with a series; 0: 20,000. The rest is counted, not followed. */
+    uint32_t max_rows;          /* Stacks, and goroutine groups, with a series; 0: 20,000. More are only counted. */
     uint64_t window_ns;         /* Over which growth is judged; 0: 15 minutes. */
 };
 
@@ -115,7 +115,7 @@ struct allocation_row {
     double alloc_bytes_per_s, free_bytes_per_s; /* Over the window, between GC cycles; NAN before the second. */
     double alloc_objects_per_s;         /* The same in objects of the site's average size. */
     struct growth growth;               /* Of in-use bytes. */
-    const struct series *inuse;         /* In-use bytes over time, as each GC cycle published them. Owned by the history. */
+    const struct series *inuse;         /* In-use bytes, as each GC cycle published them. Owned by the history. */
     const struct series *allocated;     /* Allocated bytes so far. */
 };
 

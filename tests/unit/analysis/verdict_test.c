@@ -1,0 +1,298 @@
+/* The sentence on top of the screen. */
+#include "heaptop/analysis.h"
+
+#include "tests/unit/check_main.h"
+#include "tests/unit/snapshot_builder.h"
+
+#define MEBIBYTE (1 << 20)
+
+/* A program seen for a number of seconds: `second` changes it before each snapshot. */
+typedef void program(struct builder *b, unsigned second);
+
+static enum verdict_level last_level;
+
+static char *verdict_after(program *second, unsigned seconds, struct builder *b)
+{
+    static char sentence[1024];
+    struct history *history = NULL;
+    ck_assert_ptr_null(history_create(NULL, &history));
+    for (unsigned i = 0; i < seconds; i++) {
+        second(b, i);
+        struct snapshot *snapshot = builder_take(b);
+        ck_assert_ptr_null(history_add(history, snapshot));
+        snapshot_unref(snapshot);
+        builder_advance(b, 1);
+    }
+    struct analysis *analysis = NULL;
+    struct text text = {0};
+    ck_assert_ptr_null(analysis_compute(history, &analysis));
+    ck_assert_ptr_null(analysis_write_verdict(analysis, &text));
+    last_level = analysis_verdict_level(analysis);
+    snprintf(sentence, sizeof(sentence), "%s", text.data);
+    text_deinit(&text);
+    analysis_destroy(analysis);
+    history_destroy(history);
+    builder_destroy(b);
+    return sentence;
+}
+
+/* A GC every five seconds; the live heap is what the test set. */
+static void collect(struct builder *b, unsigned second)
+{
+    if (second % 5 == 0)
+        builder_gc(b);
+    builder_set(b, COUNTER_RSS, b->counters[COUNTER_HEAP_MARKED].value.integer * 3 / 2 + 50 * MEBIBYTE);
+}
+
+static void steady(struct builder *b, unsigned second)
+{
+    b->other_heap_bytes = 640 * MEBIBYTE;
+    collect(b, second);
+}
+
+START_TEST(steady_is_calm)
+{
+    ck_assert_str_eq(verdict_after(steady, 721, builder_create()), "Not growing: live heap 640.0 MB, steady for 12 min.");
+    ck_assert_int_eq(last_level, VERDICT_CALM);
+    /* Judged over the window, however long the session. */
+    ck_assert_str_eq(verdict_after(steady, 4000, builder_create()), "Not growing: live heap 640.0 MB, steady for 15 min.");
+}
+END_TEST
+
+START_TEST(few_cycles_are_watched)
+{
+    ck_assert_str_eq(verdict_after(steady, 1, builder_create()), "Watching: 1 GC cycle so far, the verdict needs 5.");
+    ck_assert_int_eq(last_level, VERDICT_WAITING);
+    ck_assert_str_eq(verdict_after(steady, 10, builder_create()),
+                     "Watching: 2 GC cycles so far, the verdict needs 5. RSS is steady.");
+}
+END_TEST
+
+static void seldom(struct builder *b, unsigned second)
+{
+    b->other_heap_bytes = 640 * MEBIBYTE;
+    if (second % 120 == 0)
+        builder_gc(b);
+}
+
+START_TEST(seldom_cycles_are_explained)
+{
+    ck_assert_str_eq(verdict_after(seldom, 361, builder_create()),
+                     "Watching: 4 GC cycles so far, the verdict needs 5; one comes about every 2 min. RSS is steady.");
+}
+END_TEST
+
+static void no_gc(struct builder *b, unsigned second)
+{
+    builder_set(b, COUNTER_GOGC, -1);
+    builder_set(b, COUNTER_HEAP_MARKED, 4 * MEBIBYTE);
+    builder_set(b, COUNTER_RSS, (50 + 2 * (int64_t)second) * MEBIBYTE);
+}
+
+START_TEST(without_gc_it_says_so)
+{
+    ck_assert_str_eq(verdict_after(no_gc, 5, builder_create()),
+                     "Watching: 0 GC cycles so far, the verdict needs 5; GOGC is off in this program.");
+    ck_assert_str_eq(verdict_after(no_gc, 61, builder_create()),
+                     "RSS grows 2.00 MB/s for 1 min. 0 GC cycles so far: whether it is live or garbage is told after 5.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+}
+END_TEST
+
+static void leak(struct builder *b, unsigned second)
+{
+    if (second == 0) {
+        builder_set(b, COUNTER_LIMIT, INT64_C(8) << 30);
+        builder_site(b, 224, "runtime.makeslice; github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate head.go:1622");
+        builder_site(b, 4096, "main.other main.go:5");
+    }
+    builder_hold(b, 0, (100 + 2.5 * second) * MEBIBYTE);
+    builder_hold(b, 1, (50 + 0.5 * second) * MEBIBYTE);
+    b->other_heap_bytes = 20 * MEBIBYTE;
+    collect(b, second);
+}
+
+START_TEST(a_leak_is_named)
+{
+    const char *sentence = verdict_after(leak, 721, builder_create());
+    ck_assert_str_eq(sentence, "Growing 3.00 MB/s for 12 min. 83% of it: tsdb.(*Head).getOrCreate  head.go:1622. "
+                               "At this rate the 8.0 GB limit is met in 17 min.");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+}
+END_TEST
+
+static void leak_unprofiled(struct builder *b, unsigned second)
+{
+    b->profile_state = PROFILE_OFF;
+    b->profile_reason = "MemProfileRate is 0";
+    b->other_heap_bytes = (100 + 3 * (int64_t)second) * MEBIBYTE;
+    collect(b, second);
+}
+
+START_TEST(a_leak_without_a_profile_is_a_leak)
+{
+    ck_assert_str_eq(verdict_after(leak_unprofiled, 301, builder_create()),
+                     "Growing 3.00 MB/s for 5 min. Which code, the heap profile would tell: MemProfileRate is 0.");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+}
+END_TEST
+
+static void goroutine_leak(struct builder *b, unsigned second)
+{
+    if (second == 0) {
+        builder_goroutines(b, 40, "waiting", "chan receive", "example.com/app/watch.(*W).loop watch.go:244",
+                           "example.com/app/watch.Start watch.go:170");
+        builder_goroutines(b, 4, "waiting", "GC worker (idle)", "runtime.gcBgMarkWorker", NULL);
+        b->groups.items[1].system = true;
+    }
+    b->groups.items[0].count = 40 + 14 * second;
+    builder_set(b, COUNTER_GOROUTINES, b->groups.items[0].count);
+    steady(b, second);
+}
+
+START_TEST(leaking_goroutines_are_named)
+{
+    ck_assert_str_eq(verdict_after(goroutine_leak, 181, builder_create()),
+                     "Goroutines grow 14/s for 3 min: created by watch.Start  watch.go:170.");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+}
+END_TEST
+
+static void idle_heap(struct builder *b, unsigned second)
+{
+    b->other_heap_bytes = 300 * MEBIBYTE;
+    collect(b, second);
+    builder_set(b, COUNTER_RSS, 2150 * (int64_t)MEBIBYTE);
+    builder_set(b, COUNTER_HEAP_IDLE, 1500 * (int64_t)MEBIBYTE);
+    builder_set(b, COUNTER_HEAP_RELEASED, 200 * MEBIBYTE);
+}
+
+START_TEST(idle_heap_is_no_leak)
+{
+    ck_assert_str_eq(verdict_after(idle_heap, 121, builder_create()),
+                     "Not growing: live heap 300.0 MB, steady for 2 min. "
+                     "RSS is 2.1 GB but 1.3 GB of it is idle heap kept for reuse: not a leak.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+}
+END_TEST
+
+static void outside(struct builder *b, unsigned second)
+{
+    steady(b, second);
+    builder_set(b, COUNTER_GO_SYS, 1400 * (int64_t)MEBIBYTE);
+    builder_set(b, COUNTER_HEAP_RELEASED, 100 * MEBIBYTE);
+    builder_set(b, COUNTER_RSS, (1300 + (int64_t)second) * MEBIBYTE);
+}
+
+START_TEST(memory_outside_go_is_told)
+{
+    ck_assert_str_eq(verdict_after(outside, 241, builder_create()),
+                     "RSS grows 1.00 MB/s for 4 min while the Go heap is flat: memory outside Go (cgo, mmap).");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+}
+END_TEST
+
+static void warming(struct builder *b, unsigned second)
+{
+    steady(b, second);
+    builder_set(b, COUNTER_GO_SYS, (800 + (int64_t)second) * MEBIBYTE);
+    builder_set(b, COUNTER_HEAP_RELEASED, 100 * MEBIBYTE);
+    builder_set(b, COUNTER_RSS, (700 + (int64_t)second) * MEBIBYTE);
+}
+
+START_TEST(garbage_is_no_leak)
+{
+    ck_assert_str_eq(verdict_after(warming, 241, builder_create()),
+                     "RSS grows 1.00 MB/s for 4 min while the live heap is not growing: garbage between collections, "
+                     "or memory that Go keeps for reuse.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+}
+END_TEST
+
+static void saw(struct builder *b, unsigned second)
+{
+    b->other_heap_bytes = (300 + 5 * (int64_t)(second % 60)) * MEBIBYTE;
+    collect(b, second);
+}
+
+static void shrinking(struct builder *b, unsigned second)
+{
+    b->other_heap_bytes = (2000 - 2 * (int64_t)second) * MEBIBYTE;
+    collect(b, second);
+}
+
+START_TEST(saws_and_falls_are_calm)
+{
+    ck_assert_str_eq(verdict_after(saw, 601, builder_create()),
+                     "Not growing: live heap 300.0 MB, up and down without a trend for 10 min.");
+    ck_assert_int_eq(last_level, VERDICT_CALM);
+    ck_assert_str_eq(verdict_after(shrinking, 301, builder_create()), "Shrinking 2.00 MB/s for 5 min: live heap 1.4 GB.");
+}
+END_TEST
+
+static void native(struct builder *b, unsigned second)
+{
+    b->target.runtime = builder_string(b, "native");
+    b->profile_state = PROFILE_NONE;
+    b->profile_reason = "not a Go program";
+    builder_set_unavailable(b, COUNTER_NUM_GC, "not a Go program");
+    builder_set(b, COUNTER_RSS, (120 + (second & 1)) * MEBIBYTE);
+}
+
+static void native_growing(struct builder *b, unsigned second)
+{
+    native(b, second);
+    builder_set(b, COUNTER_RSS, (120 + 2 * (int64_t)second) * MEBIBYTE);
+}
+
+START_TEST(other_programs_are_told_by_rss)
+{
+    ck_assert_str_eq(verdict_after(native, 3, builder_create()), "Not a Go program: memory, threads and mappings only.");
+    ck_assert_int_eq(last_level, VERDICT_WAITING);
+    ck_assert_str_eq(verdict_after(native, 121, builder_create()),
+                     "Not a Go program: memory, threads and mappings only. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_int_eq(last_level, VERDICT_CALM);
+    ck_assert_str_eq(verdict_after(native_growing, 61, builder_create()),
+                     "RSS grows 2.00 MB/s for 1 min; not a Go program: what holds it is not known.");
+}
+END_TEST
+
+static void ends(struct builder *b, unsigned second)
+{
+    leak(b, second);
+    if (second == 100)
+        b->exit_reason = "exited";
+}
+
+START_TEST(the_end_is_told)
+{
+    ck_assert_str_eq(verdict_after(ends, 101, builder_create()), "The process has ended: exited. The figures are its last.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("verdict");
+    TCase *tests = tcase_create("verdict");
+    tcase_add_test(tests, steady_is_calm);
+    tcase_add_test(tests, few_cycles_are_watched);
+    tcase_add_test(tests, seldom_cycles_are_explained);
+    tcase_add_test(tests, without_gc_it_says_so);
+    tcase_add_test(tests, a_leak_is_named);
+    tcase_add_test(tests, a_leak_without_a_profile_is_a_leak);
+    tcase_add_test(tests, leaking_goroutines_are_named);
+    tcase_add_test(tests, idle_heap_is_no_leak);
+    tcase_add_test(tests, memory_outside_go_is_told);
+    tcase_add_test(tests, garbage_is_no_leak);
+    tcase_add_test(tests, saws_and_falls_are_calm);
+    tcase_add_test(tests, other_programs_are_told_by_rss);
+    tcase_add_test(tests, the_end_is_told);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(make_suite());
+}
