@@ -3,11 +3,15 @@
 #include <string.h>
 
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/cursor.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
 /* From this minor version on pprof hides internal/runtime/ as well (runtime/pprof/protomem.go, Go 1.24). */
 #define MINOR_HIDING_INTERNAL_RUNTIME 24
+
+/* What the compiler puts around the call of a go statement with arguments is short; more of a wrapper is not looked at. */
+#define MAX_WRAPPER_BYTES 512u
 
 /* What is known of one return address. */
 struct resolved_pc {
@@ -21,7 +25,8 @@ struct resolved_pc {
 
 struct start_function {
     frame_id frame;
-    const char *name;       /* Owned by the pclntab. */
+    const char *name;       /* Of the function that begins there; owned by the pclntab. */
+    bool is_wrapper;
 };
 
 struct go_frames {
@@ -376,23 +381,93 @@ struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *
     return error;
 }
 
+/* The physical function at an entry: the outermost frame there; a call inlined at its very beginning is not meant. */
+static struct error *describe_start(struct go_frames *frames, uint64_t entry, struct start_function *ret_start)
+{
+    struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+    size_t count = 0;
+    struct error *error = entry ? look_up(frames, entry, found, PCLNTAB_MAX_INLINE_DEPTH, &count) : NULL;
+    if (error)
+        return error;
+    struct go_frame *outermost = count ? &found[count - 1] : NULL;
+    if (outermost && outermost->start_line)
+        outermost->line = outermost->start_line;
+    *ret_start = (struct start_function){
+        .frame = entry ? add_frame(frames, entry, outermost) : 0,
+        .name = outermost ? outermost->function : "",
+        .is_wrapper = outermost && outermost->is_wrapper,
+    };
+    return NULL;
+}
+
+/* The function that a wrapper's only direct call is of. */
+static struct error *find_called(struct go_frames *frames, const uint8_t *code, size_t size, uint64_t address, struct go_function *ret_called,
+                                 bool *ret_found)
+{
+    *ret_found = false;
+    for (size_t i = 0; i + 5 <= size && !*ret_found; i++) {
+        uint32_t distance;
+        if (code[i] != 0xe8 || !bytes_u32_at(code, size, i + 1, &distance))
+            continue;
+        /* CALL rel32; a byte that only looks like one does not lead to where a function begins. */
+        uint64_t target = address + i + 5 + (uint64_t)(int64_t)(int32_t)distance;
+        struct error *error = pclntab_find_function(frames->process->pclntab, target, ret_called);
+        if (!error)
+            *ret_found = ret_called->entry == target && !starts_with(ret_called->name, "runtime.");
+        else
+            error = expect_lookup_error(error);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
+/* A go statement with arguments starts a wrapper that the compiler makes ("main.main.gowrap1"; up to Go 1.20 named as a closure): the function meant is
+ * the one inlined into it, or the one it calls. Changes *start_frame if it is found. */
+static struct error *look_through_wrapper(struct go_frames *frames, uint64_t entry, frame_id *start_frame)
+{
+    struct go_function wrapper, called;
+    struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+    uint8_t code[MAX_WRAPPER_BYTES];
+    struct error *error = pclntab_find_function(frames->process->pclntab, link_time(frames, entry), &wrapper);
+    if (error)
+        return expect_lookup_error(error);
+    size_t size = wrapper.end - wrapper.entry < sizeof(code) ? (size_t)(wrapper.end - wrapper.entry) : sizeof(code);
+    for (size_t i = 0; i < size; i++) {
+        size_t count;
+        error = look_up(frames, entry + i, found, PCLNTAB_MAX_INLINE_DEPTH, &count);
+        if (error)
+            return error;
+        if (count < 2)
+            continue;
+        struct go_frame *inlined = &found[count - 2];
+        inlined->line = inlined->start_line ? inlined->start_line : inlined->line;
+        *start_frame = add_frame(frames, entry + i, inlined);
+        return NULL;
+    }
+    bool is_called = false;
+    error = image_read(frames->process->context.image, wrapper.entry, code, size);
+    if (!error)
+        error = find_called(frames, code, size, wrapper.entry, &called, &is_called);
+    if (error || !is_called)
+        return expect_lookup_error(error);
+    struct start_function start;
+    error = describe_start(frames, called.entry + frames->process->context.load_bias, &start);
+    if (!error)
+        *start_frame = start.frame;
+    return error;
+}
+
 struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id *ret_frame, const char **ret_name)
 {
     uint64_t *known = table_find(&frames->entries, entry);
     if (!known) {
-        struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
-        size_t count = 0;
-        struct error *error = entry ? look_up(frames, entry, found, PCLNTAB_MAX_INLINE_DEPTH, &count) : NULL;
+        struct start_function start;
+        struct error *error = describe_start(frames, entry, &start);
+        if (!error && start.is_wrapper)
+            error = look_through_wrapper(frames, entry, &start.frame);
         if (error)
             return error;
-        /* The physical function is the outermost; a call inlined at its very beginning is not meant. */
-        struct go_frame *outermost = count ? &found[count - 1] : NULL;
-        if (outermost && outermost->start_line)
-            outermost->line = outermost->start_line;
-        struct start_function start = {
-            .frame = entry ? add_frame(frames, entry, outermost) : 0,
-            .name = outermost ? outermost->function : "",
-        };
         size_t index = frames->starts.count;
         known = table_insert(&frames->entries, entry, NULL);
         if (!known || !vector_append(&frames->starts, start))

@@ -21,8 +21,8 @@ struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, siz
 /* The innermost frame at the call before a return address, such as a goroutine's `gopc`. 0 for the address 0. */
 struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame);
 
-/* The function a goroutine starts with, told by its entry. *ret_name is its name as the program has it, valid until go_frames_destroy; "" when
- * there is no such function. */
+/* The function a goroutine starts with, told by its entry. *ret_frame is the function that the go statement names, also where the compiler has wrapped it;
+ * *ret_name is the name of what lies at the entry, as the program has it, valid until go_frames_destroy; "" when there is no such function. */
 struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id *ret_frame, const char **ret_name);
 
 /* Where a program's own code lies: the path under which packages count as the application's. That is the main module, but builds without modules, as

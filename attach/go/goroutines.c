@@ -362,6 +362,9 @@ static struct error *fill_groups(struct goroutines *goroutines, struct snapshot 
             error = go_frames_start(goroutines->frames, group->key.start, &start, &start_name);
         if (error)
             return error;
+        /* The first goroutine is made by the runtime's start-up code. */
+        if (strcmp(start_name, "runtime.main") == 0)
+            created_by = 0;
         const char *state = status_names[group->key.status];
         rows[i] = (struct goroutine_group){
             .state = catalog_add_string(goroutines->catalog, state, strlen(state)),
