@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""heaptop looks and does not touch: every system call it makes while it attaches, samples, shows, reports, exports and examines is traced, and none may stop,
-signal, change or write to the target, nor write anything anywhere but its own output. Meanwhile the target is watched from outside.
+"""heaptop looks and does not touch: every system call it makes while it attaches, samples, shows, reports, exports
+and examines is traced, and none may stop, signal, change or write to the target, nor write anything anywhere but its
+own output. Meanwhile the target is watched from outside.
 
     tests/live/no_touch_test.py
 
@@ -28,17 +29,21 @@ PROBE = oracle.ROOT / "build-dev" / "tests" / "attach_probe"
 
 # Calls that reach into another process, or change how it runs. None may be made at all.
 NEVER = {
-    "ptrace", "process_vm_writev", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "pidfd_getfd",
-    "process_madvise", "process_mrelease", "migrate_pages", "move_pages", "mbind", "perf_event_open", "bpf", "setns", "unshare", "kcmp",
-    "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr", "setpriority", "ioprio_set", "init_module",
-    "finit_module", "delete_module", "kexec_load", "reboot", "mount", "umount2", "pivot_root", "chroot", "keyctl", "add_key",
+    "ptrace", "process_vm_writev", "kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo",
+    "pidfd_send_signal", "pidfd_getfd", "process_madvise", "process_mrelease", "migrate_pages", "move_pages",
+    "mbind", "perf_event_open", "bpf", "setns", "unshare", "kcmp", "sched_setaffinity", "sched_setparam",
+    "sched_setscheduler", "sched_setattr", "setpriority", "ioprio_set", "init_module", "finit_module",
+    "delete_module", "kexec_load", "reboot", "mount", "umount2", "pivot_root", "chroot", "keyctl", "add_key",
     # What changes files.
-    "creat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link", "linkat", "symlink", "symlinkat",
-    "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown", "lchown", "fchownat", "truncate", "ftruncate", "fallocate", "utime",
-    "utimes", "utimensat", "setxattr", "fsetxattr", "lsetxattr", "removexattr", "sendfile", "splice", "copy_file_range", "fanotify_init",
+    "creat", "unlink", "unlinkat", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "rmdir", "link",
+    "linkat", "symlink", "symlinkat", "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown",
+    "lchown", "fchownat", "truncate", "ftruncate", "fallocate", "utime", "utimes", "utimensat", "setxattr",
+    "fsetxattr", "lsetxattr", "removexattr", "sendfile", "splice", "copy_file_range", "fanotify_init",
     # heaptop speaks to nobody, and starts nothing.
     "bind", "listen", "accept", "accept4", "sendto", "sendmsg", "sendmmsg", "execveat", "vfork",
 }
+# What of /proc/PID/status stays as it is in a target that only waits.
+UNMOVED = ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches", "RssAnon", "VmSize", "SigCgt", "Threads")
 WRITES = {"write", "pwrite64", "writev", "pwritev", "pwritev2"}
 OPENS = {"open", "openat", "openat2"}
 WRITABLE = re.compile(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND|O_TMPFILE")
@@ -46,7 +51,7 @@ LINE = re.compile(r"^(?:\[pid\s+)?(?:\d+\]?\s+)?(?:<\.\.\. )?(\w+)(?:\(| resumed
 
 
 def judge(lines, target):
-    """What of the trace is a touch, as lines of text; and how many calls, and readings of the target's memory, there were."""
+    """What of the trace is a touch, as lines; how many calls, and readings of the target's memory, there were."""
     touches, calls, readings, execs = [], 0, 0, 0
     for line in lines:
         match = LINE.match(line)
@@ -102,11 +107,13 @@ class Watch(threading.Thread):
 
 
 def run_in_terminal(command, keys):
-    """Runs a command in a terminal of its own and presses keys, each once the screen has come to rest after the one before."""
+    """Runs a command in a terminal of its own and presses keys, each once the screen has come to rest."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 44, 160, 0, 0))
     shown = b""
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm-256color"}, start_new_session=True) as child:
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment,
+                          start_new_session=True) as child:
         os.close(theirs)
         keys, rests = list(keys), 0
         while rests < 200:
@@ -153,10 +160,11 @@ def look(command, target, quiet, expected=(0,), keys=None):
     if before["SigPnd"] != after["SigPnd"] or before["ShdPnd"] != after["ShdPnd"]:
         complaints.append("a signal came to be pending")
     # A target that only waits is never given a processor, so that any wake-up would be ours.
-    for key in ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches", "RssAnon", "VmSize", "SigCgt", "Threads") if quiet else ():
+    for key in UNMOVED if quiet else ():
         if before[key] != after[key]:
             complaints.append(f"{key} was {before[key]}, then {after[key]}")
-    print(f"{' '.join(str(c) for c in command[:3])} ...: {calls} system calls, {readings} readings, {watch.looks} looks: "
+    name = " ".join([Path(command[0]).name, *map(str, command[1:3])])
+    print(f"{name} ...: {calls} system calls, {readings} readings, {watch.looks} looks: "
           f"{'touched' if complaints else 'not touched'}")
     return complaints
 
@@ -181,11 +189,14 @@ def keys_for(command):
 
 def self_test():
     """The judge knows a touch when it sees one."""
-    bad = ['12 ptrace(PTRACE_SEIZE, 7) = 0', '12 process_vm_writev(7, [], 1, [], 1, 0) = 8', '12 tgkill(7, 7, SIGSTOP) = 0',
+    bad = ['12 ptrace(PTRACE_SEIZE, 7) = 0', '12 process_vm_writev(7, [], 1, [], 1, 0) = 8',
+           '12 tgkill(7, 7, SIGSTOP) = 0',
            '12 openat(AT_FDCWD</x>, "/proc/7/mem", O_RDWR|O_CLOEXEC) = 3', '12 write(3</tmp/x>, "a", 1) = 1',
-           '12 process_vm_readv(8, [], 1, [], 1, 0) = 8', '12 clone(child_stack=NULL, flags=SIGCHLD) = 9', '[pid 12] kill(7, SIGTERM) = 0',
+           '12 process_vm_readv(8, [], 1, [], 1, 0) = 8', '12 clone(child_stack=NULL, flags=SIGCHLD) = 9',
+           '[pid 12] kill(7, SIGTERM) = 0',
            '12 openat(3</proc/7>, "oom_score_adj", O_WRONLY <unfinished ...>']
-    good = ['12 process_vm_readv(7, [], 1, [], 1, 0) = 8', '12 write(1<pipe:[3]>, "a", 1) = 1', '12 openat(3</proc/7>, "stat", O_RDONLY|O_CLOEXEC) = 4',
+    good = ['12 process_vm_readv(7, [], 1, [], 1, 0) = 8', '12 write(1<pipe:[3]>, "a", 1) = 1',
+            '12 openat(3</proc/7>, "stat", O_RDONLY|O_CLOEXEC) = 4',
             '12 write(6<anon_inode:[eventfd]>, "x", 8) = 8', '12 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 9']
     return [f"the judge passed: {line}" for line in bad if not judge([line], 7)[0]] + \
            [f"the judge blamed: {line}" for line in good if judge([line], 7)[0]]

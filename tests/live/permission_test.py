@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""What heaptop says when it may not look: another user's process, one that is not dumpable, one that is hidden, none at all, a kernel thread. Each failure
-has its exit status, names what was tried, and says what would help. Needs root, to become somebody else; exit status 77 without.
+"""What heaptop says when it may not look: another user's process, one that is not dumpable, none at all, a kernel
+thread. Each failure has its exit status, names what was tried, and says what would help. Needs root, to become
+somebody else; exit status 77 without.
 
     tests/live/permission_test.py"""
 
@@ -24,8 +25,8 @@ class Waiting:
     """A shell that prints `ready` and waits for the end of its input; as a user."""
 
     def __init__(self, shell=SHELL, user=0):
-        self.process = subprocess.Popen([shell, "-c", "echo ready; read line"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=user, group=user,
-                                        extra_groups=[], cwd="/")
+        self.process = subprocess.Popen([shell, "-c", "echo ready; read line"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, user=user, group=user, extra_groups=[], cwd="/")
         assert self.process.stdout.readline() == b"ready\n"
         self.pid = self.process.pid
 
@@ -39,8 +40,8 @@ class Waiting:
 
 
 def run(what, program, arguments, status, parts, user=NOBODY, on_output=False):
-    done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, user=user,
-                          group=user, extra_groups=[], cwd="/")
+    done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60, user=user, group=user, extra_groups=[], cwd="/")
     said = done.stdout if on_output else done.stderr
     print(f"-- {what}: status {done.returncode}\n{said.rstrip()}")
     if done.returncode != status:
@@ -80,14 +81,18 @@ def main():
         program = shutil.copy(HEAPTOP, folder)
         with Waiting() as target:
             run("another user's process", program, ["report", target.pid], 3,
-                ["process_vm_readv was refused (Operation not permitted)", "it runs as root (uid 0)", "heaptop as nobody", "sudo heaptop"])
-            run("the doctor on it", program, ["doctor", target.pid], 3, ["permission", "it runs as root (uid 0)", "sudo heaptop"], on_output=True)
-            run("its export", program, ["export", "--format", "pprof", "--profile", "heap", target.pid], 3, ["what would help"])
+                ["process_vm_readv was refused (Operation not permitted)", "it runs as root (uid 0)",
+                 "heaptop as nobody", "sudo heaptop"])
+            run("the doctor on it", program, ["doctor", target.pid], 3,
+                ["permission", "it runs as root (uid 0)", "sudo heaptop"], on_output=True)
+            run("its export", program, ["export", "--format", "pprof", "--profile", "heap", target.pid], 3,
+                ["what would help"])
         # What may be run but not read is not dumpable.
         unreadable = shutil.copy(SHELL, Path(folder) / "unreadable")
         os.chmod(unreadable, 0o711)
         with Waiting(unreadable, USER) as target:
-            run("one's own process that is not dumpable", program, ["report", target.pid], 3, ["not dumpable", "sudo heaptop"], user=USER)
+            run("one's own process that is not dumpable", program, ["report", target.pid], 3,
+                ["not dumpable", "sudo heaptop"], user=USER)
         with Waiting(user=USER) as target:
             run("one's own process", program, ["report", "--for", "1s", target.pid], 0, [], user=USER)
         run("a pid that is free", program, ["report", free_pid()], 4, ["no process has the pid"])
