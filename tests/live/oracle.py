@@ -143,7 +143,7 @@ class Profile:
 
     def __init__(self, path):
         strings, functions, locations, addresses, samples = [], {}, {}, {}, []
-        self.mappings, self.types, self.period = [], [], 0
+        self.mappings, self.types, self.period, self.time_ns = [], [], 0, 0
         types = []
         for number, value in wire(gzip.open(path).read()):
             if number == 1:
@@ -162,6 +162,8 @@ class Profile:
                 functions[function[1]] = function
             elif number == 6:
                 strings.append(value.decode())
+            elif number == 9:
+                self.time_ns = value
             elif number == 12:
                 self.period = value
         self.types = [strings[t.get(1, 0)] for t in types]
