@@ -1,5 +1,6 @@
-/* layout_dump FILE: prints "ID OFFSET SIZE" for every row of GO_FIELDS, as FILE's DWARF has it; -1 for what it has not. What tools/generate-layouts
- * makes the layout table from. layout_dump --table 1.NN prints the table's row instead: tests/live/layouts_test compares the two. */
+/* layout_dump FILE: prints "ID OFFSET SIZE" for every row of GO_FIELDS, as FILE's DWARF has it; -1 for what it has not.
+ * What tools/generate-layouts makes the layout table from. layout_dump --table 1.NN prints the table's row instead:
+ * tests/live/layouts_test compares the two. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -1,5 +1,5 @@
-/* locate_dump [--only SOURCE] [--minor N] PID: what attach/go/locate.c finds in a process, as JSON. A developer's tool, and what
- * tests/live/locate_test compares with nm. */
+/* locate_dump [--only SOURCE] [--minor N] PID: what attach/go/locate.c finds in a process, as JSON. A developer's tool,
+ * and what tests/live/locate_test compares with nm. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -74,8 +74,8 @@ static void print_process(const struct go_process *process)
            layout_names[process->layout_source], process->symbols_ns / 1000, process->context.load_bias);
     for (unsigned i = 0; i < GO_VARIABLE_COUNT; i++) {
         const struct go_location *location = &process->variables[i];
-        printf("%s\n  \"%s\": {\"address\": %" PRIu64 ", \"source\": \"%s\", \"reason\": ", i ? "," : "", go_variable_names[i],
-               location->address, source_names[location->source]);
+        printf("%s\n  \"%s\": {\"address\": %" PRIu64 ", \"source\": \"%s\", \"reason\": ", i ? "," : "",
+               go_variable_names[i], location->address, source_names[location->source]);
         if (location->reason)
             print_string(location->reason);
         else
@@ -84,7 +84,8 @@ static void print_process(const struct go_process *process)
     }
     printf("},\n \"fields\": {");
     for (unsigned i = 0; i < GO_FIELD_COUNT; i++)
-        printf("%s\n  \"%s\": [%" PRId32 ", %u]", i ? "," : "", field_ids[i], process->layout.offset[i], process->layout.size[i]);
+        printf("%s\n  \"%s\": [%" PRId32 ", %u]", i ? "," : "", field_ids[i], process->layout.offset[i],
+               process->layout.size[i]);
     printf("}}\n");
 }
 
@@ -126,7 +127,8 @@ int main(int argc, char **argv)
         {"table", LOCATE_OPERANDS | LOCATE_BUILD_INFO},
         {"guess", LOCATE_OPERANDS | LOCATE_TYPES},
     };
-    static const struct option options[] = {{"only", required_argument, NULL, 'o'}, {"minor", required_argument, NULL, 'm'}, {0}};
+    static const struct option options[] = {
+        {"only", required_argument, NULL, 'o'}, {"minor", required_argument, NULL, 'm'}, {0}};
     struct locate_options locate = {.sources = LOCATE_ALL};
     int option;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {

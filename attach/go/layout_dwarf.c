@@ -17,16 +17,20 @@ static void take_field(struct go_layout *layout, enum go_field id, const struct 
 struct error *go_layout_read_dwarf(struct image *image, struct go_layout *layout, struct dwarf_variable *variables,
                                    size_t num_variables, unsigned *ret_structs)
 {
-    /* First all fields by id, then all aliases, then the size of every row's struct, which tells whether it is described at all. */
-    size_t aliases_at = GO_FIELD_COUNT, sizes_at = GO_FIELD_COUNT + go_field_alias_count, count = sizes_at + GO_FIELD_COUNT;
+    /* First all fields by id, then all aliases, then the size of every row's struct, which tells whether it is
+     * described at all. */
+    size_t aliases_at = GO_FIELD_COUNT, sizes_at = GO_FIELD_COUNT + go_field_alias_count,
+           count = sizes_at + GO_FIELD_COUNT;
     _cleanup_free_ struct dwarf_field *wanted = calloc(count, sizeof *wanted);
     if (!wanted)
         return error_no_memory();
     for (size_t i = 0; i < GO_FIELD_COUNT; i++) {
-        wanted[i] = (struct dwarf_field){.type_name = go_field_names[i].type, .field_name = go_field_names[i].field, .offset = -1};
+        wanted[i] = (struct dwarf_field){
+            .type_name = go_field_names[i].type, .field_name = go_field_names[i].field, .offset = -1};
         bool is_first = i == 0 || strcmp(go_field_names[i].type, go_field_names[i - 1].type) != 0;
         /* A struct's rows stand together: one question a struct is enough. */
-        wanted[sizes_at + i] = (struct dwarf_field){.type_name = is_first ? go_field_names[i].type : "", .field_name = "", .offset = -1};
+        wanted[sizes_at + i] = (struct dwarf_field){
+            .type_name = is_first ? go_field_names[i].type : "", .field_name = "", .offset = -1};
     }
     for (size_t i = 0; i < go_field_alias_count; i++) {
         wanted[aliases_at + i] = (struct dwarf_field){.type_name = go_field_names[go_field_aliases[i].id].type,

@@ -144,7 +144,8 @@ static struct error *try_recipe(struct search *search, const struct operand_reci
     struct error *error = runtime_code_operands(&search->code, recipe->function, &operands);
     if (error)
         return error;
-    size_t count = operand_recipe_apply(recipe, operands, &process->layout, before ? before - bias : 0, addresses, MAX_CANDIDATES);
+    size_t count = operand_recipe_apply(recipe, operands, &process->layout, before ? before - bias : 0, addresses,
+                                        MAX_CANDIDATES);
     for (size_t i = 0; i < count && !error && !process->variables[recipe->variable].address; i++)
         error = try_address(process, recipe->variable, addresses[i] + bias, GO_VARIABLE_OPERANDS);
     return error;
@@ -176,7 +177,8 @@ static void copy_struct(struct go_layout *to, const struct go_layout *from, cons
 
 static const char reason_other_fields[] = "its fields do not lie where this Go version has them";
 
-/* Takes back a variable whose fields do not lie where the layout has them, as the program's code shows; all of them for GO_VARIABLE_COUNT. */
+/* Takes back a variable whose fields do not lie where the layout has them, as the program's code shows; all of them for
+ * GO_VARIABLE_COUNT. */
 static struct error *confirm_fields(struct search *search, enum go_variable wanted)
 {
     struct go_process *process = search->process;
@@ -198,16 +200,19 @@ static struct error *confirm_fields(struct search *search, enum go_variable want
     return error;
 }
 
-/* A version between two rows (Go 1.20 has none of its own) has some structs as the one, some as the other: what its own row does not fit is tried
- * with the row before. */
+/* A version between two rows (Go 1.20 has none of its own) has some structs as the one, some as the other: what its own
+ * row does not fit is tried with the row before. */
 static struct error *mend_by_older_row(struct search *search)
 {
     static const struct {
         enum go_variable variable;
         const char *type;
     } structs[] = {
-        {GO_VARIABLE_MEMSTATS, "runtime.mstats"}, {GO_VARIABLE_MHEAP, "runtime.mheap"}, {GO_VARIABLE_GC_CONTROLLER, "runtime.gcControllerState"},
-        {GO_VARIABLE_SCHED, "runtime.schedt"},    {GO_VARIABLE_WORK, "runtime.workType"},
+        {GO_VARIABLE_MEMSTATS, "runtime.mstats"},
+        {GO_VARIABLE_MHEAP, "runtime.mheap"},
+        {GO_VARIABLE_GC_CONTROLLER, "runtime.gcControllerState"},
+        {GO_VARIABLE_SCHED, "runtime.schedt"},
+        {GO_VARIABLE_WORK, "runtime.workType"},
     };
     struct go_process *process = search->process;
     const struct go_layout_row *row = search->row;
@@ -404,8 +409,8 @@ static uint64_t dwarf_size(struct image *image)
     return image_has_dwarf(image) && section ? section->size : 0;
 }
 
-/* Reading DWARF takes about 20 ms a MiB of it (compressed): little of it is read for what the table knows anyway, more for what nothing else
- * tells. */
+/* Reading DWARF takes about 20 ms a MiB of it (compressed): little of it is read for what the table knows anyway, more
+ * for what nothing else tells. */
 static struct error *read_dwarf(struct search *search, uint64_t limit)
 {
     struct go_process *process = search->process;
@@ -414,8 +419,8 @@ static struct error *read_dwarf(struct search *search, uint64_t limit)
         return NULL;
     unsigned structs = 0;
     search->dwarf_is_read = true;
-    struct error *error = go_layout_read_dwarf(process->context.image, &process->layout, search->dwarf_variables, GO_VARIABLE_COUNT,
-                                               &structs);
+    struct error *error = go_layout_read_dwarf(process->context.image, &process->layout, search->dwarf_variables,
+                                               GO_VARIABLE_COUNT, &structs);
     if (!error && structs)
         process->layout_source = GO_LAYOUT_DWARF;
     return pass_serious(error);

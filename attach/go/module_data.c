@@ -51,7 +51,8 @@ static void scan_chunk(struct scan *scan, remote_address address, size_t size)
 /* Link-time addresses. A chunk with a hole in it is read again page by page. */
 static void scan_range(struct scan *scan, uint64_t address, uint64_t size)
 {
-    remote_address start = (address + scan->context->load_bias + 7) & ~7ull, end = address + size + scan->context->load_bias;
+    remote_address start = (address + scan->context->load_bias + 7) & ~7ull,
+                   end = address + size + scan->context->load_bias;
     while (start < end && !scan->found.address && !scan->peek.error && scan->scanned < MODULE_DATA_SCAN_MAX) {
         size_t length = end - start < SCAN_CHUNK ? (size_t)(end - start) : SCAN_CHUNK;
         if (peek_bytes(&scan->peek, start, scan->chunk, length)) {

@@ -8,8 +8,9 @@ const char *const go_function_names[GO_FUNCTION_COUNT] = {
 
 #define ANY_USE (OPERAND_LOAD | OPERAND_STORE | OPERAND_ADDRESS)
 
-/* Found by comparing the disassembly of builds by Go 1.19.8, 1.21.13, 1.22.12, 1.23.5, 1.24.4, 1.25.12, 1.26.10 and 1.27.3 (no cgo, cgo, PIE linked
- * by Go and by gcc) with their symbol tables. The later recipes of a variable serve builds without inlining (-N -l), and changes to come. */
+/* Found by comparing the disassembly of builds by Go 1.19.8, 1.21.13, 1.22.12, 1.23.5, 1.24.4, 1.25.12, 1.26.10
+ * and 1.27.3 (no cgo, cgo, PIE linked by Go and by gcc) with their symbol tables. The later recipes of a variable serve
+ * builds without inlining (-N -l), and changes to come. */
 const struct operand_recipe go_operand_recipes[] = {
     /* proc.go schedinit: if buildVersion == "". */
     {GO_VARIABLE_BUILD_VERSION, GO_FUNCTION_SCHEDINIT, ANY_USE, 0, .pick = PICK_EACH},
@@ -18,14 +19,16 @@ const struct operand_recipe go_operand_recipes[] = {
     {GO_VARIABLE_MEMSTATS, GO_FUNCTION_NEW_BUCKET, OPERAND_ADDRESS, 0, .pick = PICK_EACH, .within = true,
      .field = GO_FIELD_MSTATS_BUCKHASH_SYS},
     /* mgc.go gcenable: memstats.enablegc = true. */
-    {GO_VARIABLE_MEMSTATS, GO_FUNCTION_GCENABLE, OPERAND_STORE, 1, .pick = PICK_EACH, .within = true, .field = GO_FIELD_MSTATS_ENABLEGC},
+    {GO_VARIABLE_MEMSTATS, GO_FUNCTION_GCENABLE, OPERAND_STORE, 1, .pick = PICK_EACH, .within = true,
+     .field = GO_FIELD_MSTATS_ENABLEGC},
     {GO_VARIABLE_MEMSTATS, GO_FUNCTION_STKBUCKET, OPERAND_ADDRESS, 0, .pick = PICK_EACH, .within = true,
      .field = GO_FIELD_MSTATS_BUCKHASH_SYS},
 
     /* proc.go forEachG: for _, gp := range allgs. */
     {GO_VARIABLE_ALLGS, GO_FUNCTION_FOR_EACH_G, OPERAND_LOAD, 8, .pick = PICK_EACH},
     {GO_VARIABLE_ALLGS, GO_FUNCTION_ALLGADD, OPERAND_LOAD, 8, .pick = PICK_EACH},
-    /* proc.go mcommoninit: mp.alllink = allm. Loads only: a lock whose address is taken holds, at times, the M that waits for it. */
+    /* proc.go mcommoninit: mp.alllink = allm. Loads only: a lock whose address is taken holds, at times, the M that
+     * waits for it. */
     {GO_VARIABLE_ALLM, GO_FUNCTION_MCOMMONINIT, OPERAND_LOAD, 8, .pick = PICK_EACH},
     {GO_VARIABLE_ALLM, GO_FUNCTION_SCHEDTRACE, OPERAND_LOAD, 8, .pick = PICK_EACH},
     /* proc.go procresize: nprocs > int32(len(allp)). */
@@ -43,7 +46,8 @@ const struct operand_recipe go_operand_recipes[] = {
     {GO_VARIABLE_MEM_PROFILE_RATE, GO_FUNCTION_NEXT_SAMPLE, OPERAND_LOAD, 8, .pick = PICK_FIRST},
     /* malloc.go profilealloc: after getMCache, which reads mcache0. */
     {GO_VARIABLE_MEM_PROFILE_RATE, GO_FUNCTION_PROFILEALLOC, OPERAND_LOAD, 8, .pick = PICK_SECOND},
-    /* proc.go schedinit: if disableMemoryProfiling { MemProfileRate = 0 }; in Go 1.19 mprof.go's initializer of MemProfileRate. */
+    /* proc.go schedinit: if disableMemoryProfiling { MemProfileRate = 0 }; in Go 1.19 mprof.go's initializer of
+     * MemProfileRate. */
     {GO_VARIABLE_DISABLE_MEMORY_PROFILING, GO_FUNCTION_SCHEDINIT, OPERAND_LOAD, 1, .pick = PICK_BEFORE,
      .before = GO_VARIABLE_MEM_PROFILE_RATE},
     {GO_VARIABLE_DISABLE_MEMORY_PROFILING, GO_FUNCTION_INIT, OPERAND_LOAD, 1, .pick = PICK_BEFORE,
@@ -70,14 +74,18 @@ const struct operand_recipe go_operand_recipes[] = {
     {GO_VARIABLE_SCHED, GO_FUNCTION_MRESERVE_ID, OPERAND_LOAD | OPERAND_STORE, 8, .pick = PICK_EACH, .within = true,
      .field = GO_FIELD_SCHED_MNEXT},
     /* proc.go checkmcount: count := mcount(), inlined: sched.mnext - sched.nmfreed. */
-    {GO_VARIABLE_SCHED, GO_FUNCTION_CHECKMCOUNT, OPERAND_LOAD, 8, .pick = PICK_EACH, .within = true, .field = GO_FIELD_SCHED_MNEXT},
+    {GO_VARIABLE_SCHED, GO_FUNCTION_CHECKMCOUNT, OPERAND_LOAD, 8, .pick = PICK_EACH, .within = true,
+     .field = GO_FIELD_SCHED_MNEXT},
     /* proc.go newproc1: sched.ngsys.Add(1). */
-    {GO_VARIABLE_SCHED, GO_FUNCTION_NEWPROC1, OPERAND_ADDRESS, 0, .pick = PICK_EACH, .within = true, .field = GO_FIELD_SCHED_NGSYS},
+    {GO_VARIABLE_SCHED, GO_FUNCTION_NEWPROC1, OPERAND_ADDRESS, 0, .pick = PICK_EACH, .within = true,
+     .field = GO_FIELD_SCHED_NGSYS},
 
     /* mgc.go gcTrigger.test: int32(t.n-work.cycles.Load()) > 0. */
-    {GO_VARIABLE_WORK, GO_FUNCTION_GC_TRIGGER_TEST, OPERAND_LOAD, 4, .pick = PICK_LAST, .within = true, .field = GO_FIELD_WORK_CYCLES},
+    {GO_VARIABLE_WORK, GO_FUNCTION_GC_TRIGGER_TEST, OPERAND_LOAD, 4, .pick = PICK_LAST, .within = true,
+     .field = GO_FIELD_WORK_CYCLES},
     /* mgc.go gcMarkTermination: work.heap1 = gcController.heapLive.Load(). */
-    {GO_VARIABLE_WORK, GO_FUNCTION_GC_MARK_TERMINATION, OPERAND_STORE, 8, .pick = PICK_EACH, .within = true, .field = GO_FIELD_WORK_HEAP1},
+    {GO_VARIABLE_WORK, GO_FUNCTION_GC_MARK_TERMINATION, OPERAND_STORE, 8, .pick = PICK_EACH, .within = true,
+     .field = GO_FIELD_WORK_HEAP1},
 
     /* runtime2.go waitReason.String: return waitReasonStrings[w]. */
     {GO_VARIABLE_WAIT_REASON_STRINGS, GO_FUNCTION_WAIT_REASON_STRING, ANY_USE, 0, .pick = PICK_EACH},
@@ -89,7 +97,8 @@ const struct operand_recipe go_operand_recipes[] = {
 };
 const unsigned go_operand_recipe_count = sizeof go_operand_recipes / sizeof go_operand_recipes[0];
 
-/* Seen in all the builds above. What a patched or a newer runtime has moved is noticed so, before its counters are read from the wrong places. */
+/* Seen in all the builds above. What a patched or a newer runtime has moved is noticed so, before its counters are read
+ * from the wrong places. */
 const struct operand_confirmation go_operand_confirmations[] = {
     {GO_VARIABLE_MEMSTATS, GO_FUNCTION_NEW_BUCKET, GO_FIELD_MSTATS_BUCKHASH_SYS},
     {GO_VARIABLE_MEMSTATS, GO_FUNCTION_GCENABLE, GO_FIELD_MSTATS_ENABLEGC},
@@ -133,8 +142,8 @@ static bool fits(const struct operand_recipe *recipe, const struct operand *oper
     return recipe->size == 0 || operand->size == recipe->size;
 }
 
-size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands, const struct go_layout *layout,
-                            uint64_t before, uint64_t *ret_addresses, size_t capacity)
+size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands,
+                            const struct go_layout *layout, uint64_t before, uint64_t *ret_addresses, size_t capacity)
 {
     int64_t offset = recipe->within ? layout->offset[recipe->field] : 0;
     if (offset == GO_OFFSET_MISSING)

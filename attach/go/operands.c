@@ -2,7 +2,8 @@
 
 #include <Zydis/Zydis.h>
 
-static void note_uses(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *decoded, struct operand *operand)
+static void note_uses(const ZydisDecodedInstruction *instruction, const ZydisDecodedOperand *decoded,
+                      struct operand *operand)
 {
     if (instruction->mnemonic == ZYDIS_MNEMONIC_LEA) {
         operand->uses = OPERAND_ADDRESS;

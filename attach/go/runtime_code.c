@@ -14,7 +14,8 @@ void runtime_code_deinit(struct runtime_code *code)
         operand_list_deinit(&code->operands[i]);
 }
 
-struct error *runtime_code_operands(struct runtime_code *code, enum go_function_id id, const struct operand_list **ret_operands)
+struct error *runtime_code_operands(struct runtime_code *code, enum go_function_id id,
+                                    const struct operand_list **ret_operands)
 {
     const struct go_function *function = &code->functions[id];
     if (!code->decoded[id] && function->name && function->end > function->entry) {

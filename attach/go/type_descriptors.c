@@ -52,14 +52,15 @@ struct walk {
     struct go_layout *layout;
     VECTOR(remote_address) queue;
     struct table visited;
-    bool taken[GO_FIELD_COUNT];     /* By a struct's first row: whether it has been described. The first descriptor counts. */
+    bool taken[GO_FIELD_COUNT];     /* By a struct's first row: it has been described; its first descriptor counts. */
     bool no_memory;
     unsigned structs;
 };
 
 static bool is_in_types(const struct walk *walk, remote_address address)
 {
-    return address >= walk->space->start && address < walk->space->end && walk->space->end - address >= TYPE_SIZE && address % 8 == 0;
+    return address >= walk->space->start && address < walk->space->end && walk->space->end - address >= TYPE_SIZE &&
+           address % 8 == 0;
 }
 
 /* abi.Name: flags, length, bytes. */
@@ -114,7 +115,8 @@ static bool read_field_names(struct walk *walk, struct struct_field *fields, con
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        requests[i] = (struct memory_request){.address = names[i], .buffer = bytes + i * NAME_MAX_BYTES, .size = NAME_MAX_BYTES};
+        requests[i] = (struct memory_request){
+            .address = names[i], .buffer = bytes + i * NAME_MAX_BYTES, .size = NAME_MAX_BYTES};
     walk->peek.error = memory_read_batch(walk->space->memory, requests, count);
     if (walk->peek.error)
         return false;
@@ -165,8 +167,8 @@ static bool read_struct(struct walk *walk, remote_address address, struct struct
         return false;
     }
     type.fields = fields;
-    if (!peek_bytes(&walk->peek, fields_at, raw, type.num_fields * STRUCT_FIELD_SIZE) || !parse_fields(raw, &type, names) ||
-        !read_field_names(walk, fields, names, type.num_fields))
+    if (!peek_bytes(&walk->peek, fields_at, raw, type.num_fields * STRUCT_FIELD_SIZE) ||
+        !parse_fields(raw, &type, names) || !read_field_names(walk, fields, names, type.num_fields))
         return false;
     peek_type_name(walk, header, &type.name);
     take_pointer(fields);
@@ -184,8 +186,8 @@ static const struct struct_field *find_field(const struct struct_type *type, con
 }
 
 /* Finds "stack.lo" in g: the part before the dot here, the rest in the struct that it is. */
-static bool resolve_path(struct walk *walk, const struct struct_type *type, const char *path, uint64_t base, uint64_t *ret_offset,
-                         uint64_t *ret_size)
+static bool resolve_path(struct walk *walk, const struct struct_type *type, const char *path, uint64_t base,
+                         uint64_t *ret_offset, uint64_t *ret_size)
 {
     size_t length = strcspn(path, ".");
     const struct struct_field *field = find_field(type, path, length);

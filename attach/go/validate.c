@@ -111,7 +111,8 @@ static bool is_mem_bucket(struct check *check, remote_address bucket)
     uint64_t depth = peek_field(check, bucket, GO_FIELD_BUCKET_NSTK);
     if (check->peek.failed || type != BUCKET_MEM_PROFILE || depth > MAX_BUCKET_STACK)
         return false;
-    uint64_t caller = depth ? peek_u64(&check->peek, bucket + (uint64_t)check->process->layout.offset[GO_FIELD_BUCKET_SIZE]) : 0;
+    uint64_t caller =
+        depth ? peek_u64(&check->peek, bucket + (uint64_t)check->process->layout.offset[GO_FIELD_BUCKET_SIZE]) : 0;
     return depth == 0 || (caller >= check->process->text && caller < check->process->end_text);
 }
 
@@ -187,7 +188,8 @@ static bool check_allm(struct check *check)
     if (!is_pointer(m))
         return false;
     for (unsigned i = 0; m && i < SAMPLED_ELEMENTS; i++) {
-        if (!is_pointer(m) || peek_field(check, m, GO_FIELD_M_PROCID) > MAX_THREAD_ID || peek_field(check, m, GO_FIELD_M_ID) > INT32_MAX)
+        if (!is_pointer(m) || peek_field(check, m, GO_FIELD_M_PROCID) > MAX_THREAD_ID ||
+            peek_field(check, m, GO_FIELD_M_ID) > INT32_MAX)
             return false;
         remote_address next = peek_field(check, m, GO_FIELD_M_ALLLINK);
         /* The first thread's M is the list's end. */
@@ -205,7 +207,8 @@ static bool check_allp(struct check *check)
         return false;
     for (uint64_t i = 0; i < slice.length && i < SAMPLED_ELEMENTS; i++) {
         remote_address p = peek_u64(&check->peek, slice.data + 8 * i);
-        if (!is_pointer(p) || peek_field(check, p, GO_FIELD_P_ID) != i || peek_field(check, p, GO_FIELD_P_STATUS) > P_STATUS_MAX)
+        if (!is_pointer(p) || peek_field(check, p, GO_FIELD_P_ID) != i ||
+            peek_field(check, p, GO_FIELD_P_STATUS) > P_STATUS_MAX)
             return false;
     }
     return true;
@@ -223,7 +226,8 @@ static bool check_mheap(struct check *check)
     if (!has_field(check, GO_FIELD_MHEAP_ALLSPANS))
         return false;
     struct slice spans = peek_slice(check, field_address(check, check->address, GO_FIELD_MHEAP_ALLSPANS));
-    if (spans.length < 1 || spans.length > spans.capacity || spans.capacity > MAX_BYTES / 8192 || !is_pointer(spans.data))
+    if (spans.length < 1 || spans.length > spans.capacity || spans.capacity > MAX_BYTES / 8192 ||
+        !is_pointer(spans.data))
         return false;
     uint64_t span_bytes = peek_field(check, check->address, GO_FIELD_MHEAP_SPANALLOC_INUSE);
     uint64_t cache_bytes = peek_field(check, check->address, GO_FIELD_MHEAP_CACHEALLOC_INUSE);
@@ -232,7 +236,8 @@ static bool check_mheap(struct check *check)
            span_bytes < MAX_BYTES && cache_bytes > 0 && cache_bytes < MAX_BYTES;
 }
 
-/* gcController.heapInUse counts bytes of the spans whose pages mheap_.pagesInUse counts (runtime/mheap.go allocSpan, freeSpanLocked). */
+/* gcController.heapInUse counts bytes of the spans whose pages mheap_.pagesInUse counts (runtime/mheap.go allocSpan,
+ * freeSpanLocked). */
 static bool heap_pages_agree(struct check *check, remote_address controller)
 {
     remote_address mheap = known(check, GO_VARIABLE_MHEAP);
@@ -279,15 +284,16 @@ static bool check_memstats(struct check *check)
     uint64_t fraction_bits = peek_field(check, base, GO_FIELD_MSTATS_GC_CPU_FRACTION);
     double fraction;
     memcpy(&fraction, &fraction_bits, sizeof fraction);
-    if (forced > gcs + CYCLE_SLACK || !isfinite(fraction) || fraction < 0 || fraction > 1 || enabled > 1 || paused > INT64_MAX)
+    if (forced > gcs + CYCLE_SLACK || !isfinite(fraction) || fraction < 0 || fraction > 1 || enabled > 1 ||
+        paused > INT64_MAX)
         return false;
     /* The process may have just started, and may run its first GC while it is looked at. */
     if (gcs > 0 && (!is_wall_time(last) || paused == 0 || !enabled))
         return false;
     if (gcs == 0 && last != 0 && !is_wall_time(last))
         return false;
-    static const enum go_field sizes[] = {GO_FIELD_MSTATS_MSPAN_SYS, GO_FIELD_MSTATS_MCACHE_SYS, GO_FIELD_MSTATS_GC_MISC_SYS,
-                                          GO_FIELD_MSTATS_OTHER_SYS};
+    static const enum go_field sizes[] = {GO_FIELD_MSTATS_MSPAN_SYS, GO_FIELD_MSTATS_MCACHE_SYS,
+                                          GO_FIELD_MSTATS_GC_MISC_SYS, GO_FIELD_MSTATS_OTHER_SYS};
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         uint64_t bytes = peek_field(check, base, sizes[i]);
         if (bytes == 0 || bytes >= MAX_BYTES)
@@ -319,7 +325,8 @@ static bool check_sched(struct check *check)
     uint64_t freed = peek_field(check, base, GO_FIELD_SCHED_NMFREED);
     uint64_t next = peek_field(check, base, GO_FIELD_SCHED_MNEXT);
     int32_t system = (int32_t)peek_field(check, base, GO_FIELD_SCHED_NGSYS);
-    if (next < 1 || next > INT32_MAX || freed >= next || system < 0 || (int32_t)peek_field(check, base, GO_FIELD_SCHED_GFREE_N) < 0)
+    if (next < 1 || next > INT32_MAX || freed >= next || system < 0 ||
+        (int32_t)peek_field(check, base, GO_FIELD_SCHED_GFREE_N) < 0)
         return false;
     uint64_t ms = allm ? count_ms(check, allm) : 0;
     /* Those that are being made or ended are counted by one of the two only. */
@@ -354,7 +361,8 @@ static bool is_string(struct check *check, remote_address address, const char *e
 /* runtime/runtime2.go: waitReasonZero is "" and the next two have kept their places since Go 1.19. */
 static bool check_wait_reasons(struct check *check)
 {
-    return is_string(check, check->address + 16, "GC assist marking") && is_string(check, check->address + 32, "IO wait");
+    return is_string(check, check->address + 16, "GC assist marking") &&
+           is_string(check, check->address + 32, "IO wait");
 }
 
 static bool check_build_version(struct check *check)
@@ -362,7 +370,8 @@ static bool check_build_version(struct check *check)
     uint64_t header[2];
     char start[3];
     peek_bytes(&check->peek, check->address, header, sizeof header);
-    if (header[1] < sizeof start || header[1] > MAX_VERSION_LENGTH || !peek_bytes(&check->peek, header[0], start, sizeof start))
+    if (header[1] < sizeof start || header[1] > MAX_VERSION_LENGTH ||
+        !peek_bytes(&check->peek, header[0], start, sizeof start))
         return false;
     return memcmp(start, "go1", 3) == 0 || memcmp(start, "dev", 3) == 0;
 }

@@ -23,8 +23,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint64_t addresses[CAPACITY + 1];
         addresses[CAPACITY] = CODE_AT;
         uint64_t before = list.count ? list.items[list.count / 2].target : 0;
-        size_t count = operand_recipe_apply(&go_operand_recipes[i], &list, &go_layout_table[size % go_layout_table_count].layout, before,
-                                            addresses, CAPACITY);
+        size_t count = operand_recipe_apply(&go_operand_recipes[i], &list,
+                                            &go_layout_table[size % go_layout_table_count].layout, before, addresses,
+                                            CAPACITY);
         if (count > CAPACITY || addresses[CAPACITY] != CODE_AT)
             abort();
     }

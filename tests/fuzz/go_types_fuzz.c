@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     error_destroy(go_layout_read_types(&space, seeds, SEEDS, &layout, &structs));
     for (unsigned i = 0; i < GO_FIELD_COUNT; i++) {
         /* What a reader adds to an address stays an offset into a struct of a sane size. */
-        if (layout.offset[i] < GO_OFFSET_MISSING || layout.offset[i] > 64 << 20 || (layout.offset[i] == GO_OFFSET_MISSING && layout.size[i]))
+        if (layout.offset[i] < GO_OFFSET_MISSING || layout.offset[i] > 64 << 20 ||
+            (layout.offset[i] == GO_OFFSET_MISSING && layout.size[i]))
             abort();
     }
     if (structs > GO_FIELD_COUNT)

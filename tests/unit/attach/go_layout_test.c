@@ -8,8 +8,16 @@
 START_TEST(rows_ascend_and_hold_what_every_version_has)
 {
     static const enum go_field always[] = {
-        GO_FIELD_G_GOID, GO_FIELD_G_ATOMICSTATUS, GO_FIELD_M_ALLLINK, GO_FIELD_BUCKET_SIZE, GO_FIELD_MEM_RECORD_SIZE, GO_FIELD_MSTATS_NUMGC,
-        GO_FIELD_GC_CONTROLLER_HEAP_LIVE, GO_FIELD_MODULE_DATA_TYPES, GO_FIELD_SCHED_GFREE_N, GO_FIELD_P_GFREE_N,
+        GO_FIELD_G_GOID,
+        GO_FIELD_G_ATOMICSTATUS,
+        GO_FIELD_M_ALLLINK,
+        GO_FIELD_BUCKET_SIZE,
+        GO_FIELD_MEM_RECORD_SIZE,
+        GO_FIELD_MSTATS_NUMGC,
+        GO_FIELD_GC_CONTROLLER_HEAP_LIVE,
+        GO_FIELD_MODULE_DATA_TYPES,
+        GO_FIELD_SCHED_GFREE_N,
+        GO_FIELD_P_GFREE_N,
     };
     for (unsigned i = 0; i < go_layout_table_count; i++) {
         const struct go_layout_row *row = &go_layout_table[i];
@@ -24,7 +32,8 @@ END_TEST
 /* What module_data.c relies on before it knows the version. */
 START_TEST(the_fields_that_tell_moduledata_never_moved)
 {
-    static const enum go_field fixed[] = {GO_FIELD_MODULE_DATA_TEXT, GO_FIELD_MODULE_DATA_ETEXT, GO_FIELD_MODULE_DATA_FTAB};
+    static const enum go_field fixed[] = {GO_FIELD_MODULE_DATA_TEXT, GO_FIELD_MODULE_DATA_ETEXT,
+                                          GO_FIELD_MODULE_DATA_FTAB};
     for (unsigned i = 1; i < go_layout_table_count; i++) {
         for (unsigned j = 0; j < sizeof fixed / sizeof fixed[0]; j++)
             ck_assert_int_eq(go_layout_table[i].layout.offset[fixed[j]], go_layout_table[0].layout.offset[fixed[j]]);
@@ -65,8 +74,17 @@ START_TEST(versions_are_parsed)
         const char *text;
         int minor;      /* -1: none can be told. */
     } cases[] = {
-        {"go1.24.4", 24}, {"go1.27", 27}, {"go1.25rc1", 25}, {"go1.26.1 X:nogreenteagc", 26}, {"devel go1.28-abcdef Mon Jan 1", 28},
-        {"go1.19.8 (Debian)", 19}, {"", -1}, {"devel +abcdef", -1}, {"go2.0", -1}, {"go1.", -1}, {"go1.99999999999999999999", -1},
+        {"go1.24.4", 24},
+        {"go1.27", 27},
+        {"go1.25rc1", 25},
+        {"go1.26.1 X:nogreenteagc", 26},
+        {"devel go1.28-abcdef Mon Jan 1", 28},
+        {"go1.19.8 (Debian)", 19},
+        {"", -1},
+        {"devel +abcdef", -1},
+        {"go2.0", -1},
+        {"go1.", -1},
+        {"go1.99999999999999999999", -1},
     };
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unsigned minor = 7;

@@ -2,7 +2,6 @@
 
 #include "tests/unit/symbols/fixture.h"
 
-DEFINE_CLEANUP(struct memory *, memory_destroy)
 DEFINE_CLEANUP(struct go_process *, go_process_destroy)
 
 /* In go1.21.elf's one writable segment (made to hold its build information), and on behind its end. */
@@ -34,7 +33,8 @@ static void make_module_data(struct image *image, uint64_t bias, uint8_t bytes[D
     put_u64(bytes + 304, 0x500100 + bias);
 }
 
-static struct go_process *locate(struct image *image, uint64_t bias, const uint8_t *data, const struct locate_options *options)
+static struct go_process *locate(struct image *image, uint64_t bias, const uint8_t *data,
+                                 const struct locate_options *options)
 {
     struct memory *memory = NULL;
     struct go_process *process = NULL;

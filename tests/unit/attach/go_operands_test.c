@@ -88,8 +88,13 @@ START_TEST(operands_are_bounded)
 END_TEST
 
 static struct operand some_operands[] = {
-    {0x1000, OPERAND_LOAD | OPERAND_COMPARE, 1}, {0x2000, OPERAND_LOAD, 8}, {0x3000, OPERAND_LOAD, 8}, {0x4000, OPERAND_ADDRESS, 0},
-    {0x5000, OPERAND_LOAD | OPERAND_COMPARE, 1}, {0x9000, OPERAND_STORE, 8}, {0x6000, OPERAND_LOAD, 8},
+    {0x1000, OPERAND_LOAD | OPERAND_COMPARE, 1},
+    {0x2000, OPERAND_LOAD, 8},
+    {0x3000, OPERAND_LOAD, 8},
+    {0x4000, OPERAND_ADDRESS, 0},
+    {0x5000, OPERAND_LOAD | OPERAND_COMPARE, 1},
+    {0x9000, OPERAND_STORE, 8},
+    {0x6000, OPERAND_LOAD, 8},
 };
 
 static size_t apply(struct operand_recipe recipe, uint64_t before, uint64_t *addresses, size_t capacity)
@@ -104,20 +109,26 @@ static size_t apply(struct operand_recipe recipe, uint64_t before, uint64_t *add
 START_TEST(recipes_pick)
 {
     uint64_t found[8];
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_EACH}, 0, found, 8), 3);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_EACH}, 0, found, 8),
+                      3);
     ck_assert_uint_eq(found[0], 0x2000);
     ck_assert_uint_eq(found[2], 0x6000);
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_FIRST}, 0, found, 8), 1);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_FIRST}, 0, found, 8),
+                      1);
     ck_assert_uint_eq(found[0], 0x2000);
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_SECOND}, 0, found, 8), 1);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_SECOND}, 0, found, 8),
+                      1);
     ck_assert_uint_eq(found[0], 0x3000);
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_LAST}, 0, found, 8), 1);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_LAST}, 0, found, 8),
+                      1);
     ck_assert_uint_eq(found[0], 0x6000);
     ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_ADDRESS, .pick = PICK_EACH}, 0, found, 8), 1);
     ck_assert_uint_eq(found[0], 0x4000);
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 4, .pick = PICK_FIRST}, 0, found, 8), 0);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 4, .pick = PICK_FIRST}, 0, found, 8),
+                      0);
     /* No more than there is room for. */
-    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_EACH}, 0, found, 2), 2);
+    ck_assert_uint_eq(apply((struct operand_recipe){.uses = OPERAND_LOAD, .size = 8, .pick = PICK_EACH}, 0, found, 2),
+                      2);
 }
 END_TEST
 
@@ -134,7 +145,8 @@ END_TEST
 START_TEST(recipes_subtract_a_field)
 {
     uint64_t found[8];
-    struct operand_recipe recipe = {.uses = OPERAND_STORE, .size = 8, .pick = PICK_EACH, .within = true, .field = GO_FIELD_SCHED_MNEXT};
+    struct operand_recipe recipe = {
+        .uses = OPERAND_STORE, .size = 8, .pick = PICK_EACH, .within = true, .field = GO_FIELD_SCHED_MNEXT};
     ck_assert_uint_eq(apply(recipe, 0, found, 8), 1);
     ck_assert_uint_eq(found[0], 0x9000 - 0x48);
     /* A field that the version has not names nothing. */

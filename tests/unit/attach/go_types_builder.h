@@ -1,4 +1,4 @@
-/* Type descriptors as a Go program has them (internal/abi/type.go), written into a block of bytes at a made-up address. */
+/* Type descriptors as a Go program has them (internal/abi/type.go), written into a block at a made-up address. */
 #ifndef TESTS_UNIT_ATTACH_GO_TYPES_BUILDER_H
 #define TESTS_UNIT_ATTACH_GO_TYPES_BUILDER_H
 
@@ -56,7 +56,8 @@ static inline uint64_t types_name(struct types_builder *types, const char *name)
 }
 
 /* With `extra_star` the name is written as Go does where it shares the pointer type's: "*runtime.g". */
-static inline uint64_t types_type(struct types_builder *types, uint8_t kind, uint64_t size, const char *name, bool extra_star)
+static inline uint64_t types_type(struct types_builder *types, uint8_t kind, uint64_t size, const char *name,
+                                  bool extra_star)
 {
     uint64_t name_at = types_name(types, name), address = types_reserve(types, 80);
     types_put(types, address, size, 8);
@@ -73,7 +74,8 @@ static inline uint64_t types_pointer(struct types_builder *types, uint8_t kind, 
     return address;
 }
 
-static inline void types_set_fields(struct types_builder *types, uint64_t type, const struct type_field *fields, size_t count)
+static inline void types_set_fields(struct types_builder *types, uint64_t type, const struct type_field *fields,
+                                    size_t count)
 {
     uint64_t at = types_reserve(types, count * 24);
     types_put(types, type + 56, at, 8);
@@ -86,7 +88,8 @@ static inline void types_set_fields(struct types_builder *types, uint64_t type, 
     }
 }
 
-/* A g with a stack, an m, and a field that only a patched runtime has; an m with an array of pointers to it. Returns *g's address. */
+/* A g with a stack, an m, and a field that only a patched runtime has; an m with an array of pointers to it. Returns
+ * *g's address. */
 static inline uint64_t types_build_runtime(struct types_builder *types)
 {
     types_init(types);
@@ -100,8 +103,12 @@ static inline uint64_t types_build_runtime(struct types_builder *types)
     uint64_t to_ps = types_pointer(types, TYPE_KIND_ARRAY, types_pointer(types, TYPE_KIND_POINTER, ps));
     uint64_t list = types_type(types, TYPE_KIND_STRUCT, 16, "runtime.gList", false);
     types_set_fields(types, list, (const struct type_field[]){{"head", word, 0}, {"size", word, 8}}, 2);
-    types_set_fields(types, g, (const struct type_field[]){{"patched", word, 0}, {"stack", stack, 8}, {"m", to_m, 64}, {"goid", word, 168}}, 4);
-    types_set_fields(types, m, (const struct type_field[]){{"procid", word, 80}, {"ps", to_ps, 88}, {"curg", to_m, 104}}, 3);
+    types_set_fields(
+        types, g,
+        (const struct type_field[]){{"patched", word, 0}, {"stack", stack, 8}, {"m", to_m, 64}, {"goid", word, 168}},
+        4);
+    types_set_fields(types, m,
+                     (const struct type_field[]){{"procid", word, 80}, {"ps", to_ps, 88}, {"curg", to_m, 104}}, 3);
     types_set_fields(types, ps, (const struct type_field[]){{"id", word, 0}, {"gFree", list, 40}}, 2);
     return types_pointer(types, TYPE_KIND_POINTER, g);
 }

@@ -48,7 +48,8 @@ START_TEST(what_is_no_descriptor_changes_nothing)
     struct go_layout layout;
     bool is_newer;
     types_build_runtime(&types);
-    const uint64_t seeds[] = {0, TYPES_AT, TYPES_AT + 1, TYPES_AT + TYPES_SIZE - 8, TYPES_AT + TYPES_SIZE, UINT64_MAX - 7};
+    const uint64_t seeds[] = {
+        0, TYPES_AT, TYPES_AT + 1, TYPES_AT + TYPES_SIZE - 8, TYPES_AT + TYPES_SIZE, UINT64_MAX - 7};
     for (size_t i = 0; i < ARRAY_SIZE(seeds); i++) {
         ck_assert_uint_eq(read_types(&types, seeds[i], &layout), 0);
         ck_assert_mem_eq(&layout, &go_layout_find(24, &is_newer)->layout, sizeof layout);
