@@ -66,13 +66,21 @@ static struct error *list_processes(void *context, const struct picker_row **ret
 {
     static struct picker_row rows[40];
     static char commands[40][64];
-    static const char *const names[] = {"prometheus", "etcd", "postgres", "node_exporter", "caddy", "java", "redis-server", "sshd"};
+    static const char *const names[] = {"prometheus", "etcd", "postgres",     "node_exporter",
+                                        "caddy",      "java", "redis-server", "sshd"};
     unsigned *second = context;
     for (int i = 0; i < 40; i++) {
-        snprintf(commands[i], sizeof(commands[i]), "/usr/bin/%s --config=/etc/%s/%d.yml", names[i % 8], names[i % 8], i);
-        rows[i] = (struct picker_row){.pid = 1000 + 37 * i, .user = i % 3 ? "root" : "prometheus", .name = names[i % 8],
-                                      .command_line = commands[i], .runtime = i % 8 < 2 ? "go1.24.4" : i % 8 < 5 && i % 8 > 2 ? "go1.23.5" : "native",
-                                      .rss_bytes = (uint64_t)(800 / (i + 1) + 1) * 1048576 + (i == 0 ? *second * 2600000u : 0),
+        snprintf(commands[i], sizeof(commands[i]), "/usr/bin/%s --config=/etc/%s/%d.yml", names[i % 8], names[i % 8],
+                 i);
+        rows[i] = (struct picker_row){.pid = 1000 + 37 * i,
+                                      .user = i % 3 ? "root" : "prometheus",
+                                      .name = names[i % 8],
+                                      .command_line = commands[i],
+                                      .runtime = i % 8 < 2                ? "go1.24.4"
+                                                 : i % 8 < 5 && i % 8 > 2 ? "go1.23.5"
+                                                                          : "native",
+                                      .rss_bytes =
+                                          (uint64_t)(800 / (i + 1) + 1) * 1048576 + (i == 0 ? *second * 2600000u : 0),
                                       .readable = i % 5 != 4};
     }
     (*second)++;
@@ -83,8 +91,10 @@ static struct error *list_processes(void *context, const struct picker_row **ret
 
 int main(int argc, char **argv)
 {
-    static const struct source_ops ops = {.next = demo_next, .set_interval = demo_set_interval, .descriptor = demo_descriptor, .close = demo_close};
-    struct demo_source demo = {.source = {&ops, true}, .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
+    static const struct source_ops ops = {
+        .next = demo_next, .set_interval = demo_set_interval, .descriptor = demo_descriptor, .close = demo_close};
+    struct demo_source demo = {.source = {&ops, true},
+                               .timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};
     struct tui_options options = {.mouse = true, .interval_ns = BUILDER_SECOND_NS};
     scene_init(&demo.scene);
     bool again = false, pick = false;

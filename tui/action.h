@@ -1,5 +1,5 @@
-/* What a person can ask for, and the keys that ask it: the one table from which keys are looked up and the help screen and
- * the footers are made. */
+/* What a person can ask for, and the keys that ask it: the one table from which keys are looked up and the help screen
+ * and the footers are made. */
 #ifndef TUI_ACTION_H
 #define TUI_ACTION_H
 

@@ -67,7 +67,8 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
         return right;
     const struct cost *cost = &model->latest->cost;
     char duration[UNITS_BUFFER], text[FORMAT_BUFFER];
-    units_format_duration(duration, isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
+    units_format_duration(duration,
+                          isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
     snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stops \xc2\xb7 %llu writes", duration,
              (unsigned long long)cost->stops, (unsigned long long)cost->writes);
     int x = right - (int)utf8_width(text);
@@ -232,7 +233,8 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
 static int key_width(enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    return (int)utf8_width(key_name(action_infos[action].keys[0], buffer)) + 1 + (int)utf8_width(action_infos[action].word);
+    return (int)utf8_width(key_name(action_infos[action].keys[0], buffer)) + 1 +
+           (int)utf8_width(action_infos[action].word);
 }
 
 /* Draws it when it ends before `limit`; returns where the next one begins. */

@@ -100,20 +100,19 @@ static void draw_braille(struct canvas canvas, const struct graph *graph)
         for (int y = 0; y < canvas.height; y++) {
             int bottom = (canvas.height - 1 - y) * 4;
             unsigned dots = 0;
-            bool on_line = false;
             for (int dot = 0; dot < 4; dot++) {
                 if (level[0] > bottom + dot)
                     dots |= braille_left[dot];
                 if (level[1] > bottom + dot)
                     dots |= braille_right[dot];
-                /* Every second dot: a dashed line. */
-                if (line[0] == bottom + dot + 1 && line[0] > level[0]) {
-                    dots |= braille_left[dot];
-                    on_line = true;
-                }
             }
+            /* Every second dot: a dashed line. A cell has one colour: that of the area where both meet. */
+            unsigned area = dots;
+            for (int dot = 0; dot < 4; dot++)
+                if (line[0] == bottom + dot + 1 && line[0] > level[0])
+                    dots |= braille_left[dot];
             if (dots)
-                canvas_rune(canvas, x, y, on_line ? ROLE_GOAL : shade(graph, y, canvas.height), 0x2800 + dots);
+                canvas_rune(canvas, x, y, area == 0 ? ROLE_GOAL : shade(graph, y, canvas.height), 0x2800 + dots);
         }
     }
 }

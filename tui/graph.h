@@ -23,7 +23,8 @@ size_t graph_points(const struct grid *grid, int width);
 /* The columns that the scale takes at the left when there is a `format`. */
 #define GRAPH_SCALE_WIDTH 10
 
-/* Fits the scale: from zero, unless all values lie far above it; never so narrow that noise looks like a mountain. All NAN: 0 to 1. */
+/* Fits the scale: from zero, unless all values lie far above it; never so narrow that noise looks like a mountain. All
+ * NAN: 0 to 1. */
 void graph_fit(struct graph *graph, size_t count);
 /* Fills the canvas. */
 void graph_draw(struct canvas canvas, const struct graph *graph);

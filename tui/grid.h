@@ -60,7 +60,8 @@ struct canvas canvas_part(struct canvas canvas, int x, int y, int width, int hei
 int canvas_text(struct canvas canvas, int x, int y, enum role role, const char *text);
 int canvas_printf(struct canvas canvas, int x, int y, enum role role, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* At most `width` columns, the last of them an ellipsis when the text is longer. Returns the column behind what was drawn. */
+/* At most `width` columns, the last of them an ellipsis when the text is longer. Returns the column behind what was
+ * drawn. */
 int canvas_text_fit(struct canvas canvas, int x, int y, int width, enum role role, const char *text);
 /* Ends before column `right`. Returns the column where it begins. */
 int canvas_text_right(struct canvas canvas, int right, int y, enum role role, const char *text);

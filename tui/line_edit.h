@@ -16,7 +16,8 @@ struct line_edit {
 };
 
 void line_edit_begin(struct line_edit *edit, char *buffer, size_t size);
-/* Arrows, Home, End, Backspace, Delete, Ctrl-A, -E, -U (all), -W (a word); characters are inserted. false: not a key for it. */
+/* Arrows, Home, End, Backspace, Delete, Ctrl-A, -E, -U (all), -W (a word); characters are inserted. false: not a key
+ * for it. */
 bool line_edit_key(struct line_edit *edit, uint32_t key);
 /* Draws the text with its cursor as a block; scrolls so that the cursor is in view. */
 void line_edit_draw(const struct line_edit *edit, struct canvas canvas, int x, int y, int width);

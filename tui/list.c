@@ -162,7 +162,8 @@ void list_scroll(struct list *list, int lines)
 
 static bool choose_sort(struct list *list, int step)
 {
-    long count = (long)list->ops->num_columns, column = list->sort == LIST_UNSORTED ? (step > 0 ? -1 : count) : (long)list->sort;
+    long count = (long)list->ops->num_columns,
+         column = list->sort == LIST_UNSORTED ? (step > 0 ? -1 : count) : (long)list->sort;
     for (long i = 0; i < count; i++) {
         column = (column + step + count) % count;
         if (list->ops->columns[column].compare && list->column_width[column] > 0) {
@@ -351,7 +352,8 @@ void list_draw(struct list *list, struct canvas canvas, bool focused)
         for (size_t c = 0; c < list->ops->num_columns; c++) {
             if (list->column_width[c] <= 0)
                 continue;
-            struct list_cell cell = {canvas_part(canvas, list->column_x[c], y, list->column_width[c], 1), list->context, list->pan};
+            struct list_cell cell = {canvas_part(canvas, list->column_x[c], y, list->column_width[c], 1), list->context,
+                                     list->pan};
             list->ops->columns[c].draw(&cell, row);
         }
         if (list->search[0])

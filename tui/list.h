@@ -1,4 +1,5 @@
-/* A table of rows: typed columns, sorting, filter and search, scrolling, and a selection that stays on its row when the data moves. */
+/* A table of rows: typed columns, sorting, filter and search, scrolling, and a selection that stays on its row when the
+ * data moves. */
 #ifndef TUI_LIST_H
 #define TUI_LIST_H
 
@@ -55,7 +56,7 @@ struct list {
     size_t num_all;             /* Before the filter. */
     size_t selected, top;
     uint64_t selected_identity;
-    bool moved;                 /* The person chose a row: it stays selected. Until then the first one is, whichever that is. */
+    bool moved; /* The person chose a row: it stays selected. Until then the first one is, whichever that is. */
     size_t sort;                /* Column index or LIST_UNSORTED. */
     bool reversed;
     int pan;
@@ -68,15 +69,18 @@ struct list {
 void list_init(struct list *list, const struct list_ops *ops);
 void list_deinit(struct list *list);
 
-/* Takes in rows of `size` bytes each, and again after the filter or the order changed. Keeps the selection on its row. false when memory is out. */
+/* Takes in rows of `size` bytes each, and again after the filter or the order changed. Keeps the selection on its row.
+ * false when memory is out. */
 bool list_set_rows(struct list *list, const void *context, const void *rows, size_t count, size_t size);
 /* NULL when the list is empty. */
 const void *list_selected(const struct list *list);
 bool list_select_identity(struct list *list, uint64_t identity);
 
-/* Moves, sorts, searches. *ret_resort: the order changed, so the rows are to be set again. false: not a list's action. */
+/* Moves, sorts, searches. *ret_resort: the order changed, so the rows are to be set again. false: not a list's action.
+ */
 bool list_act(struct list *list, enum action action, bool *ret_resort);
-/* Goes to the next row in this direction (+1, -1) that contains the search text, round the end; with 0 to the selected or next one. */
+/* Goes to the next row in this direction (+1, -1) that contains the search text, round the end; with 0 to the selected
+ * or next one. */
 bool list_find(struct list *list, int direction);
 /* A click selects; one on a title sorts (*ret_resort). false: not within the list. */
 bool list_click(struct list *list, int x, int y, bool *ret_resort);

@@ -225,6 +225,15 @@ void model_change_span(struct model *model, int direction)
     model->span_ns = step_through(spans, ARRAY_SIZE(spans), model_span(model), direction);
 }
 
+/* The shortest automatic span that covers so much. */
+static uint64_t span_for(uint64_t seen)
+{
+    for (size_t i = 1; i < ARRAY_SIZE(spans) && spans[i] < AUTOMATIC_SPAN; i++)
+        if (seen <= spans[i])
+            return spans[i];
+    return AUTOMATIC_SPAN;
+}
+
 uint64_t model_span(const struct model *model)
 {
     if (model->span_ns > 0)
@@ -232,11 +241,22 @@ uint64_t model_span(const struct model *model)
     if (!model->shown)
         return MINUTE_NS;
     uint64_t first = history_first_unix_ns(model->history);
-    uint64_t seen = model->shown->unix_ns > first ? model->shown->unix_ns - first : 0;
-    for (size_t i = 1; i < ARRAY_SIZE(spans) && spans[i] < AUTOMATIC_SPAN; i++)
-        if (seen <= spans[i])
-            return spans[i];
-    return AUTOMATIC_SPAN;
+    return span_for(model->shown->unix_ns > first ? model->shown->unix_ns - first : 0);
+}
+
+uint64_t model_cycle_span(const struct model *model)
+{
+    uint64_t span = model_span(model);
+    if (model->span_ns > 0 || !model->shown)
+        return span;
+    size_t count;
+    const struct gc_cycle *cycles = model_cycles(model, &count);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t age = model->shown->unix_ns - cycles[i].end_unix_ns;
+        if (cycles[i].times_known && cycles[i].end_unix_ns <= model->shown->unix_ns && age < AUTOMATIC_SPAN)
+            return span_for(age) > span ? span_for(age) : span;
+    }
+    return span;
 }
 
 void model_columns(const struct model *model, const struct series *series, double *columns, size_t count)
@@ -265,7 +285,7 @@ void model_pause_columns(const struct model *model, double *columns, size_t coun
         columns[i] = NAN;
     if (!model->shown || count == 0)
         return;
-    uint64_t span = model_span(model), now = model->shown->unix_ns;
+    uint64_t span = model_cycle_span(model), now = model->shown->unix_ns;
     size_t num_cycles;
     const struct gc_cycle *cycles = model_cycles(model, &num_cycles);
     for (size_t i = 0; i < num_cycles; i++) {

@@ -1,5 +1,5 @@
-/* What the screens show: the session's history fed from a source, and the analysis of the sample on view. While the view is held the history
- * goes on behind it. */
+/* What the screens show: the session's history fed from a source, and the analysis of the sample on view. While the
+ * view is held the history goes on behind it. */
 #ifndef TUI_MODEL_H
 #define TUI_MODEL_H
 
@@ -26,7 +26,8 @@ struct model {
 struct error *model_init(struct model *model, struct source *source, uint64_t interval_ns);
 void model_deinit(struct model *model);
 
-/* Takes in what the source has, without waiting. *ret_changed: there is something new to show. A source that fails is `failure`. */
+/* Takes in what the source has, without waiting. *ret_changed: there is something new to show. A source that fails is
+ * `failure`. */
 struct error *model_pull(struct model *model, bool *ret_changed);
 struct error *model_set_paused(struct model *model, bool paused);
 /* To the next longer (+1) or shorter (-1) interval between samples. */
@@ -39,7 +40,9 @@ uint64_t model_span(const struct model *model);
 void model_columns(const struct model *model, const struct series *series, double *columns, size_t count);
 /* GC cycles up to the shown sample, oldest first. */
 const struct gc_cycle *model_cycles(const struct model *model, size_t *ret_count);
-/* One column's longest pause; NAN where no cycle ended in it. */
+/* The time that a graph of cycles covers: a process remembers some from before it was looked at. */
+uint64_t model_cycle_span(const struct model *model);
+/* The longest pause of each column of that time; NAN where no cycle ended in it. */
 void model_pause_columns(const struct model *model, double *columns, size_t count);
 
 #endif

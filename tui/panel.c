@@ -22,7 +22,8 @@ static void draw_edge(struct canvas canvas, const struct model *model, const str
 {
     canvas_frame(canvas, ROLE_FAINT);
     int x = canvas_printf(canvas, 2, 0, ROLE_MUTED, " %s ", panel->title);
-    x = canvas_printf(canvas, x, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE, "%s ", panel->missing ? NOT_KNOWN : panel->figure);
+    x = canvas_printf(canvas, x, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE, "%s ",
+                      panel->missing ? NOT_KNOWN : panel->figure);
     if (panel->change[0]) {
         canvas_text(canvas, x, 0, ROLE_TEXT, " ");
         x = draw_change(canvas, x + 1, 0, panel);
@@ -32,7 +33,7 @@ static void draw_edge(struct canvas canvas, const struct model *model, const str
     if (note > 0 && x + note + 5 <= canvas.width)
         canvas_printf(canvas, canvas.width - 4 - note, 0, ROLE_MUTED, " %s ", panel->note);
     char span[UNITS_BUFFER];
-    units_format_duration(span, (double)model_span(model));
+    units_format_duration(span, (double)(panel->pauses ? model_cycle_span(model) : model_span(model)));
     canvas_printf(canvas, 2, canvas.height - 1, ROLE_FAINT, " %s ", span);
 }
 
@@ -59,7 +60,19 @@ void panel_draw(struct canvas canvas, const struct model *model, const struct pa
     fill(model, panel, values, count);
     if (panel->line)
         model_columns(model, panel->line, line, count);
-    struct graph graph = {.values = values, .line = panel->line ? line : NULL, .hot = panel->verdict == GROWTH_GROWING, .format = panel->format, .from_zero = panel->from_zero};
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++)
+        known += !isnan(values[i]);
+    if (known == 0) {
+        canvas_text_fit(inner, 2, inner.height / 2, inner.width - 4, ROLE_FAINT,
+                        panel->pauses ? "no cycle in this time" : "no values yet");
+        return;
+    }
+    struct graph graph = {.values = values,
+                          .line = panel->line ? line : NULL,
+                          .hot = panel->verdict == GROWTH_GROWING,
+                          .format = panel->format,
+                          .from_zero = panel->from_zero};
     graph_fit(&graph, count);
     graph_draw(inner, &graph);
 }

@@ -1,4 +1,5 @@
-/* A graph in a frame: title and figures on the frame's upper edge, the time it covers on the lower. And the same as a single line. */
+/* A graph in a frame: title and figures on the frame's upper edge, the time it covers on the lower. And the same as a
+ * single line. */
 #ifndef TUI_PANEL_H
 #define TUI_PANEL_H
 

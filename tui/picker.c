@@ -145,7 +145,8 @@ void picker_session_destroy(struct picker_session *session)
     free(session);
 }
 
-struct error *picker_session_create(const char *filter, int width, int height, enum glyphs glyphs, struct picker_session **ret_session)
+struct error *picker_session_create(const char *filter, int width, int height, enum glyphs glyphs,
+                                    struct picker_session **ret_session)
 {
     struct picker_session *session = calloc(1, sizeof(*session));
     if (!session)
@@ -174,7 +175,8 @@ static struct error *measure_growth(struct picker_session *session, struct picke
     row->rss_growth_per_s = NAN;
     if (is_new) {
         *index = session->seen.count;
-        return vector_append(&session->seen, (struct first_look){row->rss_bytes, session->now_ns}) ? NULL : error_no_memory();
+        return vector_append(&session->seen, (struct first_look){row->rss_bytes, session->now_ns}) ? NULL
+                                                                                                   : error_no_memory();
     }
     const struct first_look *first = &session->seen.items[*index];
     uint64_t span = session->now_ns - first->when_ns;
@@ -185,10 +187,13 @@ static struct error *measure_growth(struct picker_session *session, struct picke
 
 static struct error *set_rows(struct picker_session *session)
 {
-    return list_set_rows(&session->list, session, session->rows, session->num_rows, sizeof(*session->rows)) ? NULL : error_no_memory();
+    return list_set_rows(&session->list, session, session->rows, session->num_rows, sizeof(*session->rows))
+               ? NULL
+               : error_no_memory();
 }
 
-struct error *picker_session_update(struct picker_session *session, const struct picker_row *rows, size_t count, uint64_t now_ns)
+struct error *picker_session_update(struct picker_session *session, const struct picker_row *rows, size_t count,
+                                    uint64_t now_ns)
 {
     session->now_ns = now_ns;
     if (count > session->capacity) {
@@ -285,7 +290,11 @@ static void draw_keys(struct canvas canvas, int y)
 {
     static const struct {
         const char *key, *word;
-    } keys[] = {{"Enter", "look into it"}, {"type", "filter"}, {"Tab", "sort"}, {"Shift-Tab", "reverse"}, {"Esc", "clear, leave"}};
+    } keys[] = {{"Enter", "look into it"},
+                {"type", "filter"},
+                {"Tab", "sort"},
+                {"Shift-Tab", "reverse"},
+                {"Esc", "clear, leave"}};
     canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
     int x = 1;
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {

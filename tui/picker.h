@@ -26,10 +26,12 @@ struct picker_session {
 };
 
 /* filter may be NULL. */
-struct error *picker_session_create(const char *filter, int width, int height, enum glyphs glyphs, struct picker_session **ret_session);
+struct error *picker_session_create(const char *filter, int width, int height, enum glyphs glyphs,
+                                    struct picker_session **ret_session);
 void picker_session_destroy(struct picker_session *session);    /* Accepts NULL. */
 /* Takes in a new list; the strings must live until the next one. now_ns: of any clock that only goes forward. */
-struct error *picker_session_update(struct picker_session *session, const struct picker_row *rows, size_t count, uint64_t now_ns);
+struct error *picker_session_update(struct picker_session *session, const struct picker_row *rows, size_t count,
+                                    uint64_t now_ns);
 struct error *picker_session_handle(struct picker_session *session, const struct event *event);
 void picker_session_draw(struct picker_session *session);
 

@@ -18,8 +18,8 @@ struct popup_text {
     int left_width, width;
 };
 
-__attribute__((format(printf, 5, 6))) static void add_line(struct popup_text *text, enum role left_role,
-                                                           enum role right_role, const char *left, const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void
+add_line(struct popup_text *text, enum role left_role, enum role right_role, const char *left, const char *format, ...)
 {
     struct popup_line line = {left_role, right_role, "", ""};
     snprintf(line.left, sizeof(line.left), "%s", left);
@@ -62,7 +62,8 @@ static void write_keys(struct popup_text *text)
         [GROWTH_GROWING] = "keeps growing, more than sampling error explains",
         [GROWTH_SHRINKING] = "keeps shrinking",
     };
-    for (int verdict = GROWTH_GROWING, i = 0; i <= GROWTH_SHRINKING; i++, verdict = (verdict + 1) % (GROWTH_SHRINKING + 1)) {
+    for (int verdict = GROWTH_GROWING, i = 0; i <= GROWTH_SHRINKING;
+         i++, verdict = (verdict + 1) % (GROWTH_SHRINKING + 1)) {
         char mark[5] = "";
         mark[utf8_encode(verdict_mark((enum growth_verdict)verdict), mark)] = '\0';
         add_line(text, verdict_role((enum growth_verdict)verdict), ROLE_TEXT, mark, "%s", meanings[verdict]);
@@ -101,7 +102,8 @@ void popup_draw(struct session *session, struct canvas canvas)
     int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
     int rows = (count + columns - 1) / columns;
     /* No column begins with the blank line between two groups. */
-    if (columns == 2 && rows < count && text.lines.items[rows].left[0] == '\0' && text.lines.items[rows].right[0] == '\0')
+    if (columns == 2 && rows < count && text.lines.items[rows].left[0] == '\0' &&
+        text.lines.items[rows].right[0] == '\0')
         rows++;
     int width = columns * column + (columns - 1) * 3 + 4, height = rows + 2;
     width = width < canvas.width - 2 ? width : canvas.width - 2;
@@ -115,7 +117,8 @@ void popup_draw(struct session *session, struct canvas canvas)
         session->popup_top = most;
     if (session->popup_top < 0)
         session->popup_top = 0;
-    canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED, most > 0 ? " j k scroll, any other key closes " : " any key closes ");
+    canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED,
+                      most > 0 ? " j k scroll, any other key closes " : " any key closes ");
     for (int c = 0; c < columns; c++) {
         for (int y = 0; y < height - 2; y++) {
             int i = c * rows + y + session->popup_top;
@@ -124,7 +127,8 @@ void popup_draw(struct session *session, struct canvas canvas)
             const struct popup_line *line = &text.lines.items[i];
             int x = 2 + c * (column + 3);
             canvas_text(box, x, y + 1, line->left_role, line->left);
-            canvas_text_fit(box, x + text.left_width + 2, y + 1, box.width - x - text.left_width - 4, line->right_role, line->right);
+            canvas_text_fit(box, x + text.left_width + 2, y + 1, box.width - x - text.left_width - 4, line->right_role,
+                            line->right);
         }
     }
     vector_deinit(&text.lines);

@@ -69,7 +69,8 @@ static uint64_t monotonic_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options, pid_t *ret_pid)
+struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options,
+                       pid_t *ret_pid)
 {
     _cleanup_(terminal_closep) struct terminal *terminal = NULL;
     struct error *error = terminal_open(options, &terminal);

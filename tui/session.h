@@ -1,5 +1,5 @@
-/* One session of the live view without a terminal: events in, cells out. tui_run puts it on a terminal; tests feed it keys and
- * read its grid. */
+/* One session of the live view without a terminal: events in, cells out. tui_run puts it on a terminal; tests feed it
+ * keys and read its grid. */
 #ifndef TUI_SESSION_H
 #define TUI_SESSION_H
 
@@ -32,7 +32,8 @@ struct screen_ops {
     void (*describe)(const struct session *session, const void *state, struct text *text);
 };
 
-extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen, memory_screen;
+extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen,
+    memory_screen;
 
 #define SESSION_MAX_DEPTH 4
 
@@ -72,7 +73,8 @@ struct session {
 };
 
 /* Borrows the source. */
-struct error *session_create(struct source *source, const struct session_options *options, struct session **ret_session);
+struct error *session_create(struct source *source, const struct session_options *options,
+                             struct session **ret_session);
 void session_destroy(struct session *session);      /* Accepts NULL. */
 
 /* Takes in what the source has. */

@@ -1,5 +1,5 @@
-/* A few lines of a source file, for the screen of a call site. The file is someone else's: its size, its lines and its bytes are bounded and
- * escaped. */
+/* A few lines of a source file, for the screen of a call site. The file is someone else's: its size, its lines and its
+ * bytes are bounded and escaped. */
 #ifndef TUI_SOURCE_FILE_H
 #define TUI_SOURCE_FILE_H
 
@@ -18,8 +18,8 @@ struct source_lines {
     const char *lines[SOURCE_FILE_MAX_LINES];   /* Escaped, tabs widened. */
 };
 
-/* Reads the lines around `line`, at most SOURCE_FILE_MAX_LINES of them. Only regular files are opened. ERROR_NOT_FOUND, ERROR_PERMISSION, ERROR_BAD_DATA
- * when the file is too large or has no such line. */
+/* Reads the lines around `line`, at most SOURCE_FILE_MAX_LINES of them. Only regular files are opened. ERROR_NOT_FOUND,
+ * ERROR_PERMISSION, ERROR_BAD_DATA when the file is too large or has no such line. */
 struct error *source_lines_read(const char *path, uint32_t line, struct source_lines *ret_lines);
 void source_lines_deinit(struct source_lines *lines);
 

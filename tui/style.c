@@ -33,8 +33,17 @@ static const struct ground_look ground_looks[GROUND_COUNT] = {
 #define LIGHT_256 252
 #define LIGHT_16 7
 
+/* What is faint on the terminal's own ground would be lost on a lighter one. */
+static enum role role_on(enum role role, enum ground ground)
+{
+    if (ground != GROUND_SELECTED && ground != GROUND_CHIP)
+        return role;
+    return role == ROLE_FAINT ? ROLE_MUTED : role == ROLE_MUTED ? ROLE_TEXT : role == ROLE_TRACK ? ROLE_FAINT : role;
+}
+
 struct appearance theme_resolve(enum colour_depth depth, enum role role, enum ground ground)
 {
+    role = role_on(role, ground);
     const struct role_look *look = &role_looks[role];
     const struct ground_look *behind = &ground_looks[ground];
     switch (depth) {
@@ -46,13 +55,14 @@ struct appearance theme_resolve(enum colour_depth depth, enum role role, enum gr
         uint8_t attributes = look->in_colour;
         if (look->of_16 > 8)
             attributes |= ATTRIBUTE_BOLD;
-        if (behind->of_16 >= 0 && (colour < 0 || colour == behind->of_16))
+        /* So few colours are hard to read on one another; the marks still tell. */
+        if (behind->of_16 >= 0)
             colour = LIGHT_16;
         return (struct appearance){colour > 7 ? colour - 8 : colour, behind->of_16, attributes};
     }
     case DEPTH_16: {
         int32_t colour = look->of_16;
-        if (behind->of_16 >= 0 && (colour < 0 || colour == 8 || colour == 6))
+        if (behind->of_16 >= 0)
             colour = 15;
         return (struct appearance){colour, behind->of_16, look->in_colour};
     }

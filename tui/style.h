@@ -1,5 +1,5 @@
-/* What a cell means, and how each kind of terminal shows it. Screens name roles; only the theme knows colours. No role is told from
- * another by colour alone where it carries meaning: growth has its mark, a selected row its bar. */
+/* What a cell means, and how each kind of terminal shows it. Screens name roles; only the theme knows colours. No role
+ * is told from another by colour alone where it carries meaning: growth has its mark, a selected row its bar. */
 #ifndef TUI_STYLE_H
 #define TUI_STYLE_H
 
@@ -11,8 +11,9 @@
 #define ATTRIBUTE_REVERSE 4u
 #define ATTRIBUTE_UNDERLINE 8u
 
-/* X(ROLE, RGB, colour of 256, colour of 16, attributes in colour, attributes without colour); -1: the terminal's own foreground. The colours of 256
- * are the nearest of the fixed cube and grey ramp, which are the same in every palette that people use. */
+/* X(ROLE, RGB, colour of 256, colour of 16, attributes in colour, attributes without colour); -1: the terminal's own
+ * foreground. The colours of 256 are the nearest of the fixed cube and grey ramp, which are the same in every palette
+ * that people use. */
 #define TUI_ROLES(X) \
     X(TEXT, -1, -1, -1, 0, 0) \
     X(MUTED, 0x8b93a1, 246, 8, 0, 0) \

@@ -147,8 +147,9 @@ static enum colour_depth find_depth(const struct tui_options *options)
     return COLORS >= DIRECT_COLORS ? DEPTH_RGB : COLORS >= 256 ? DEPTH_256 : COLORS >= 16 ? DEPTH_16 : DEPTH_8;
 }
 
-/* Curses speaks RGB only where the terminal's description says so: "xterm-direct" for a terminal that calls itself "xterm-256color" and
- * announces RGB the way people do, by COLORTERM. NULL where there is no such description: then the 256 colours, which are close, have to do. */
+/* Curses speaks RGB only where the terminal's description says so: "xterm-direct" for a terminal that calls itself
+ * "xterm-256color" and announces RGB the way people do, by COLORTERM. NULL where there is no such description: then the
+ * 256 colours, which are close, have to do. */
 static const char *find_direct_type(char *buffer)
 {
     const char *type = getenv("TERM"), *kind = getenv("COLORTERM");
@@ -190,7 +191,8 @@ static const struct look *find_look(struct terminal *terminal, uint8_t role, uin
         return look;
     struct appearance appearance = theme_resolve(terminal->depth, role, ground);
     look->made = true;
-    look->attributes = (appearance.attributes & ATTRIBUTE_BOLD ? A_BOLD : 0) | (appearance.attributes & ATTRIBUTE_DIM ? A_DIM : 0) |
+    look->attributes = (appearance.attributes & ATTRIBUTE_BOLD ? A_BOLD : 0) |
+                       (appearance.attributes & ATTRIBUTE_DIM ? A_DIM : 0) |
                        (appearance.attributes & ATTRIBUTE_REVERSE ? A_REVERSE : 0) |
                        (appearance.attributes & ATTRIBUTE_UNDERLINE ? A_UNDERLINE : 0);
     look->pair = terminal->depth == DEPTH_MONO ? 0 : pair_of(terminal, appearance.foreground, appearance.background);
@@ -255,8 +257,8 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
     const char *place_cursor = terminal->screen ? tigetstr("cup") : NULL;
     if (!place_cursor || place_cursor == (const char *)-1) {
         const char *type = getenv("TERM");
-        struct error *error = error_create(ERROR_UNSUPPORTED, "the terminal type '%.32s' is not known, or cannot do what is needed",
-                                           type ? type : "");
+        struct error *error = error_create(
+            ERROR_UNSUPPORTED, "the terminal type '%.32s' is not known, or cannot do what is needed", type ? type : "");
         terminal_close(terminal);
         return error;
     }
@@ -366,8 +368,9 @@ void terminal_suspend(struct terminal *terminal)
 
 void terminal_wait(struct terminal *terminal, int descriptor, int timeout_ms)
 {
-    struct pollfd polled[] = {
-        {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = terminal->pipe[0], .events = POLLIN}, {.fd = descriptor, .events = POLLIN}};
+    struct pollfd polled[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+                              {.fd = terminal->pipe[0], .events = POLLIN},
+                              {.fd = descriptor, .events = POLLIN}};
     if (poll(polled, ARRAY_SIZE(polled), timeout_ms) <= 0)
         return;
     int waiting = 0;
@@ -431,7 +434,8 @@ static struct event mouse_event(struct terminal *terminal)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-    bool again = mouse.x == terminal->last_x && mouse.y == terminal->last_y && now_ns - terminal->last_press_ns < DOUBLE_CLICK_NS;
+    bool again = mouse.x == terminal->last_x && mouse.y == terminal->last_y &&
+                 now_ns - terminal->last_press_ns < DOUBLE_CLICK_NS;
     event.mouse = again ? MOUSE_DOUBLE : MOUSE_PRESS;
     terminal->last_x = again ? -1 : mouse.x;
     terminal->last_y = mouse.y;

@@ -8,8 +8,8 @@
 
 struct terminal;
 
-/* ERROR_UNSUPPORTED when standard input or output is no terminal, or one that cannot place its cursor. From here on signals that end or
- * stop the program restore the terminal first; those that ask for it politely become events. */
+/* ERROR_UNSUPPORTED when standard input or output is no terminal, or one that cannot place its cursor. From here on
+ * signals that end or stop the program restore the terminal first; those that ask for it politely become events. */
 struct error *terminal_open(const struct tui_options *options, struct terminal **ret_terminal);
 /* Restores everything; accepts NULL. */
 void terminal_close(struct terminal *terminal);

@@ -1,5 +1,6 @@
-/* Events of any kind and order, over samples whose names come from the input: nothing may break, and no control character may get into
- * the grid. The first byte: size of the names; then the names; then events of one or three bytes. */
+/* Events of any kind and order, over samples whose names come from the input: nothing may break, and no control
+ * character may get into the grid. The first byte: size of the names; then the names; then events of one or three
+ * bytes. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -42,8 +43,10 @@ static void add_names(struct scene *scene, const uint8_t *names, size_t size)
 
 static struct event read_event(const uint8_t **data, size_t *size)
 {
-    static const uint32_t keys[] = {INPUT_UP,  INPUT_DOWN, INPUT_LEFT,   INPUT_RIGHT, INPUT_HOME,      INPUT_END,   INPUT_PAGE_UP, INPUT_PAGE_DOWN,
-                                    INPUT_TAB, INPUT_BACK_TAB, INPUT_ENTER, INPUT_ESCAPE, INPUT_BACKSPACE, INPUT_DELETE, INPUT_F1,      0x6f22};
+    static const uint32_t keys[] = {INPUT_UP,        INPUT_DOWN,     INPUT_LEFT,    INPUT_RIGHT,
+                                    INPUT_HOME,      INPUT_END,      INPUT_PAGE_UP, INPUT_PAGE_DOWN,
+                                    INPUT_TAB,       INPUT_BACK_TAB, INPUT_ENTER,   INPUT_ESCAPE,
+                                    INPUT_BACKSPACE, INPUT_DELETE,   INPUT_F1,      0x6f22};
     uint8_t first = **data;
     (*data)++, (*size)--;
     if (first >= 0x20 && first < 0x7f)

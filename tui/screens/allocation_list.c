@@ -16,7 +16,8 @@ static void draw_inuse(const struct list_cell *cell, const void *row)
 static void draw_objects(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
-    cell_right(cell, ROLE_TEXT, units_format_count(buffer, (double)((const struct allocation_row *)row)->published.inuse_objects));
+    cell_right(cell, ROLE_TEXT,
+               units_format_count(buffer, (double)((const struct allocation_row *)row)->published.inuse_objects));
 }
 
 static void draw_share(const struct list_cell *cell, const void *row)
@@ -98,7 +99,8 @@ static int compare_place(const void *context, const void *first, const void *sec
 {
     const struct allocation_row *a = first, *b = second;
     const struct catalog *catalog = cell_catalog(context);
-    return strcmp(file_short_name(catalog_file(catalog, a->subject)), file_short_name(catalog_file(catalog, b->subject)));
+    return strcmp(file_short_name(catalog_file(catalog, a->subject)),
+                  file_short_name(catalog_file(catalog, b->subject)));
 }
 
 /* ---- the tables ---- */
@@ -136,7 +138,8 @@ static const char *text_of_stack(const void *context, const void *row, char *buf
 static int measure_site(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
-    return (int)utf8_width(frame_function(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer));
+    return (int)utf8_width(
+        frame_function(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer));
 }
 
 static int measure_stack(const void *context, const void *row)
@@ -153,7 +156,12 @@ static const struct column site_columns[] = {
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
-    {.title = "call site", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
+    {.title = "call site",
+     .width = 24,
+     .flexible = true,
+     .ascending = true,
+     .draw = draw_function,
+     .compare = compare_function},
     {.title = "line", .width = 20, .priority = 1, .ascending = true, .draw = draw_place, .compare = compare_place},
 };
 

@@ -1,4 +1,5 @@
-/* The tables of call sites, and of the stacks of one, that several screens show. Their context is the model, their rows struct allocation_row. */
+/* The tables of call sites, and of the stacks of one, that several screens show. Their context is the model, their rows
+ * struct allocation_row. */
 #ifndef TUI_SCREENS_ALLOCATION_LIST_H
 #define TUI_SCREENS_ALLOCATION_LIST_H
 

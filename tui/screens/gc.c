@@ -179,7 +179,9 @@ static struct error *gc_update(struct session *session, void *state)
 {
     size_t count;
     const struct gc_cycle *cycles = model_cycles(&session->model, &count);
-    return list_set_rows(&((struct gc *)state)->list, &session->model, cycles, count, sizeof(*cycles)) ? NULL : error_no_memory();
+    return list_set_rows(&((struct gc *)state)->list, &session->model, cycles, count, sizeof(*cycles))
+               ? NULL
+               : error_no_memory();
 }
 
 static int draw_facts(const struct model *model, struct canvas canvas)
@@ -187,8 +189,12 @@ static int draw_facts(const struct model *model, struct canvas canvas)
     static const struct {
         const char *label;
         enum counter_id id;
-    } facts[] = {{"cycles", COUNTER_NUM_GC},           {"forced", COUNTER_NUM_FORCED_GC}, {"paused in all", COUNTER_PAUSE_TOTAL},
-                 {"GC CPU", COUNTER_GC_CPU_FRACTION}, {"GOGC", COUNTER_GOGC},            {"GOMEMLIMIT", COUNTER_MEMORY_LIMIT}};
+    } facts[] = {{"cycles", COUNTER_NUM_GC},
+                 {"forced", COUNTER_NUM_FORCED_GC},
+                 {"paused in all", COUNTER_PAUSE_TOTAL},
+                 {"GC CPU", COUNTER_GC_CPU_FRACTION},
+                 {"GOGC", COUNTER_GOGC},
+                 {"GOMEMLIMIT", COUNTER_MEMORY_LIMIT}};
     int x = 2;
     for (size_t i = 0; i < ARRAY_SIZE(facts); i++) {
         char buffer[FORMAT_BUFFER];
@@ -237,8 +243,8 @@ static struct list *gc_focus(void *state)
     return &((struct gc *)state)->list;
 }
 
-static const enum action gc_footer[] = {ACTION_SEARCH, ACTION_SORT, ACTION_REVERSE, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER,
-                                        ACTION_NONE};
+static const enum action gc_footer[] = {ACTION_SEARCH,       ACTION_SORT,        ACTION_REVERSE,
+                                        ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
 
 const struct screen_ops gc_screen = {
     .title = "GC",

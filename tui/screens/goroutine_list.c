@@ -106,7 +106,8 @@ static uint64_t identify(const void *context, const void *row)
 {
     (void)context;
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
-    const uint32_t parts[] = {group->state, group->wait_reason, group->created_by, group->start, group->stack, group->system};
+    const uint32_t parts[] = {group->state, group->wait_reason, group->created_by,
+                              group->start, group->stack,       group->system};
     return table_hash_bytes(parts, sizeof(parts), 0);
 }
 
@@ -115,8 +116,9 @@ static const char *text_of_group(const void *context, const void *row, char *buf
     const struct catalog *catalog = cell_catalog(context);
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
     char place[FORMAT_BUFFER], creator[FORMAT_BUFFER];
-    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", state_text(catalog, group), catalog_function(catalog, subject_of(group)),
-             frame_place(catalog, subject_of(group), place), frame_place(catalog, group->created_by, creator));
+    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", state_text(catalog, group),
+             catalog_function(catalog, subject_of(group)), frame_place(catalog, subject_of(group), place),
+             frame_place(catalog, group->created_by, creator));
     return buffer;
 }
 
@@ -133,7 +135,12 @@ static const struct column columns[] = {
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend},
     {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
     {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait},
-    {.title = "runs", .width = 24, .flexible = true, .ascending = true, .draw = draw_function, .compare = compare_function},
+    {.title = "runs",
+     .width = 24,
+     .flexible = true,
+     .ascending = true,
+     .draw = draw_function,
+     .compare = compare_function},
     {.title = "line", .width = 18, .priority = 2, .draw = draw_place},
     {.title = "started at", .width = 20, .priority = 5, .draw = draw_creator},
 };

@@ -24,8 +24,8 @@ static void goroutines_close(void *state)
 static struct error *goroutines_update(struct session *session, void *state)
 {
     const struct analysis *analysis = session->model.analysis;
-    return list_set_rows(&((struct goroutines *)state)->list, &session->model, analysis->goroutines, analysis->num_goroutines,
-                         sizeof(*analysis->goroutines))
+    return list_set_rows(&((struct goroutines *)state)->list, &session->model, analysis->goroutines,
+                         analysis->num_goroutines, sizeof(*analysis->goroutines))
                ? NULL
                : error_no_memory();
 }
@@ -78,7 +78,8 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     const struct growth *growth = &model->analysis->goroutine_count;
     if (growth->verdict == GROWTH_GROWING || growth->verdict == GROWTH_SHRINKING) {
         canvas_rune(canvas, x + 2, 0, verdict_role(growth->verdict), verdict_mark(growth->verdict));
-        x = canvas_text(canvas, x + 4, 0, verdict_role(growth->verdict), format_growth_count(count, growth->per_second));
+        x = canvas_text(canvas, x + 4, 0, verdict_role(growth->verdict),
+                        format_growth_count(count, growth->per_second));
     }
     describe_states(model, text, sizeof(text));
     canvas_text_fit(canvas, x + 3, 0, canvas.width - x - 4, ROLE_MUTED, text);
@@ -88,7 +89,9 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     const struct counter *counter = &model->shown->counters[COUNTER_GOROUTINES];
     if (goroutines->list.num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
-                        counter_known(counter) ? "no goroutine groups were read" : counter->reason ? counter->reason : "not read");
+                        counter_known(counter) ? "no goroutine groups were read"
+                        : counter->reason      ? counter->reason
+                                               : "not read");
 }
 
 static struct list *goroutines_focus(void *state)

@@ -1,4 +1,5 @@
-/* Where the resident memory is: its parts, the runtime's own account of the heap, and the regions of the address space. */
+/* Where the resident memory is: its parts, the runtime's own account of the heap, and the regions of the address space.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,16 +19,22 @@ static const struct region *region_of(const void *row)
     return row;
 }
 
+/* May not be touched at all, so no memory is behind it. */
+static bool is_reserved(const struct region *region)
+{
+    return strncmp(region->permissions, "---", 3) == 0;
+}
+
 /* The regions may come from an earlier sample than the rest, but of the same session and catalog. */
 static const char *region_name(const void *context, const struct region *region)
 {
     const char *name = catalog_string(cell_catalog(context), region->name);
-    return name[0] ? name : "anonymous";
+    return name[0] ? name : is_reserved(region) ? "reserved address space: costs nothing" : "anonymous";
 }
 
 static void draw_size(const struct list_cell *cell, const void *row)
 {
-    cell_bytes(cell, ROLE_FIGURE, (double)region_of(row)->size);
+    cell_bytes(cell, is_reserved(region_of(row)) ? ROLE_MUTED : ROLE_FIGURE, (double)region_of(row)->size);
 }
 
 static void draw_permissions(const struct list_cell *cell, const void *row)
@@ -44,10 +51,24 @@ static void draw_address(const struct list_cell *cell, const void *row)
 
 static void draw_name(const struct list_cell *cell, const void *row)
 {
-    cell_left(cell, region_of(row)->name ? ROLE_TEXT : ROLE_FAINT, region_name(cell->context, region_of(row)));
+    const struct region *region = region_of(row);
+    cell_left(cell,
+              is_reserved(region) ? ROLE_FAINT
+              : region->name      ? ROLE_TEXT
+                                  : ROLE_MUTED,
+              region_name(cell->context, region));
 }
 
-DEFINE_COMPARE(compare_size, struct region, size)
+/* What only reserves addresses comes after all that may hold memory. */
+static int compare_size(const void *context, const void *first, const void *second)
+{
+    (void)context;
+    const struct region *a = first, *b = second;
+    if (is_reserved(a) != is_reserved(b))
+        return is_reserved(a) ? -1 : 1;
+    return compare_numbers((double)a->size, (double)b->size);
+}
+
 DEFINE_COMPARE(compare_address, struct region, start)
 
 static int compare_name(const void *context, const void *a, const void *b)
@@ -74,7 +95,7 @@ static int measure(const void *context, const void *row)
 }
 
 static const struct column columns[] = {
-    {.title = "reserved", .width = 9, .right = true, .draw = draw_size, .compare = compare_size},
+    {.title = "size", .width = 9, .right = true, .draw = draw_size, .compare = compare_size},
     {.title = "perm", .width = 4, .draw = draw_permissions},
     {.title = "from", .width = 12, .priority = 1, .ascending = true, .draw = draw_address, .compare = compare_address},
     {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name},
@@ -120,11 +141,13 @@ static int draw_parts(const struct model *model, struct canvas canvas, const str
         bool known = counter_value(model->shown, parts[i].id, &value);
         int y = (int)i, x = parts[i].is_head ? 2 : 4;
         canvas_text(canvas, x, y, parts[i].is_head ? ROLE_TEXT : ROLE_MUTED, parts[i].label);
-        canvas_text_right(canvas, 31, y, known ? ROLE_FIGURE : ROLE_FAINT, format_counter(buffer, model->shown, parts[i].id));
+        canvas_text_right(canvas, 31, y, known ? ROLE_FIGURE : ROLE_FAINT,
+                          format_counter(buffer, model->shown, parts[i].id));
         if (known && whole > 0)
             bar_draw(canvas, 33, y, canvas.width - 35, parts[i].is_head ? ROLE_GRAPH_4 : ROLE_GRAPH_2, value / whole);
         else if (!known)
-            canvas_text_fit(canvas, 33, y, canvas.width - 35, ROLE_FAINT, counter->reason ? counter->reason : "not read");
+            canvas_text_fit(canvas, 33, y, canvas.width - 35, ROLE_FAINT,
+                            counter->reason ? counter->reason : "not read");
     }
     return (int)count;
 }
@@ -146,8 +169,8 @@ static void memory_close(void *state)
 static struct error *memory_update(struct session *session, void *state)
 {
     const struct snapshot *from = session->model.with_regions;
-    return list_set_rows(&((struct memory *)state)->list, &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
-                         sizeof(struct region))
+    return list_set_rows(&((struct memory *)state)->list, &session->model, from ? from->regions : NULL,
+                         from ? from->num_regions : 0, sizeof(struct region))
                ? NULL
                : error_no_memory();
 }
@@ -160,11 +183,13 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     if (canvas.width >= 110) {
         int half = canvas.width / 2;
         draw_parts(model, canvas_part(canvas, 0, 0, half, canvas.height), kernel_parts, ARRAY_SIZE(kernel_parts));
-        y = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts, ARRAY_SIZE(go_parts));
+        y = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts,
+                       ARRAY_SIZE(go_parts));
     } else {
         y = draw_parts(model, canvas, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
         if (canvas.height >= 22)
-            y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts, ARRAY_SIZE(go_parts));
+            y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts,
+                            ARRAY_SIZE(go_parts));
     }
     y++;
     section_draw(canvas, y, "Regions of the address space", &memory->list, true);

@@ -48,11 +48,13 @@ static void set_change(struct panel *panel, const struct growth *growth, bool of
 static void describe_rss(const struct model *model, struct panel *panel)
 {
     char buffer[UNITS_BUFFER];
-    *panel = (struct panel){.title = "RSS", .format = units_format_bytes, .series = history_counter(model->history, COUNTER_RSS)};
+    *panel = (struct panel){
+        .title = "RSS", .format = units_format_bytes, .series = history_counter(model->history, COUNTER_RSS)};
     set_counter(panel, model->shown, COUNTER_RSS);
     set_change(panel, &model->analysis->rss, true);
     if (model->analysis->limit_bytes > 0)
-        snprintf(panel->note, sizeof(panel->note), "limit %s", units_format_bytes(buffer, (double)model->analysis->limit_bytes));
+        snprintf(panel->note, sizeof(panel->note), "limit %s",
+                 units_format_bytes(buffer, (double)model->analysis->limit_bytes));
 }
 
 static void describe_heap(const struct model *model, struct panel *panel)
@@ -95,13 +97,15 @@ static void describe_pauses(const struct model *model, struct panel *panel)
     else
         snprintf(panel->figure, sizeof(panel->figure), "%s", units_format_duration(buffer, analysis->pause_p99_ns));
     if (analysis->gc_per_s > 0)
-        snprintf(panel->note, sizeof(panel->note), "one in %s", units_format_duration(buffer, 1e9 / analysis->gc_per_s));
+        snprintf(panel->note, sizeof(panel->note), "one in %s",
+                 units_format_duration(buffer, 1e9 / analysis->gc_per_s));
 }
 
 static void describe_goroutines(const struct model *model, struct panel *panel)
 {
-    *panel = (struct panel){
-        .title = "goroutines", .format = units_format_count, .series = history_counter(model->history, COUNTER_GOROUTINES)};
+    *panel = (struct panel){.title = "goroutines",
+                            .format = units_format_count,
+                            .series = history_counter(model->history, COUNTER_GOROUTINES)};
     set_counter(panel, model->shown, COUNTER_GOROUTINES);
     set_change(panel, &model->analysis->goroutine_count, false);
     size_t groups = model->analysis->num_goroutines;
@@ -147,7 +151,9 @@ static int draw_figures(const struct session *session, struct canvas canvas, boo
     int rows = (count + columns - 1) / columns, height = 1;
     if (graphs) {
         height = canvas.height * 2 / 5 / rows;
-        height = height < PANEL_LEAST_HEIGHT ? PANEL_LEAST_HEIGHT : height > GRAPH_MOST_HEIGHT ? GRAPH_MOST_HEIGHT : height;
+        height = height < PANEL_LEAST_HEIGHT  ? PANEL_LEAST_HEIGHT
+                 : height > GRAPH_MOST_HEIGHT ? GRAPH_MOST_HEIGHT
+                                              : height;
     } else if (rows > canvas.height * 2 / 5) {
         rows = canvas.height * 2 / 5;
     }
@@ -204,7 +210,8 @@ static void overview_draw(struct session *session, void *state, struct canvas ca
     struct canvas part = canvas_part(canvas, 0, canvas.height - goroutines, canvas.width, goroutines);
     const struct analysis *analysis = session->model.analysis;
     bool growing = analysis->goroutines[0].growth.verdict == GROWTH_GROWING;
-    section_draw(part, 0, growing ? "Growing goroutines" : "Goroutines", &overview->goroutines, overview->in_goroutines);
+    section_draw(part, 0, growing ? "Growing goroutines" : "Goroutines", &overview->goroutines,
+                 overview->in_goroutines);
     list_draw(&overview->goroutines, canvas_part(part, 0, 1, part.width, goroutines - 1), overview->in_goroutines);
 }
 

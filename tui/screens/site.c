@@ -51,8 +51,9 @@ static void draw_frame_place(const struct list_cell *cell, const void *row)
 
 static void draw_origin(const struct list_cell *cell, const void *row)
 {
-    static const char *const names[] = {[FRAME_UNKNOWN] = "",        [FRAME_RUNTIME] = "runtime", [FRAME_STANDARD] = "standard",
-                                        [FRAME_DEPENDENCY] = "module", [FRAME_APPLICATION] = "app",  [FRAME_NATIVE] = "C"};
+    static const char *const names[] = {
+        [FRAME_UNKNOWN] = "",          [FRAME_RUNTIME] = "runtime", [FRAME_STANDARD] = "standard",
+        [FRAME_DEPENDENCY] = "module", [FRAME_APPLICATION] = "app", [FRAME_NATIVE] = "C"};
     const struct frame *frame = catalog_frame(cell_catalog(cell->context), ((const struct frame_row *)row)->frame);
     cell_left(cell, ROLE_FAINT, frame->origin < ARRAY_SIZE(names) ? names[frame->origin] : "");
 }
@@ -116,7 +117,8 @@ static bool list_frames(struct session *session, struct site_detail *site)
     for (uint32_t i = 0; i < stack.depth; i++)
         if (!vector_append(&site->frame_rows, (struct frame_row){stack.frames[i], i, i == subject}))
             return false;
-    if (!list_set_rows(&site->frames, &session->model, site->frame_rows.items, site->frame_rows.count, sizeof(*site->frame_rows.items)))
+    if (!list_set_rows(&site->frames, &session->model, site->frame_rows.items, site->frame_rows.count,
+                       sizeof(*site->frame_rows.items)))
         return false;
     if (id != site->shown_stack)
         list_select_identity(&site->frames, subject);
@@ -140,7 +142,8 @@ static void read_source(struct session *session, struct site_detail *site)
     site->source_reason[0] = '\0';
     if (path[0] != '/' || frame->line == 0) {
         snprintf(site->source_reason, sizeof(site->source_reason), "%s",
-                 path[0] ? "compiled without full paths: the source cannot be found" : "no file is known for this frame");
+                 path[0] ? "compiled without full paths: the source cannot be found"
+                         : "no file is known for this frame");
         return;
     }
     struct error *error = source_lines_read(path, frame->line, &site->source);
@@ -173,8 +176,8 @@ static void write_growth(const struct allocation_row *row, struct fact *fact)
     char mark[5] = "";
     mark[utf8_encode(verdict_mark(row->growth.verdict), mark)] = '\0';
     snprintf(fact->figure, sizeof(fact->figure), "%s %s", mark, format_growth_bytes(speed, row->growth.per_second));
-    snprintf(fact->note, sizeof(fact->note), "\xc2\xb1%s, since %s", units_format_rate(error, row->growth.error_per_second),
-             format_clock(clock, row->growth.since_unix_ns));
+    snprintf(fact->note, sizeof(fact->note), "\xc2\xb1%s, since %s",
+             units_format_rate(error, row->growth.error_per_second), format_clock(clock, row->growth.since_unix_ns));
 }
 
 static void write_facts(const struct session *session, const struct allocation_row *row, struct fact facts[NUM_FACTS])
@@ -189,31 +192,38 @@ static void write_facts(const struct session *session, const struct allocation_r
     char percent[UNITS_BUFFER] = "";
     if (row->relative_error > 0)
         units_format_percent(percent, row->relative_error);
-    snprintf(facts[0].figure, sizeof(facts[0].figure), "%s%s%s", units_format_bytes(buffer, (double)row->published.inuse_bytes),
-             percent[0] ? " \xc2\xb1" : "", percent);
+    snprintf(facts[0].figure, sizeof(facts[0].figure), "%s%s%s",
+             units_format_bytes(buffer, (double)row->published.inuse_bytes), percent[0] ? " \xc2\xb1" : "", percent);
     if (counter_value(shown, COUNTER_LAST_GC, &last_gc) && last_gc > 0)
         ago(session, (uint64_t)last_gc, when);
-    snprintf(facts[0].note, sizeof(facts[0].note), "as of GC %s%s%s", units_format_exact(buffer, (int64_t)shown->profile_cycle),
-             when[0] ? ", " : "", when);
+    snprintf(facts[0].note, sizeof(facts[0].note), "as of GC %s%s%s",
+             units_format_exact(buffer, (int64_t)shown->profile_cycle), when[0] ? ", " : "", when);
     write_growth(row, &facts[1]);
     facts[2].label = "right now";
     units_format_bytes(facts[2].figure, (double)row->provisional.inuse_bytes);
     snprintf(facts[2].note, sizeof(facts[2].note), "provisional: the next GC confirms it");
     facts[3].label = "allocates";
-    snprintf(facts[3].figure, sizeof(facts[3].figure), "%s", isnan(row->alloc_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->alloc_bytes_per_s));
-    if (!isnan(row->alloc_objects_per_s))
-        snprintf(facts[3].note, sizeof(facts[3].note), "%s objects/s", units_format_count(buffer, row->alloc_objects_per_s));
+    snprintf(facts[3].figure, sizeof(facts[3].figure), "%s",
+             isnan(row->alloc_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->alloc_bytes_per_s));
+    if (isnan(row->alloc_bytes_per_s))
+        snprintf(facts[3].note, sizeof(facts[3].note), "known after two GC cycles");
+    else if (!isnan(row->alloc_objects_per_s))
+        snprintf(facts[3].note, sizeof(facts[3].note), "%s objects/s",
+                 units_format_count(buffer, row->alloc_objects_per_s));
     facts[4].label = "objects";
     units_format_count(facts[4].figure, (double)row->published.inuse_objects);
     if (row->published.inuse_objects > 0)
         snprintf(facts[4].note, sizeof(facts[4].note), "%s each",
                  units_format_bytes(buffer, (double)row->published.inuse_bytes / (double)row->published.inuse_objects));
     facts[5].label = "frees";
-    snprintf(facts[5].figure, sizeof(facts[5].figure), "%s", isnan(row->free_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->free_bytes_per_s));
+    snprintf(facts[5].figure, sizeof(facts[5].figure), "%s",
+             isnan(row->free_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->free_bytes_per_s));
     double kept = row->alloc_bytes_per_s > 0 ? 1 - row->free_bytes_per_s / row->alloc_bytes_per_s : NAN;
     if (!isnan(kept))
         snprintf(facts[5].note, sizeof(facts[5].note), "%s",
-                 kept > 0.9 ? "what it allocates, it keeps" : kept < 0.1 ? "what it allocates is freed again" : "part of it is kept");
+                 kept > 0.9   ? "what it allocates, it keeps"
+                 : kept < 0.1 ? "what it allocates is freed again"
+                              : "part of it is kept");
 }
 
 static int draw_facts(const struct session *session, const struct allocation_row *row, struct canvas canvas)
@@ -241,7 +251,10 @@ static int draw_history(const struct session *session, const struct allocation_r
 {
     if (canvas.height < GRAPH_LEAST_HEIGHT)
         return 0;
-    struct panel panel = {.title = "in use over time", .format = units_format_bytes, .series = row->inuse, .verdict = row->growth.verdict};
+    struct panel panel = {.title = "in use over time",
+                          .format = units_format_bytes,
+                          .series = row->inuse,
+                          .verdict = row->growth.verdict};
     snprintf(panel.note, sizeof(panel.note), "one point a GC cycle");
     int height = canvas.height / 4;
     height = height > 11 ? 11 : height;
@@ -271,7 +284,8 @@ static void draw_source(struct session *session, struct site_detail *site, struc
         canvas_printf(text, 1, y, here ? ROLE_STRONG : ROLE_FAINT, "%6u", number);
         if (here)
             canvas_rune(text, 8, y, ROLE_STRONG, 0x25b6);
-        canvas_text_fit(text, 10, y, text.width - 11, here ? ROLE_FIGURE : ROLE_MUTED, site->source.lines[from + (uint32_t)y]);
+        canvas_text_fit(text, 10, y, text.width - 11, here ? ROLE_FIGURE : ROLE_MUTED,
+                        site->source.lines[from + (uint32_t)y]);
         if (here)
             canvas_ground(text, 0, y, text.width, GROUND_BAR);
     }
@@ -340,8 +354,9 @@ static struct error *site_update(struct session *session, void *state)
     const struct analysis *analysis = session->model.analysis;
     site->row = find_row(analysis, site->subject);
     const struct allocation_row *stacks = site->row ? &analysis->stacks[site->row->first_stack] : NULL;
-    bool done = list_set_rows(&site->stacks, &session->model, stacks, site->row ? site->row->num_stacks : 0, sizeof(*stacks)) &&
-                list_frames(session, site);
+    bool done =
+        list_set_rows(&site->stacks, &session->model, stacks, site->row ? site->row->num_stacks : 0, sizeof(*stacks)) &&
+        list_frames(session, site);
     return done ? NULL : error_no_memory();
 }
 
@@ -383,7 +398,8 @@ static void site_describe(const struct session *session, const void *state, stru
     catalog_write_frame(session->model.shown->catalog, site->subject, text);
 }
 
-static const enum action site_footer[] = {ACTION_BACK, ACTION_NEXT_PANE, ACTION_SEARCH, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
+static const enum action site_footer[] = {ACTION_BACK,         ACTION_NEXT_PANE,   ACTION_SEARCH,
+                                          ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
 
 const struct screen_ops site_screen = {
     .title = "Call site",

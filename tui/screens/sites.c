@@ -45,14 +45,18 @@ static void draw_tree_share(const struct list_cell *cell, const void *row)
 static void draw_tree_growth(const struct list_cell *cell, const void *row)
 {
     double speed = ((const struct tree_row *)row)->node->growth_per_second;
-    struct growth growth = {.verdict = speed > 0 ? GROWTH_GROWING : speed < 0 ? GROWTH_SHRINKING : GROWTH_PLATEAU, .per_second = speed};
+    struct growth growth = {.verdict = speed > 0   ? GROWTH_GROWING
+                                       : speed < 0 ? GROWTH_SHRINKING
+                                                   : GROWTH_PLATEAU,
+                            .per_second = speed};
     growth_draw(cell->canvas, &growth, true);
 }
 
 static void draw_tree_objects(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
-    cell_right(cell, ROLE_TEXT, units_format_count(buffer, (double)((const struct tree_row *)row)->node->values.inuse_objects));
+    cell_right(cell, ROLE_TEXT,
+               units_format_count(buffer, (double)((const struct tree_row *)row)->node->values.inuse_objects));
 }
 
 static int indent_of(const struct tree_node *node)
@@ -125,7 +129,8 @@ static uint64_t path_identity(uint64_t parent, const struct catalog *catalog, fr
     return table_hash_bytes(parts, sizeof(parts), parent + 1);
 }
 
-/* Adds the children of a node, and those below the open ones. Without recursion: the depth of the tree is the target's. */
+/* Adds the children of a node, and those below the open ones. Without recursion: the depth of the tree is the target's.
+ */
 static bool add_rows(struct sites *sites, const struct catalog *catalog, const struct tree_node *root)
 {
     const struct tree_node *node = root->first_child;
@@ -133,7 +138,8 @@ static bool add_rows(struct sites *sites, const struct catalog *catalog, const s
     bool done = true;
     while (done && node && sites->rows.count < TREE_MAX_ROWS) {
         uint64_t identity = path_identity(path.count ? path.items[path.count - 1] : 0, catalog, node->frame);
-        bool is_open = node->num_children > 0 && table_find(&sites->open, identity) && *table_find(&sites->open, identity);
+        bool is_open =
+            node->num_children > 0 && table_find(&sites->open, identity) && *table_find(&sites->open, identity);
         done = vector_append(&sites->rows, (struct tree_row){node, identity, is_open});
         if (is_open) {
             done = done && vector_append(&path, identity);
@@ -160,8 +166,9 @@ static struct error *build_tree(struct session *session, struct sites *sites)
     struct error *error = analysis_build_tree(session->model.analysis, TREE_CALLERS, &sites->arena, &root);
     if (error)
         return error;
-    bool done = add_rows(sites, session->model.shown->catalog, root) &&
-                list_set_rows(&sites->tree, &session->model, sites->rows.items, sites->rows.count, sizeof(*sites->rows.items));
+    bool done =
+        add_rows(sites, session->model.shown->catalog, root) &&
+        list_set_rows(&sites->tree, &session->model, sites->rows.items, sites->rows.count, sizeof(*sites->rows.items));
     return done ? NULL : error_no_memory();
 }
 
@@ -206,7 +213,8 @@ static struct error *sites_update(struct session *session, void *state)
     if (sites->as_tree)
         return build_tree(session, sites);
     const struct analysis *analysis = session->model.analysis;
-    return list_set_rows(&sites->list, &session->model, analysis->call_sites, analysis->num_call_sites, sizeof(*analysis->call_sites))
+    return list_set_rows(&sites->list, &session->model, analysis->call_sites, analysis->num_call_sites,
+                         sizeof(*analysis->call_sites))
                ? NULL
                : error_no_memory();
 }
@@ -227,7 +235,9 @@ static void draw_profile_line(const struct model *model, struct canvas canvas)
     snprintf(text, sizeof(text), "%s call sites", units_format_exact(count, (int64_t)totals->call_sites));
     x = canvas_text(canvas, x + 3, 0, ROLE_MUTED, text);
     snprintf(text, sizeof(text), "as of GC %s%s", units_format_exact(count, (int64_t)shown->profile_cycle),
-             shown->profile_torn ? ", the last consistent reading" : shown->sites_truncated ? ", cut at its bound" : "");
+             shown->profile_torn      ? ", the last consistent reading"
+             : shown->sites_truncated ? ", cut at its bound"
+                                      : "");
     x = canvas_text(canvas, x + 3, 0, shown->profile_torn || shown->sites_truncated ? ROLE_NOTICE : ROLE_MUTED, text);
     double rate;
     if (counter_value(shown, COUNTER_MEM_PROFILE_RATE, &rate) && rate > 1) {
@@ -292,7 +302,8 @@ static bool sites_act(struct session *session, void *state, enum action action)
     return true;
 }
 
-static const enum action sites_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_OPEN, ACTION_SORT, ACTION_REVERSE, ACTION_TREE, ACTION_NONE};
+static const enum action sites_footer[] = {ACTION_SEARCH,  ACTION_FILTER, ACTION_OPEN, ACTION_SORT,
+                                           ACTION_REVERSE, ACTION_TREE,   ACTION_NONE};
 
 const struct screen_ops sites_screen = {
     .title = "Sites",

@@ -53,7 +53,11 @@ static void draw_name(const struct list_cell *cell, const void *row)
 static void draw_state(const struct list_cell *cell, const void *row)
 {
     char state = thread_of(row)->state;
-    cell_left(cell, state == 'R' ? ROLE_CALM : state == 'D' || state == 'Z' ? ROLE_NOTICE : ROLE_MUTED, state_name(state));
+    cell_left(cell,
+              state == 'R'                   ? ROLE_CALM
+              : state == 'D' || state == 'Z' ? ROLE_NOTICE
+                                             : ROLE_MUTED,
+              state_name(state));
 }
 
 static void draw_cpu(const struct list_cell *cell, const void *row)
@@ -152,9 +156,25 @@ static const struct column columns[] = {
     {.title = "state", .width = 9, .ascending = true, .draw = draw_state, .compare = compare_state},
     {.title = "CPU", .width = 5, .right = true, .draw = draw_cpu, .compare = compare_cpu},
     {.title = "", .width = CPU_BAR_WIDTH, .stretch = CPU_BAR_MOST, .priority = 4, .draw = draw_bar},
-    {.title = "CPU time", .width = 12, .priority = 3, .right = true, .draw = draw_cpu_time, .compare = compare_cpu_time},
-    {.title = "on CPU", .width = 7, .priority = 5, .right = true, .ascending = true, .draw = draw_processor, .compare = compare_processor},
-    {.title = "goroutine", .width = 10, .priority = 2, .right = true, .draw = draw_goroutine, .compare = compare_goroutine},
+    {.title = "CPU time",
+     .width = 12,
+     .priority = 3,
+     .right = true,
+     .draw = draw_cpu_time,
+     .compare = compare_cpu_time},
+    {.title = "on CPU",
+     .width = 7,
+     .priority = 5,
+     .right = true,
+     .ascending = true,
+     .draw = draw_processor,
+     .compare = compare_processor},
+    {.title = "goroutine",
+     .width = 10,
+     .priority = 2,
+     .right = true,
+     .draw = draw_goroutine,
+     .compare = compare_goroutine},
     {.title = "waits in", .width = 16, .flexible = true, .ascending = true, .draw = draw_wait, .compare = compare_wait},
 };
 

@@ -141,7 +141,8 @@ START_TEST(no_role_is_lost_without_colour)
             struct appearance mono = theme_resolve(DEPTH_MONO, role, ground);
             ck_assert_int_eq(mono.foreground, -1);
             ck_assert_int_eq(mono.background, -1);
-            struct appearance eight = theme_resolve(DEPTH_8, role, ground), sixteen = theme_resolve(DEPTH_16, role, ground);
+            struct appearance eight = theme_resolve(DEPTH_8, role, ground),
+                              sixteen = theme_resolve(DEPTH_16, role, ground);
             ck_assert_int_lt(eight.foreground, 8);
             ck_assert_int_lt(eight.background, 8);
             ck_assert_int_lt(sixteen.foreground, 16);

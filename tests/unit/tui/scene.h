@@ -1,5 +1,5 @@
-/* A session for the screens' tests and for trying them by hand: the builder's leaking prometheus, with as many call sites, goroutines, threads
- * and regions as such a program has. Deterministic. */
+/* A session for the screens' tests and for trying them by hand: the builder's leaking prometheus, with as many call
+ * sites, goroutines, threads and regions as such a program has. Deterministic. */
 #ifndef TESTS_UNIT_TUI_SCENE_H
 #define TESTS_UNIT_TUI_SCENE_H
 
@@ -17,25 +17,44 @@ struct scene_site {
     SCENE_PROM "scrape.(*scrapeLoop).append scrape.go:1701;" SCENE_PROM "scrape.(*scrapeLoop).scrapeAndReport scrape.go:1480;" SCENE_PROM \
                "scrape.(*scrapeLoop).run scrape.go:1322;runtime.goexit asm_amd64.s:1700"
 #define SCENE_RULES \
-    SCENE_PROM "rules.(*Group).Eval group.go:471;" SCENE_PROM "rules.(*Group).run group.go:231;runtime.goexit asm_amd64.s:1700"
+    SCENE_PROM "rules.(*Group).Eval group.go:471;" SCENE_PROM \
+               "rules.(*Group).run group.go:231;runtime.goexit asm_amd64.s:1700"
 #define SCENE_HTTP "net/http.(*conn).serve server.go:2092;runtime.goexit asm_amd64.s:1700"
 
 static const struct scene_site scene_sites[] = {
-    {224, 60, 0.86, 0, 2, SCENE_PROM "tsdb.(*Head).getOrCreate head.go:1622;" SCENE_PROM "tsdb.(*Head).Init head.go:640;main.main main.go:1188"},
-    {512, 22, 0, 0.6, 12, SCENE_PROM "tsdb/index.(*MemPostings).addFor postings.go:402;" SCENE_PROM "tsdb.(*Head).getOrCreateWithID head.go:1661;" SCENE_LOOP},
-    {96, 18, 0.12, 0, 4, SCENE_PROM "tsdb.newMemSeries head.go:2011;" SCENE_PROM "tsdb.(*Head).getOrCreateWithID head.go:1650;" SCENE_LOOP},
-    {1024, 11, 0, 2.5, 60, SCENE_PROM "promql.(*evaluator).rangeEval engine.go:1240;" SCENE_PROM "promql.(*evaluator).eval engine.go:1502;" SCENE_RULES},
+    {224, 60, 0.86, 0, 2,
+     SCENE_PROM "tsdb.(*Head).getOrCreate head.go:1622;" SCENE_PROM
+                "tsdb.(*Head).Init head.go:640;main.main main.go:1188"},
+    {512, 22, 0, 0.6, 12,
+     SCENE_PROM "tsdb/index.(*MemPostings).addFor postings.go:402;" SCENE_PROM
+                "tsdb.(*Head).getOrCreateWithID head.go:1661;" SCENE_LOOP},
+    {96, 18, 0.12, 0, 4,
+     SCENE_PROM "tsdb.newMemSeries head.go:2011;" SCENE_PROM "tsdb.(*Head).getOrCreateWithID head.go:1650;" SCENE_LOOP},
+    {1024, 11, 0, 2.5, 60,
+     SCENE_PROM "promql.(*evaluator).rangeEval engine.go:1240;" SCENE_PROM
+                "promql.(*evaluator).eval engine.go:1502;" SCENE_RULES},
     {2048, 9, 0, 1.2, 30, SCENE_PROM "model/textparse.(*PromParser).Next promparse.go:361;" SCENE_LOOP},
     {32, 7.5, 0, 0, 3, SCENE_PROM "model/labels.(*ScratchBuilder).Labels labels.go:600;" SCENE_LOOP},
-    {8192, 6, 0, 0.3, 8, "github.com/golang/snappy.Decode decode.go:56;" SCENE_PROM "tsdb/wlog.(*Reader).next reader.go:110;" SCENE_PROM "tsdb.(*Head).loadWAL head_wal.go:130;main.main main.go:1188"},
-    {4096, 5, 0, 0.2, 20, "compress/flate.NewReader inflate.go:803;compress/gzip.(*Reader).readHeader gunzip.go:238;" SCENE_LOOP},
-    {256, 4.5, 0, 0, 1, "github.com/cespare/xxhash/v2.New xxhash.go:60;" SCENE_PROM "model/labels.Labels.Hash labels.go:88;" SCENE_LOOP},
-    {16384, 4, 0, 0.1, 2, "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
-    {640, 3.2, 0, 0.1, 5, "go.opentelemetry.io/otel/sdk/trace.(*tracer).newSpan tracer.go:44;" SCENE_PROM "promql.(*Engine).exec engine.go:690;" SCENE_HTTP},
-    {128, 2.6, 0, 0, 0, "k8s.io/client-go/tools/cache.(*threadSafeMap).Update thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit asm_amd64.s:1700"},
-    {1 << 20, 2, 0, 0, 0, SCENE_PROM "tsdb.NewHead head.go:280;" SCENE_PROM "tsdb.open db.go:900;main.main main.go:1150"},
-    {64, 1.5, 0, 0, 9, "context.WithValue context.go:720;net/http.(*Server).Serve server.go:3290;main.main main.go:1100"},
-    {48, 0.9, 0, 0, 6, "strings.(*Builder).grow builder.go:71;" SCENE_PROM "model/labels.Labels.String labels_common.go:53;" SCENE_RULES},
+    {8192, 6, 0, 0.3, 8,
+     "github.com/golang/snappy.Decode decode.go:56;" SCENE_PROM "tsdb/wlog.(*Reader).next reader.go:110;" SCENE_PROM
+     "tsdb.(*Head).loadWAL head_wal.go:130;main.main main.go:1188"},
+    {4096, 5, 0, 0.2, 20,
+     "compress/flate.NewReader inflate.go:803;compress/gzip.(*Reader).readHeader gunzip.go:238;" SCENE_LOOP},
+    {256, 4.5, 0, 0, 1,
+     "github.com/cespare/xxhash/v2.New xxhash.go:60;" SCENE_PROM "model/labels.Labels.Hash labels.go:88;" SCENE_LOOP},
+    {16384, 4, 0, 0.1, 2,
+     "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
+    {640, 3.2, 0, 0.1, 5,
+     "go.opentelemetry.io/otel/sdk/trace.(*tracer).newSpan tracer.go:44;" SCENE_PROM
+     "promql.(*Engine).exec engine.go:690;" SCENE_HTTP},
+    {128, 2.6, 0, 0, 0,
+     "k8s.io/client-go/tools/cache.(*threadSafeMap).Update thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit asm_amd64.s:1700"},
+    {1 << 20, 2, 0, 0, 0,
+     SCENE_PROM "tsdb.NewHead head.go:280;" SCENE_PROM "tsdb.open db.go:900;main.main main.go:1150"},
+    {64, 1.5, 0, 0, 9,
+     "context.WithValue context.go:720;net/http.(*Server).Serve server.go:3290;main.main main.go:1100"},
+    {48, 0.9, 0, 0, 6,
+     "strings.(*Builder).grow builder.go:71;" SCENE_PROM "model/labels.Labels.String labels_common.go:53;" SCENE_RULES},
 };
 #define SCENE_SITES (sizeof(scene_sites) / sizeof(scene_sites[0]))
 
@@ -50,11 +69,17 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
 {
     struct builder *b = scene->b;
     scene->first_group = b->groups.count;
-    builder_goroutines(b, 14, "waiting", "select", SCENE_PROM "scrape.(*Manager).reloader manager.go:180", SCENE_PROM "scrape.(*Manager).Run manager.go:160");
-    builder_goroutines(b, 8, "waiting", "sync.Cond.Wait", SCENE_PROM "storage/remote.(*QueueManager).updateShardsLoop queue_manager.go:1000", SCENE_PROM "storage/remote.(*QueueManager).Start queue_manager.go:700");
-    builder_goroutines(b, 4, "waiting", "sleep", SCENE_PROM "rules.(*Group).run group.go:200", SCENE_PROM "rules.(*Manager).Update manager.go:200");
-    builder_goroutines(b, 3, "runnable", NULL, SCENE_PROM "promql.(*Engine).exec engine.go:640", SCENE_PROM "rules.(*Group).Eval group.go:430");
-    builder_goroutines(b, 2, "syscall", NULL, "os/signal.loop signal_unix.go:21", "os/signal.Notify.func1 signal.go:151");
+    builder_goroutines(b, 14, "waiting", "select", SCENE_PROM "scrape.(*Manager).reloader manager.go:180",
+                       SCENE_PROM "scrape.(*Manager).Run manager.go:160");
+    builder_goroutines(b, 8, "waiting", "sync.Cond.Wait",
+                       SCENE_PROM "storage/remote.(*QueueManager).updateShardsLoop queue_manager.go:1000",
+                       SCENE_PROM "storage/remote.(*QueueManager).Start queue_manager.go:700");
+    builder_goroutines(b, 4, "waiting", "sleep", SCENE_PROM "rules.(*Group).run group.go:200",
+                       SCENE_PROM "rules.(*Manager).Update manager.go:200");
+    builder_goroutines(b, 3, "runnable", NULL, SCENE_PROM "promql.(*Engine).exec engine.go:640",
+                       SCENE_PROM "rules.(*Group).Eval group.go:430");
+    builder_goroutines(b, 2, "syscall", NULL, "os/signal.loop signal_unix.go:21",
+                       "os/signal.Notify.func1 signal.go:151");
     for (size_t i = scene->first_group; i < b->groups.count; i++) {
         b->groups.items[i].wait_known = b->groups.items[i].wait_reason != 0;
         b->groups.items[i].wait_ns_min = (i + 1) * BUILDER_SECOND_NS / 2;
@@ -62,8 +87,14 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
     }
     scene->first_thread = b->threads.count;
     for (int i = 0; i < 10; i++) {
-        size_t thread = builder_thread(b, 4246 + i, i < 7 ? "prometheus" : "grpc-worker", i == 3 ? 'D' : i == 6 ? 'R' : 'S',
-                                       i == 3 ? "fsync" : i == 6 ? NULL : i % 3 ? "futex" : "epoll_pwait");
+        size_t thread = builder_thread(b, 4246 + i, i < 7 ? "prometheus" : "grpc-worker",
+                                       i == 3   ? 'D'
+                                       : i == 6 ? 'R'
+                                                : 'S',
+                                       i == 3   ? "fsync"
+                                       : i == 6 ? NULL
+                                       : i % 3  ? "futex"
+                                                : "epoll_pwait");
         b->threads.items[thread].processor = i % 4;
         b->threads.items[thread].goid = i == 6 ? 18231 : 0;
     }

@@ -1,5 +1,6 @@
-/* Golden screens: scripted keys over the scene, held against tests/screens/NAME.txt. When a change is meant, run this test with
- * HEAPTOP_UPDATE_GOLDEN=1 and look at the difference. The verdict's sentence is the analysis room's, and replaced here. */
+/* Golden screens: scripted keys over the scene, held against tests/screens/NAME.txt. When a change is meant, run this
+ * test with HEAPTOP_UPDATE_GOLDEN=1 and look at the difference. The verdict's sentence is the analysis room's, and
+ * replaced here. */
 #include "tests/unit/tui/tui_test.h"
 
 #include "tests/unit/check_main.h"
@@ -84,8 +85,9 @@ static void tell_difference(const char *name, const char *expected, const char *
     }
     while (line > 1 && expected[-1] != '\n')
         expected--, got--;
-    ck_abort_msg("tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)", name, line,
-                 (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
+    ck_abort_msg(
+        "tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)",
+        name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
 }
 
 static void set_verdict(struct session *session)

@@ -1,5 +1,5 @@
-/* The live view on a real terminal (a pseudo terminal, and a shell of a few lines before it): whatever ends or stops it, the terminal is left as
- * it was found. */
+/* The live view on a real terminal (a pseudo terminal, and a shell of a few lines before it): whatever ends or stops
+ * it, the terminal is left as it was found. */
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -45,8 +45,8 @@ static int run_view(void)
     return status;
 }
 
-/* What a shell does with a job: a process group in front, told again when it stops. News: "P" and the pid, then for each change a
- * letter ('x' exited, 'k' killed, 's' stopped) and a number. */
+/* What a shell does with a job: a process group in front, told again when it stops. News: "P" and the pid, then for
+ * each change a letter ('x' exited, 'k' killed, 's' stopped) and a number. */
 static void run_shell(int news, int orders)
 {
     signal(SIGTTOU, SIG_IGN);
@@ -65,7 +65,8 @@ static void run_shell(int news, int orders)
         if (waitpid(job, &status, WUNTRACED) != job)
             _exit(9);
         if (!WIFSTOPPED(status)) {
-            dprintf(news, "%c%d\n", WIFEXITED(status) ? 'x' : 'k', WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+            dprintf(news, "%c%d\n", WIFEXITED(status) ? 'x' : 'k',
+                    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
             _exit(0);
         }
         tcsetpgrp(STDIN_FILENO, getpgrp());

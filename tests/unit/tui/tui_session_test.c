@@ -7,7 +7,8 @@ static const struct stage_options usual = {.width = 120, .height = 40, .seconds 
 
 static void click(struct stage *stage, int x, int y, enum mouse_kind kind)
 {
-    ck_assert_ptr_null(session_handle(stage->session, &(struct event){.type = EVENT_MOUSE, .mouse = kind, .x = x, .y = y}));
+    ck_assert_ptr_null(
+        session_handle(stage->session, &(struct event){.type = EVENT_MOUSE, .mouse = kind, .x = x, .y = y}));
 }
 
 static struct list *focused(struct stage *stage)
@@ -28,7 +29,8 @@ START_TEST(the_selection_stays_on_its_row_when_the_data_moves)
         ck_assert_uint_eq(list->ops->identity(list->context, list_selected(list)), identity);
     }
     stage_keys(&stage, "S");
-    ck_assert_uint_eq(focused(&stage)->ops->identity(focused(&stage)->context, list_selected(focused(&stage))), identity);
+    ck_assert_uint_eq(focused(&stage)->ops->identity(focused(&stage)->context, list_selected(focused(&stage))),
+                      identity);
     stage_close(&stage);
 }
 END_TEST
@@ -166,12 +168,14 @@ START_TEST(every_screen_survives_every_size)
 {
     struct stage stage;
     stage_open(&stage, &usual);
-    static const char *const ways[] = {"1", "2", "2 t Enter", "2 t Enter", "1 Enter", "3", "4", "5", "6", "1 ?", "Esc !"};
+    static const char *const ways[] = {"1", "2", "2 t Enter", "2 t Enter", "1 Enter", "3",
+                                       "4", "5", "6",         "1 ?",       "Esc !"};
     for (size_t way = 0; way < ARRAY_SIZE(ways); way++) {
         stage_keys(&stage, ways[way]);
         for (int width = 1; width <= 210; width += width < 70 ? 9 : 23) {
             for (int height = 1; height <= 66; height += height < 26 ? 3 : 13) {
-                ck_assert_ptr_null(session_handle(stage.session, &(struct event){.type = EVENT_RESIZE, .width = width, .height = height}));
+                ck_assert_ptr_null(session_handle(
+                    stage.session, &(struct event){.type = EVENT_RESIZE, .width = width, .height = height}));
                 session_draw(stage.session);
                 if (width < SESSION_LEAST_WIDTH || height < SESSION_LEAST_HEIGHT)
                     ck_assert(width < 45 || stage_shows(&stage, "heaptop needs 60"));

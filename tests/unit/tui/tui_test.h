@@ -83,9 +83,10 @@ __attribute__((unused)) static void stage_keys(struct stage *stage, const char *
     static const struct {
         const char *name;
         uint32_t key;
-    } names[] = {{"Enter", INPUT_ENTER}, {"Esc", INPUT_ESCAPE},       {"Tab", INPUT_TAB},   {"Space", ' '},         {"Up", INPUT_UP},
-                 {"Down", INPUT_DOWN},   {"PgDn", INPUT_PAGE_DOWN},   {"End", INPUT_END},   {"Left", INPUT_LEFT},   {"Right", INPUT_RIGHT},
-                 {"PgUp", INPUT_PAGE_UP}, {"Bksp", INPUT_BACKSPACE}, {"Home", INPUT_HOME}};
+    } names[] = {{"Enter", INPUT_ENTER}, {"Esc", INPUT_ESCAPE},  {"Tab", INPUT_TAB},        {"Space", ' '},
+                 {"Up", INPUT_UP},       {"Down", INPUT_DOWN},   {"PgDn", INPUT_PAGE_DOWN}, {"End", INPUT_END},
+                 {"Left", INPUT_LEFT},   {"Right", INPUT_RIGHT}, {"PgUp", INPUT_PAGE_UP},   {"Bksp", INPUT_BACKSPACE},
+                 {"Home", INPUT_HOME}};
     while (*keys) {
         size_t length = strcspn(keys, " ");
         uint32_t key = 0;
