@@ -185,29 +185,46 @@ static double counter_or(const struct snapshot *snapshot, enum counter_id id, do
     return counter_known(counter) ? (double)counter->value.integer : otherwise;
 }
 
-static void compute_limit(struct analysis *analysis)
+/* How long until the kernel's limit is met: by what is resident. While RSS still has room inside that the heap grows
+ * into, it does not rise: then the heap's growth tells sooner. */
+static double seconds_to_hard_limit(const struct analysis *analysis, double limit)
 {
-    const struct snapshot *snapshot = analysis->snapshot;
-    double cgroup = counter_or(snapshot, COUNTER_LIMIT, 0), soft = counter_or(snapshot, COUNTER_MEMORY_LIMIT, 0);
-    /* GOMEMLIMIT off is the largest integer (runtime/mgcpacer.go, Go 1.19-1.27). */
-    if (!(soft > 0) || soft >= 0x1p62)
-        soft = 0;
-    if (!(cgroup > 0) || cgroup >= 0x1p62)
-        cgroup = 0;
-    bool is_soft = soft > 0 && (!(cgroup > 0) || soft < cgroup);
-    double limit = is_soft ? soft : cgroup;
-    analysis->seconds_to_limit = INFINITY;
-    analysis->limit_bytes = (uint64_t)limit;
-    double rss = counter_or(snapshot, COUNTER_RSS, 0);
-    double used = is_soft ? rss : counter_or(snapshot, COUNTER_CGROUP_USAGE, rss);
-    /* While RSS still has room inside that the heap grows into, it does not rise: the heap's growth tells sooner. */
+    double used = counter_or(analysis->snapshot, COUNTER_CGROUP_USAGE, counter_or(analysis->snapshot, COUNTER_RSS, 0));
     double growth = 0;
     if (analysis->rss.verdict == GROWTH_GROWING)
         growth = analysis->rss.per_second;
     else if (analysis->heap.verdict == GROWTH_GROWING)
         growth = analysis->heap.per_second;
-    if (limit > 0 && growth > 0)
-        analysis->seconds_to_limit = limit > used ? (limit - used) / growth : 0;
+    return growth > 0 ? fmax(limit - used, 0) / growth : INFINITY;
+}
+
+/* How long until GOMEMLIMIT is met: by what no collection can free. As it comes near, Go collects more often and RSS stays
+ * below it, so RSS tells nothing. The heap's share of the limit is what the rest of Go's memory leaves of it
+ * (runtime/mgcpacer.go memoryLimitHeapGoal, Go 1.19-1.27). */
+static double seconds_to_soft_limit(const struct analysis *analysis, double limit)
+{
+    const struct snapshot *snapshot = analysis->snapshot;
+    double other = counter_or(snapshot, COUNTER_GO_SYS, 0) - counter_or(snapshot, COUNTER_HEAP_SYS, 0);
+    double used = counter_or(snapshot, COUNTER_HEAP_MARKED, 0) + fmax(other, 0);
+    return analysis->heap.verdict == GROWTH_GROWING ? fmax(limit - used, 0) / analysis->heap.per_second : INFINITY;
+}
+
+static void compute_limit(struct analysis *analysis)
+{
+    double cgroup = counter_or(analysis->snapshot, COUNTER_LIMIT, 0);
+    double soft = counter_or(analysis->snapshot, COUNTER_MEMORY_LIMIT, 0);
+    /* GOMEMLIMIT off is the largest integer (runtime/mgcpacer.go, Go 1.19-1.27). */
+    if (!(soft > 0) || soft >= 0x1p62)
+        soft = 0;
+    if (!(cgroup > 0) || cgroup >= 0x1p62)
+        cgroup = 0;
+    analysis->limit_is_soft = soft > 0 && (!(cgroup > 0) || soft < cgroup);
+    double limit = analysis->limit_is_soft ? soft : cgroup;
+    analysis->limit_bytes = (uint64_t)limit;
+    analysis->seconds_to_limit = INFINITY;
+    if (limit > 0)
+        analysis->seconds_to_limit =
+            analysis->limit_is_soft ? seconds_to_soft_limit(analysis, limit) : seconds_to_hard_limit(analysis, limit);
 }
 
 static struct error *compute_process(const struct history *history, struct analysis *analysis)

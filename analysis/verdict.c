@@ -159,15 +159,18 @@ static void write_limit(const struct analysis *analysis, struct text *text)
 {
     if (analysis->limit_bytes == 0 || !(analysis->seconds_to_limit < FAR_LIMIT_SECONDS))
         return;
-    text_append(text, analysis->seconds_to_limit > 0 ? " At this rate the " : " The ");
+    bool met = !(analysis->seconds_to_limit > 0);
+    text_append(text, met ? " The " : " At this rate the ");
+    if (analysis->limit_is_soft)
+        text_append(text, met ? "live heap has met GOMEMLIMIT, " : "live heap meets GOMEMLIMIT, ");
     write_bytes(text, (double)analysis->limit_bytes);
-    if (analysis->seconds_to_limit > 0) {
-        text_append(text, " limit is met in ");
+    if (!analysis->limit_is_soft)
+        text_append(text, met ? " limit is met" : " limit is met in ");
+    else if (!met)
+        text_append(text, ", in ");
+    if (!met)
         write_duration(text, analysis->seconds_to_limit * 1e9);
-        text_append(text, ".");
-    } else {
-        text_append(text, " limit is met.");
-    }
+    text_append(text, ".");
 }
 
 static void write_site(const struct analysis *analysis, const struct allocation_row *site, struct text *text)

@@ -161,7 +161,8 @@ struct analysis {
     uint32_t cycles_seen;               /* GC cycles observed by this session: what the heap's verdicts rest on. */
     double pause_p99_ns, pause_max_ns;  /* Over the cycles in the window; NAN when none. */
     uint64_t limit_bytes;               /* The tightest of the cgroup's and GOMEMLIMIT; 0: none. */
-    double seconds_to_limit;            /* At the present growth; INFINITY when none. */
+    bool limit_is_soft;                 /* It is GOMEMLIMIT: near it Go collects more often. */
+    double seconds_to_limit;            /* At the present growth (soft: of the live heap); INFINITY when none. */
 };
 
 /* Computes all of it. */

@@ -121,6 +121,28 @@ START_TEST(a_leak_is_named)
 }
 END_TEST
 
+static void leak_below_soft_limit(struct builder *b, unsigned second)
+{
+    leak(b, second);
+    builder_set(b, COUNTER_MEMORY_LIMIT, INT64_C(4) << 30);
+}
+
+static void leak_at_soft_limit(struct builder *b, unsigned second)
+{
+    leak(b, second);
+    builder_set(b, COUNTER_MEMORY_LIMIT, INT64_C(1) << 30);
+}
+
+/* Go holds RSS below its own limit by collecting more often: what counts is the live heap. */
+START_TEST(a_soft_limit_is_met_by_the_live_heap)
+{
+    const char *sentence = verdict_after(leak_below_soft_limit, 301, builder_create());
+    ck_assert_ptr_nonnull(strstr(sentence, " At this rate the live heap meets GOMEMLIMIT, 4.0 GB, in 16 min."));
+    sentence = verdict_after(leak_at_soft_limit, 361, builder_create());
+    ck_assert_ptr_nonnull(strstr(sentence, " The live heap has met GOMEMLIMIT, 1.0 GB."));
+}
+END_TEST
+
 static void leak_unprofiled(struct builder *b, unsigned second)
 {
     b->profile_state = PROFILE_OFF;
@@ -280,6 +302,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, seldom_cycles_are_explained);
     tcase_add_test(tests, without_gc_it_says_so);
     tcase_add_test(tests, a_leak_is_named);
+    tcase_add_test(tests, a_soft_limit_is_met_by_the_live_heap);
     tcase_add_test(tests, a_leak_without_a_profile_is_a_leak);
     tcase_add_test(tests, leaking_goroutines_are_named);
     tcase_add_test(tests, idle_heap_is_no_leak);
