@@ -19,6 +19,9 @@ struct go_reader {
     struct go_frames *frames;
     struct heap_profile *heap_profile;
     struct memory_state *memory_state;
+    struct memory_stats memory_stats;
+    struct allocation_caches caches;
+    struct procs procs;
     struct goroutines *goroutines;
     struct collector collector;
     struct machines machines;
@@ -29,6 +32,8 @@ static void go_reader_close(struct reader *base)
     struct go_reader *reader = (struct go_reader *)base;
     heap_profile_destroy(reader->heap_profile);
     memory_state_destroy(reader->memory_state);
+    allocation_caches_deinit(&reader->caches);
+    procs_deinit(&reader->procs);
     goroutines_destroy(reader->goroutines);
     machines_deinit(&reader->machines);
     go_frames_destroy(reader->frames);
@@ -125,6 +130,8 @@ static struct error *go_reader_open(const struct reader_context *context, struct
     if (!error)
         error = memory_state_create(reader->process, &reader->memory_state);
     if (!error)
+        error = allocation_caches_init(&reader->caches, reader->process);
+    if (!error)
         error = goroutines_create(reader->process, reader->frames, &reader->goroutines);
     if (!error)
         error = fill_target_info(reader->process, info);
@@ -140,13 +147,17 @@ static struct error *go_reader_sample(struct reader *base, struct snapshot *snap
     uint64_t retries = heap_profile_retries(reader->heap_profile);
     struct error *error = memory_state_read(reader->memory_state);
     if (!error)
-        error = memory_stats_sample(reader->memory_state, snapshot);
+        error = procs_read(&reader->procs, reader->process);
+    if (!error)
+        error = allocation_caches_read(&reader->caches, &reader->procs);
+    if (!error)
+        error = memory_stats_sample(&reader->memory_stats, reader->memory_state, &reader->caches, snapshot);
     if (!error)
         error = collector_sample(&reader->collector, reader->memory_state, snapshot);
     if (!error)
         error = heap_profile_sample(reader->heap_profile, snapshot);
     if (!error)
-        error = goroutines_sample(reader->goroutines, snapshot);
+        error = goroutines_sample(reader->goroutines, &reader->procs, snapshot);
     if (!error)
         error = machines_sample(&reader->machines, reader->process, snapshot);
     snapshot->cost.samples_retried += heap_profile_retries(reader->heap_profile) > retries;

@@ -68,8 +68,6 @@ struct goroutines {
     uint64_t now;                       /* CLOCK_MONOTONIC, as the runtime's nanotime. */
     bool out_of_memory;
     struct wait_reason wait_reasons[WAIT_REASONS];
-    VECTOR(uint8_t) procs;              /* Scratch: allp. */
-    VECTOR(struct memory_request) requests;
 };
 
 static const enum go_field wanted_fields[] = {
@@ -112,8 +110,6 @@ void goroutines_destroy(struct goroutines *goroutines)
     record_set_deinit(&goroutines->records);
     table_deinit(&goroutines->by_key);
     vector_deinit(&goroutines->groups);
-    vector_deinit(&goroutines->procs);
-    vector_deinit(&goroutines->requests);
     free(goroutines);
 }
 
@@ -385,49 +381,20 @@ static struct error *fill_groups(struct goroutines *goroutines, struct snapshot 
 }
 
 /* The free goroutines that each P keeps: the sum of p.gFree over allp. */
-static struct error *read_free_of_procs(struct goroutines *goroutines, int64_t *ret_free, bool *ret_ok)
+static struct error *read_free_of_procs(const struct goroutines *goroutines, struct procs *procs, int64_t *ret_free, bool *ret_ok)
 {
-    const struct go_process *process = goroutines->process;
-    int32_t free_at = process->layout.offset[GO_FIELD_P_GFREE_N];
-    remote_address allp = go_variable(process, GO_VARIABLE_ALLP);
-    uint8_t header[16];
-    uint64_t list = 0, count = 0;
+    int32_t free_at = goroutines->process->layout.offset[GO_FIELD_P_GFREE_N];
+    const uint8_t *bytes;
     *ret_ok = false;
-    if (!allp || free_at < 0)
+    if (free_at < 0)
         return NULL;
-    struct memory_request request = {.address = allp, .buffer = header, .size = sizeof(header)};
-    struct error *error = memory_read_batch(goroutines->memory, &request, 1);
-    if (error || request.failed)
+    struct error *error = procs_read_field(procs, goroutines->process, (size_t)free_at, 4, &bytes, ret_ok);
+    if (error || !*ret_ok)
         return error;
-    bytes_u64_at(header, 16, 0, &list);
-    bytes_u64_at(header, 16, 8, &count);
-    if (count == 0 || count > GOROUTINES_MAX_PROCS)
-        return NULL;
-
-    /* First all pointers, then a count of four bytes each. */
-    if (!vector_reserve(&goroutines->procs, count * 12) || !vector_reserve(&goroutines->requests, count))
-        return error_no_memory();
-    uint8_t *pointers = goroutines->procs.items, *counts = pointers + count * 8;
-    request = (struct memory_request){.address = list, .buffer = pointers, .size = count * 8};
-    error = memory_read_batch(goroutines->memory, &request, 1);
-    if (error || request.failed)
-        return error;
-    struct cursor cursor = cursor_over(pointers, count * 8);
-    for (size_t i = 0; i < count; i++)
-        goroutines->requests.items[i] = (struct memory_request){
-            .address = cursor_u64(&cursor) + (uint64_t)free_at, .buffer = counts + i * 4, .size = 4};
-    error = memory_read_batch(goroutines->memory, goroutines->requests.items, count);
-    if (error)
-        return error;
-    cursor = cursor_over(counts, count * 4);
-    int64_t sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (goroutines->requests.items[i].failed)
-            return NULL;
-        sum += (int32_t)cursor_u32(&cursor);
-    }
-    *ret_free = sum;
-    *ret_ok = true;
+    struct cursor cursor = cursor_over(bytes, procs->addresses.count * 4);
+    *ret_free = 0;
+    for (size_t i = 0; i < procs->addresses.count; i++)
+        *ret_free += (int32_t)cursor_u32(&cursor);
     return NULL;
 }
 
@@ -451,11 +418,11 @@ static struct error *read_sched_count(const struct goroutines *goroutines, enum 
 }
 
 /* As runtime/proc.go gcount: the length of allgs, less those free and the runtime's own. */
-static struct error *count_goroutines(struct goroutines *goroutines, uint64_t length, struct snapshot *snapshot)
+static struct error *count_goroutines(struct goroutines *goroutines, struct procs *procs, uint64_t length, struct snapshot *snapshot)
 {
     int64_t free_of_procs = 0, free_global = 0, free_without_stack = 0, system = 0;
     bool has_procs = false, has_free = false, has_system = false, has_more;
-    struct error *error = read_free_of_procs(goroutines, &free_of_procs, &has_procs);
+    struct error *error = read_free_of_procs(goroutines, procs, &free_of_procs, &has_procs);
     if (!error)
         error = read_sched_count(goroutines, GO_FIELD_SCHED_GFREE_N, &free_global, &has_free);
     /* From 1.25 on those with and those without a stack are counted apart. */
@@ -494,7 +461,7 @@ static void note_problems(const struct goroutines *goroutines, struct snapshot *
         snapshot_add_problem(snapshot, "goroutines: %zu are in none of the first %u groups", goroutines->ungrouped, GOROUTINES_MAX_GROUPS);
 }
 
-struct error *goroutines_sample(struct goroutines *goroutines, struct snapshot *snapshot)
+struct error *goroutines_sample(struct goroutines *goroutines, struct procs *procs, struct snapshot *snapshot)
 {
     if (goroutines->unusable) {
         snapshot_set_unavailable(snapshot, COUNTER_GOROUTINES, goroutines->unusable);
@@ -509,7 +476,7 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct snapshot *
         snapshot_add_problem(snapshot, "goroutines: %s", problem);
         snapshot_set_unavailable(snapshot, COUNTER_GOROUTINES, problem);
     } else {
-        error = count_goroutines(goroutines, length, snapshot);
+        error = count_goroutines(goroutines, procs, length, snapshot);
         if (error)
             return error;
     }

@@ -4,12 +4,11 @@
 
 #include "attach/go/frames.h"
 #include "attach/go/process.h"
+#include "attach/go/procs.h"
 
 /* runtime.allgs never shrinks, so this bounds the largest number of goroutines there ever was at once. */
 #define GOROUTINES_MAX (1u << 22)
 #define GOROUTINES_MAX_GROUPS (1u << 16)
-/* GOMAXPROCS. */
-#define GOROUTINES_MAX_PROCS 4096u
 
 struct goroutines;
 
@@ -17,7 +16,7 @@ struct goroutines;
 struct error *goroutines_create(const struct go_process *process, struct go_frames *frames, struct goroutines **ret_goroutines);
 void goroutines_destroy(struct goroutines *goroutines);     /* Accepts NULL. */
 
-/* Fills the counter GOROUTINES and the snapshot's goroutine_groups, the largest first. */
-struct error *goroutines_sample(struct goroutines *goroutines, struct snapshot *snapshot);
+/* Fills the counter GOROUTINES and the snapshot's goroutine_groups, the largest first. procs: as of now. */
+struct error *goroutines_sample(struct goroutines *goroutines, struct procs *procs, struct snapshot *snapshot);
 
 #endif

@@ -41,6 +41,7 @@
     X(MCACHE_ALLOC, "runtime.mcache", "alloc") \
     X(MSPAN_NELEMS, "runtime.mspan", "nelems") \
     X(MSPAN_ALLOC_COUNT, "runtime.mspan", "allocCount") \
+    X(MSPAN_ALLOC_COUNT_BEFORE_CACHE, "runtime.mspan", "allocCountBeforeCache") \
     X(MSPAN_ELEMSIZE, "runtime.mspan", "elemsize") \
     X(BUCKET_SIZE, "runtime.bucket", "") \
     X(BUCKET_NEXT, "runtime.bucket", "next") \

@@ -6,7 +6,7 @@
 #include "heaptop/base/cursor.h"
 
 #define GENERATIONS 3u
-#define SIZE_CLASSES 68u
+#define SIZE_CLASSES ALLOCATION_CACHES_CLASSES
 /* runtime.MemStats.BySize has room for 61 (runtime/mstats.go). All are given here. */
 
 /* Bytes of each size class: runtime/sizeclasses.go class_to_size (Go 1.19-1.24), internal/runtime/gc/sizeclasses.go SizeClassToSize (1.25-1.27);
@@ -30,6 +30,7 @@ struct heap_totals {
     uint64_t in_stacks, in_work_bufs, in_pointer_bits;
     uint64_t tiny_allocs, large_alloc, large_allocs, large_free, large_frees;
     uint64_t small_allocs[SIZE_CLASSES], small_frees[SIZE_CLASSES];
+    uint64_t cached_bytes;      /* Of small_allocs, bytes of objects that only the Ps' caches know of. */
     /* Derived as readmemstats_m does. */
     uint64_t total_alloc, total_free, mallocs, frees;
 };
@@ -40,6 +41,39 @@ static void add_array(const struct copied_struct *memstats, size_t start, enum g
     cursor_seek(&cursor, start + (size_t)memstats->layout->offset[field]);
     for (size_t i = 0; i < SIZE_CLASSES; i++)
         sums[i] += cursor_u64(&cursor);
+}
+
+/* Adds what is still in the Ps' caches, and lets no count fall below what was given before. */
+static void add_caches(struct heap_totals *totals, const struct allocation_caches *caches, struct memory_stats *stats)
+{
+    if (caches->known)
+        totals->tiny_allocs += caches->tiny;
+    if (totals->tiny_allocs < stats->tiny_allocs)
+        totals->tiny_allocs = stats->tiny_allocs;
+    stats->tiny_allocs = totals->tiny_allocs;
+    for (size_t i = 0; i < SIZE_CLASSES; i++) {
+        uint64_t reported = totals->small_allocs[i];
+        if (caches->known)
+            totals->small_allocs[i] += caches->small[i];
+        if (totals->small_allocs[i] < stats->small_allocs[i])
+            totals->small_allocs[i] = stats->small_allocs[i];
+        stats->small_allocs[i] = totals->small_allocs[i];
+        totals->cached_bytes += (totals->small_allocs[i] - reported) * size_class_bytes[i];
+    }
+}
+
+static void derive_totals(struct heap_totals *totals)
+{
+    totals->total_alloc = totals->large_alloc;
+    totals->mallocs = totals->large_allocs + totals->tiny_allocs;
+    totals->total_free = totals->large_free;
+    totals->frees = totals->large_frees + totals->tiny_allocs;
+    for (size_t i = 0; i < SIZE_CLASSES; i++) {
+        totals->total_alloc += totals->small_allocs[i] * size_class_bytes[i];
+        totals->mallocs += totals->small_allocs[i];
+        totals->total_free += totals->small_frees[i] * size_class_bytes[i];
+        totals->frees += totals->small_frees[i];
+    }
 }
 
 static bool heap_totals_read(const struct copied_struct *memstats, struct heap_totals *ret_totals)
@@ -73,28 +107,17 @@ static bool heap_totals_read(const struct copied_struct *memstats, struct heap_t
         add_array(memstats, start, GO_FIELD_DELTA_SMALL_ALLOC_COUNT, totals.small_allocs);
         add_array(memstats, start, GO_FIELD_DELTA_SMALL_FREE_COUNT, totals.small_frees);
     }
-
-    totals.total_alloc = totals.large_alloc;
-    totals.mallocs = totals.large_allocs + totals.tiny_allocs;
-    totals.total_free = totals.large_free;
-    totals.frees = totals.large_frees + totals.tiny_allocs;
-    for (size_t i = 0; i < SIZE_CLASSES; i++) {
-        totals.total_alloc += totals.small_allocs[i] * size_class_bytes[i];
-        totals.mallocs += totals.small_allocs[i];
-        totals.total_free += totals.small_frees[i] * size_class_bytes[i];
-        totals.frees += totals.small_frees[i];
-    }
     *ret_totals = totals;
     return true;
 }
 
 /* runtime/mgcpacer.go memoryLimitHeapGoal. */
-static uint64_t memory_limit_goal(const struct memory_state *state, uint64_t limit, uint64_t heap_marked)
+static uint64_t memory_limit_goal(const struct memory_state *state, uint64_t cached_bytes, uint64_t limit, uint64_t heap_marked)
 {
     const struct copied_struct *controller = &state->gc_controller;
     uint64_t free_bytes = copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_HEAP_FREE);
     uint64_t allocated = copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_TOTAL_ALLOC) -
-                         copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_TOTAL_FREE);
+                         copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_TOTAL_FREE) + cached_bytes;
     uint64_t mapped = copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_MAPPED_READY);
     /* The runtime reads again until this holds; from outside it is near enough to take the rest for nothing. */
     uint64_t other = free_bytes + allocated <= mapped ? mapped - free_bytes - allocated : 0;
@@ -110,7 +133,7 @@ static uint64_t memory_limit_goal(const struct memory_state *state, uint64_t lim
 }
 
 /* runtime/mgcpacer.go heapGoalInternal: MemStats.NextGC. */
-static bool heap_goal(const struct memory_state *state, uint64_t *ret_goal)
+static bool heap_goal(const struct memory_state *state, uint64_t cached_bytes, uint64_t *ret_goal)
 {
     const struct copied_struct *controller = &state->gc_controller;
     uint64_t goal, limit, heap_marked, triggered, sweep_trigger;
@@ -119,7 +142,7 @@ static bool heap_goal(const struct memory_state *state, uint64_t *ret_goal)
         !copied_struct_get(controller, GO_FIELD_GC_CONTROLLER_HEAP_MARKED, &heap_marked) ||
         !copied_struct_get(controller, GO_FIELD_GC_CONTROLLER_TRIGGERED, &triggered))
         return false;
-    uint64_t limited = memory_limit_goal(state, limit, heap_marked);
+    uint64_t limited = memory_limit_goal(state, cached_bytes, limit, heap_marked);
     if (limited < goal) {
         *ret_goal = limited;
         return true;
@@ -188,7 +211,7 @@ static void set_memstats_fields(struct snapshot *snapshot, const struct memory_s
     }
 }
 
-static void set_controller_fields(struct snapshot *snapshot, const struct memory_state *state)
+static void set_controller_fields(struct snapshot *snapshot, const struct memory_state *state, uint64_t cached_bytes)
 {
     static const struct field_counter rows[] = {
         {COUNTER_HEAP_LIVE, GO_FIELD_GC_CONTROLLER_HEAP_LIVE},
@@ -201,7 +224,7 @@ static void set_controller_fields(struct snapshot *snapshot, const struct memory
     uint64_t percent = 0, goal = 0;
     bool known = state->gc_controller.bytes && copied_struct_get(&state->gc_controller, GO_FIELD_GC_CONTROLLER_GC_PERCENT, &percent);
     set(snapshot, COUNTER_GOGC, known, (uint64_t)(int64_t)(int32_t)percent, controller_missing);
-    known = state->gc_controller.bytes && heap_goal(state, &goal);
+    known = state->gc_controller.bytes && heap_goal(state, cached_bytes, &goal);
     set(snapshot, COUNTER_HEAP_GOAL, known, goal, controller_missing);
 }
 
@@ -235,8 +258,7 @@ static void set_sums(struct snapshot *snapshot, const struct memory_state *state
     set(snapshot, COUNTER_GOMAXPROCS, state->has_gomaxprocs, (uint64_t)state->gomaxprocs, "runtime.gomaxprocs was not found");
 }
 
-/* What follows from counts of objects. They are behind by what the Ps' caches have handed out since they last took a span (runtime/mcache.go
- * refill), which ReadMemStats flushes first and a look from outside cannot. */
+/* What follows from counts of objects. */
 static struct error *set_objects(struct snapshot *snapshot, const struct heap_totals *totals)
 {
     set(snapshot, COUNTER_TOTAL_ALLOC, totals, totals ? totals->total_alloc : 0, memstats_missing);
@@ -258,12 +280,17 @@ static struct error *set_objects(struct snapshot *snapshot, const struct heap_to
     return NULL;
 }
 
-struct error *memory_stats_sample(const struct memory_state *state, struct snapshot *snapshot)
+struct error *memory_stats_sample(struct memory_stats *stats, const struct memory_state *state, const struct allocation_caches *caches,
+                                  struct snapshot *snapshot)
 {
-    struct heap_totals totals;
+    struct heap_totals totals = {0};
     bool known = heap_totals_read(&state->memstats, &totals);
+    if (known) {
+        add_caches(&totals, caches, stats);
+        derive_totals(&totals);
+    }
     set_memstats_fields(snapshot, state);
-    set_controller_fields(snapshot, state);
+    set_controller_fields(snapshot, state, totals.cached_bytes);
     set_sums(snapshot, state, known ? &totals : NULL);
     if (known && !state->heap_stats_consistent)
         snapshot_add_problem(snapshot, "memory statistics: the runtime was turning its own over while they were read");

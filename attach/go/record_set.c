@@ -30,6 +30,11 @@ void record_set_deinit(struct record_set *set)
     set->window = NULL;
 }
 
+void record_set_clear(struct record_set *set)
+{
+    set->addresses.count = set->order.count = set->ranges.count = 0;
+}
+
 struct error *record_set_add(struct record_set *set, remote_address address)
 {
     return vector_append(&set->addresses, address) ? NULL : error_no_memory();

@@ -26,6 +26,9 @@ struct record_set {
 struct error *record_set_init(struct record_set *set, struct memory *memory, size_t record_size);
 void record_set_deinit(struct record_set *set);     /* Accepts one that is all zeros. */
 
+/* Forgets all records and keeps the storage. */
+void record_set_clear(struct record_set *set);
+
 /* The new record's index is the count before. ERROR_NO_MEMORY. */
 struct error *record_set_add(struct record_set *set, remote_address address);
 

@@ -19,6 +19,9 @@ struct readers {
     struct goroutines *goroutines;
     struct collector collector;
     struct machines machines;
+    struct memory_stats stats;
+    struct allocation_caches caches;
+    struct procs procs;
 };
 
 static void readers_open(struct readers *readers, struct fake_go *fake)
@@ -27,6 +30,7 @@ static void readers_open(struct readers *readers, struct fake_go *fake)
     fake_go_check(heap_profile_create(&fake->process, readers->frames, &readers->profile));
     fake_go_check(memory_state_create(&fake->process, &readers->state));
     fake_go_check(goroutines_create(&fake->process, readers->frames, &readers->goroutines));
+    fake_go_check(allocation_caches_init(&readers->caches, &fake->process));
 }
 
 static void readers_close(struct readers *readers)
@@ -35,6 +39,8 @@ static void readers_close(struct readers *readers)
     memory_state_destroy(readers->state);
     goroutines_destroy(readers->goroutines);
     machines_deinit(&readers->machines);
+    allocation_caches_deinit(&readers->caches);
+    procs_deinit(&readers->procs);
     go_frames_destroy(readers->frames);
 }
 
@@ -66,10 +72,12 @@ static void take_sample(struct readers *readers, struct fake_go *fake)
     snapshot->threads = threads;
     snapshot->num_threads = 2;
     fake_go_check(memory_state_read(readers->state));
-    fake_go_check(memory_stats_sample(readers->state, snapshot));
+    fake_go_check(procs_read(&readers->procs, &fake->process));
+    fake_go_check(allocation_caches_read(&readers->caches, &readers->procs));
+    fake_go_check(memory_stats_sample(&readers->stats, readers->state, &readers->caches, snapshot));
     fake_go_check(collector_sample(&readers->collector, readers->state, snapshot));
     fake_go_check(heap_profile_sample(readers->profile, snapshot));
-    fake_go_check(goroutines_sample(readers->goroutines, snapshot));
+    fake_go_check(goroutines_sample(readers->goroutines, &readers->procs, snapshot));
     fake_go_check(machines_sample(&readers->machines, &fake->process, snapshot));
     check_snapshot(snapshot);
     snapshot_unref(snapshot);

@@ -17,7 +17,10 @@ static struct snapshot *sample(struct fake_go *fake, struct goroutines *goroutin
     struct snapshot *snapshot;
     fake_go_show(fake);
     fake_go_check(snapshot_create(fake->catalog, &snapshot));
-    fake_go_check(goroutines_sample(goroutines, snapshot));
+    struct procs procs = {0};
+    fake_go_check(procs_read(&procs, &fake->process));
+    fake_go_check(goroutines_sample(goroutines, &procs, snapshot));
+    procs_deinit(&procs);
     return snapshot;
 }
 

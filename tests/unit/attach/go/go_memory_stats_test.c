@@ -46,9 +46,36 @@ static struct snapshot *sample(struct fake_go *fake, struct memory_state *state,
     fake_go_show(fake);
     fake_go_check(snapshot_create(fake->catalog, &snapshot));
     fake_go_check(memory_state_read(state));
-    fake_go_check(memory_stats_sample(state, snapshot));
+    struct memory_stats stats = {0};
+    struct allocation_caches caches;
+    struct procs procs = {0};
+    fake_go_check(allocation_caches_init(&caches, &fake->process));
+    fake_go_check(procs_read(&procs, &fake->process));
+    fake_go_check(allocation_caches_read(&caches, &procs));
+    fake_go_check(memory_stats_sample(&stats, state, &caches, snapshot));
+    allocation_caches_deinit(&caches);
+    procs_deinit(&procs);
     fake_go_check(collector_sample(collector, state, snapshot));
     return snapshot;
+}
+
+/* A P whose cache has a span of size class 5 that gave 9 of its objects before this P took it and 12 since, and 3 tiny objects. Elsewhere the dummy. */
+static void fill_cache(struct fake_go *fake)
+{
+    remote_address list = fake_go_address(FAKE_GO_HEAP), p = list + 0x100, cache = list + 0x400, span = list + 0x1000, dummy = list + 0x1400;
+    const int32_t *offset = fake->process.layout.offset;
+    fake_go_set(fake, GO_VARIABLE_ALLP, list, 8);
+    fake_go_put(fake, go_variable(&fake->process, GO_VARIABLE_ALLP) + 8, 2, 8);
+    fake_go_put(fake, list, p, 8);
+    fake_go_put(fake, list + 8, p + 0x80, 8);       /* One without a cache. */
+    fake_go_put(fake, p + (uint64_t)offset[GO_FIELD_P_MCACHE], cache, 8);
+    fake_go_put(fake, p + 0x80 + (uint64_t)offset[GO_FIELD_P_MCACHE], 0, 8);
+    fake_go_field(fake, cache, GO_FIELD_MCACHE_TINY_ALLOCS, 3);
+    for (unsigned i = 0; i < ALLOCATION_CACHES_SPANS; i++)
+        fake_go_put(fake, cache + (uint64_t)offset[GO_FIELD_MCACHE_ALLOC] + i * 8, i == 11 ? span : dummy, 8);
+    fake_go_field(fake, span, GO_FIELD_MSPAN_ALLOC_COUNT_BEFORE_CACHE, 9);
+    fake_go_field(fake, span, GO_FIELD_MSPAN_ALLOC_COUNT, 21);
+    fake_go_field(fake, dummy, GO_FIELD_MSPAN_ALLOC_COUNT, 1000);
 }
 
 static struct snapshot *sample_once(struct fake_go *fake)
@@ -134,6 +161,47 @@ START_TEST(sums_are_made_as_the_runtime_makes_them)
     check_sums(24);
     check_sums(25);
     check_sums(27);
+}
+END_TEST
+
+START_TEST(what_the_caches_hold_back_counts)
+{
+    struct fake_go *fake = fake_go_create(24);
+    fill_heap(fake);
+    fill_cache(fake);
+    struct snapshot *snapshot = sample_once(fake);
+    ck_assert_uint_eq(snapshot->size_classes[5].mallocs, 212);
+    ck_assert_int_eq(counter(snapshot, COUNTER_MALLOCS), 20 + 212 + 17);
+    ck_assert_int_eq(counter(snapshot, COUNTER_FREES), 6 + 4 + 17);
+    ck_assert_int_eq(counter(snapshot, COUNTER_TOTAL_ALLOC), 2 * (1 << 20) + 212 * 48);
+    snapshot_unref(snapshot);
+    fake_go_destroy(fake);
+}
+END_TEST
+
+START_TEST(counts_of_allocations_never_fall)
+{
+    struct fake_go *fake = fake_go_create(24);
+    struct memory_state *state;
+    struct memory_stats stats = {0};
+    struct allocation_caches caches;
+    fill_heap(fake);
+    fake_go_show(fake);
+    fake_go_check(memory_state_create(&fake->process, &state));
+    fake_go_check(memory_state_read(state));
+    fake_go_check(allocation_caches_init(&caches, &fake->process));
+    for (int held = 12; held >= 0; held -= 6) {
+        struct snapshot *snapshot;
+        fake_go_check(snapshot_create(fake->catalog, &snapshot));
+        caches.known = true;
+        caches.small[5] = (uint64_t)held;
+        fake_go_check(memory_stats_sample(&stats, state, &caches, snapshot));
+        ck_assert_uint_eq(snapshot->size_classes[5].mallocs, 212);
+        snapshot_unref(snapshot);
+    }
+    allocation_caches_deinit(&caches);
+    memory_state_destroy(state);
+    fake_go_destroy(fake);
 }
 END_TEST
 
@@ -298,6 +366,8 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("memory_stats");
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, sums_are_made_as_the_runtime_makes_them);
+    tcase_add_test(tests, what_the_caches_hold_back_counts);
+    tcase_add_test(tests, counts_of_allocations_never_fall);
     tcase_add_test(tests, statistics_that_are_being_turned_over_are_marked);
     tcase_add_test(tests, the_goal_is_the_pacers);
     tcase_add_test(tests, what_is_not_located_is_unavailable_with_a_reason);
