@@ -410,7 +410,7 @@ static bool is_still_the_program(struct session *session)
 {
     struct target_stat stat;
     struct program_identity now;
-    _cleanup_error_ struct error *error = target_read_stat(session->target, &stat);
+    _cleanup_error_ struct error *error = target_read_thread_stat(session->target, &stat);
     if (error || !target_is_alive(session->target))
         return false;
     target_read_program(session->target, &stat.stat, &now);

@@ -54,6 +54,28 @@ static struct error *open_folder(struct target *target)
                         (int)target->pid, (int)target->pid);
 }
 
+static struct error *open_files(struct target *target)
+{
+    char path[32];
+    snprintf(path, sizeof(path), "task/%d/stat", (int)target->pid);
+    const struct {
+        const char *name;
+        int *descriptor;
+    } files[] = {
+        {"stat", &target->stat_file}, {"status", &target->status_file}, {path, &target->thread_stat_file}};
+    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+        *files[i].descriptor = openat(target->folder, files[i].name, O_RDONLY | O_CLOEXEC);
+        if (*files[i].descriptor >= 0)
+            continue;
+        if (errno == ENOENT || errno == ESRCH)
+            return error_create(ERROR_GONE, "process %d ended", (int)target->pid);
+        if (errno == EACCES || errno == EPERM)
+            return permission_explain(target->pid, "opening /proc/PID/stat", errno);
+        return error_from_errno(errno, "cannot open /proc/%d/%s", (int)target->pid, files[i].name);
+    }
+    return NULL;
+}
+
 struct error *target_open(pid_t pid, struct target **ret_target)
 {
     if (pid <= 0)
@@ -61,21 +83,23 @@ struct error *target_open(pid_t pid, struct target **ret_target)
     _cleanup_(target_closep) struct target *target = calloc(1, sizeof(*target));
     if (!target)
         return error_no_memory();
-    *target =
-        (struct target){.pid = process_of(pid), .requested = pid, .folder = -1, .stat_file = -1, .status_file = -1};
+    *target = (struct target){
+        .pid = process_of(pid),
+        .requested = pid,
+        .folder = -1,
+        .stat_file = -1,
+        .status_file = -1,
+        .thread_stat_file = -1,
+    };
     target->pid_descriptor = open_pid(target->pid);
     if (target->pid_descriptor < 0 && errno == ESRCH)
         return error_create(ERROR_GONE, "no process has the pid %d", (int)pid);
     struct error *error = open_folder(target);
     if (error)
         return error;
-    target->stat_file = openat(target->folder, "stat", O_RDONLY | O_CLOEXEC);
-    target->status_file = openat(target->folder, "status", O_RDONLY | O_CLOEXEC);
-    if (target->stat_file < 0 || target->status_file < 0)
-        return errno == ENOENT || errno == ESRCH ? error_create(ERROR_GONE, "process %d ended", (int)target->pid)
-               : errno == EACCES || errno == EPERM
-                   ? permission_explain(target->pid, "opening /proc/PID/stat", errno)
-                   : error_from_errno(errno, "cannot open /proc/%d/stat", (int)target->pid);
+    error = open_files(target);
+    if (error)
+        return error;
 
     struct target_stat stat;
     error = target_read_stat(target, &stat);
@@ -108,6 +132,7 @@ void target_close(struct target *target)
     close_p(&target->folder);
     close_p(&target->stat_file);
     close_p(&target->status_file);
+    close_p(&target->thread_stat_file);
     free(target);
 }
 
@@ -129,15 +154,25 @@ static struct error *gone_if_missing(struct target *target, struct error *error)
     return error_create(ERROR_GONE, "process %d ended", (int)target->pid);
 }
 
-struct error *target_read_stat(struct target *target, struct target_stat *ret_stat)
+static struct error *read_stat(struct target *target, int descriptor, struct target_stat *ret_stat)
 {
     size_t length;
-    struct error *error = procfs_read_again(target->stat_file, "stat", ret_stat->text, sizeof(ret_stat->text), &length);
+    struct error *error = procfs_read_again(descriptor, "stat", ret_stat->text, sizeof(ret_stat->text), &length);
     if (error)
         return gone_if_missing(target, error);
     if (!process_stat_parse(ret_stat->text, length, &ret_stat->stat))
         return error_create(ERROR_BAD_DATA, "/proc/%d/stat is not of the known form", (int)target->pid);
     return NULL;
+}
+
+struct error *target_read_stat(struct target *target, struct target_stat *ret_stat)
+{
+    return read_stat(target, target->stat_file, ret_stat);
+}
+
+struct error *target_read_thread_stat(struct target *target, struct target_stat *ret_stat)
+{
+    return read_stat(target, target->thread_stat_file, ret_stat);
 }
 
 struct error *target_read_status(struct target *target, struct process_status *ret_status)

@@ -27,6 +27,7 @@ struct target {
     int pid_descriptor;         /* -1 where the kernel has no pidfd_open (before 5.3), or a filter forbids it. */
     int folder;                 /* /proc/PID: what is opened through it is this process's or fails. */
     int stat_file, status_file; /* Kept open: reading again costs a third of opening. */
+    int thread_stat_file;       /* Of the main thread alone: the process's own is summed over all threads. */
     uint64_t start_ticks, start_unix_ns;
     struct program_identity program;
 };
@@ -46,6 +47,8 @@ bool target_is_alive(const struct target *target);
 
 /* ERROR_GONE once it ended and was waited for. */
 struct error *target_read_stat(struct target *target, struct target_stat *ret_stat);
+/* The same of the main thread: its times and faults are its own. */
+struct error *target_read_thread_stat(struct target *target, struct target_stat *ret_stat);
 struct error *target_read_status(struct target *target, struct process_status *ret_status);
 
 /* The program that runs now; from stat and the executable's link. */

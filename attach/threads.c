@@ -14,19 +14,23 @@
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
-/* What a sample may spend on threads. Reading a thread in full takes five small files' worth of time (measured: 10
- * us against 2), so that 64 threads that all run, or 320 that sleep, are all seen in every sample. */
-#define BUDGET 320
+/* What a sample may spend on threads. Reading a thread in full takes five small files' worth of time (measured: 10 us
+ * against 2 with warm caches, 25 against 5 once a second), so that 40 threads that all run, or 200 that sleep, are all
+ * seen in every sample. */
+#define BUDGET 200
 #define COST_LOOKED_AT 1
 #define COST_READ 5
-/* The list of threads is read anew when their number differs, and every so many samples. */
+/* The list of threads costs more than a microsecond each. Of up to so many it is read anew whenever their number has
+ * changed; and always after some samples, the more the longer it is. */
+#define MANY_THREADS 256
 #define SAMPLES_A_LIST 8
+#define THREADS_A_SAMPLE_MORE 128
 #define COMM_LIMIT 64
 
 struct entry {
     struct thread thread;
     uint64_t runs; /* How often it had been given a processor when it was read; 0 when the kernel does not count. */
-    bool is_read;
+    bool is_read, is_gone;
     char comm[COMM_LIMIT];  /* As the kernel has it, to spare the catalog. */
     size_t comm_length;
 };
@@ -37,7 +41,7 @@ struct thread_reader {
     VECTOR(struct entry) entries;       /* In the order of /proc, which is that of creation. */
     struct table by_tid;    /* tid -> index in entries. */
     size_t next;            /* Where the next sample goes on. */
-    unsigned samples_since_list;
+    size_t samples_since_list;
     bool is_truncated, must_list;
 };
 
@@ -98,7 +102,8 @@ static struct error *list_threads(struct thread_reader *reader)
             break;
         }
         const uint64_t *known = table_find(&reader->by_tid, (uint64_t)tid);
-        struct entry entry = known ? reader->entries.items[*known] : (struct entry){.thread.tid = tid};
+        bool is_kept = known && !reader->entries.items[*known].is_gone;
+        struct entry entry = is_kept ? reader->entries.items[*known] : (struct entry){.thread.tid = tid};
         out_of_memory = !vector_append(&listed, entry);
     }
     table_clear(&reader->by_tid);
@@ -221,16 +226,18 @@ static void read_threads(struct thread_reader *reader, uint64_t now)
         if (reader->next >= count)
             reader->next = 0;
         struct entry *entry = &reader->entries.items[reader->next++];
+        if (entry->is_gone)
+            continue;
         unsigned cost = read_thread(reader, entry, now);
         spent += cost ? cost : COST_LOOKED_AT;
         if (cost == 0) {
-            entry->is_read = false;
+            entry->is_gone = true;
             reader->must_list = true;
         }
     }
 }
 
-static struct error *fill_snapshot(struct thread_reader *reader, struct snapshot *snapshot)
+static struct error *fill_snapshot(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot)
 {
     size_t count = reader->entries.count, unread = 0;
     struct thread *threads = arena_alloc_array(&snapshot->arena, count, sizeof(*threads));
@@ -239,14 +246,18 @@ static struct error *fill_snapshot(struct thread_reader *reader, struct snapshot
     snapshot->threads = threads;
     snapshot->num_threads = 0;
     for (size_t i = 0; i < count; i++) {
-        if (reader->entries.items[i].is_read)
-            threads[snapshot->num_threads++] = reader->entries.items[i].thread;
-        else
+        const struct entry *entry = &reader->entries.items[i];
+        if (entry->is_read && !entry->is_gone)
+            threads[snapshot->num_threads++] = entry->thread;
+        else if (!entry->is_gone)
             unread++;
     }
-    if (unread > 0 && !reader->must_list)
+    if (unread > 0)
         snapshot_add_problem(snapshot, "%zu of %zu threads not read yet: some are read with each sample, in turn",
                              unread, count);
+    if (expected > count && !reader->is_truncated)
+        snapshot_add_problem(snapshot, "%llu threads are newer than the list, which is not read with each sample",
+                             (unsigned long long)(expected - count));
     if (reader->is_truncated)
         snapshot_add_problem(snapshot, "only the first %d threads are listed", THREADS_MAX);
     return NULL;
@@ -254,12 +265,14 @@ static struct error *fill_snapshot(struct thread_reader *reader, struct snapshot
 
 struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot)
 {
-    bool differs = expected != reader->entries.count && !reader->is_truncated;
-    if (reader->must_list || differs || ++reader->samples_since_list >= SAMPLES_A_LIST) {
+    size_t count = reader->entries.count;
+    bool differs = reader->must_list || (expected != count && !reader->is_truncated);
+    if ((differs && count <= MANY_THREADS) ||
+        ++reader->samples_since_list >= SAMPLES_A_LIST + count / THREADS_A_SAMPLE_MORE) {
         struct error *error = list_threads(reader);
         if (error)
             return error;
     }
     read_threads(reader, snapshot->monotonic_ns);
-    return fill_snapshot(reader, snapshot);
+    return fill_snapshot(reader, expected, snapshot);
 }

@@ -50,7 +50,8 @@ def looks_right(what, pid, version):
     got = report(pid)
     target, go, sites = got.get("target", {}), got.get("go") or {}, got.get("sites", [])
     functions = [frame["function"] for site in sites for frame in site["stack"]]
-    check(f"{what}: the runtime is recognised", (target.get("runtime_version") or "").startswith(version), str(got)[:99])
+    version_read = target.get("runtime_version") or ""
+    check(f"{what}: the runtime is recognised", version_read.startswith(version), str(got)[:300])
     check(f"{what}: goroutines are counted", (go.get("goroutines") or 0) > 0, str(go)[:300])
     check(f"{what}: call sites are named", any(f.startswith("main.") for f in functions), f"{len(sites)} sites")
 

@@ -31,7 +31,14 @@ static void *fixture_sleep(void *argument)
     return NULL;
 }
 
-/* Orders: x exits with status 7, k kills itself, e becomes `cat`, b (burn) uses the processor for a while. Ends with
+static void *fixture_exec(void *orders)
+{
+    dup2(*(int *)orders, 0);
+    execl("/bin/cat", "cat", "-", (char *)NULL);
+    _exit(1);
+}
+
+/* Orders: x exits with status 7, k kills itself, e becomes `cat`, t does so by a thread that is not the main one, b (burn) uses the processor for a while. Ends with
  * the pipe. */
 static void fixture_follow(int orders, int answers)
 {
@@ -41,9 +48,12 @@ static void fixture_follow(int orders, int answers)
             _exit(7);
         if (order == 'k')
             raise(SIGKILL);
-        if (order == 'e') {
-            dup2(orders, 0);
-            execl("/bin/cat", "cat", "-", (char *)NULL);
+        if (order == 'e')
+            fixture_exec(&orders);
+        if (order == 't') {
+            pthread_t thread;
+            pthread_create(&thread, NULL, fixture_exec, &orders);
+            pthread_join(thread, NULL);
         }
         if (order == 'b') {
             for (volatile uint64_t i = 0; i < 50 * 1000 * 1000; i++) {

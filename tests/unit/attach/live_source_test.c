@@ -344,12 +344,12 @@ END_TEST
 
 START_TEST(test_exec_is_followed)
 {
-    struct fixture fixture = fixture_start(0);
+    struct fixture fixture = fixture_start(2);
     struct source *source = open_source(fixture.pid, ATTACH_MIN_INTERVAL_NS, false);
     struct snapshot *snapshot = next(source);
     ck_assert(!has_problem(snapshot, "exec"));
     snapshot_unref(snapshot);
-    fixture_order(&fixture, 'e');
+    fixture_order(&fixture, "et"[_i]);
     for (;;) {
         snapshot = next(source);
         bool has_changed = has_problem(snapshot, "exec");
@@ -417,7 +417,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_queue_keeps_the_newest);
     tcase_add_test(tests, test_failing_reader_is_a_problem);
     tcase_add_test(tests, test_hopeless_source_fails_once);
-    tcase_add_test(tests, test_exec_is_followed);
+    tcase_add_loop_test(tests, test_exec_is_followed, 0, 2);
     tcase_add_test(tests, test_thread_id_gives_its_process);
     tcase_add_test(tests, test_cannot_attach);
     suite_add_tcase(suite, tests);
