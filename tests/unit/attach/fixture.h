@@ -38,8 +38,8 @@ static void *fixture_exec(void *orders)
     _exit(1);
 }
 
-/* Orders: x exits with status 7, k kills itself, e becomes `cat`, t does so by a thread that is not the main one, b (burn) uses the processor for a while. Ends with
- * the pipe. */
+/* Orders: x exits with status 7, k kills itself, e becomes `cat`, t does so by a thread that is not the main one, b
+ * (burn) uses the processor for a while. Ends with the pipe. */
 static void fixture_follow(int orders, int answers)
 {
     char order;
