@@ -14,6 +14,7 @@ struct bucket {
     double scale;           /* Objects that one sampled object stands for. */
     double weight;          /* Bytes that one sampled object stands for. */
     double missed;          /* The probability that an object of it is not sampled. */
+    int64_t first_allocated;    /* Provisional bytes allocated when the session began; 0 where the bucket is younger. */
     uint32_t stack;         /* Index in history.stacks, or NOT_FOLLOWED. */
 };
 
@@ -23,6 +24,7 @@ struct sums {
     uint64_t sampled_objects;
     double alloc_weight, inuse_weight;  /* Weight times estimated bytes, allocated and in use. */
     double variance;                    /* Of the in-use bytes. */
+    double allocated_since;             /* Provisional bytes allocated since the session began. */
 };
 
 struct tracked {

@@ -156,9 +156,10 @@ static struct error *compute_pauses(const struct history *history, struct analys
     return NULL;
 }
 
-static double gc_rate(const struct history *history)
+/* A monotonic counter's rise per second over the window. */
+static double window_rate(const struct history *history, enum counter_id id)
 {
-    const struct series *series = &history->counters[COUNTER_NUM_GC];
+    const struct series *series = &history->counters[id];
     if (series->count < 2)
         return NAN;
     struct point first = series_point(series, 0), last = series_point(series, series->count - 1);
@@ -238,7 +239,8 @@ static struct error *compute_process(const struct history *history, struct analy
     analysis->cycles_seen =
         history->num_gc_readings < UINT32_MAX ? (uint32_t)history->num_gc_readings : UINT32_MAX;
     analysis->alloc_bytes_per_s = alloc_rate(history);
-    analysis->gc_per_s = gc_rate(history);
+    analysis->alloc_bytes_per_s_window = window_rate(history, COUNTER_TOTAL_ALLOC);
+    analysis->gc_per_s = window_rate(history, COUNTER_NUM_GC);
     compute_limit(analysis);
     return compute_pauses(history, analysis);
 }

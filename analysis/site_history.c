@@ -8,6 +8,9 @@
 #include "analysis/growth.h"
 #include "analysis/series.h"
 
+/* How long a site must have allocated nothing to be called steady before enough cycles have come. */
+#define TELLING_SILENCE_NS (60 * UINT64_C(1000000000))
+
 const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site)
 {
     return call_site->num_stacks > 1 ? &call_site->tracked : &history->stacks.items[call_site->first_stack].tracked;
@@ -127,6 +130,7 @@ static void sums_add(struct sums *sums, const struct sums *more)
     sums->alloc_weight += more->alloc_weight;
     sums->inuse_weight += more->inuse_weight;
     sums->variance += more->variance;
+    sums->allocated_since += more->allocated_since;
 }
 
 static void sums_add_bucket(struct sums *sums, const struct bucket *bucket, const struct site *site)
@@ -140,6 +144,7 @@ static void sums_add_bucket(struct sums *sums, const struct bucket *bucket, cons
     sums->inuse_weight += bucket->weight * inuse;
     /* n objects sampled of n / p: the variance of the estimate is n (1 - p) weights squared. */
     sums->variance += bucket->weight * inuse * bucket->missed;
+    sums->allocated_since += (double)bucket->provisional.alloc_bytes - (double)bucket->first_allocated;
 }
 
 /* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is
@@ -187,6 +192,8 @@ static struct error *update_buckets(struct history *history, const struct snapsh
         if (i >= comparable)
             bucket_set_rate(bucket, site->object_size, rate);
         bucket_update(bucket, site, rate);
+        if (!previous)
+            bucket->first_allocated = bucket->provisional.alloc_bytes;
     }
     return NULL;
 }
@@ -272,8 +279,9 @@ static struct error *observe_all(struct history *history, const struct snapshot 
 /* A site that grew until the last cycle may have stopped since, with no cycle to show it. Everything counted up to now
  * bounds from above what the next cycle can publish: where even that lacks most of what the slope foretold, the growth
  * is over. */
-static bool stop_growth(const struct snapshot *snapshot, struct tracked *tracked, const struct sums *sums)
+static bool stop_growth(const struct snapshot *snapshot, struct tracked *tracked)
 {
+    const struct sums *sums = &tracked->sums;
     struct growth *growth = &tracked->growth;
     if (growth->verdict != GROWTH_GROWING || tracked->inuse.count == 0)
         return false;
@@ -289,19 +297,34 @@ static bool stop_growth(const struct snapshot *snapshot, struct tracked *tracked
     return true;
 }
 
-static bool stop_growths(struct history *history, const struct snapshot *snapshot)
+/* Too few cycles to say by what they published; but what has allocated nothing all the while has not grown. */
+static bool settle_silent(const struct history *history, const struct snapshot *snapshot, struct tracked *tracked)
 {
-    bool stopped = false;
-    for (size_t i = 0; i < history->stacks.count; i++) {
-        struct tracked *tracked = &history->stacks.items[i].tracked;
-        stopped |= stop_growth(snapshot, tracked, &tracked->sums);
-    }
+    if (tracked->growth.verdict != GROWTH_TOO_FEW || tracked->sums.allocated_since > 0 ||
+        snapshot->unix_ns < history->first_unix_ns + TELLING_SILENCE_NS)
+        return false;
+    tracked->growth.verdict = GROWTH_PLATEAU;
+    return true;
+}
+
+/* What the counts since the last cycle can tell; whether that changed any verdict. */
+static bool heed_provisional(const struct history *history, const struct snapshot *snapshot, struct tracked *tracked)
+{
+    bool stopped = stop_growth(snapshot, tracked);
+    return settle_silent(history, snapshot, tracked) || stopped;
+}
+
+static bool heed_all_provisional(struct history *history, const struct snapshot *snapshot)
+{
+    bool changed = false;
+    for (size_t i = 0; i < history->stacks.count; i++)
+        changed |= heed_provisional(history, snapshot, &history->stacks.items[i].tracked);
     for (size_t i = 0; i < history->call_sites.count; i++) {
         struct tracked_call_site *call_site = &history->call_sites.items[i];
         if (call_site->num_stacks > 1)
-            stopped |= stop_growth(snapshot, &call_site->tracked, &call_site->tracked.sums);
+            changed |= heed_provisional(history, snapshot, &call_site->tracked);
     }
-    return stopped;
+    return changed;
 }
 
 /* ---- the order of the rows ---- */
@@ -388,8 +411,8 @@ struct error *history_add_sites(struct history *history, const struct snapshot *
     if (is_new_cycle && !snapshot->profile_torn) {
         error = observe_all(history, snapshot);
         changed = true;
-    } else if (stop_growths(history, snapshot)) {
-        changed = true;
     }
+    if (heed_all_provisional(history, snapshot))
+        changed = true;
     return error || !changed ? error : sort_rows(history);
 }

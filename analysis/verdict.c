@@ -250,6 +250,11 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
     if (analysis->gc_per_s > 0 && analysis->gc_per_s < 0.1) {
         text_append(text, "; one comes about every ");
         write_duration(text, 1e9 / analysis->gc_per_s);
+        if (analysis->alloc_bytes_per_s_window >= 0) {
+            text_append(text, ". It allocates ");
+            write_rate(text, analysis->alloc_bytes_per_s_window);
+            text_append(text, " in all, and can grow no faster");
+        }
     } else if (counter_known(gogc) && gogc->value.integer < 0 && analysis->limit_bytes == 0) {
         text_append(text, "; GOGC is off in this program");
     }

@@ -157,6 +157,7 @@ struct analysis {
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
     uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */
     double alloc_bytes_per_s;           /* Of the whole program, over the last few samples; NAN when unknown. */
+    double alloc_bytes_per_s_window;    /* The same over the window: the live heap can grow no faster. */
     double gc_per_s;                    /* Over the window; NAN when unknown. */
     uint32_t cycles_seen;               /* GC cycles observed by this session: what the heap's verdicts rest on. */
     double pause_p99_ns, pause_max_ns;  /* Over the cycles in the window; NAN when none. */

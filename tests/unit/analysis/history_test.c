@@ -255,6 +255,32 @@ START_TEST(silence_ends_growth_before_the_next_cycle)
 }
 END_TEST
 
+/* Two cycles in three minutes tell nothing; that a site allocated nothing does. */
+START_TEST(silent_sites_are_steady_without_cycles)
+{
+    struct builder *b = builder_create();
+    struct history *history = make_history(NULL);
+    size_t silent = builder_site(b, 1 << 20, "main.silent m.go:1"), busy = builder_site(b, 1 << 20, "main.busy m.go:2");
+    builder_allocate(b, silent, 40);
+    builder_allocate(b, busy, 40);
+    builder_gc(b);
+    for (int second = 0; second <= 180; second++) {
+        if (second % 10 == 5)
+            builder_allocate(b, busy, 1);
+        if (second == 120)
+            builder_gc(b);
+        add(history, b, 1);
+        struct analysis *analysis = compute(history);
+        ck_assert_int_eq(find_row(analysis, "main.busy")->growth.verdict, GROWTH_TOO_FEW);
+        ck_assert_int_eq(find_row(analysis, "main.silent")->growth.verdict,
+                         second < 60 ? GROWTH_TOO_FEW : GROWTH_PLATEAU);
+        analysis_destroy(analysis);
+    }
+    history_destroy(history);
+    builder_destroy(b);
+}
+END_TEST
+
 START_TEST(a_second_stack_joins_the_call_site)
 {
     struct builder *b = builder_create();
@@ -552,6 +578,7 @@ static Suite *make_suite(void)
     tcase_add_test(sites, rates_and_growth_come_from_cycles);
     tcase_add_test(sites, torn_and_unchanged_profiles_add_no_point);
     tcase_add_test(sites, silence_ends_growth_before_the_next_cycle);
+    tcase_add_test(sites, silent_sites_are_steady_without_cycles);
     tcase_add_test(sites, a_second_stack_joins_the_call_site);
     tcase_add_test(sites, rows_beyond_the_bound_are_counted);
     suite_add_tcase(suite, sites);
