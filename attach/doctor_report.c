@@ -8,8 +8,8 @@
 /* Longer details are cut. */
 #define DETAIL_BUFFER 1024
 
-struct error *doctor_report_add(struct doctor_report *report, const char *subject, enum doctor_state state, const char *remedy,
-                                const char *detail_format, ...)
+struct error *doctor_report_add(struct doctor_report *report, const char *subject, enum doctor_state state,
+                                const char *remedy, const char *detail_format, ...)
 {
     char detail[DETAIL_BUFFER];
     va_list arguments;

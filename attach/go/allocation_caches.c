@@ -11,9 +11,10 @@ static const enum go_field span_fields[] = {GO_FIELD_MSPAN_ALLOC_COUNT, GO_FIELD
 /* Whether this version's caches can be read at all. */
 static bool is_laid_out(const struct go_layout *layout)
 {
-    static const enum go_field needed[] = {GO_FIELD_P_MCACHE, GO_FIELD_MCACHE_TINY_ALLOCS, GO_FIELD_MCACHE_ALLOC, GO_FIELD_MSPAN_ALLOC_COUNT,
-                                           GO_FIELD_MSPAN_ALLOC_COUNT_BEFORE_CACHE};
-    return go_layout_has_all(layout, needed, ARRAY_SIZE(needed)) && layout->size[GO_FIELD_MCACHE_ALLOC] == ALLOCATION_CACHES_SPANS * 8;
+    static const enum go_field needed[] = {GO_FIELD_P_MCACHE, GO_FIELD_MCACHE_TINY_ALLOCS, GO_FIELD_MCACHE_ALLOC,
+                                           GO_FIELD_MSPAN_ALLOC_COUNT, GO_FIELD_MSPAN_ALLOC_COUNT_BEFORE_CACHE};
+    return go_layout_has_all(layout, needed, ARRAY_SIZE(needed)) &&
+           layout->size[GO_FIELD_MCACHE_ALLOC] == ALLOCATION_CACHES_SPANS * 8;
 }
 
 struct error *allocation_caches_init(struct allocation_caches *caches, const struct go_process *process)
@@ -44,14 +45,18 @@ static void take_span(void *context, size_t index, const uint8_t *bytes)
     struct allocation_caches *caches = context;
     if (!bytes)
         return;
-    struct copied_struct span = {.layout = &caches->process->layout, .bytes = bytes, .size = caches->spans.record_size, .start = caches->span_start};
+    struct copied_struct span = {.layout = &caches->process->layout,
+                                 .bytes = bytes,
+                                 .size = caches->spans.record_size,
+                                 .start = caches->span_start};
     uint64_t now = copied_struct_get_or_zero(&span, GO_FIELD_MSPAN_ALLOC_COUNT);
     uint64_t before = copied_struct_get_or_zero(&span, GO_FIELD_MSPAN_ALLOC_COUNT_BEFORE_CACHE);
     if (now > before)
         caches->small[caches->classes.items[index]] += now - before;
 }
 
-/* Takes one cache's spans, without the dummy that stands where there is none: the one address that comes more than once. */
+/* Takes one cache's spans, without the dummy that stands where there is none: the one address that comes more than
+ * once. */
 static struct error *take_cache(struct allocation_caches *caches, const uint8_t *bytes, size_t start, size_t size)
 {
     const struct go_layout *layout = &caches->process->layout;
@@ -115,8 +120,8 @@ struct error *allocation_caches_read(struct allocation_caches *caches, struct pr
     caches->classes.count = 0;
     const uint8_t *addresses;
     bool ok;
-    struct error *error =
-        procs_read_field(procs, caches->process, (size_t)caches->process->layout.offset[GO_FIELD_P_MCACHE], 8, &addresses, &ok);
+    struct error *error = procs_read_field(
+        procs, caches->process, (size_t)caches->process->layout.offset[GO_FIELD_P_MCACHE], 8, &addresses, &ok);
     if (!error && ok)
         error = take_caches(caches, addresses, procs->addresses.count);
     if (!error && caches->known)

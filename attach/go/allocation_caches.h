@@ -1,12 +1,13 @@
-/* What the Ps' allocation caches (runtime/mcache.go) have handed out and not yet reported: ReadMemStats has it reported first, so its figures are those of
- * memstats.heapStats and these together. */
+/* What the Ps' allocation caches (runtime/mcache.go) have handed out and not yet reported: ReadMemStats has it
+ * reported first, so its figures are those of memstats.heapStats and these together. */
 #ifndef HEAPTOP_ATTACH_GO_ALLOCATION_CACHES_H
 #define HEAPTOP_ATTACH_GO_ALLOCATION_CACHES_H
 
 #include "attach/go/procs.h"
 #include "attach/go/record_set.h"
 
-/* Span classes are twice the size classes, with and without pointers (runtime/mheap.go spanClass; 68 size classes, Go 1.19-1.27). */
+/* Span classes are twice the size classes, with and without pointers (runtime/mheap.go spanClass; 68 size classes,
+ * Go 1.19-1.27). */
 #define ALLOCATION_CACHES_CLASSES 68u
 #define ALLOCATION_CACHES_SPANS (2 * ALLOCATION_CACHES_CLASSES)
 /* With more Ps their caches are not looked at, for what it would cost: figures are then behind by what they hold. */
@@ -28,7 +29,8 @@ struct allocation_caches {
 struct error *allocation_caches_init(struct allocation_caches *caches, const struct go_process *process);
 void allocation_caches_deinit(struct allocation_caches *caches);    /* Accepts one that is all zeros. */
 
-/* Reads all caches. What a P hands over to memstats meanwhile is missed; so read memstats before: the sum is then too low for one sample, never too high. */
+/* Reads all caches. What a P hands over to memstats meanwhile is missed; so read memstats before: the sum is then
+ * too low for one sample, never too high. */
 struct error *allocation_caches_read(struct allocation_caches *caches, struct procs *procs);
 
 #endif

@@ -12,8 +12,8 @@ static uint64_t ring_entry(const struct copied_struct *memstats, enum go_field r
     return value;
 }
 
-/* The heap sizes of the latest cycle, where the runtime still has them: work.heap0 and pauseNS are set anew when the next cycle begins, before work.cycles
- * counts it (runtime/mgc.go gcStart). */
+/* The heap sizes of the latest cycle, where the runtime still has them: work.heap0 and pauseNS are set anew when the
+ * next cycle begins, before work.cycles counts it (runtime/mgc.go gcStart). */
 static void add_heap_sizes(const struct memory_state *state, struct gc_cycle *latest)
 {
     uint64_t cycles, pause, before, peak, after, goal;
@@ -29,7 +29,8 @@ static void add_heap_sizes(const struct memory_state *state, struct gc_cycle *la
         latest->heap_after = after;
         latest->heap_known = true;
     }
-    if (state->gc_controller.bytes && copied_struct_get(&state->gc_controller, GO_FIELD_GC_CONTROLLER_LAST_HEAP_GOAL, &goal)) {
+    if (state->gc_controller.bytes &&
+        copied_struct_get(&state->gc_controller, GO_FIELD_GC_CONTROLLER_LAST_HEAP_GOAL, &goal)) {
         latest->heap_goal = goal;
         latest->goal_known = true;
     }
@@ -48,8 +49,9 @@ struct error *collector_sample(struct collector *collector, const struct memory_
     size_t count = fresh < COLLECTOR_RING ? fresh : COLLECTOR_RING;
     if (collector->started && fresh > COLLECTOR_RING) {
         /* Also where a hostile target counts backwards. */
-        snapshot_add_problem(snapshot, "garbage collector: %u cycles passed since the last sample, of which the runtime keeps %u", fresh,
-                             COLLECTOR_RING);
+        snapshot_add_problem(snapshot,
+                             "garbage collector: %u cycles passed since the last sample, of which the runtime keeps %u",
+                             fresh, COLLECTOR_RING);
     }
     struct gc_cycle *cycles = arena_alloc_array(&snapshot->arena, count, sizeof(*cycles));
     if (!cycles)

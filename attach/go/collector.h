@@ -13,6 +13,7 @@ struct collector {
 };
 
 /* Adds the cycles completed since the last call to snapshot->gc_cycles; in the first call, all the ring holds. */
-struct error *collector_sample(struct collector *collector, const struct memory_state *state, struct snapshot *snapshot);
+struct error *collector_sample(struct collector *collector, const struct memory_state *state,
+                               struct snapshot *snapshot);
 
 #endif

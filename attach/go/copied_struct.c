@@ -32,7 +32,8 @@ bool go_layout_has_all(const struct go_layout *layout, const enum go_field *fiel
     return true;
 }
 
-bool go_layout_range(const struct go_layout *layout, const enum go_field *fields, size_t count, size_t *ret_start, size_t *ret_size)
+bool go_layout_range(const struct go_layout *layout, const enum go_field *fields, size_t count, size_t *ret_start,
+                     size_t *ret_size)
 {
     size_t start = SIZE_MAX, end = 0;
     for (size_t i = 0; i < count; i++) {

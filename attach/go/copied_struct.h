@@ -16,8 +16,8 @@ struct copied_struct {
     size_t start;                       /* Where in the struct they begin. */
 };
 
-/* The unsigned value of a field of 1, 2, 4 or 8 bytes. False, and *ret_value untouched, where this version has no such field or its bytes were not
- * copied. */
+/* The unsigned value of a field of 1, 2, 4 or 8 bytes. False, and *ret_value untouched, where this version has no
+ * such field or its bytes were not copied. */
 bool copied_struct_get(const struct copied_struct *copied, enum go_field field, uint64_t *ret_value);
 
 /* The same, 0 when missing: for fields that add nothing where they do not exist. */
@@ -31,7 +31,9 @@ static inline bool go_layout_has(const struct go_layout *layout, enum go_field f
 /* Whether all of these are there. */
 bool go_layout_has_all(const struct go_layout *layout, const enum go_field *fields, size_t count);
 
-/* The smallest range of the struct's bytes that holds those of the fields that exist; false when none does, or the range is absurdly wide. */
-bool go_layout_range(const struct go_layout *layout, const enum go_field *fields, size_t count, size_t *ret_start, size_t *ret_size);
+/* The smallest range of the struct's bytes that holds those of the fields that exist; false when none does, or the
+ * range is absurdly wide. */
+bool go_layout_range(const struct go_layout *layout, const enum go_field *fields, size_t count, size_t *ret_start,
+                     size_t *ret_size);
 
 #endif

@@ -10,7 +10,8 @@
 /* From this minor version on pprof hides internal/runtime/ as well (runtime/pprof/protomem.go, Go 1.24). */
 #define MINOR_HIDING_INTERNAL_RUNTIME 24
 
-/* What the compiler puts around the call of a go statement with arguments is short; more of a wrapper is not looked at. */
+/* What the compiler puts around the call of a go statement with arguments is short; more of a wrapper is not looked
+ * at. */
 #define MAX_WRAPPER_BYTES 512u
 
 /* What is known of one return address. */
@@ -18,8 +19,9 @@ struct resolved_pc {
     frame_id frame;         /* 0 when the catalog is full. */
     uint64_t entry;         /* Of the physical function; 0 when no function holds the address. */
     bool is_inlined, is_goexit;
-    /* Whether pprof hides it when it leads a stack. It asks FuncForPC for the return address itself, not for the call before it
-     * (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call begins just there. */
+    /* Whether pprof hides it when it leads a stack. It asks FuncForPC for the return address itself, not for the
+     * call before it (runtime/pprof/protomem.go writeHeapProto), which tells another function where an inlined call
+     * begins just there. */
     bool is_hidden;
 };
 
@@ -74,8 +76,8 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* Whether the symbol's package path, in which the linker escapes some characters as %xx (cmd/internal/objabi/path.go PathToPrefix; dots
- * only in the last element), lies in a module. */
+/* Whether the symbol's package path, in which the linker escapes some characters as %xx (cmd/internal/objabi/path.go
+ * PathToPrefix; dots only in the last element), lies in a module. */
 static bool path_in_module(const char *path, size_t length, const char *module)
 {
     size_t at = 0;
@@ -145,7 +147,8 @@ enum frame_origin go_function_origin(const char *name, const char *application_r
     /* Methods that the compiler makes for types: "type:.eq.main.key", before 1.20 "type..eq.main.key". */
     if (starts_with(name, "type:.") || starts_with(name, "type..") || is_reflect_stub(name))
         return FRAME_RUNTIME;
-    /* The package path ends at the first dot after the last slash; type arguments, in brackets, have paths of their own. */
+    /* The package path ends at the first dot after the last slash; type arguments, in brackets, have paths of their
+     * own. */
     size_t length = strcspn(name, "["), element = 0;
     for (size_t i = 0; i < length; i++) {
         if (name[i] == '/')
@@ -161,7 +164,8 @@ enum frame_origin go_function_origin(const char *name, const char *application_r
         return FRAME_RUNTIME;
     if (*application_root && path_in_module(name, length, application_root))
         return FRAME_APPLICATION;
-    /* Only the paths of modules begin with a domain name; the standard library's vendored packages begin with vendor/. */
+    /* Only the paths of modules begin with a domain name; the standard library's vendored packages begin with
+     * vendor/. */
     size_t first = strcspn(name, "/");
     if (first > length)
         first = length;
@@ -184,7 +188,8 @@ static struct error *expect_lookup_error(struct error *error)
 }
 
 /* The frames at an address, innermost first, at most `capacity`; none when no function holds it. */
-static struct error *look_up(struct go_frames *frames, uint64_t address, struct go_frame *found, size_t capacity, size_t *ret_count)
+static struct error *look_up(struct go_frames *frames, uint64_t address, struct go_frame *found, size_t capacity,
+                             size_t *ret_count)
 {
     size_t count = 0;
     if (!frames->process->pclntab) {
@@ -192,7 +197,8 @@ static struct error *look_up(struct go_frames *frames, uint64_t address, struct 
         *ret_count = 0;
         return NULL;
     }
-    struct error *error = pclntab_find_frames(frames->process->pclntab, link_time(frames, address), found, capacity, &count);
+    struct error *error =
+        pclntab_find_frames(frames->process->pclntab, link_time(frames, address), found, capacity, &count);
     if (error) {
         error = expect_lookup_error(error);
         count = 0;
@@ -279,8 +285,8 @@ struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t 
     return NULL;
 }
 
-/* Where the runtime cut a stack at its greatest depth, it may have cut within a row of inlined calls: their callers are added, as
- * runtime/symtab.go runtime_expandFinalInlineFrame does. */
+/* Where the runtime cut a stack at its greatest depth, it may have cut within a row of inlined calls: their callers
+ * are added, as runtime/symtab.go runtime_expandFinalInlineFrame does. */
 static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc, uint64_t address)
 {
     struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
@@ -299,11 +305,14 @@ static struct error *append_lost_callers(struct go_frames *frames, uint64_t pc, 
     return NULL;
 }
 
-/* Whether a frame is the caller into which the one before it was inlined, by the signs that runtime/pprof goes by (proto.go pcDeck.tryAdd). */
-static bool is_inlining(const struct go_frames *frames, const struct resolved_pc *callee, const struct resolved_pc *caller)
+/* Whether a frame is the caller into which the one before it was inlined, by the signs that runtime/pprof goes by
+ * (proto.go pcDeck.tryAdd). */
+static bool is_inlining(const struct go_frames *frames, const struct resolved_pc *callee,
+                        const struct resolved_pc *caller)
 {
     return callee->is_inlined && callee->entry == caller->entry &&
-           catalog_frame(frames->catalog, callee->frame)->function != catalog_frame(frames->catalog, caller->frame)->function;
+           catalog_frame(frames->catalog, callee->frame)->function !=
+               catalog_frame(frames->catalog, caller->frame)->function;
 }
 
 /* The same frame at another run-time address. */
@@ -314,8 +323,8 @@ static frame_id move_frame(struct go_frames *frames, frame_id id, uint64_t addre
     return catalog_add_frame(frames->catalog, &frame);
 }
 
-/* Appends pcs[first] and all after it to frames->stack. The frames of a row of inlined calls all have the address of the innermost, where the
- * processor really was, as in a profile's location. */
+/* Appends pcs[first] and all after it to frames->stack. The frames of a row of inlined calls all have the address of
+ * the innermost, where the processor really was, as in a profile's location. */
 static struct error *append_from(struct go_frames *frames, const uint64_t *pcs, size_t count, size_t first)
 {
     frames->stack.count = 0;
@@ -401,8 +410,8 @@ static struct error *describe_start(struct go_frames *frames, uint64_t entry, st
 }
 
 /* The function that a wrapper's only direct call is of. */
-static struct error *find_called(struct go_frames *frames, const uint8_t *code, size_t size, uint64_t address, struct go_function *ret_called,
-                                 bool *ret_found)
+static struct error *find_called(struct go_frames *frames, const uint8_t *code, size_t size, uint64_t address,
+                                 struct go_function *ret_called, bool *ret_found)
 {
     *ret_found = false;
     for (size_t i = 0; i + 5 <= size && !*ret_found; i++) {
@@ -422,8 +431,9 @@ static struct error *find_called(struct go_frames *frames, const uint8_t *code, 
     return NULL;
 }
 
-/* A go statement with arguments starts a wrapper that the compiler makes ("main.main.gowrap1"; up to Go 1.20 named as a closure): the function meant is
- * the one inlined into it, or the one it calls. Changes *start_frame if it is found. */
+/* A go statement with arguments starts a wrapper that the compiler makes ("main.main.gowrap1"; up to Go 1.20 named
+ * as a closure): the function meant is the one inlined into it, or the one it calls. Changes *start_frame if it is
+ * found. */
 static struct error *look_through_wrapper(struct go_frames *frames, uint64_t entry, frame_id *start_frame)
 {
     struct go_function wrapper, called;

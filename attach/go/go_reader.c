@@ -49,12 +49,12 @@ static void go_reader_destroy(struct go_reader *reader)
 DEFINE_CLEANUP(struct go_reader *, go_reader_destroy)
 
 static const char *const source_names[] = {
-    [GO_VARIABLE_MISSING] = "missing", [GO_VARIABLE_SYMTAB] = "symtab", [GO_VARIABLE_DYNSYM] = "dynsym", [GO_VARIABLE_DWARF] = "dwarf",
-    [GO_VARIABLE_OPERANDS] = "operands", [GO_VARIABLE_MODULE_DATA] = "moduledata",
+    [GO_VARIABLE_MISSING] = "missing", [GO_VARIABLE_SYMTAB] = "symtab",     [GO_VARIABLE_DYNSYM] = "dynsym",
+    [GO_VARIABLE_DWARF] = "dwarf",     [GO_VARIABLE_OPERANDS] = "operands", [GO_VARIABLE_MODULE_DATA] = "moduledata",
 };
 
-/* How the variables were found, most of them first: "operands", "symtab and operands". moduledata's own is not counted: it is searched for in
- * any case. */
+/* How the variables were found, most of them first: "operands", "symtab and operands". moduledata's own is not
+ * counted: it is searched for in any case. */
 static void describe_sources(const struct go_process *process, struct text *text)
 {
     unsigned counts[ARRAY_SIZE(source_names)] = {0};
@@ -74,7 +74,8 @@ static void describe_sources(const struct go_process *process, struct text *text
 
 static void describe_layout(const struct go_process *process, struct text *text)
 {
-    static const char *const names[] = {[GO_LAYOUT_TABLE] = "table", [GO_LAYOUT_TYPES] = "types", [GO_LAYOUT_DWARF] = "dwarf"};
+    static const char *const names[] = {
+        [GO_LAYOUT_TABLE] = "table", [GO_LAYOUT_TYPES] = "types", [GO_LAYOUT_DWARF] = "dwarf"};
     text_append(text, names[process->layout_source]);
     if (process->layout_source == GO_LAYOUT_DWARF)
         return;
@@ -82,7 +83,10 @@ static void describe_layout(const struct go_process *process, struct text *text)
     const struct go_layout_row *row = go_layout_find(process->minor, &newer);
     if (process->layout_source == GO_LAYOUT_TYPES)
         text_append(text, " and table");
-    text_printf(text, " go1.%u%s", row->minor, newer ? ", the newest known" : process->minor_guessed ? ", guessed" : "");
+    text_printf(text, " go1.%u%s", row->minor,
+                newer                    ? ", the newest known"
+                : process->minor_guessed ? ", guessed"
+                                         : "");
 }
 
 static string_id add_text(struct catalog *catalog, const struct text *text)
@@ -100,9 +104,11 @@ static struct error *fill_target_info(const struct go_process *process, struct t
     if (located.failed || laid_out.failed)
         return error_no_memory();
     info->runtime = catalog_add_string(context->catalog, "go", 2);
-    info->runtime_version = *process->version ? catalog_add_untrusted(context->catalog, process->version, strlen(process->version)) : 0;
-    info->main_module =
-        *process->main_module ? catalog_add_untrusted(context->catalog, process->main_module, strlen(process->main_module)) : 0;
+    info->runtime_version =
+        *process->version ? catalog_add_untrusted(context->catalog, process->version, strlen(process->version)) : 0;
+    info->main_module = *process->main_module ? catalog_add_untrusted(context->catalog, process->main_module,
+                                                                      strlen(process->main_module))
+                                              : 0;
     info->stripped = image_has_symtab(context->image) ? KNOWN_NO : KNOWN_YES;
     info->position_independent = image_is_position_independent(context->image) ? KNOWN_YES : KNOWN_NO;
     info->load_bias = context->load_bias;
@@ -111,7 +117,8 @@ static struct error *fill_target_info(const struct go_process *process, struct t
     return NULL;
 }
 
-static struct error *go_reader_open(const struct reader_context *context, struct target_info *info, struct reader **ret_reader)
+static struct error *go_reader_open(const struct reader_context *context, struct target_info *info,
+                                    struct reader **ret_reader)
 {
     _cleanup_(go_reader_destroyp) struct go_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
@@ -174,9 +181,17 @@ struct capability {
 
 static const struct capability capabilities[] = {
     {"heap profile", {GO_VARIABLE_MBUCKETS, GO_VARIABLE_MPROF_CYCLE, GO_VARIABLE_MEM_PROFILE_RATE}, 3, "call sites"},
-    {"memory statistics", {GO_VARIABLE_MEMSTATS, GO_VARIABLE_GC_CONTROLLER, GO_VARIABLE_MHEAP, GO_VARIABLE_GOMAXPROCS}, 4, "some counters"},
-    {"garbage collector", {GO_VARIABLE_MEMSTATS, GO_VARIABLE_WORK, GO_VARIABLE_GC_CONTROLLER}, 3, "GC cycles or their heap sizes"},
-    {"goroutines", {GO_VARIABLE_ALLGPTR, GO_VARIABLE_ALLGLEN, GO_VARIABLE_SCHED, GO_VARIABLE_ALLP, GO_VARIABLE_WAIT_REASON_STRINGS}, 5,
+    {"memory statistics",
+     {GO_VARIABLE_MEMSTATS, GO_VARIABLE_GC_CONTROLLER, GO_VARIABLE_MHEAP, GO_VARIABLE_GOMAXPROCS},
+     4,
+     "some counters"},
+    {"garbage collector",
+     {GO_VARIABLE_MEMSTATS, GO_VARIABLE_WORK, GO_VARIABLE_GC_CONTROLLER},
+     3,
+     "GC cycles or their heap sizes"},
+    {"goroutines",
+     {GO_VARIABLE_ALLGPTR, GO_VARIABLE_ALLGLEN, GO_VARIABLE_SCHED, GO_VARIABLE_ALLP, GO_VARIABLE_WAIT_REASON_STRINGS},
+     5,
      "the count, the groups or the names of wait reasons"},
     {"goroutines of threads", {GO_VARIABLE_ALLM}, 1, "which goroutine a thread runs"},
 };
@@ -192,15 +207,16 @@ static struct error *examine_variables(const struct go_process *process, struct 
         if (process->variables[i].address)
             found++;
         else
-            text_printf(&missing, "%s%s (%s)", missing.length ? ", " : "; missing: ", go_variable_names[i], process->variables[i].reason);
+            text_printf(&missing, "%s%s (%s)", missing.length ? ", " : "; missing: ", go_variable_names[i],
+                        process->variables[i].reason);
     }
     describe_sources(process, &sources);
     if (missing.failed || sources.failed)
         return error_no_memory();
     enum doctor_state state = found == GO_VARIABLE_COUNT ? DOCTOR_YES : found > 0 ? DOCTOR_PARTLY : DOCTOR_NO;
-    return doctor_report_add(report, "runtime variables", state, state == DOCTOR_YES ? NULL : rebuild_remedy, "%u of %u%s%s%s", found,
-                             (unsigned)GO_VARIABLE_COUNT, sources.length ? " by " : "", sources.length ? sources.data : "",
-                             missing.length ? missing.data : "");
+    return doctor_report_add(report, "runtime variables", state, state == DOCTOR_YES ? NULL : rebuild_remedy,
+                             "%u of %u%s%s%s", found, (unsigned)GO_VARIABLE_COUNT, sources.length ? " by " : "",
+                             sources.length ? sources.data : "", missing.length ? missing.data : "");
 }
 
 static struct error *examine_layout(const struct go_process *process, struct doctor_report *report)
@@ -210,11 +226,15 @@ static struct error *examine_layout(const struct go_process *process, struct doc
     if (laid_out.failed)
         return error_no_memory();
     bool doubtful = process->layout_source != GO_LAYOUT_DWARF && (process->newer_than_table || process->minor_guessed);
-    const char *remedy = !doubtful ? NULL : "a build with DWARF (without -ldflags=-w) carries its own layout, or a newer heaptop knows it";
-    return doctor_report_add(report, "struct layouts", doubtful ? DOCTOR_PARTLY : DOCTOR_YES, remedy, "%s", laid_out.data);
+    const char *remedy =
+        !doubtful ? NULL
+                  : "a build with DWARF (without -ldflags=-w) carries its own layout, or a newer heaptop knows it";
+    return doctor_report_add(report, "struct layouts", doubtful ? DOCTOR_PARTLY : DOCTOR_YES, remedy, "%s",
+                             laid_out.data);
 }
 
-static struct error *examine_capability(const struct go_process *process, const struct capability *capability, struct doctor_report *report)
+static struct error *examine_capability(const struct go_process *process, const struct capability *capability,
+                                        struct doctor_report *report)
 {
     unsigned found = 0;
     const char *missing = NULL;
@@ -225,9 +245,11 @@ static struct error *examine_capability(const struct go_process *process, const 
             missing = go_variable_names[capability->needed[i]];
     }
     if (!missing)
-        return doctor_report_add(report, capability->subject, DOCTOR_YES, NULL, "%u of %u variables", found, capability->num_needed);
+        return doctor_report_add(report, capability->subject, DOCTOR_YES, NULL, "%u of %u variables", found,
+                                 capability->num_needed);
     return doctor_report_add(report, capability->subject, found > 0 ? DOCTOR_PARTLY : DOCTOR_NO, rebuild_remedy,
-                             "%u of %u variables; without %s: not %s", found, capability->num_needed, missing, capability->without);
+                             "%u of %u variables; without %s: not %s", found, capability->num_needed, missing,
+                             capability->without);
 }
 
 /* Takes a sample for what only the state itself tells: whether profiling is on, and whether readings are consistent. */
@@ -239,10 +261,10 @@ static struct error *examine_sample(struct go_reader *reader, struct doctor_repo
         return error;
     error = go_reader_sample(&reader->reader, snapshot);
     if (!error && snapshot->profile_state == PROFILE_ON)
-        error = doctor_report_add(report, "heap profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES, NULL,
-                                  "on, one sample in %lld bytes; %zu call stacks%s",
-                                  (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer, snapshot->num_sites,
-                                  snapshot->profile_torn ? "; no consistent reading yet" : "");
+        error = doctor_report_add(report, "heap profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES,
+                                  NULL, "on, one sample in %lld bytes; %zu call stacks%s",
+                                  (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer,
+                                  snapshot->num_sites, snapshot->profile_torn ? "; no consistent reading yet" : "");
     else if (!error)
         error = doctor_report_add(report, "heap profile sampling", DOCTOR_NO, NULL, "%s",
                                   snapshot->profile_reason ? snapshot->profile_reason : "no profile");
@@ -263,7 +285,8 @@ static struct error *go_reader_examine(struct reader *base, struct doctor_report
     if (version.failed)
         return error_no_memory();
     enum doctor_state state = process->minor_guessed || process->newer_than_table ? DOCTOR_PARTLY : DOCTOR_YES;
-    struct error *error = doctor_report_add(report, "go runtime", state, NULL, "%s%s", version.data, *process->main_module ? "" : "unknown");
+    struct error *error = doctor_report_add(report, "go runtime", state, NULL, "%s%s", version.data,
+                                            *process->main_module ? "" : "unknown");
     if (!error)
         error = examine_variables(process, report);
     if (!error)

@@ -14,12 +14,24 @@
 /* runtime/runtime2.go, Go 1.19-1.27: the values of g.atomicstatus; the scan bit may be added to each. */
 #define STATUS_SCAN_BIT 0x1000u
 enum goroutine_status {
-    STATUS_IDLE, STATUS_RUNNABLE, STATUS_RUNNING, STATUS_SYSCALL, STATUS_WAITING, STATUS_MORIBUND, STATUS_DEAD, STATUS_ENQUEUE,
-    STATUS_COPYSTACK, STATUS_PREEMPTED, STATUS_LEAKED, STATUS_DEADEXTRA, STATUS_COUNT
+    STATUS_IDLE,
+    STATUS_RUNNABLE,
+    STATUS_RUNNING,
+    STATUS_SYSCALL,
+    STATUS_WAITING,
+    STATUS_MORIBUND,
+    STATUS_DEAD,
+    STATUS_ENQUEUE,
+    STATUS_COPYSTACK,
+    STATUS_PREEMPTED,
+    STATUS_LEAKED,
+    STATUS_DEADEXTRA,
+    STATUS_COUNT
 };
 static const char *const status_names[STATUS_COUNT] = {
-    [STATUS_RUNNABLE] = "runnable", [STATUS_RUNNING] = "running", [STATUS_SYSCALL] = "syscall", [STATUS_WAITING] = "waiting",
-    [STATUS_COPYSTACK] = "copystack", [STATUS_PREEMPTED] = "preempted", [STATUS_LEAKED] = "leaked",
+    [STATUS_RUNNABLE] = "runnable", [STATUS_RUNNING] = "running",     [STATUS_SYSCALL] = "syscall",
+    [STATUS_WAITING] = "waiting",   [STATUS_COPYSTACK] = "copystack", [STATUS_PREEMPTED] = "preempted",
+    [STATUS_LEAKED] = "leaked",
 };
 
 /* g.waitreason is one byte. */
@@ -56,7 +68,8 @@ struct goroutines {
     struct catalog *catalog;            /* Borrowed. */
     const char *unusable;               /* Why groups cannot be made; NULL when they can. Static. */
     size_t start;                       /* Where in a g the bytes begin that are copied. */
-    struct record_set records;          /* Every g in allgs: entries are only appended and never change (runtime/proc.go allgadd). */
+    /* Every g in allgs: entries are only appended and never change (runtime/proc.go allgadd). */
+    struct record_set records;
     size_t listed;                      /* Entries of allgs that were read. */
     size_t bad_entries;                 /* Of these, no pointers. */
     bool truncated;
@@ -74,7 +87,8 @@ static const enum go_field wanted_fields[] = {
     GO_FIELD_G_ATOMICSTATUS, GO_FIELD_G_WAITSINCE, GO_FIELD_G_WAITREASON, GO_FIELD_G_GOPC, GO_FIELD_G_STARTPC,
 };
 
-struct error *goroutines_create(const struct go_process *process, struct go_frames *frames, struct goroutines **ret_goroutines)
+struct error *goroutines_create(const struct go_process *process, struct go_frames *frames,
+                                struct goroutines **ret_goroutines)
 {
     struct goroutines *goroutines = calloc(1, sizeof(*goroutines));
     if (!goroutines)
@@ -113,11 +127,14 @@ void goroutines_destroy(struct goroutines *goroutines)
     free(goroutines);
 }
 
-/* Where allgs lies now, and its length. The length is stored after the pointer (runtime/proc.go allgadd), and so read before it. */
-static struct error *read_list(const struct goroutines *goroutines, remote_address *ret_list, uint64_t *ret_length, bool *ret_ok)
+/* Where allgs lies now, and its length. The length is stored after the pointer (runtime/proc.go allgadd), and so
+ * read before it. */
+static struct error *read_list(const struct goroutines *goroutines, remote_address *ret_list, uint64_t *ret_length,
+                               bool *ret_ok)
 {
     const struct go_process *process = goroutines->process;
-    remote_address list_at = go_variable(process, GO_VARIABLE_ALLGPTR), length_at = go_variable(process, GO_VARIABLE_ALLGLEN);
+    remote_address list_at = go_variable(process, GO_VARIABLE_ALLGPTR),
+                   length_at = go_variable(process, GO_VARIABLE_ALLGLEN);
     if (!list_at || !length_at) {
         list_at = go_variable(process, GO_VARIABLE_ALLGS);
         length_at = list_at + 8;
@@ -146,8 +163,8 @@ static struct error *read_entries(struct goroutines *goroutines, remote_address 
         struct error *error = memory_read_batch(goroutines->memory, &request, 1);
         if (error || request.failed)
             return error;
-        /* The array moves to a larger one when it is full, and the old one is then free for other things: what was read of it only counts when
-         * it is still the list now. */
+        /* The array moves to a larger one when it is full, and the old one is then free for other things: what was
+         * read of it only counts when it is still the list now. */
         remote_address list_now;
         uint64_t length_now;
         bool ok;
@@ -233,7 +250,9 @@ static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
         goroutines->unreadable++;
         return;
     }
-    struct copied_struct copied = {.layout = &goroutines->process->layout, .bytes = bytes, .size = goroutines->records.record_size,
+    struct copied_struct copied = {.layout = &goroutines->process->layout,
+                                   .bytes = bytes,
+                                   .size = goroutines->records.record_size,
                                    .start = goroutines->start};
     uint64_t status = copied_struct_get_or_zero(&copied, GO_FIELD_G_ATOMICSTATUS) & ~(uint64_t)STATUS_SCAN_BIT;
     if (status >= STATUS_COUNT || status == STATUS_MORIBUND || status == STATUS_ENQUEUE) {
@@ -277,8 +296,10 @@ static bool is_printable(const uint8_t *bytes, size_t length)
     return true;
 }
 
-/* The numbers of wait reasons differ between versions; the target has their names in runtime.waitReasonStrings, an array of strings. */
-static struct error *find_wait_reason(struct goroutines *goroutines, uint32_t number, const struct wait_reason **ret_reason)
+/* The numbers of wait reasons differ between versions; the target has their names in runtime.waitReasonStrings, an
+ * array of strings. */
+static struct error *find_wait_reason(struct goroutines *goroutines, uint32_t number,
+                                      const struct wait_reason **ret_reason)
 {
     struct wait_reason *reason = &goroutines->wait_reasons[number];
     *ret_reason = reason;
@@ -290,12 +311,13 @@ static struct error *find_wait_reason(struct goroutines *goroutines, uint32_t nu
     remote_address strings = go_variable(goroutines->process, GO_VARIABLE_WAIT_REASON_STRINGS);
     if (strings) {
         uint8_t header[16];
-        struct memory_request request = {.address = strings + (uint64_t)number * 16, .buffer = header, .size = sizeof(header)};
+        struct memory_request request = {
+            .address = strings + (uint64_t)number * 16, .buffer = header, .size = sizeof(header)};
         struct error *error = memory_read_batch(goroutines->memory, &request, 1);
         if (error)
             return error;
-        ok = !request.failed && bytes_u64_at(header, 16, 0, &data) && bytes_u64_at(header, 16, 8, &length) && length > 0 &&
-             length <= sizeof(text);
+        ok = !request.failed && bytes_u64_at(header, 16, 0, &data) && bytes_u64_at(header, 16, 8, &length) &&
+             length > 0 && length <= sizeof(text);
         request = (struct memory_request){.address = data, .buffer = text, .size = ok ? (size_t)length : 0};
         error = ok ? memory_read_batch(goroutines->memory, &request, 1) : NULL;
         if (error)
@@ -322,9 +344,10 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-/* As runtime/traceback.go isSystemGoroutine: by the function a goroutine starts with. Those that run finalizers and cleanups are the runtime's own only
- * while they have nothing to do; that they are in a program's function is taken from their waiting for something else, for fingStatus and
- * g.runningCleanups are not located. NumGoroutine never counts them. */
+/* As runtime/traceback.go isSystemGoroutine: by the function a goroutine starts with. Those that run finalizers and
+ * cleanups are the runtime's own only while they have nothing to do; that they are in a program's function is taken
+ * from their waiting for something else, for fingStatus and g.runningCleanups are not located. NumGoroutine never
+ * counts them. */
 static bool is_system(const char *start, uint32_t status, const struct wait_reason *reason)
 {
     static const char *const user[] = {"runtime.main", "runtime.handleAsyncEvent", "runtime.corostart"};
@@ -381,7 +404,8 @@ static struct error *fill_groups(struct goroutines *goroutines, struct snapshot 
 }
 
 /* The free goroutines that each P keeps: the sum of p.gFree over allp. */
-static struct error *read_free_of_procs(const struct goroutines *goroutines, struct procs *procs, int64_t *ret_free, bool *ret_ok)
+static struct error *read_free_of_procs(const struct goroutines *goroutines, struct procs *procs, int64_t *ret_free,
+                                        bool *ret_ok)
 {
     int32_t free_at = goroutines->process->layout.offset[GO_FIELD_P_GFREE_N];
     const uint8_t *bytes;
@@ -398,7 +422,8 @@ static struct error *read_free_of_procs(const struct goroutines *goroutines, str
     return NULL;
 }
 
-static struct error *read_sched_count(const struct goroutines *goroutines, enum go_field field, int64_t *ret_count, bool *ret_ok)
+static struct error *read_sched_count(const struct goroutines *goroutines, enum go_field field, int64_t *ret_count,
+                                      bool *ret_ok)
 {
     const struct go_process *process = goroutines->process;
     remote_address sched = go_variable(process, GO_VARIABLE_SCHED);
@@ -418,7 +443,8 @@ static struct error *read_sched_count(const struct goroutines *goroutines, enum 
 }
 
 /* As runtime/proc.go gcount: the length of allgs, less those free and the runtime's own. */
-static struct error *count_goroutines(struct goroutines *goroutines, struct procs *procs, uint64_t length, struct snapshot *snapshot)
+static struct error *count_goroutines(struct goroutines *goroutines, struct procs *procs, uint64_t length,
+                                      struct snapshot *snapshot)
 {
     int64_t free_of_procs = 0, free_global = 0, free_without_stack = 0, system = 0;
     bool has_procs = false, has_free = false, has_system = false, has_more;
@@ -433,7 +459,8 @@ static struct error *count_goroutines(struct goroutines *goroutines, struct proc
     if (error)
         return error;
     if (!has_procs || !has_free || !has_system) {
-        snapshot_set_unavailable(snapshot, COUNTER_GOROUTINES, "the runtime's counts of free goroutines (sched, allp) were not found");
+        snapshot_set_unavailable(snapshot, COUNTER_GOROUTINES,
+                                 "the runtime's counts of free goroutines (sched, allp) were not found");
         return NULL;
     }
     int64_t count = (int64_t)length - free_global - free_without_stack - system - free_of_procs;
@@ -454,11 +481,13 @@ static void note_problems(const struct goroutines *goroutines, struct snapshot *
         snapshot_add_problem(snapshot, "goroutines: %zu of %zu pointers in allgs are not readable",
                              goroutines->bad_entries + goroutines->unreadable, goroutines->listed);
     if (goroutines->invalid > 0)
-        snapshot_add_problem(snapshot, "goroutines: %zu of %zu have a status that does not exist", goroutines->invalid, goroutines->listed);
+        snapshot_add_problem(snapshot, "goroutines: %zu of %zu have a status that does not exist", goroutines->invalid,
+                             goroutines->listed);
     if (goroutines->truncated)
         snapshot_add_problem(snapshot, "goroutines: only the first %u are looked at", GOROUTINES_MAX);
     if (goroutines->ungrouped > 0)
-        snapshot_add_problem(snapshot, "goroutines: %zu are in none of the first %u groups", goroutines->ungrouped, GOROUTINES_MAX_GROUPS);
+        snapshot_add_problem(snapshot, "goroutines: %zu are in none of the first %u groups", goroutines->ungrouped,
+                             GOROUTINES_MAX_GROUPS);
 }
 
 struct error *goroutines_sample(struct goroutines *goroutines, struct procs *procs, struct snapshot *snapshot)

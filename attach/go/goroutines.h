@@ -13,7 +13,8 @@
 struct goroutines;
 
 /* The process and the frames are borrowed. */
-struct error *goroutines_create(const struct go_process *process, struct go_frames *frames, struct goroutines **ret_goroutines);
+struct error *goroutines_create(const struct go_process *process, struct go_frames *frames,
+                                struct goroutines **ret_goroutines);
 void goroutines_destroy(struct goroutines *goroutines);     /* Accepts NULL. */
 
 /* Fills the counter GOROUTINES and the snapshot's goroutine_groups, the largest first. procs: as of now. */

@@ -36,7 +36,8 @@ struct active_counts {
     uint64_t allocs, frees;
 };
 
-/* From the third reading on, how long to wait first: the flush that was met may be waiting for a processor. Doubled each time. */
+/* From the third reading on, how long to wait first: the flush that was met may be waiting for a processor. Doubled
+ * each time. */
 #define READING_PAUSE_NS 20000
 
 /* What one reading of all counts found. */
@@ -60,7 +61,8 @@ struct heap_profile {
     VECTOR(struct bucket) buckets;
     struct table known;                     /* Bucket's address -> index in buckets. */
     remote_address head;                    /* The newest bucket known. */
-    const char *broken;                     /* Why the list could not be followed to its end; NULL when it could. Static. */
+    /* Why the list could not be followed to its end; NULL when it could. Static. */
+    const char *broken;
     bool truncated;
 
     struct record_set records;              /* Every bucket's memRecord. */
@@ -79,8 +81,9 @@ static const char *find_layout(struct heap_profile *profile)
 {
     const struct go_layout *layout = &profile->process->layout;
     static const enum go_field needed[] = {
-        GO_FIELD_BUCKET_SIZE, GO_FIELD_BUCKET_ALLNEXT, GO_FIELD_BUCKET_TYP, GO_FIELD_BUCKET_OBJECT_SIZE, GO_FIELD_BUCKET_NSTK,
-        GO_FIELD_MEM_RECORD_ACTIVE, GO_FIELD_MEM_RECORD_FUTURE, GO_FIELD_MEM_RECORD_SIZE, GO_FIELD_MEM_RECORD_CYCLE_SIZE,
+        GO_FIELD_BUCKET_SIZE,        GO_FIELD_BUCKET_ALLNEXT,  GO_FIELD_BUCKET_TYP,
+        GO_FIELD_BUCKET_OBJECT_SIZE, GO_FIELD_BUCKET_NSTK,     GO_FIELD_MEM_RECORD_ACTIVE,
+        GO_FIELD_MEM_RECORD_FUTURE,  GO_FIELD_MEM_RECORD_SIZE, GO_FIELD_MEM_RECORD_CYCLE_SIZE,
     };
     if (!go_variable(profile->process, GO_VARIABLE_MBUCKETS))
         return "the runtime's list of heap profile buckets (mbuckets) was not found";
@@ -93,15 +96,16 @@ static const char *find_layout(struct heap_profile *profile)
     profile->cycle_size = (size_t)layout->offset[GO_FIELD_MEM_RECORD_CYCLE_SIZE];
     profile->has_bytes = go_layout_has(layout, GO_FIELD_MEM_RECORD_CYCLE_ALLOC_BYTES);
     size_t least = profile->has_bytes ? 32 : 16;
-    if (profile->header_size > MAX_HEADER_BYTES || profile->record_size > MAX_RECORD_BYTES || profile->cycle_size < least ||
-        profile->active > profile->record_size || profile->cycle_size > profile->record_size - profile->active ||
-        profile->future > profile->record_size ||
+    if (profile->header_size > MAX_HEADER_BYTES || profile->record_size > MAX_RECORD_BYTES ||
+        profile->cycle_size < least || profile->active > profile->record_size ||
+        profile->cycle_size > profile->record_size - profile->active || profile->future > profile->record_size ||
         profile->cycle_size > (profile->record_size - profile->future) / FUTURE_CYCLES)
         return "the layout of the runtime's heap profile buckets is not plausible";
     return NULL;
 }
 
-struct error *heap_profile_create(const struct go_process *process, struct go_frames *frames, struct heap_profile **ret_profile)
+struct error *heap_profile_create(const struct go_process *process, struct go_frames *frames,
+                                  struct heap_profile **ret_profile)
 {
     struct heap_profile *profile = calloc(1, sizeof(*profile));
     if (!profile)
@@ -167,8 +171,10 @@ static struct error *resolve_pending(struct heap_profile *profile)
     return error;
 }
 
-/* Reads one bucket's header and stack and adds it. *ret_next is the address of the next; *ret_bad says why this cannot be a bucket, or NULL. */
-static struct error *add_bucket(struct heap_profile *profile, remote_address address, remote_address *ret_next, const char **ret_bad)
+/* Reads one bucket's header and stack and adds it. *ret_next is the address of the next; *ret_bad says why this
+ * cannot be a bucket, or NULL. */
+static struct error *add_bucket(struct heap_profile *profile, remote_address address, remote_address *ret_next,
+                                const char **ret_bad)
 {
     uint8_t header[MAX_HEADER_BYTES];
     bool ok;
@@ -177,7 +183,8 @@ static struct error *add_bucket(struct heap_profile *profile, remote_address add
         return error;
     struct copied_struct copied = {.layout = &profile->process->layout, .bytes = header, .size = profile->header_size};
     uint64_t next = 0, type = 0, object_size = 0, depth = 0;
-    ok = ok && copied_struct_get(&copied, GO_FIELD_BUCKET_ALLNEXT, &next) && copied_struct_get(&copied, GO_FIELD_BUCKET_TYP, &type) &&
+    ok = ok && copied_struct_get(&copied, GO_FIELD_BUCKET_ALLNEXT, &next) &&
+         copied_struct_get(&copied, GO_FIELD_BUCKET_TYP, &type) &&
          copied_struct_get(&copied, GO_FIELD_BUCKET_OBJECT_SIZE, &object_size) &&
          copied_struct_get(&copied, GO_FIELD_BUCKET_NSTK, &depth);
     *ret_bad = NULL;
@@ -205,7 +212,8 @@ static struct error *add_bucket(struct heap_profile *profile, remote_address add
 
     struct pending_stack pending = {.bucket = profile->buckets.count, .first_pc = first_pc, .depth = depth};
     uint64_t *index = table_insert(&profile->known, address, NULL);
-    if (!index || !vector_append(&profile->pending, pending) || !vector_append(&profile->reference, (struct active_counts){0}) ||
+    if (!index || !vector_append(&profile->pending, pending) ||
+        !vector_append(&profile->reference, (struct active_counts){0}) ||
         !vector_reserve(&profile->current, profile->reference.count) ||
         !vector_append(&profile->buckets, (struct bucket){.object_size = object_size}))
         return error_no_memory();
@@ -214,8 +222,8 @@ static struct error *add_bucket(struct heap_profile *profile, remote_address add
     return record_set_add(&profile->records, address + profile->header_size + depth * 8);
 }
 
-/* Follows the list from its head to the first bucket already known: headers never change, no bucket is ever freed, and new ones are put in
- * front (runtime/mprof.go, type bucket and stkbucket). */
+/* Follows the list from its head to the first bucket already known: headers never change, no bucket is ever freed,
+ * and new ones are put in front (runtime/mprof.go, type bucket and stkbucket). */
 static struct error *find_new_buckets(struct heap_profile *profile, remote_address head)
 {
     if (head == profile->head)
@@ -254,8 +262,10 @@ static struct error *find_new_buckets(struct heap_profile *profile, remote_addre
     return resolve_pending(profile);
 }
 
-/* One memRecordCycle at an offset of a record. Up to Go 1.26 it counts bytes as well; in 1.27 they follow from the bucket's object size. */
-static struct site_counts decode_cycle(const struct heap_profile *profile, const uint8_t *record, size_t offset, uint64_t object_size)
+/* One memRecordCycle at an offset of a record. Up to Go 1.26 it counts bytes as well; in 1.27 they follow from the
+ * bucket's object size. */
+static struct site_counts decode_cycle(const struct heap_profile *profile, const uint8_t *record, size_t offset,
+                                       uint64_t object_size)
 {
     struct cursor cursor = cursor_over(record, profile->record_size);
     cursor_seek(&cursor, offset);
@@ -283,9 +293,10 @@ static bool counts_any(const struct site_counts *counts)
     return counts->allocs != 0 || counts->frees != 0;
 }
 
-/* Takes one bucket's record into its site. `published` is what runtime/mprof.go memProfileInternal would count: `active`, once cycle C has been
- * added to it. */
-static void decode_record(const struct heap_profile *profile, const uint8_t *record, size_t index, struct site *site, struct reading *reading)
+/* Takes one bucket's record into its site. `published` is what runtime/mprof.go memProfileInternal would count:
+ * `active`, once cycle C has been added to it. */
+static void decode_record(const struct heap_profile *profile, const uint8_t *record, size_t index, struct site *site,
+                          struct reading *reading)
 {
     uint64_t object_size = profile->buckets.items[index].object_size;
     struct site_counts active = decode_cycle(profile, record, profile->active, object_size);
@@ -293,7 +304,8 @@ static void decode_record(const struct heap_profile *profile, const uint8_t *rec
     reading->any_active |= counts_any(&active);
     site->published = site->provisional = active;
     for (uint32_t i = 0; i < FUTURE_CYCLES; i++) {
-        struct site_counts future = decode_cycle(profile, record, profile->future + i * profile->cycle_size, object_size);
+        struct site_counts future =
+            decode_cycle(profile, record, profile->future + i * profile->cycle_size, object_size);
         if (!counts_any(&future))
             continue;
         if (i == reading->cycle % FUTURE_CYCLES) {
@@ -302,7 +314,8 @@ static void decode_record(const struct heap_profile *profile, const uint8_t *rec
             else
                 counts_add(&site->published, &future);
         }
-        /* An allocation counts its object before its bytes: its bytes may be missing still. All objects of a bucket are of one size. */
+        /* An allocation counts its object before its bytes: its bytes may be missing still. All objects of a bucket
+         * are of one size. */
         future.alloc_bytes = future.allocs * object_size;
         future.free_bytes = future.frees * object_size;
         counts_add(&site->provisional, &future);
@@ -344,8 +357,8 @@ static struct error *read_counts(struct heap_profile *profile, struct site *site
     return record_set_read(&profile->records, take_record, &target);
 }
 
-/* The profile's cycle number and flag (runtime/mprof.go, mProfCycleHolder). Where the variable was not found the profile is taken for flushed,
- * as it is nearly always. */
+/* The profile's cycle number and flag (runtime/mprof.go, mProfCycleHolder). Where the variable was not found the
+ * profile is taken for flushed, as it is nearly always. */
 static struct error *read_cycle(const struct heap_profile *profile, uint32_t *ret_word)
 {
     remote_address address = go_variable(profile->process, GO_VARIABLE_MPROF_CYCLE);
@@ -368,13 +381,16 @@ static void publish_all(struct site *sites, size_t count)
 
 static bool same_active(const struct heap_profile *profile)
 {
-    return memcmp(profile->reference.items, profile->current.items, profile->current.count * sizeof(*profile->current.items)) == 0;
+    return memcmp(profile->reference.items, profile->current.items,
+                  profile->current.count * sizeof(*profile->current.items)) == 0;
 }
 
-/* Reads until a reading is consistent. `active` is only ever written while a cycle is flushed into it, at the end of a GC cycle and of runtime.GC
- * (mProf_Flush, mProf_PostSweep): so a reading is good when the cycle did not move meanwhile, no flush was under way, and `active` is in all buckets
- * what it was in the reading before, of this sample or of the last one. */
-static struct error *read_consistently(struct heap_profile *profile, struct site *sites, bool *ret_consistent, struct reading *ret_reading)
+/* Reads until a reading is consistent. `active` is only ever written while a cycle is flushed into it, at the end of
+ * a GC cycle and of runtime.GC (mProf_Flush, mProf_PostSweep): so a reading is good when the cycle did not move
+ * meanwhile, no flush was under way, and `active` is in all buckets what it was in the reading before, of this
+ * sample or of the last one. */
+static struct error *read_consistently(struct heap_profile *profile, struct site *sites, bool *ret_consistent,
+                                       struct reading *ret_reading)
 {
     size_t count = profile->buckets.count;
     for (unsigned tries = 0; tries < HEAP_PROFILE_MAX_READINGS; tries++) {
@@ -422,12 +438,15 @@ static void repeat_sites(const struct heap_profile *profile, struct snapshot *sn
     snapshot->num_sites = profile->good.count;
     snapshot->profile_cycle = profile->good_cycle;
     snapshot->profile_torn = true;
-    snapshot_add_problem(snapshot, "heap profile: no two of %u readings agreed; the last good one is shown again", HEAP_PROFILE_MAX_READINGS);
+    snapshot_add_problem(snapshot, "heap profile: no two of %u readings agreed; the last good one is shown again",
+                         HEAP_PROFILE_MAX_READINGS);
 }
 
-/* The sites of this sample: read, or repeated when no reading was consistent. *ret_aged: the reading is consistent, but buckets that were made since the
- * walk, in cycle `walked`, would count in it: an allocation of cycle c is published with c + 2. */
-static struct error *sample_sites(struct heap_profile *profile, struct snapshot *snapshot, uint32_t walked, bool *ret_aged)
+/* The sites of this sample: read, or repeated when no reading was consistent. *ret_aged: the reading is consistent,
+ * but buckets that were made since the walk, in cycle `walked`, would count in it: an allocation of cycle c is
+ * published with c + 2. */
+static struct error *sample_sites(struct heap_profile *profile, struct snapshot *snapshot, uint32_t walked,
+                                  bool *ret_aged)
 {
     size_t count = profile->buckets.count;
     struct site *sites = arena_alloc_array(&snapshot->arena, count, sizeof(*sites));
@@ -459,7 +478,8 @@ static struct error *sample_sites(struct heap_profile *profile, struct snapshot 
     if (count > 0)
         memcpy(profile->good.items, sites, count * sizeof(*sites));
     profile->good.count = count;
-    /* Published at cycle C is the state as of the end of GC cycle C - 1: what was freed since then is counted for C + 1. */
+    /* Published at cycle C is the state as of the end of GC cycle C - 1: what was freed since then is counted for C
+     * + 1. */
     profile->good_cycle = reading.any_active && reading.cycle > 0 ? reading.cycle - 1 : reading.cycle;
     snapshot->num_sites = count;
     snapshot->profile_cycle = profile->good_cycle;
@@ -479,8 +499,10 @@ struct profile_variables {
 static struct error *read_variables(const struct heap_profile *profile, struct profile_variables *ret_variables)
 {
     enum { CYCLE, HEAD, RATE, DISABLED, COUNT };
-    static const enum go_variable ids[COUNT] = {
-        [CYCLE] = GO_VARIABLE_MPROF_CYCLE, [HEAD] = GO_VARIABLE_MBUCKETS, [RATE] = GO_VARIABLE_MEM_PROFILE_RATE, [DISABLED] = GO_VARIABLE_DISABLE_MEMORY_PROFILING};
+    static const enum go_variable ids[COUNT] = {[CYCLE] = GO_VARIABLE_MPROF_CYCLE,
+                                                [HEAD] = GO_VARIABLE_MBUCKETS,
+                                                [RATE] = GO_VARIABLE_MEM_PROFILE_RATE,
+                                                [DISABLED] = GO_VARIABLE_DISABLE_MEMORY_PROFILING};
     static const size_t sizes[COUNT] = {[CYCLE] = 4, [HEAD] = 8, [RATE] = 8, [DISABLED] = 1};
     uint8_t bytes[COUNT][8] = {0};
     struct memory_request requests[COUNT];
@@ -505,18 +527,19 @@ static struct error *read_variables(const struct heap_profile *profile, struct p
     return NULL;
 }
 
-/* Why profiling is off, and what would turn it on. What is allocated before the runtime heeds the linker's word, in the first moments of a program of Go 1.25
- * and newer, may have made a bucket all the same (cmd/link/internal/ld/deadcode.go and runtime/malloc.go for disableMemoryProfiling). */
+/* Why profiling is off, and what would turn it on. What is allocated before the runtime heeds the linker's word, in
+ * the first moments of a program of Go 1.25 and newer, may have made a bucket all the same
+ * (cmd/link/internal/ld/deadcode.go and runtime/malloc.go for disableMemoryProfiling). */
 static const char *off_reason(const struct profile_variables *variables, bool has_buckets)
 {
     if (variables->disabled)
-        return "the linker has left heap profiling off because nothing in the program reads the heap profile: a build that imports net/http/pprof "
-               "or runtime/pprof has it on";
+        return "the linker has left heap profiling off because nothing in the program reads the heap profile: "
+               "a build that imports net/http/pprof or runtime/pprof has it on";
     if (has_buckets)
-        return "the program has switched heap profiling off (runtime.MemProfileRate is 0): what was sampled before is shown, and only its frees "
-               "are still counted";
-    return "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by GODEBUG=memprofilerate=0): a start "
-           "without that has it on";
+        return "the program has switched heap profiling off (runtime.MemProfileRate is 0): "
+               "what was sampled before is shown, and only its frees are still counted";
+    return "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
+           "GODEBUG=memprofilerate=0): a start without that has it on";
 }
 
 struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot *snapshot)
@@ -557,8 +580,10 @@ struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot 
     snapshot->profile_state = is_off ? PROFILE_OFF : PROFILE_ON;
     snapshot->profile_reason = is_off ? off_reason(&variables, profile->buckets.count > 0) : NULL;
     if (profile->broken)
-        snapshot_add_problem(snapshot, "heap profile: %s; %zu buckets are shown", profile->broken, profile->buckets.count);
+        snapshot_add_problem(snapshot, "heap profile: %s; %zu buckets are shown", profile->broken,
+                             profile->buckets.count);
     if (profile->truncated)
-        snapshot_add_problem(snapshot, "heap profile: only the newest %u buckets are followed", HEAP_PROFILE_MAX_BUCKETS);
+        snapshot_add_problem(snapshot, "heap profile: only the newest %u buckets are followed",
+                             HEAP_PROFILE_MAX_BUCKETS);
     return NULL;
 }

@@ -17,10 +17,12 @@
 struct heap_profile;
 
 /* The process and the frames are borrowed. */
-struct error *heap_profile_create(const struct go_process *process, struct go_frames *frames, struct heap_profile **ret_profile);
+struct error *heap_profile_create(const struct go_process *process, struct go_frames *frames,
+                                  struct heap_profile **ret_profile);
 void heap_profile_destroy(struct heap_profile *profile);        /* Accepts NULL. */
 
-/* Fills the snapshot's sites, profile_state, profile_reason, profile_cycle and profile_torn, and the counter MEM_PROFILE_RATE. */
+/* Fills the snapshot's sites, profile_state, profile_reason, profile_cycle and profile_torn, and the counter
+ * MEM_PROFILE_RATE. */
 struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot *snapshot);
 
 /* Readings that were not consistent and were made again, since the session began. */

@@ -32,8 +32,8 @@ static struct machine decode(const struct go_process *process, const uint8_t *by
 }
 
 /* Reads all Ms of the list known. *ret_linked: each still leads to the next, and the last to none. */
-static struct error *read_known(struct machines *machines, const struct go_process *process, remote_address head, size_t start, size_t size,
-                                bool *ret_linked)
+static struct error *read_known(struct machines *machines, const struct go_process *process, remote_address head,
+                                size_t start, size_t size, bool *ret_linked)
 {
     size_t count = machines->list.count;
     *ret_linked = false;
@@ -56,10 +56,10 @@ static struct error *read_known(struct machines *machines, const struct go_proce
     return NULL;
 }
 
-/* Follows the list one by one. It ends at an M that is not readable, and where it would lead back it ends at the number of threads there are,
- * with some to spare for those that come and go meanwhile. */
-static struct error *walk(struct machines *machines, const struct go_process *process, remote_address head, size_t start, size_t size,
-                          size_t most)
+/* Follows the list one by one. It ends at an M that is not readable, and where it would lead back it ends at the
+ * number of threads there are, with some to spare for those that come and go meanwhile. */
+static struct error *walk(struct machines *machines, const struct go_process *process, remote_address head,
+                          size_t start, size_t size, size_t most)
 {
     machines->list.count = machines->bytes.count = 0;
     for (remote_address address = head; address != 0 && address % 8 == 0 && machines->list.count < most;) {
@@ -114,11 +114,14 @@ static struct error *note_goids(struct machines *machines, const struct go_proce
     struct thread **running = threads + num_threads;    /* The thread that each request is for. */
     for (size_t i = 0; i < count; i++) {
         struct machine machine = decode(process, machines->bytes.items + i * size, start, size);
-        struct thread *thread = machine.goroutine && machine.goroutine % 8 == 0 ? find_thread(threads, num_threads, machine.thread) : NULL;
+        struct thread *thread =
+            machine.goroutine && machine.goroutine % 8 == 0 ? find_thread(threads, num_threads, machine.thread) : NULL;
         if (!thread)
             continue;
-        machines->requests.items[found] = (struct memory_request){
-            .address = machine.goroutine + (uint64_t)process->layout.offset[GO_FIELD_G_GOID], .buffer = goids[found], .size = 8};
+        machines->requests.items[found] =
+            (struct memory_request){.address = machine.goroutine + (uint64_t)process->layout.offset[GO_FIELD_G_GOID],
+                                    .buffer = goids[found],
+                                    .size = 8};
         running[found++] = thread;
     }
     struct error *error = memory_read_batch(process->context.memory, machines->requests.items, found);
@@ -136,7 +139,8 @@ struct error *machines_sample(struct machines *machines, const struct go_process
     /* In another pid namespace than heaptop's the runtime knows its threads by other numbers. */
     if (snapshot->target.inner_pid != 0 && snapshot->target.inner_pid != snapshot->target.pid)
         return NULL;
-    if (!variable || snapshot->num_threads == 0 || !go_layout_has_all(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields)) ||
+    if (!variable || snapshot->num_threads == 0 ||
+        !go_layout_has_all(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields)) ||
         !go_layout_has(&process->layout, GO_FIELD_G_GOID) ||
         !go_layout_range(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields), &start, &size))
         return NULL;

@@ -66,7 +66,8 @@ static struct memory_request request_struct(const struct memory_state *state, si
     return (struct memory_request){.address = address, .buffer = buffer, .size = (size_t)size};
 }
 
-static struct memory_request request_field(const struct memory_state *state, enum go_variable variable, enum go_field field, uint8_t bytes[8])
+static struct memory_request request_field(const struct memory_state *state, enum go_variable variable,
+                                           enum go_field field, uint8_t bytes[8])
 {
     remote_address address = go_variable(state->process, variable);
     int32_t offset = state->process->layout.offset[field];
@@ -82,21 +83,25 @@ static struct copied_struct copied(const struct memory_state *state, const struc
         .layout = &state->process->layout, .bytes = ok ? request->buffer : NULL, .size = ok ? request->size : 0};
 }
 
-/* Whether heapStats was not being turned over in the first of two copies, and not since: a reader (consistentHeapStats.read) first moves on `gen`,
- * then adds the stats before the last to the last, and clears them. Where those of the generation that comes next are still clear, and `gen`
- * stays, the second copy holds each event once. */
+/* Whether heapStats was not being turned over in the first of two copies, and not since: a reader
+ * (consistentHeapStats.read) first moves on `gen`, then adds the stats before the last to the last, and clears them.
+ * Where those of the generation that comes next are still clear, and `gen` stays, the second copy holds each event
+ * once. */
 static bool heap_stats_settled(const struct copied_struct *before, const struct copied_struct *after)
 {
     const struct go_layout *layout = before->layout;
-    static const enum go_field needed[] = {GO_FIELD_MSTATS_HEAP_STATS, GO_FIELD_HEAP_STATS_STATS, GO_FIELD_HEAP_STATS_GEN, GO_FIELD_DELTA_SIZE};
+    static const enum go_field needed[] = {GO_FIELD_MSTATS_HEAP_STATS, GO_FIELD_HEAP_STATS_STATS,
+                                           GO_FIELD_HEAP_STATS_GEN, GO_FIELD_DELTA_SIZE};
     if (!before->bytes || !after->bytes || !go_layout_has_all(layout, needed, sizeof(needed) / sizeof(needed[0])))
         return false;
-    size_t stats = (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_STATS];
-    size_t gen_at = (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_GEN];
+    size_t stats =
+        (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_STATS];
+    size_t gen_at =
+        (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_GEN];
     size_t delta = (size_t)layout->offset[GO_FIELD_DELTA_SIZE];
     uint32_t gen, gen_after;
-    if (!bytes_u32_at(before->bytes, before->size, gen_at, &gen) || !bytes_u32_at(after->bytes, after->size, gen_at, &gen_after) ||
-        gen != gen_after || gen >= GENERATIONS)
+    if (!bytes_u32_at(before->bytes, before->size, gen_at, &gen) ||
+        !bytes_u32_at(after->bytes, after->size, gen_at, &gen_after) || gen != gen_after || gen >= GENERATIONS)
         return false;
     struct cursor cursor = cursor_over(before->bytes, before->size);
     cursor_seek(&cursor, stats + delta * ((gen + 1) % GENERATIONS));
@@ -122,10 +127,13 @@ struct error *memory_state_read(struct memory_state *state)
     for (unsigned tries = 0; tries < MEMORY_STATE_MAX_READINGS; tries++) {
         for (size_t i = 0; i < STRUCTS; i++)
             requests[i] = request_struct(state, i);
-        requests[MSPAN_INUSE] = request_field(state, GO_VARIABLE_MHEAP, GO_FIELD_MHEAP_SPANALLOC_INUSE, figures[MSPAN_INUSE - STRUCTS]);
-        requests[MCACHE_INUSE] = request_field(state, GO_VARIABLE_MHEAP, GO_FIELD_MHEAP_CACHEALLOC_INUSE, figures[MCACHE_INUSE - STRUCTS]);
-        requests[GOMAXPROCS] = (struct memory_request){
-            .address = go_variable(state->process, GO_VARIABLE_GOMAXPROCS), .buffer = figures[GOMAXPROCS - STRUCTS], .size = 4};
+        requests[MSPAN_INUSE] =
+            request_field(state, GO_VARIABLE_MHEAP, GO_FIELD_MHEAP_SPANALLOC_INUSE, figures[MSPAN_INUSE - STRUCTS]);
+        requests[MCACHE_INUSE] =
+            request_field(state, GO_VARIABLE_MHEAP, GO_FIELD_MHEAP_CACHEALLOC_INUSE, figures[MCACHE_INUSE - STRUCTS]);
+        requests[GOMAXPROCS] = (struct memory_request){.address = go_variable(state->process, GO_VARIABLE_GOMAXPROCS),
+                                                       .buffer = figures[GOMAXPROCS - STRUCTS],
+                                                       .size = 4};
         struct error *error = memory_read_batch(state->process->context.memory, requests, REQUESTS);
         if (error)
             return error;

@@ -1,4 +1,5 @@
-/* The runtime's own accounts of its memory, copied in one go: runtime.memstats, gcController and work. What memory_stats.c and collector.c decode. */
+/* The runtime's own accounts of its memory, copied in one go: runtime.memstats, gcController and work. What
+ * memory_stats.c and collector.c decode. */
 #ifndef HEAPTOP_ATTACH_GO_MEMORY_STATE_H
 #define HEAPTOP_ATTACH_GO_MEMORY_STATE_H
 

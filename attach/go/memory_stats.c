@@ -9,18 +9,20 @@
 #define SIZE_CLASSES ALLOCATION_CACHES_CLASSES
 /* runtime.MemStats.BySize has room for 61 (runtime/mstats.go). All are given here. */
 
-/* Bytes of each size class: runtime/sizeclasses.go class_to_size (Go 1.19-1.24), internal/runtime/gc/sizeclasses.go SizeClassToSize (1.25-1.27);
- * the same in all of them. Class 0 stands for large objects. */
+/* Bytes of each size class: runtime/sizeclasses.go class_to_size (Go 1.19-1.24), internal/runtime/gc/sizeclasses.go
+ * SizeClassToSize (1.25-1.27); the same in all of them. Class 0 stands for large objects. */
 static const uint16_t size_class_bytes[SIZE_CLASSES] = {
-    0, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 288, 320, 352, 384, 416, 448, 480, 512, 576, 640, 704,
-    768, 896, 1024, 1152, 1280, 1408, 1536, 1792, 2048, 2304, 2688, 3072, 3200, 3456, 4096, 4864, 5376, 6144, 6528, 6784, 6912, 8192, 9472,
-    9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
+    0,    8,    16,   24,    32,    48,    64,    80,    96,    112,   128,   144,   160,   176,   192,   208,   224,
+    240,  256,  288,  320,   352,   384,   416,   448,   480,   512,   576,   640,   704,   768,   896,   1024,  1152,
+    1280, 1408, 1536, 1792,  2048,  2304,  2688,  3072,  3200,  3456,  4096,  4864,  5376,  6144,  6528,  6784,  6912,
+    8192, 9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
 };
 
-/* runtime/mgcpacer.go: the goal stays at least this far above where the cycle was triggered (heapGoalInternal, Go 1.19-1.27). */
+/* runtime/mgcpacer.go: the goal stays at least this far above where the cycle was triggered (heapGoalInternal, Go
+ * 1.19-1.27). */
 #define MIN_RUNWAY_BYTES (64u << 10)
-/* The memory limit's headroom: 1 MiB in Go 1.19 (memoryLimitHeapGoalHeadroom); from 1.21 on 3% of the goal, at least 1 MiB
- * (memoryLimitHeapGoalHeadroomPercent, memoryLimitMinHeapGoalHeadroom). */
+/* The memory limit's headroom: 1 MiB in Go 1.19 (memoryLimitHeapGoalHeadroom); from 1.21 on 3% of the goal, at least
+ * 1 MiB (memoryLimitHeapGoalHeadroomPercent, memoryLimitMinHeapGoalHeadroom). */
 #define LIMIT_HEADROOM_BYTES (1u << 20)
 #define LIMIT_HEADROOM_PERCENT 3u
 #define MINOR_WITH_PERCENT_HEADROOM 21u
@@ -35,7 +37,8 @@ struct heap_totals {
     uint64_t total_alloc, total_free, mallocs, frees;
 };
 
-static void add_array(const struct copied_struct *memstats, size_t start, enum go_field field, uint64_t sums[SIZE_CLASSES])
+static void add_array(const struct copied_struct *memstats, size_t start, enum go_field field,
+                      uint64_t sums[SIZE_CLASSES])
 {
     struct cursor cursor = cursor_over(memstats->bytes, memstats->size);
     cursor_seek(&cursor, start + (size_t)memstats->layout->offset[field]);
@@ -80,14 +83,16 @@ static bool heap_totals_read(const struct copied_struct *memstats, struct heap_t
 {
     const struct go_layout *layout = memstats->layout;
     static const enum go_field needed[] = {
-        GO_FIELD_MSTATS_HEAP_STATS, GO_FIELD_HEAP_STATS_STATS, GO_FIELD_DELTA_SIZE, GO_FIELD_DELTA_IN_STACKS, GO_FIELD_DELTA_IN_WORK_BUFS,
-        GO_FIELD_DELTA_TINY_ALLOC_COUNT, GO_FIELD_DELTA_LARGE_ALLOC, GO_FIELD_DELTA_LARGE_ALLOC_COUNT, GO_FIELD_DELTA_SMALL_ALLOC_COUNT,
-        GO_FIELD_DELTA_LARGE_FREE, GO_FIELD_DELTA_LARGE_FREE_COUNT, GO_FIELD_DELTA_SMALL_FREE_COUNT,
+        GO_FIELD_MSTATS_HEAP_STATS, GO_FIELD_HEAP_STATS_STATS,        GO_FIELD_DELTA_SIZE,
+        GO_FIELD_DELTA_IN_STACKS,   GO_FIELD_DELTA_IN_WORK_BUFS,      GO_FIELD_DELTA_TINY_ALLOC_COUNT,
+        GO_FIELD_DELTA_LARGE_ALLOC, GO_FIELD_DELTA_LARGE_ALLOC_COUNT, GO_FIELD_DELTA_SMALL_ALLOC_COUNT,
+        GO_FIELD_DELTA_LARGE_FREE,  GO_FIELD_DELTA_LARGE_FREE_COUNT,  GO_FIELD_DELTA_SMALL_FREE_COUNT,
     };
     if (!memstats->bytes || !go_layout_has_all(layout, needed, ARRAY_SIZE(needed)) ||
         layout->size[GO_FIELD_DELTA_SMALL_ALLOC_COUNT] != SIZE_CLASSES * 8)
         return false;
-    size_t stats = (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_STATS];
+    size_t stats =
+        (size_t)layout->offset[GO_FIELD_MSTATS_HEAP_STATS] + (size_t)layout->offset[GO_FIELD_HEAP_STATS_STATS];
     size_t delta_size = (size_t)layout->offset[GO_FIELD_DELTA_SIZE];
     if (stats + GENERATIONS * delta_size > memstats->size)
         return false;
@@ -112,7 +117,8 @@ static bool heap_totals_read(const struct copied_struct *memstats, struct heap_t
 }
 
 /* runtime/mgcpacer.go memoryLimitHeapGoal. */
-static uint64_t memory_limit_goal(const struct memory_state *state, uint64_t cached_bytes, uint64_t limit, uint64_t heap_marked)
+static uint64_t memory_limit_goal(const struct memory_state *state, uint64_t cached_bytes, uint64_t limit,
+                                  uint64_t heap_marked)
 {
     const struct copied_struct *controller = &state->gc_controller;
     uint64_t free_bytes = copied_struct_get_or_zero(controller, GO_FIELD_GC_CONTROLLER_HEAP_FREE);
@@ -147,7 +153,8 @@ static bool heap_goal(const struct memory_state *state, uint64_t cached_bytes, u
         *ret_goal = limited;
         return true;
     }
-    if (copied_struct_get(controller, GO_FIELD_GC_CONTROLLER_SWEEP_DIST_MIN_TRIGGER, &sweep_trigger) && sweep_trigger > goal)
+    if (copied_struct_get(controller, GO_FIELD_GC_CONTROLLER_SWEEP_DIST_MIN_TRIGGER, &sweep_trigger) &&
+        sweep_trigger > goal)
         goal = sweep_trigger;
     /* triggered is all ones when no cycle is under way. */
     if (triggered != UINT64_MAX && goal < triggered + MIN_RUNWAY_BYTES)
@@ -174,8 +181,8 @@ struct field_counter {
     enum go_field field;
 };
 
-static void set_fields(struct snapshot *snapshot, const struct copied_struct *copied, const struct field_counter *rows, size_t count,
-                       const char *reason)
+static void set_fields(struct snapshot *snapshot, const struct copied_struct *copied, const struct field_counter *rows,
+                       size_t count, const char *reason)
 {
     for (size_t i = 0; i < count; i++) {
         uint64_t value = 0;
@@ -222,7 +229,8 @@ static void set_controller_fields(struct snapshot *snapshot, const struct memory
     };
     set_fields(snapshot, &state->gc_controller, rows, ARRAY_SIZE(rows), controller_missing);
     uint64_t percent = 0, goal = 0;
-    bool known = state->gc_controller.bytes && copied_struct_get(&state->gc_controller, GO_FIELD_GC_CONTROLLER_GC_PERCENT, &percent);
+    bool known = state->gc_controller.bytes &&
+                 copied_struct_get(&state->gc_controller, GO_FIELD_GC_CONTROLLER_GC_PERCENT, &percent);
     set(snapshot, COUNTER_GOGC, known, (uint64_t)(int64_t)(int32_t)percent, controller_missing);
     known = state->gc_controller.bytes && heap_goal(state, cached_bytes, &goal);
     set(snapshot, COUNTER_HEAP_GOAL, known, goal, controller_missing);
@@ -251,11 +259,13 @@ static void set_sums(struct snapshot *snapshot, const struct memory_state *state
     set(snapshot, COUNTER_GC_SYS, totals && has_sys, has_sys ? misc + in_gc : 0, memstats_missing);
     bool has_all = has_heap && has_sys && totals;
     set(snapshot, COUNTER_GO_SYS, has_all,
-        has_all ? in_use + free_bytes + released + stacks + mspan + mcache + buckhash + misc + other + in_stacks + in_gc : 0,
+        has_all ? in_use + free_bytes + released + stacks + mspan + mcache + buckhash + misc + other + in_stacks + in_gc
+                : 0,
         has_heap ? memstats_missing : controller_missing);
     set(snapshot, COUNTER_MSPAN_INUSE, state->has_mspan_inuse, state->mspan_inuse, heap_missing);
     set(snapshot, COUNTER_MCACHE_INUSE, state->has_mcache_inuse, state->mcache_inuse, heap_missing);
-    set(snapshot, COUNTER_GOMAXPROCS, state->has_gomaxprocs, (uint64_t)state->gomaxprocs, "runtime.gomaxprocs was not found");
+    set(snapshot, COUNTER_GOMAXPROCS, state->has_gomaxprocs, (uint64_t)state->gomaxprocs,
+        "runtime.gomaxprocs was not found");
 }
 
 /* What follows from counts of objects. */
@@ -280,8 +290,8 @@ static struct error *set_objects(struct snapshot *snapshot, const struct heap_to
     return NULL;
 }
 
-struct error *memory_stats_sample(struct memory_stats *stats, const struct memory_state *state, const struct allocation_caches *caches,
-                                  struct snapshot *snapshot)
+struct error *memory_stats_sample(struct memory_stats *stats, const struct memory_state *state,
+                                  const struct allocation_caches *caches, struct snapshot *snapshot)
 {
     struct heap_totals totals = {0};
     bool known = heap_totals_read(&state->memstats, &totals);

@@ -13,7 +13,8 @@ static struct error *find_page(struct page_cache *cache, remote_address address,
 {
     size_t slot = (size_t)(address / PAGE_CACHE_PAGE_BYTES) % PAGE_CACHE_PAGES;
     if (cache->tags[slot] != address + 1) {
-        struct memory_request request = {.address = address, .buffer = cache->pages[slot], .size = PAGE_CACHE_PAGE_BYTES};
+        struct memory_request request = {
+            .address = address, .buffer = cache->pages[slot], .size = PAGE_CACHE_PAGE_BYTES};
         cache->tags[slot] = 0;
         struct error *error = memory_read_batch(cache->memory, &request, 1);
         if (error)
@@ -47,7 +48,8 @@ struct error *page_cache_read(struct page_cache *cache, remote_address address, 
             memcpy((uint8_t *)buffer + done, page + offset, part);
         } else {
             /* Not a whole page of memory, as in tests and at the ends of core files: just these bytes. */
-            struct memory_request request = {.address = address + done, .buffer = (uint8_t *)buffer + done, .size = part};
+            struct memory_request request = {
+                .address = address + done, .buffer = (uint8_t *)buffer + done, .size = part};
             error = memory_read_batch(cache->memory, &request, 1);
             if (error || request.failed)
                 return error;

@@ -16,7 +16,9 @@ struct page_cache {
 /* Forgets all pages. */
 void page_cache_reset(struct page_cache *cache, struct memory *memory);
 
-/* Copies bytes of the target; *ret_ok tells whether all of them could be read. Errors only when nothing more can ever be read. */
-struct error *page_cache_read(struct page_cache *cache, remote_address address, void *buffer, size_t size, bool *ret_ok);
+/* Copies bytes of the target; *ret_ok tells whether all of them could be read. Errors only when nothing more can
+ * ever be read. */
+struct error *page_cache_read(struct page_cache *cache, remote_address address, void *buffer, size_t size,
+                              bool *ret_ok);
 
 #endif

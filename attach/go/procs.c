@@ -38,8 +38,8 @@ struct error *procs_read(struct procs *procs, const struct go_process *process)
     return NULL;
 }
 
-struct error *procs_read_field(struct procs *procs, const struct go_process *process, size_t offset, size_t size, const uint8_t **ret_bytes,
-                               bool *ret_ok)
+struct error *procs_read_field(struct procs *procs, const struct go_process *process, size_t offset, size_t size,
+                               const uint8_t **ret_bytes, bool *ret_ok)
 {
     size_t count = procs->addresses.count;
     *ret_ok = false;

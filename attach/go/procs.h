@@ -19,8 +19,9 @@ void procs_deinit(struct procs *procs);
 /* Reads allp anew. */
 struct error *procs_read(struct procs *procs, const struct go_process *process);
 
-/* Reads `size` bytes at the same place of every P, one after another, into *ret_bytes, which is valid until the next call. *ret_ok: all were readable. */
-struct error *procs_read_field(struct procs *procs, const struct go_process *process, size_t offset, size_t size, const uint8_t **ret_bytes,
-                               bool *ret_ok);
+/* Reads `size` bytes at the same place of every P, one after another, into *ret_bytes, which is valid until the next
+ * call. *ret_ok: all were readable. */
+struct error *procs_read_field(struct procs *procs, const struct go_process *process, size_t offset, size_t size,
+                               const uint8_t **ret_bytes, bool *ret_ok);
 
 #endif

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Records closer than this are read as one range: copying what lies between costs less than one more range does (0.6 us, some 2 KB). No unmapped
- * page fits in between. */
+/* Records closer than this are read as one range: copying what lies between costs less than one more range does (0.6
+ * us, some 2 KB). No unmapped page fits in between. */
 #define MAX_GAP_BYTES 2048u
 #define MAX_RANGE_BYTES (64u << 10)
 /* Ranges are read by batches into one buffer of this size, which stays in the processor's cache. */
@@ -95,15 +95,16 @@ static struct error *plan(struct record_set *set)
         remote_address record = set->addresses.items[set->order.items[i]];
         if (set->ranges.count > 0 && range_extend(&set->ranges.items[set->ranges.count - 1], record, set->record_size))
             continue;
-        struct record_range range = {.address = record, .size = (uint32_t)set->record_size, .first = (uint32_t)i, .count = 1};
+        struct record_range range = {
+            .address = record, .size = (uint32_t)set->record_size, .first = (uint32_t)i, .count = 1};
         if (!vector_append(&set->ranges, range))
             return error_no_memory();
     }
     return NULL;
 }
 
-static void visit_range(const struct record_set *set, const struct record_range *range, const uint8_t *bytes, record_visitor *visit,
-                        void *context)
+static void visit_range(const struct record_set *set, const struct record_range *range, const uint8_t *bytes,
+                        record_visitor *visit, void *context)
 {
     for (uint32_t i = 0; i < range->count; i++) {
         uint32_t index = set->order.items[range->first + i];
@@ -112,12 +113,14 @@ static void visit_range(const struct record_set *set, const struct record_range 
 }
 
 /* Not all of the range can be read: each record by itself. */
-static struct error *read_singly(struct record_set *set, const struct record_range *range, record_visitor *visit, void *context)
+static struct error *read_singly(struct record_set *set, const struct record_range *range, record_visitor *visit,
+                                 void *context)
 {
     uint8_t record[RECORD_SET_MAX_RECORD_BYTES];
     for (uint32_t i = 0; i < range->count; i++) {
         uint32_t index = set->order.items[range->first + i];
-        struct memory_request request = {.address = set->addresses.items[index], .buffer = record, .size = set->record_size};
+        struct memory_request request = {
+            .address = set->addresses.items[index], .buffer = record, .size = set->record_size};
         struct error *error = memory_read_batch(set->memory, &request, 1);
         if (error)
             return error;
@@ -135,7 +138,8 @@ struct error *record_set_read(struct record_set *set, record_visitor *visit, voi
         set->requests.count = 0;
         for (; next < set->ranges.count && used + set->ranges.items[next].size <= WINDOW_BYTES; next++) {
             const struct record_range *range = &set->ranges.items[next];
-            struct memory_request request = {.address = range->address, .buffer = set->window + used, .size = range->size};
+            struct memory_request request = {
+                .address = range->address, .buffer = set->window + used, .size = range->size};
             if (!vector_append(&set->requests, request))
                 return error_no_memory();
             used += range->size;

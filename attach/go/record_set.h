@@ -1,4 +1,5 @@
-/* Records of one size at many scattered addresses of the target, read again and again: in few, large ranges, without an allocation a record. */
+/* Records of one size at many scattered addresses of the target, read again and again: in few, large ranges, without
+ * an allocation a record. */
 #ifndef HEAPTOP_ATTACH_GO_RECORD_SET_H
 #define HEAPTOP_ATTACH_GO_RECORD_SET_H
 
@@ -14,7 +15,8 @@ struct record_set {
     struct memory *memory;                      /* Borrowed. */
     size_t record_size;                         /* At most RECORD_SET_MAX_RECORD_BYTES. */
     VECTOR(remote_address) addresses;           /* By the records' index, which is the order they were added in. */
-    VECTOR(uint32_t) order;                     /* Indices by rising address; shorter than addresses while new ones are not planned yet. */
+    /* Indices by rising address; shorter than addresses while new ones are not planned yet. */
+    VECTOR(uint32_t) order;
     VECTOR(uint32_t) merged;                    /* Scratch. */
     VECTOR(struct record_range) ranges;
     VECTOR(struct memory_request) requests;

@@ -1,6 +1,7 @@
-/* The readers of Go runtime state over memory that holds anything. The input's first byte chooses the Go version; then come pieces of memory, each an
- * offset (2 bytes), a length (1 byte) and its bytes: they are laid over the image of tests/unit/fake_go_process.h, whose address all pointers of the seeds
- * lead to. A length of 0 takes a sample: what the readers keep from one sample to the next is part of what is tried. */
+/* The readers of Go runtime state over memory that holds anything. The input's first byte chooses the Go version;
+ * then come pieces of memory, each an offset (2 bytes), a length (1 byte) and its bytes: they are laid over the
+ * image of tests/unit/fake_go_process.h, whose address all pointers of the seeds lead to. A length of 0 takes a
+ * sample: what the readers keep from one sample to the next is part of what is tried. */
 #include "attach/go/collector.h"
 #include "attach/go/goroutines.h"
 #include "attach/go/heap_profile.h"
@@ -52,7 +53,8 @@ static void check_snapshot(const struct snapshot *snapshot)
             abort();
     }
     for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
-        if (snapshot->goroutine_groups[i].count == 0 || snapshot->goroutine_groups[i].wait_ns_min > snapshot->goroutine_groups[i].wait_ns_max)
+        if (snapshot->goroutine_groups[i].count == 0 ||
+            snapshot->goroutine_groups[i].wait_ns_min > snapshot->goroutine_groups[i].wait_ns_max)
             abort();
     }
     if (snapshot->num_gc_cycles > COLLECTOR_RING)

@@ -1,4 +1,5 @@
-/* go_reader_seeds FOLDER: writes the corpus of go_reader_fuzz: for each Go version a small process that is whole, and some that are not. */
+/* go_reader_seeds FOLDER: writes the corpus of go_reader_fuzz: for each Go version a small process that is whole,
+ * and some that are not. */
 #include "tests/unit/fake_go_process.h"
 
 #define HEAP(offset) (FAKE_GO_HEAP + (offset))
@@ -35,9 +36,10 @@ static void fill_process(struct fake_go *fake)
     fake_go_set(fake, GO_VARIABLE_MBUCKETS, fake_go_address(HEAP(0x400)), 8);
     fake_go_set(fake, GO_VARIABLE_MEM_PROFILE_RATE, 512 << 10, 8);
     fake_go_cycle(fake, 7, true);
-    remote_address all[] = {
-        fake_go_goroutine(fake, HEAP(0x1000), 4, 2, 0x401010, 0x401000), fake_go_goroutine(fake, HEAP(0x1200), 2, 0, 0x401010, 0x401000),
-        fake_go_goroutine(fake, HEAP(0x1400), 6, 0, 0x401010, 0x401000), fake_go_goroutine(fake, HEAP(0x1600), 3, 0, 0x401020, 0x401000)};
+    remote_address all[] = {fake_go_goroutine(fake, HEAP(0x1000), 4, 2, 0x401010, 0x401000),
+                            fake_go_goroutine(fake, HEAP(0x1200), 2, 0, 0x401010, 0x401000),
+                            fake_go_goroutine(fake, HEAP(0x1400), 6, 0, 0x401010, 0x401000),
+                            fake_go_goroutine(fake, HEAP(0x1600), 3, 0, 0x401020, 0x401000)};
     fake_go_field(fake, all[0], GO_FIELD_G_WAITSINCE, 12345);
     fake_go_field(fake, all[1], GO_FIELD_G_GOID, 17);
     fake_go_all_goroutines(fake, HEAP(0x1800), all, 4);
@@ -49,8 +51,8 @@ static void fill_process(struct fake_go *fake)
     fake_go_field(fake, fake_go_address(HEAP(0x2000)), GO_FIELD_M_ALLLINK, fake_go_address(HEAP(0x3000)));
     fake_go_set(fake, GO_VARIABLE_ALLP, fake_go_address(HEAP(0x1900)), 8);
     fake_go_put(fake, go_variable(&fake->process, GO_VARIABLE_ALLP) + 8, 1, 8);
-    fake_go_put(fake, fake_go_address(HEAP(0x1900)), fake_go_address(HEAP(0x4000)) - (uint64_t)fake->process.layout.offset[GO_FIELD_P_GFREE_N],
-                8);
+    fake_go_put(fake, fake_go_address(HEAP(0x1900)),
+                fake_go_address(HEAP(0x4000)) - (uint64_t)fake->process.layout.offset[GO_FIELD_P_GFREE_N], 8);
     fake_go_set(fake, GO_VARIABLE_GOMAXPROCS, 1, 4);
     fake_go_field(fake, memstats, GO_FIELD_MSTATS_NUMGC, 3);
     fake_go_field(fake, controller, GO_FIELD_GC_CONTROLLER_HEAP_IN_USE, 5000000);

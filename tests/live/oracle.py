@@ -167,7 +167,8 @@ class Profile:
             elif number == 12:
                 self.period = value
         self.types = [strings[t.get(1, 0)] for t in types]
-        self.mappings = sorted((m.get(2, 0), m.get(3, 0), m.get(4, 0), strings[m.get(5, 0)], strings[m.get(6, 0)]) for m in self.mappings)
+        self.mappings = sorted((m.get(2, 0), m.get(3, 0), m.get(4, 0), strings[m.get(5, 0)], strings[m.get(6, 0)])
+                               for m in self.mappings)
         self.start_lines = {}
         for function in functions.values():
             self.start_lines[strings[function.get(2, 0)]] = function.get(5, 0)
@@ -180,7 +181,8 @@ class Profile:
         self.locations = {(addresses[i], tuple(frame(*line) for line in lines)) for i, lines in locations.items()}
         self.samples = []
         for fields in samples:
-            stack = tuple(frame(*line) for location in packed(v for n, v in fields if n == 1) for line in locations[location])
+            ids = packed(v for n, v in fields if n == 1)
+            stack = tuple(frame(*line) for location in ids for line in locations[location])
             values = tuple(signed(v) for v in packed(v for n, v in fields if n == 2))
             label = sum(dict(wire(v)).get(3, 0) for n, v in fields if n == 3)
             self.samples.append((stack, values, label))

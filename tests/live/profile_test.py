@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The Go reader against the process itself: every oracle that is built is brought to a quiet moment, read by the reader, and asked for its own
-profile, memory statistics and goroutines.
+"""The Go reader against the process itself: every oracle that is built is brought to a quiet moment, read by the
+reader, and asked for its own profile, memory statistics and goroutines.
 
     tests/live/profile_test.py [VERSION] [KIND]
 
@@ -17,18 +17,21 @@ import oracle  # noqa: E402
 
 # Counters as runtime.MemStats names them.
 MEMSTATS = {
-    "heap_alloc_bytes": "HeapAlloc", "heap_objects": "HeapObjects", "heap_inuse_bytes": "HeapInuse", "heap_idle_bytes": "HeapIdle",
+    "heap_alloc_bytes": "HeapAlloc", "heap_objects": "HeapObjects", "heap_inuse_bytes": "HeapInuse",
+    "heap_idle_bytes": "HeapIdle",
     "heap_released_bytes": "HeapReleased", "heap_sys_bytes": "HeapSys", "total_alloc_bytes": "TotalAlloc",
     "mallocs": "Mallocs", "frees": "Frees", "stack_inuse_bytes": "StackInuse", "stack_sys_bytes": "StackSys",
-    "mspan_inuse_bytes": "MSpanInuse", "mspan_sys_bytes": "MSpanSys", "mcache_inuse_bytes": "MCacheInuse", "mcache_sys_bytes": "MCacheSys",
-    "buckhash_sys_bytes": "BuckHashSys", "gc_sys_bytes": "GCSys", "other_sys_bytes": "OtherSys", "sys_bytes": "Sys", "num_gc": "NumGC",
-    "num_forced_gc": "NumForcedGC", "gc_cpu_fraction": "GCCPUFraction", "pause_total_ns": "PauseTotalNs", "last_gc_unix_ns": "LastGC",
+    "mspan_inuse_bytes": "MSpanInuse", "mspan_sys_bytes": "MSpanSys", "mcache_inuse_bytes": "MCacheInuse",
+    "mcache_sys_bytes": "MCacheSys", "buckhash_sys_bytes": "BuckHashSys", "gc_sys_bytes": "GCSys",
+    "other_sys_bytes": "OtherSys", "sys_bytes": "Sys", "num_gc": "NumGC", "num_forced_gc": "NumForcedGC",
+    "gc_cpu_fraction": "GCCPUFraction", "pause_total_ns": "PauseTotalNs", "last_gc_unix_ns": "LastGC",
     "gogc": "GCPercent", "memory_limit_bytes": "MemoryLimit",
 }
 
 
 def compare_profiles(ours, theirs):
-    """(buckets, equal, differences). What the process allocates while it writes its profile makes buckets that nothing is published of yet."""
+    """(buckets, equal, differences). What the process allocates while it writes its profile makes buckets of which
+    nothing is published yet."""
     left, right = collections.Counter(ours.samples), collections.Counter(theirs.samples)
     only_ours, only_theirs = left - right, right - left
     fresh = collections.Counter({s: n for s, n in only_theirs.items() if not any(s[1])})
@@ -39,7 +42,8 @@ def compare_profiles(ours, theirs):
     if ours.mappings and ours.mappings != theirs.mappings:
         differences.append(f"mappings {ours.mappings}, not {theirs.mappings}")
     starts = {name for name, line in theirs.start_lines.items() if ours.start_lines.get(name, line) != line}
-    differences += [f"start line of {name}: {ours.start_lines[name]}, not {theirs.start_lines[name]}" for name in starts]
+    differences += [f"start line of {name}: {ours.start_lines[name]}, not {theirs.start_lines[name]}"
+                    for name in starts]
     if (ours.types, ours.period) != (theirs.types, theirs.period):
         differences.append(f"{ours.types} {ours.period}, not {theirs.types} {theirs.period}")
     return sum(right.values()) - sum(fresh.values()), sum((left & right).values()), differences
@@ -55,8 +59,9 @@ def compare_counters(counters, before, after):
 
 
 def compare_goal(target, probe):
-    """The goal of a program with a GOGC only changes at a GC. Without one it is the memory limit's, which rises with what is allocated, and falls with what is
-    mapped: it need not lie between two others, but then it is off by no more than one answer allocates."""
+    """The goal of a program with a GOGC only changes at a GC. Without one it is the memory limit's, which rises with
+    what is allocated and falls with what is mapped: it need not lie between two others, but is then off by no more
+    than one answer allocates."""
     differences = []
     for command, allowed in (("resume", 0), ("quiet", 128 << 10)):
         target.answer(command)
@@ -68,7 +73,8 @@ def compare_goal(target, probe):
             continue
         low, high = sorted((before["NextGC"], after["NextGC"]))
         if goal is None or not low - allowed <= goal <= high + allowed:
-            differences.append(f"heap_goal_bytes after {command} is {goal}, NextGC was {before['NextGC']}, then {after['NextGC']}")
+            differences.append(f"heap_goal_bytes after {command} is {goal}, "
+                               f"NextGC was {before['NextGC']}, then {after['NextGC']}")
     return differences
 
 
@@ -79,7 +85,8 @@ def compare_size_classes(classes, before, after):
         mine = [c for c in classes if c[0] == row["Size"]]
         for index, name in ((1, "Mallocs"), (2, "Frees")):
             if row["Size"] and not (mine and low[row["Size"]][name] <= mine[0][index] <= row[name]):
-                differences.append(f"size class {row['Size']}: {name} {mine}, was {low[row['Size']][name]}, then {row[name]}")
+                differences.append(f"size class {row['Size']}: {name} {mine}, "
+                                   f"was {low[row['Size']][name]}, then {row[name]}")
     return differences
 
 
@@ -91,8 +98,9 @@ def compare_cycles(cycles, after):
         slot = (cycle["number"] + 255) % 256
         if (cycle["pause"], cycle["end"]) != (after["PauseNs"][slot], after["PauseEnd"][slot]):
             differences.append(f"GC cycle {cycle}: pause {after['PauseNs'][slot]}, end {after['PauseEnd'][slot]}")
-    if cycles and not (cycles[-1]["heap_known"] and 0 < cycles[-1]["after"] <= cycles[-1]["peak"] and cycles[-1]["goal"] > 0):
-        differences.append(f"heap sizes of the last GC cycle: {cycles[-1]}")
+    last = cycles[-1] if cycles else None
+    if last and not (last["heap_known"] and 0 < last["after"] <= last["peak"] and last["goal"] > 0):
+        differences.append(f"heap sizes of the last GC cycle: {last}")
     return differences
 
 
@@ -107,14 +115,16 @@ def compare_goroutines(sample, state):
     finalizers = sum(g["count"] for g in sample["groups"] if not g["system"] and g["start"] in
                      ("runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"))
     if user - finalizers != state["goroutines"]:
-        differences.append(f"groups hold {user} - {finalizers} user goroutines, the process counted {state['goroutines']}")
+        differences.append(f"groups hold {user} - {finalizers} user goroutines, "
+                           f"the process counted {state['goroutines']}")
     waiting = collections.Counter()
     for group in sample["groups"]:
         waiting[group["wait_reason"] or group["state"]] += group["count"] if not group["system"] else 0
     wanted = collections.Counter()
     for group in state["parked"]:
         wanted[group["state"]] += group["count"]
-        # The deep ones and finalizers are called by other functions; all others are what a go statement names, if through a wrapper.
+        # The deep ones and finalizers are called by other functions; all others are what a go statement names, if
+        # through a wrapper.
         found = sum(g["count"] for g in sample["groups"] if g["start"] == group["function"])
         if found != group["count"] and group["kind"] not in ("deep", "finalizer"):
             differences.append(f"{found} goroutines of {group['function']}, not {group['count']}")
@@ -132,8 +142,8 @@ def examine(version, kind, path, folder):
         target.answer(f"profile {folder}/warm")     # Its own allocations have their buckets then.
         target.answer("quiet")
         sample = probe.answer(f"sample {folder}/ours")
-        export = subprocess.run([oracle.HEAPTOP, "export", "--format", "pprof", "-o", f"{folder}/exported", str(target.pid)],
-                                stderr=subprocess.PIPE, text=True, timeout=60)
+        command = [oracle.HEAPTOP, "export", "--format", "pprof", "-o", f"{folder}/exported", str(target.pid)]
+        export = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=60)
         target.answer(f"profile {folder}/theirs")
         differences = []
         if sample["profile"]["state"] != 2 or sample["profile"]["torn"]:
@@ -148,7 +158,8 @@ def examine(version, kind, path, folder):
                 _, exported, more = compare_profiles(oracle.Profile(f"{folder}/exported"), theirs)
                 equal = min(equal, exported)
                 differences += [f"exported: {text}" for text in more]
-        # Answering makes the process allocate, and some figures rise and fall on the way from one answer to the next: then once more.
+        # Answering makes the process allocate, and some figures rise and fall on the way from one answer to the next:
+        # then once more.
         for _ in range(4):
             before = target.answer("memstats")
             between = probe.answer("sample -")
@@ -181,8 +192,9 @@ def examine_off(version, path):
     with oracle.Target(path) as target, oracle.Probe(target.pid) as probe:
         sample = probe.answer("sample -")
     missing = [name for name, value in sample["counters"].items() if name.startswith("go.") and value is None]
-    good = sample["profile"]["state"] == 1 and "linker" in sample["profile"]["reason"] and not missing and not sample["problems"]
-    print(f"{version:5} {'noprof':12} {'says so' if good else (sample['profile'], missing, sample['problems'])}", flush=True)
+    profile, problems = sample["profile"], sample["problems"]
+    good = profile["state"] == 1 and "linker" in profile["reason"] and not missing and not problems
+    print(f"{version:5} {'noprof':12} {'says so' if good else (profile, missing, problems)}", flush=True)
     return good
 
 

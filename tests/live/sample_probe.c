@@ -1,5 +1,5 @@
-/* sample_probe PID: a developer's tool and the live tests' way to the Go reader alone. Attaches, and answers each line of standard input with one
- * line of JSON:
+/* sample_probe PID: a developer's tool and the live tests' way to the Go reader alone. Attaches, and answers each line
+ * of standard input with one line of JSON:
  *
  *   sample FILE     one sample; its heap profile as pprof into FILE ("-": none)
  *   doctor          the reader's doctor rows
@@ -87,7 +87,8 @@ static uint64_t find_load_bias(struct probe *probe)
         memcpy(region.permissions, line->permissions, sizeof(region.permissions));
         if (!vector_append(&probe->regions, region))
             check(error_no_memory());
-        if (!found && line->name_length == strlen(exe) && memcmp(map_line_name(&maps, line), exe, line->name_length) == 0) {
+        if (!found && line->name_length == strlen(exe) &&
+            memcmp(map_line_name(&maps, line), exe, line->name_length) == 0) {
             const struct image_segment *segment = image_segment_at(probe->image, 0);
             bias = line->start - (segment->address & ~(uint64_t)4095);
             found = true;
@@ -145,7 +146,8 @@ static void print_groups(const struct snapshot *snapshot)
     printf("\"groups\":[");
     for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
         const struct goroutine_group *group = &snapshot->goroutine_groups[i];
-        printf("%s{\"count\":%u,\"system\":%s,\"state\":", i ? "," : "", group->count, group->system ? "true" : "false");
+        printf("%s{\"count\":%u,\"system\":%s,\"state\":", i ? "," : "", group->count,
+               group->system ? "true" : "false");
         print_string(catalog_string(catalog, group->state));
         printf(",\"wait_reason\":");
         print_string(catalog_string(catalog, group->wait_reason));
@@ -154,8 +156,8 @@ static void print_groups(const struct snapshot *snapshot)
         printf(",\"created_by\":");
         print_string(catalog_function(catalog, group->created_by));
         printf(",\"created_line\":%u", catalog_frame(catalog, group->created_by)->line);
-        printf(",\"wait_known\":%s,\"wait_ns_min\":%" PRIu64 ",\"wait_ns_max\":%" PRIu64 "}", group->wait_known ? "true" : "false",
-               group->wait_ns_min, group->wait_ns_max);
+        printf(",\"wait_known\":%s,\"wait_ns_min\":%" PRIu64 ",\"wait_ns_max\":%" PRIu64 "}",
+               group->wait_known ? "true" : "false", group->wait_ns_min, group->wait_ns_max);
     }
     printf("]");
 }
@@ -165,10 +167,11 @@ static void print_cycles(const struct snapshot *snapshot)
     printf("\"gc_cycles\":[");
     for (size_t i = 0; i < snapshot->num_gc_cycles; i++) {
         const struct gc_cycle *cycle = &snapshot->gc_cycles[i];
-        printf("%s{\"number\":%" PRIu64 ",\"end\":%" PRIu64 ",\"pause\":%" PRIu64 ",\"heap_known\":%s,\"before\":%" PRIu64 ",\"peak\":%" PRIu64
-               ",\"after\":%" PRIu64 ",\"goal\":%" PRIu64 "}",
-               i ? "," : "", cycle->number, cycle->end_unix_ns, cycle->pause_ns, cycle->heap_known ? "true" : "false", cycle->heap_before,
-               cycle->heap_peak, cycle->heap_after, cycle->heap_goal);
+        printf("%s{\"number\":%" PRIu64 ",\"end\":%" PRIu64 ",\"pause\":%" PRIu64
+               ",\"heap_known\":%s,\"before\":%" PRIu64 ",\"peak\":%" PRIu64 ",\"after\":%" PRIu64 ",\"goal\":%" PRIu64
+               "}",
+               i ? "," : "", cycle->number, cycle->end_unix_ns, cycle->pause_ns, cycle->heap_known ? "true" : "false",
+               cycle->heap_before, cycle->heap_peak, cycle->heap_after, cycle->heap_goal);
     }
     printf("],\"size_classes\":[");
     for (size_t i = 0; i < snapshot->num_size_classes; i++) {
@@ -180,8 +183,9 @@ static void print_cycles(const struct snapshot *snapshot)
 
 static void print_rest(const struct probe *probe, const struct snapshot *snapshot)
 {
-    printf("\"profile\":{\"state\":%d,\"torn\":%s,\"cycle\":%" PRIu64 ",\"sites\":%zu,\"reason\":", (int)snapshot->profile_state,
-           snapshot->profile_torn ? "true" : "false", snapshot->profile_cycle, snapshot->num_sites);
+    printf("\"profile\":{\"state\":%d,\"torn\":%s,\"cycle\":%" PRIu64 ",\"sites\":%zu,\"reason\":",
+           (int)snapshot->profile_state, snapshot->profile_torn ? "true" : "false", snapshot->profile_cycle,
+           snapshot->num_sites);
     print_string(snapshot->profile_reason ? snapshot->profile_reason : "");
     printf("},\"located\":");
     print_string(catalog_string(probe->catalog, probe->info.how_located));
@@ -201,7 +205,8 @@ static void print_rest(const struct probe *probe, const struct snapshot *snapsho
         printf("%s[%d,%" PRIu64 "]", i ? "," : "", (int)snapshot->threads[i].tid, snapshot->threads[i].goid);
     printf("],\"origins\":{");
     bool first = true;
-    for (frame_id id = 1; catalog_frame(probe->catalog, id)->address != 0 || catalog_frame(probe->catalog, id)->function != 0; id++) {
+    for (frame_id id = 1;
+         catalog_frame(probe->catalog, id)->address != 0 || catalog_frame(probe->catalog, id)->function != 0; id++) {
         printf("%s", first ? "" : ",");
         first = false;
         print_string(catalog_function(probe->catalog, id));
@@ -262,9 +267,10 @@ static void answer_cost(struct probe *probe, size_t count)
     }
     cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
     wall = clock_ns(CLOCK_MONOTONIC) - wall;
-    printf("{\"samples\":%zu,\"sites\":%" PRIu64 ",\"cpu_us\":%.1f,\"wall_us\":%.1f,\"bytes_read\":%" PRIu64 ",\"read_calls\":%.1f,\"torn\":%" PRIu64
-           "}\n",
-           count, sites, (double)cpu / 1e3 / (double)count, (double)wall / 1e3 / (double)count, (bytes = probe->memory->bytes_read - bytes) / count,
+    printf("{\"samples\":%zu,\"sites\":%" PRIu64 ",\"cpu_us\":%.1f,\"wall_us\":%.1f,\"bytes_read\":%" PRIu64
+           ",\"read_calls\":%.1f,\"torn\":%" PRIu64 "}\n",
+           count, sites, (double)cpu / 1e3 / (double)count, (double)wall / 1e3 / (double)count,
+           (bytes = probe->memory->bytes_read - bytes) / count,
            (double)(probe->memory->read_calls - calls) / (double)count, torn);
 }
 
@@ -273,7 +279,8 @@ struct torn_totals {
     uint64_t samples, torn, fell, more_frees, wrong_bytes, above_total, moved, lost, early, cycles, retried, sites;
 };
 
-/* Allocations of every site that were counted up to some moment, published or not, in samples of one cycle: first and last. */
+/* Allocations of every site that were counted up to some moment, published or not, in samples of one cycle: first
+ * and last. */
 #define TORN_MAX_SITES (1u << 16)
 #define TORN_CYCLES 4u
 struct counted {
@@ -287,7 +294,8 @@ struct before {
     uint64_t provisional_allocs;
 };
 
-static void hold_against(const struct snapshot *snapshot, struct before *before, size_t num_before, bool comparable, struct torn_totals *totals)
+static void hold_against(const struct snapshot *snapshot, struct before *before, size_t num_before, bool comparable,
+                         struct torn_totals *totals)
 {
     for (size_t i = 0; i < snapshot->num_sites; i++) {
         const struct site *site = &snapshot->sites[i];
@@ -297,18 +305,21 @@ static void hold_against(const struct snapshot *snapshot, struct before *before,
             totals->wrong_bytes += all[j]->alloc_bytes != all[j]->allocs * site->object_size ||
                                    all[j]->free_bytes != all[j]->frees * site->object_size;
         }
-        totals->above_total += site->published.allocs > site->provisional.allocs || site->published.frees > site->provisional.frees;
+        totals->above_total +=
+            site->published.allocs > site->provisional.allocs || site->published.frees > site->provisional.frees;
         if (i < num_before) {
-            totals->fell += comparable && (site->published.allocs < before[i].published.allocs || site->published.frees < before[i].published.frees);
+            totals->fell += comparable && (site->published.allocs < before[i].published.allocs ||
+                                           site->published.frees < before[i].published.frees);
             totals->fell += site->provisional.allocs < before[i].provisional_allocs;
         }
         before[i] = (struct before){.published = site->published, .provisional_allocs = site->provisional.allocs};
     }
 }
 
-/* What was counted while cycle c went on is published with c + 2 at the latest (runtime/mprof.go: mallocs go to c + 2), and nothing is published that was
- * not counted before its cycle began. profile_cycle is the cycle or one less. */
-static void hold_against_counted(const struct snapshot *snapshot, struct counted counted[TORN_CYCLES], struct torn_totals *totals)
+/* What was counted while cycle c went on is published with c + 2 at the latest (runtime/mprof.go: mallocs go to c +
+ * 2), and nothing is published that was not counted before its cycle began. profile_cycle is the cycle or one less. */
+static void hold_against_counted(const struct snapshot *snapshot, struct counted counted[TORN_CYCLES],
+                                 struct torn_totals *totals)
 {
     uint64_t cycle = snapshot->profile_cycle;
     struct counted *now = &counted[cycle % TORN_CYCLES], *old = &counted[(cycle + 1) % TORN_CYCLES];
@@ -338,7 +349,8 @@ static void answer_torn(struct probe *probe, size_t count)
     size_t num_before = 0;
     for (size_t i = 0; i < count; i++) {
         struct snapshot *snapshot = take_sample(probe);
-        check(snapshot->num_sites > ARRAY_SIZE(before) ? error_create(ERROR_UNSUPPORTED, "more sites than are compared") : NULL);
+        check(snapshot->num_sites > ARRAY_SIZE(before) ? error_create(ERROR_UNSUPPORTED, "more sites than are compared")
+                                                       : NULL);
         totals.samples++;
         totals.retried += snapshot->cost.samples_retried;
         totals.torn += snapshot->profile_torn;
@@ -361,11 +373,12 @@ static void answer_torn(struct probe *probe, size_t count)
         totals.sites = snapshot->num_sites;
         snapshot_unref(snapshot);
     }
-    printf("{\"samples\":%" PRIu64 ",\"torn\":%" PRIu64 ",\"retried\":%" PRIu64 ",\"cycles\":%" PRIu64 ",\"sites\":%" PRIu64
-           ",\"violations\":{\"fell\":%" PRIu64 ",\"more_frees_than_allocs\":%" PRIu64 ",\"wrong_bytes\":%" PRIu64
-           ",\"published_above_all\":%" PRIu64 ",\"moved_within_cycle\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"early\":%" PRIu64 "}}\n",
-           totals.samples, totals.torn, totals.retried, totals.cycles, totals.sites, totals.fell, totals.more_frees, totals.wrong_bytes,
-           totals.above_total, totals.moved, totals.lost, totals.early);
+    printf("{\"samples\":%" PRIu64 ",\"torn\":%" PRIu64 ",\"retried\":%" PRIu64 ",\"cycles\":%" PRIu64
+           ",\"sites\":%" PRIu64 ",\"violations\":{\"fell\":%" PRIu64 ",\"more_frees_than_allocs\":%" PRIu64
+           ",\"wrong_bytes\":%" PRIu64 ",\"published_above_all\":%" PRIu64 ",\"moved_within_cycle\":%" PRIu64
+           ",\"lost\":%" PRIu64 ",\"early\":%" PRIu64 "}}\n",
+           totals.samples, totals.torn, totals.retried, totals.cycles, totals.sites, totals.fell, totals.more_frees,
+           totals.wrong_bytes, totals.above_total, totals.moved, totals.lost, totals.early);
 }
 
 int main(int argc, char **argv)
@@ -378,7 +391,8 @@ int main(int argc, char **argv)
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
     check(memory_create_live(probe.pid, &probe.memory));
     check(catalog_create(&probe.catalog));
-    struct reader_context context = {.memory = probe.memory, .load_bias = find_load_bias(&probe), .catalog = probe.catalog};
+    struct reader_context context = {
+        .memory = probe.memory, .load_bias = find_load_bias(&probe), .catalog = probe.catalog};
     context.image = probe.image;
     context.regions = probe.regions.items;
     context.num_regions = probe.regions.count;

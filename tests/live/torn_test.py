@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Samples of a program that allocates as hard as it can on every P, with GC after GC: none may be torn without the reader's noticing. The probe holds each
-sample against what must be true of a whole profile, however it was read: see answer_torn in sample_probe.c.
+"""Samples of a program that allocates as hard as it can on every P, with GC after GC: none may be torn without the
+reader's noticing. The probe holds each sample against what must be true of a whole profile, however it was read: see
+answer_torn in sample_probe.c.
 
     tests/live/torn_test.py [VERSION...]
 
@@ -25,8 +26,9 @@ def examine(version, path, samples):
         took = time.monotonic() - started
         rounds = target.answer("rounds")
         unnoticed = sum(answer["violations"].values())
-        print(f"{version:5} {answer['samples']} samples in {took:.1f} s over {answer['cycles']} profile cycles, {answer['sites']} sites, "
-              f"{rounds['num_gc']} GCs: {answer['retried']} read again, {answer['torn']} noticed as torn, {unnoticed} torn unnoticed", flush=True)
+        print(f"{version:5} {answer['samples']} samples in {took:.1f} s over {answer['cycles']} profile cycles, "
+              f"{answer['sites']} sites, {rounds['num_gc']} GCs: {answer['retried']} read again, "
+              f"{answer['torn']} noticed as torn, {unnoticed} torn unnoticed", flush=True)
         if unnoticed:
             print(f"      {answer['violations']}", flush=True)
         # A test in which nothing happened has shown nothing.

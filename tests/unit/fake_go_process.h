@@ -1,5 +1,6 @@
-/* A located Go process in fake memory, for the readers of runtime state: 64 KiB at one address, in which every variable has its place. What is written to
- * `image` is seen by the reader after fake_go_show. Also the seeds of the fuzz targets. */
+/* A located Go process in fake memory, for the readers of runtime state: 64 KiB at one address, in which every
+ * variable has its place. What is written to `image` is seen by the reader after fake_go_show. Also the seeds of the
+ * fuzz targets. */
 #ifndef TESTS_UNIT_FAKE_GO_PROCESS_H
 #define TESTS_UNIT_FAKE_GO_PROCESS_H
 
@@ -74,7 +75,8 @@ static inline struct fake_go *fake_go_create(unsigned minor)
     fake_go_place(fake, GO_VARIABLE_WAIT_REASON_STRINGS, fake_go_address(FAKE_GO_STRINGS));
     /* Of mheap_, 64 KiB and more, only two figures are read. */
     fake_go_place(fake, GO_VARIABLE_MHEAP,
-                  fake_go_address(FAKE_GO_MHEAP_FIGURES) - (uint64_t)process->layout.offset[GO_FIELD_MHEAP_SPANALLOC_INUSE]);
+                  fake_go_address(FAKE_GO_MHEAP_FIGURES) -
+                      (uint64_t)process->layout.offset[GO_FIELD_MHEAP_SPANALLOC_INUSE]);
     return fake;
 }
 
@@ -116,9 +118,10 @@ struct fake_counts {
     uint64_t allocs, frees;
 };
 
-/* Writes a bucket with its stack and its record (active, then the three cycles to come); bytes are counts times the size. Returns its address. */
-static inline remote_address fake_go_bucket(struct fake_go *fake, size_t offset, remote_address next, uint64_t object_size, unsigned depth,
-                                            const struct fake_counts counts[4])
+/* Writes a bucket with its stack and its record (active, then the three cycles to come); bytes are counts times the
+ * size. Returns its address. */
+static inline remote_address fake_go_bucket(struct fake_go *fake, size_t offset, remote_address next,
+                                            uint64_t object_size, unsigned depth, const struct fake_counts counts[4])
 {
     const struct go_layout *layout = &fake->process.layout;
     remote_address bucket = fake_go_address(offset), stack = bucket + (uint64_t)layout->offset[GO_FIELD_BUCKET_SIZE];
@@ -150,8 +153,8 @@ static inline void fake_go_cycle(struct fake_go *fake, uint32_t cycle, bool flus
 }
 
 /* A goroutine at an offset. */
-static inline remote_address fake_go_goroutine(struct fake_go *fake, size_t offset, uint32_t status, unsigned wait_reason, uint64_t created_by,
-                                               uint64_t start)
+static inline remote_address fake_go_goroutine(struct fake_go *fake, size_t offset, uint32_t status,
+                                               unsigned wait_reason, uint64_t created_by, uint64_t start)
 {
     remote_address goroutine = fake_go_address(offset);
     fake_go_field(fake, goroutine, GO_FIELD_G_ATOMICSTATUS, status);
@@ -162,7 +165,8 @@ static inline remote_address fake_go_goroutine(struct fake_go *fake, size_t offs
 }
 
 /* Makes allgs a list at an offset. */
-static inline void fake_go_all_goroutines(struct fake_go *fake, size_t offset, const remote_address *goroutines, size_t count)
+static inline void fake_go_all_goroutines(struct fake_go *fake, size_t offset, const remote_address *goroutines,
+                                          size_t count)
 {
     for (size_t i = 0; i < count; i++)
         fake_go_put(fake, fake_go_address(offset + i * 8), goroutines[i], 8);

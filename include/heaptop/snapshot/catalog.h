@@ -25,7 +25,8 @@ enum frame_origin {
 };
 
 struct frame {
-    uint64_t address;       /* Link-time code address looked up (a return address minus 1); of inlined calls the innermost one's. 0 when unknown. */
+    /* Link-time code address looked up (a return address minus 1); of inlined calls the innermost one's. 0 when unknown. */
+    uint64_t address;
     string_id function;     /* Full name, escaped: "github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate". */
     string_id file;         /* Full path as compiled in, escaped; 0 when unknown. */
     uint32_t line;          /* 0 when unknown. */

@@ -10,7 +10,17 @@
 #define LIST HEAP(0x5000)
 #define PROCS HEAP(0x5800)
 
-enum { RUNNABLE = 1, RUNNING = 2, SYSCALL = 3, WAITING = 4, DEAD = 6, COPYSTACK = 8, LEAKED = 10, DEADEXTRA = 11, SCAN = 0x1000 };
+enum {
+    RUNNABLE = 1,
+    RUNNING = 2,
+    SYSCALL = 3,
+    WAITING = 4,
+    DEAD = 6,
+    COPYSTACK = 8,
+    LEAKED = 10,
+    DEADEXTRA = 11,
+    SCAN = 0x1000
+};
 
 static struct snapshot *sample(struct fake_go *fake, struct goroutines *goroutines)
 {
@@ -162,9 +172,13 @@ END_TEST
 START_TEST(what_cannot_be_a_goroutine_is_counted_and_left_out)
 {
     struct fake_go *fake = fake_go_create(24);
-    remote_address all[] = {
-        fake_go_goroutine(fake, HEAP(0), RUNNABLE, 0, 0x401010, 0x401000), 0, 0xdead0000, fake_go_address(HEAP(0x201)), UINT64_MAX - 7,
-        fake_go_goroutine(fake, HEAP(0x400), 5, 0, 0x401010, 0x401000), fake_go_goroutine(fake, HEAP(0x600), 77, 0, 0x401010, 0x401000)};
+    remote_address all[] = {fake_go_goroutine(fake, HEAP(0), RUNNABLE, 0, 0x401010, 0x401000),
+                            0,
+                            0xdead0000,
+                            fake_go_address(HEAP(0x201)),
+                            UINT64_MAX - 7,
+                            fake_go_goroutine(fake, HEAP(0x400), 5, 0, 0x401010, 0x401000),
+                            fake_go_goroutine(fake, HEAP(0x600), 77, 0, 0x401010, 0x401000)};
     fake_go_all_goroutines(fake, LIST, all, 7);
     set_free(fake, 0, 0, 0, 0);
     struct snapshot *snapshot = sample_once(fake);
@@ -196,7 +210,8 @@ START_TEST(absurd_lengths_are_bounded)
 END_TEST
 
 /* Ms in a list, each with a thread and the goroutine it runs. */
-static void add_machine(struct fake_go *fake, remote_address machine, remote_address next, uint64_t thread, remote_address goroutine)
+static void add_machine(struct fake_go *fake, remote_address machine, remote_address next, uint64_t thread,
+                        remote_address goroutine)
 {
     fake_go_field(fake, machine, GO_FIELD_M_ALLLINK, next);
     fake_go_field(fake, machine, GO_FIELD_M_PROCID, thread);
@@ -223,7 +238,8 @@ START_TEST(threads_know_their_goroutines)
     struct fake_go *fake = fake_go_create(24);
     struct machines machines = {0};
     remote_address first = fake_go_address(HEAP(0x2000)), second = fake_go_address(HEAP(0x3000));
-    remote_address one = fake_go_goroutine(fake, HEAP(0), RUNNING, 0, 0, 0), two = fake_go_goroutine(fake, HEAP(0x200), RUNNING, 0, 0, 0);
+    remote_address one = fake_go_goroutine(fake, HEAP(0), RUNNING, 0, 0, 0),
+                   two = fake_go_goroutine(fake, HEAP(0x200), RUNNING, 0, 0, 0);
     fake_go_field(fake, one, GO_FIELD_G_GOID, 41);
     fake_go_field(fake, two, GO_FIELD_G_GOID, 42);
     fake_go_set(fake, GO_VARIABLE_ALLM, first, 8);

@@ -90,7 +90,8 @@ static void check_two_buckets(unsigned minor)
     ck_assert_uint_eq(site->provisional.alloc_bytes, 108 * 48);
     ck_assert_uint_eq(site->provisional.free_bytes, 49 * 48);
     ck_assert_uint_eq(catalog_stack(fake->catalog, site->stack).depth, 3);
-    ck_assert_uint_eq(catalog_frame(fake->catalog, catalog_stack(fake->catalog, site->stack).frames[1])->address, 0x401000 + 16 + 48 - 1);
+    ck_assert_uint_eq(catalog_frame(fake->catalog, catalog_stack(fake->catalog, site->stack).frames[1])->address,
+                      0x401000 + 16 + 48 - 1);
     ck_assert_uint_eq(snapshot->sites[1].published.allocs, 7);
     ck_assert_uint_eq(catalog_stack(fake->catalog, snapshot->sites[1].stack).depth, 2);
     /* Cycle 8's events are still to be published: this is cycle 6's state. */
@@ -188,7 +189,8 @@ START_TEST(a_list_that_leads_back_into_itself_ends)
 END_TEST
 
 /* The bucket behind the first is broken in one way; the first is shown all the same. */
-static void check_broken_second(size_t offset, remote_address second, enum go_field field, uint64_t value, const char *problem)
+static void check_broken_second(size_t offset, remote_address second, enum go_field field, uint64_t value,
+                                const char *problem)
 {
     struct fake_go *fake = create_on(24, fake_go_address(HEAP(0)));
     fake_go_bucket(fake, HEAP(0), second, 48, 3, counts_a);
@@ -213,7 +215,8 @@ START_TEST(a_broken_list_is_shown_as_far_as_it_goes)
     check_broken_second(HEAP(0x400), fake_go_address(HEAP(0x400)), GO_FIELD_BUCKET_NSTK, 1025, "is none");
     check_broken_second(HEAP(0x400), fake_go_address(HEAP(0x400)), GO_FIELD_BUCKET_NSTK, UINT64_MAX / 8, "is none");
     /* Its stack reaches beyond what is mapped. */
-    check_broken_second(FAKE_GO_BYTES - 0x200, fake_go_address(FAKE_GO_BYTES - 0x200), GO_FIELD_BUCKET_NSTK, 1024, "stack is not readable");
+    check_broken_second(FAKE_GO_BYTES - 0x200, fake_go_address(FAKE_GO_BYTES - 0x200), GO_FIELD_BUCKET_NSTK, 1024,
+                        "stack is not readable");
 }
 END_TEST
 
@@ -334,7 +337,8 @@ START_TEST(a_cycle_that_never_rests_is_given_up)
 }
 END_TEST
 
-/* The first two batches read the variables and walk; then two cycles end, and what was allocated at a new place meanwhile is published. */
+/* The first two batches read the variables and walk; then two cycles end, and what was allocated at a new place
+ * meanwhile is published. */
 static void publish_a_new_bucket(struct fake_go *fake, unsigned batch)
 {
     static const struct fake_counts counts[4] = {{50, 1}, {0, 0}, {0, 0}, {0, 0}};

@@ -12,21 +12,27 @@ static const remote_address work = FAKE_GO_BASE + FAKE_GO_WORK;
 static void set_delta(struct fake_go *fake, unsigned generation, enum go_field field, uint64_t value)
 {
     const int32_t *offset = fake->process.layout.offset;
-    fake_go_field(fake, memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] + (uint64_t)offset[GO_FIELD_HEAP_STATS_STATS] +
-                            generation * (uint64_t)offset[GO_FIELD_DELTA_SIZE], field, value);
+    fake_go_field(fake,
+                  memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] +
+                      (uint64_t)offset[GO_FIELD_HEAP_STATS_STATS] + generation * (uint64_t)offset[GO_FIELD_DELTA_SIZE],
+                  field, value);
 }
 
 static void set_small(struct fake_go *fake, unsigned generation, enum go_field field, unsigned class, uint64_t value)
 {
     const int32_t *offset = fake->process.layout.offset;
-    fake_go_put(fake, memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] + (uint64_t)offset[GO_FIELD_HEAP_STATS_STATS] +
-                          generation * (uint64_t)offset[GO_FIELD_DELTA_SIZE] + (uint64_t)offset[field] + class * 8, value, 8);
+    fake_go_put(fake,
+                memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] + (uint64_t)offset[GO_FIELD_HEAP_STATS_STATS] +
+                    generation * (uint64_t)offset[GO_FIELD_DELTA_SIZE] + (uint64_t)offset[field] + class * 8,
+                value, 8);
 }
 
 static void set_generation(struct fake_go *fake, uint32_t generation)
 {
     const int32_t *offset = fake->process.layout.offset;
-    fake_go_put(fake, memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] + (uint64_t)offset[GO_FIELD_HEAP_STATS_GEN], generation, 4);
+    fake_go_put(fake,
+                memstats + (uint64_t)offset[GO_FIELD_MSTATS_HEAP_STATS] + (uint64_t)offset[GO_FIELD_HEAP_STATS_GEN],
+                generation, 4);
 }
 
 /* Ends GC cycle `number`. */
@@ -59,10 +65,12 @@ static struct snapshot *sample(struct fake_go *fake, struct memory_state *state,
     return snapshot;
 }
 
-/* A P whose cache has a span of size class 5 that gave 9 of its objects before this P took it and 12 since, and 3 tiny objects. Elsewhere the dummy. */
+/* A P whose cache has a span of size class 5 that gave 9 of its objects before this P took it and 12 since, and 3
+ * tiny objects. Elsewhere the dummy. */
 static void fill_cache(struct fake_go *fake)
 {
-    remote_address list = fake_go_address(FAKE_GO_HEAP), p = list + 0x100, cache = list + 0x400, span = list + 0x1000, dummy = list + 0x1400;
+    remote_address list = fake_go_address(FAKE_GO_HEAP), p = list + 0x100, cache = list + 0x400, span = list + 0x1000,
+                   dummy = list + 0x1400;
     const int32_t *offset = fake->process.layout.offset;
     fake_go_set(fake, GO_VARIABLE_ALLP, list, 8);
     fake_go_put(fake, go_variable(&fake->process, GO_VARIABLE_ALLP) + 8, 2, 8);
@@ -90,7 +98,8 @@ static struct snapshot *sample_once(struct fake_go *fake)
 
 static int64_t counter(const struct snapshot *snapshot, enum counter_id id)
 {
-    ck_assert_msg(counter_known(&snapshot->counters[id]), "%s: %s", counter_infos[id].name, snapshot->counters[id].reason);
+    ck_assert_msg(counter_known(&snapshot->counters[id]), "%s: %s", counter_infos[id].name,
+                  snapshot->counters[id].reason);
     return snapshot->counters[id].value.integer;
 }
 
@@ -342,7 +351,8 @@ START_TEST(cycles_come_once_each)
     snapshot = sample(fake, state, &collector);
     ck_assert_uint_eq(snapshot->num_gc_cycles, 2);
     ck_assert_uint_eq(snapshot->gc_cycles[1].number, 302);
-    ck_assert(snapshot->gc_cycles[1].times_known && !snapshot->gc_cycles[1].heap_known && !snapshot->gc_cycles[1].goal_known);
+    ck_assert(snapshot->gc_cycles[1].times_known && !snapshot->gc_cycles[1].heap_known &&
+              !snapshot->gc_cycles[1].goal_known);
     snapshot_unref(snapshot);
 
     /* More than the ring holds, and backwards. */
