@@ -391,6 +391,9 @@ static struct error *follow_exec(struct session *session, const struct process_s
 {
     struct program_identity now;
     target_read_program(session->target, stat, &now);
+    /* For a moment of an exec there is a new program without a stack, under the old name: nothing to look at yet. */
+    if (now.stack_start == 0 && session->target->program.stack_start != 0)
+        return error_create(ERROR_SYSTEM, "process %d is in the middle of an exec", (int)session->target->pid);
     if (session->is_attached && program_is_same(&now, &session->target->program))
         return NULL;
     if (!program_is_same(&now, &session->target->program)) {
