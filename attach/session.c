@@ -391,9 +391,6 @@ static struct error *follow_exec(struct session *session, const struct process_s
 {
     struct program_identity now;
     target_read_program(session->target, stat, &now);
-    /* For a moment of an exec there is a new program without a stack, under the old name: nothing to look at yet. */
-    if (now.stack_start == 0 && session->target->program.stack_start != 0)
-        return error_create(ERROR_SYSTEM, "process %d is in the middle of an exec", (int)session->target->pid);
     if (session->is_attached && program_is_same(&now, &session->target->program))
         return NULL;
     if (!program_is_same(&now, &session->target->program)) {
@@ -535,8 +532,13 @@ struct error *session_sample(struct session *session, uint64_t interval_ns, uint
     snapshot->sequence = ++session->sequence;
     snapshot->interval_ns = interval_ns;
     fill_cost(session, snapshot, wall_before, cpu_before, samples_dropped);
-    snapshot_unref(session->last);
-    session->last = snapshot_ref(snapshot);
+    /* A process that is ending has lost its memory before it is gone: what is shown after its end is the sample before. */
+    bool is_ending = session->last && counter_known(&session->last->counters[COUNTER_RSS]) &&
+                     !counter_known(&snapshot->counters[COUNTER_RSS]);
+    if (!is_ending) {
+        snapshot_unref(session->last);
+        session->last = snapshot_ref(snapshot);
+    }
     *ret_snapshot = snapshot;
     return NULL;
 }

@@ -1,7 +1,6 @@
 #include "cli/commands.h"
 
-#include <string.h>
-#include <unistd.h>
+#include <stdio.h>
 
 #include "cli/interrupt.h"
 #include "heaptop/attach.h"
@@ -55,8 +54,6 @@ static struct error *make_json(struct snapshot *snapshot, struct text *ret_text)
 enum exit_status export_command(const struct options *options)
 {
     pid_t pid = 0;
-    if (options->format == FORMAT_PPROF && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
-        return error_print(error_create(ERROR_USAGE, "a profile is no text for a terminal: name a file with -o, or a pipe"));
     enum exit_status status = target_choose(options, &pid);
     if (status != STATUS_DONE || !pid)
         return status;

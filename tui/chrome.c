@@ -100,6 +100,9 @@ static void draw_title(const struct session *session, struct canvas canvas)
             snprintf(fact, sizeof(fact), "pid %d inside", (int)shown->target.inner_pid);
             x = draw_fact(canvas, x, right, fact);
         }
+        const char *container = catalog_string(catalog, shown->target.container);
+        snprintf(fact, sizeof(fact), "container %.12s", container);
+        x = draw_fact(canvas, x, right, container[0] ? fact : "");
         const char *version = catalog_string(catalog, shown->target.runtime_version);
         x = draw_fact(canvas, x, right, version[0] ? version : catalog_string(catalog, shown->target.runtime));
         uint64_t start = shown->target.start_unix_ns;

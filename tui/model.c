@@ -228,7 +228,7 @@ void model_change_span(struct model *model, int direction)
 /* The shortest automatic span that covers so much. */
 static uint64_t span_for(uint64_t seen)
 {
-    for (size_t i = 1; i < ARRAY_SIZE(spans) && spans[i] < AUTOMATIC_SPAN; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(spans) && spans[i] < AUTOMATIC_SPAN; i++)
         if (seen <= spans[i])
             return spans[i];
     return AUTOMATIC_SPAN;

@@ -57,22 +57,44 @@ static void draw_place(const struct list_cell *cell, const void *row)
     cell_place(cell, ((const struct allocation_row *)row)->subject);
 }
 
-/* Who called the subject: what tells the stacks of one call site apart. */
-static frame_id caller_of(const struct catalog *catalog, const struct allocation_row *row)
+/* Another stack of the same call site, or NULL. */
+static const struct allocation_row *sibling_of(const struct model *model, const struct allocation_row *row)
 {
-    struct stack stack = catalog_stack(catalog, row->stack);
-    uint32_t subject = catalog_stack_subject(catalog, row->stack);
+    const struct allocation_row *first = model->analysis->stacks, *end = first + model->analysis->num_stacks;
+    if (row > first && row < end && row[-1].subject == row->subject)
+        return row - 1;
+    return row >= first && row + 1 < end && row[1].subject == row->subject ? row + 1 : NULL;
+}
+
+/* What tells the stacks of one call site apart: the nearest caller that another does not have, else the nearest callee, else the
+ * caller. */
+static frame_id caller_of(const struct model *model, const struct allocation_row *row)
+{
+    const struct catalog *catalog = model->shown->catalog;
+    struct stack stack = catalog_stack(catalog, row->stack), other = {0};
+    uint32_t subject = catalog_stack_subject(catalog, row->stack), other_subject = 0;
+    const struct allocation_row *sibling = sibling_of(model, row);
+    if (sibling) {
+        other = catalog_stack(catalog, sibling->stack);
+        other_subject = catalog_stack_subject(catalog, sibling->stack);
+    }
+    for (uint32_t i = 1; sibling && subject + i < stack.depth; i++)
+        if (other_subject + i >= other.depth || stack.frames[subject + i] != other.frames[other_subject + i])
+            return stack.frames[subject + i];
+    for (uint32_t i = 1; sibling && i <= subject; i++)
+        if (i > other_subject || stack.frames[subject - i] != other.frames[other_subject - i])
+            return stack.frames[subject - i];
     return subject + 1 < stack.depth ? stack.frames[subject + 1] : row->subject;
 }
 
 static void draw_caller(const struct list_cell *cell, const void *row)
 {
-    cell_frame(cell, caller_of(cell_catalog(cell->context), row));
+    cell_frame(cell, caller_of(cell->context, row));
 }
 
 static void draw_caller_place(const struct list_cell *cell, const void *row)
 {
-    cell_place(cell, caller_of(cell_catalog(cell->context), row));
+    cell_place(cell, caller_of(cell->context, row));
 }
 
 /* ---- order ---- */
@@ -131,8 +153,7 @@ static const char *text_of_site(const void *context, const void *row, char *buff
 
 static const char *text_of_stack(const void *context, const void *row, char *buffer)
 {
-    const struct catalog *catalog = cell_catalog(context);
-    return text_of_frame(catalog, caller_of(catalog, row), buffer);
+    return text_of_frame(cell_catalog(context), caller_of(context, row), buffer);
 }
 
 static int measure_site(const void *context, const void *row)
@@ -145,8 +166,7 @@ static int measure_site(const void *context, const void *row)
 static int measure_stack(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
-    const struct catalog *catalog = cell_catalog(context);
-    return (int)utf8_width(frame_function(catalog, caller_of(catalog, row), buffer));
+    return (int)utf8_width(frame_function(cell_catalog(context), caller_of(context, row), buffer));
 }
 
 static const struct column site_columns[] = {
@@ -180,7 +200,7 @@ static const struct column stack_columns[] = {
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
-    {.title = "called from", .width = 24, .flexible = true, .draw = draw_caller},
+    {.title = "by way of", .width = 24, .flexible = true, .draw = draw_caller},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_caller_place},
 };
 

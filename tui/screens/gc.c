@@ -130,7 +130,7 @@ static const struct list_ops cycle_list = {
 static void describe_heap(const struct model *model, struct panel *panel)
 {
     char buffer[FORMAT_BUFFER];
-    *panel = (struct panel){.title = "heap live",
+    *panel = (struct panel){.title = "heap",
                             .format = units_format_bytes,
                             .from_zero = true,
                             .series = history_counter(model->history, COUNTER_HEAP_LIVE),

@@ -61,7 +61,7 @@ static void describe_heap(const struct model *model, struct panel *panel)
 {
     double goal;
     char buffer[UNITS_BUFFER];
-    *panel = (struct panel){.title = "heap live",
+    *panel = (struct panel){.title = "heap",
                             .format = units_format_bytes,
                             .series = history_counter(model->history, COUNTER_HEAP_LIVE),
                             .line = history_counter(model->history, COUNTER_HEAP_GOAL)};
