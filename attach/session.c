@@ -48,6 +48,7 @@ struct session {
     uint64_t sequence, retried;
     uint64_t maps_read_ns, cgroup_found_ns, own_rss_read_ns;    /* Monotonic; 0: never. */
     uint64_t own_rss_bytes, opened_ns, attach_ns, symbols_ns;
+    uint64_t cpu_before_ns;             /* What heaptop had spent before it attached. */
     uint64_t oom_kills;                 /* As of the attach. */
 };
 
@@ -76,6 +77,7 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
     if (!session)
         return error_no_memory();
     session->opened_ns = clock_ns(CLOCK_MONOTONIC);
+    session->cpu_before_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     session->kinds = readers;
     arena_init(&session->program_arena);
     struct error *error = target_open(pid, &session->target);
@@ -467,7 +469,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
         session->attach_ns = now - session->opened_ns;
     session->retried += snapshot->cost.samples_retried;
     snapshot->cost = (struct cost){
-        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID),
+        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_before_ns,
         .bytes_read = session->memory->bytes_read,
         .read_calls = session->memory->read_calls,
         .sample_ns = now - wall_before,
