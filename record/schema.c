@@ -1,0 +1,118 @@
+#include "record/schema.h"
+
+#include "heaptop/base/cleanup.h"
+
+const struct schema_table schema_tables[] = {
+    {"recording", "CREATE TABLE recording (name TEXT PRIMARY KEY, value) WITHOUT ROWID"},
+    {"strings", "CREATE TABLE strings (string INTEGER PRIMARY KEY, text TEXT)"},
+    {"frames", "CREATE TABLE frames (frame INTEGER PRIMARY KEY, function INTEGER, file INTEGER, line INTEGER, start_line INTEGER, "
+               "origin INTEGER, address INTEGER)"},
+    {"stacks", "CREATE TABLE stacks (stack INTEGER PRIMARY KEY, depth INTEGER, subject INTEGER)"},
+    {"stack_frames", "CREATE TABLE stack_frames (stack INTEGER, position INTEGER, frame INTEGER, PRIMARY KEY (stack, position)) "
+                     "WITHOUT ROWID"},
+    {"targets", "CREATE TABLE targets (target INTEGER PRIMARY KEY, pid INTEGER, inner_pid INTEGER, start_unix_ns INTEGER, uid INTEGER, "
+                "stripped INTEGER, position_independent INTEGER, load_bias INTEGER, exe INTEGER, comm INTEGER, command_line INTEGER, "
+                "container INTEGER, runtime INTEGER, runtime_version INTEGER, main_module INTEGER, build_id INTEGER, "
+                "how_located INTEGER, how_laid_out INTEGER)"},
+    {"ticks", "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
+              "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
+              "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
+              "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
+              "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
+              "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER)"},
+    {"keyframes", "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
+    {"counter_info", "CREATE TABLE counter_info (counter INTEGER PRIMARY KEY, name TEXT, object TEXT, unit TEXT, kind TEXT, help TEXT)"},
+    {"counter_states", "CREATE TABLE counter_states (at INTEGER PRIMARY KEY, provenance INTEGER, reason INTEGER)"},
+    {"sites", "CREATE TABLE sites (site INTEGER PRIMARY KEY, position INTEGER, stack INTEGER, object_size INTEGER)"},
+    {"site_published", "CREATE TABLE site_published (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
+                       "free_bytes INTEGER)"},
+    {"site_provisional", "CREATE TABLE site_provisional (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
+                         "free_bytes INTEGER)"},
+    {"goroutine_groups", "CREATE TABLE goroutine_groups (goroutine_group INTEGER PRIMARY KEY, state INTEGER, wait_reason INTEGER, "
+                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER)"},
+    {"goroutine_group_values", "CREATE TABLE goroutine_group_values (at INTEGER PRIMARY KEY, count INTEGER, "
+                               "newest_wait_monotonic_ns INTEGER, oldest_wait_monotonic_ns INTEGER)"},
+    {"threads", "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
+    {"thread_values", "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
+                      "system_call INTEGER, wait_channel INTEGER, goid INTEGER, read_monotonic_ns INTEGER)"},
+    {"gc_cycles", "CREATE TABLE gc_cycles (at INTEGER PRIMARY KEY, number INTEGER, end_unix_ns INTEGER, pause_ns INTEGER, "
+                  "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER)"},
+    {"size_classes", "CREATE TABLE size_classes (at INTEGER PRIMARY KEY, mallocs INTEGER, frees INTEGER)"},
+    {"regions", "CREATE TABLE regions (at INTEGER PRIMARY KEY, start_address INTEGER, size INTEGER, permissions TEXT, name INTEGER)"},
+    {"mappings", "CREATE TABLE mappings (at INTEGER PRIMARY KEY, start_address INTEGER, end_address INTEGER, file_offset INTEGER, "
+                 "file INTEGER, build_id INTEGER)"},
+    {"problems", "CREATE TABLE problems (at INTEGER PRIMARY KEY, text INTEGER)"},
+    {"marks", "CREATE TABLE marks (mark INTEGER PRIMARY KEY, unix_ns INTEGER, text TEXT)"},
+    {"gaps", "CREATE TABLE gaps (gap INTEGER PRIMARY KEY, from_unix_ns INTEGER, to_unix_ns INTEGER, ticks INTEGER, reason TEXT)"},
+};
+const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
+
+/* For people with the sqlite3 shell; the reader never uses them. 1 / (1 - exp(-size/rate)) is how pprof scales a sampled bucket. */
+#define TIME(column) "strftime('%Y-%m-%d %H:%M:%f', " column " / 1e9, 'unixepoch')"
+#define TICK(table) "(" table ".at >> 24)"
+#define KEY(table) "(" table ".at & 16777215)"
+#define STRING(column) "(SELECT text FROM strings WHERE string = " column ")"
+#define FUNCTION(column) "(SELECT s.text FROM frames f JOIN strings s ON s.string = f.function WHERE f.frame = " column ")"
+#define PLACE(column) \
+    "(SELECT s.text || ':' || f.line FROM frames f JOIN strings s ON s.string = f.file WHERE f.frame = " column ")"
+#define SITE_VIEW(view, table) \
+    "CREATE VIEW " view " AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, s.site AS site, " FUNCTION("k.subject") \
+    " AS function, " PLACE("k.subject") " AS place, s.object_size AS object_size, v.allocs - v.frees AS sampled_objects, " \
+    "CAST((v.allocs - v.frees) * x.scale AS INTEGER) AS inuse_objects, " \
+    "CAST((coalesce(v.alloc_bytes, v.allocs * s.object_size) - coalesce(v.free_bytes, v.frees * s.object_size)) * x.scale AS INTEGER) " \
+    "AS inuse_bytes, CAST(v.allocs * x.scale AS INTEGER) AS alloc_objects, " \
+    "CAST(coalesce(v.alloc_bytes, v.allocs * s.object_size) * x.scale AS INTEGER) AS alloc_bytes FROM " table " v " \
+    "JOIN ticks t ON t.tick = " TICK("v") " JOIN sites s ON s.site = " KEY("v") " JOIN stacks k ON k.stack = s.stack " \
+    "JOIN v_site_scale x ON x.site = s.site;\n"
+
+const char schema_views[] =
+    "CREATE VIEW v_targets AS SELECT target, pid, inner_pid, " TIME("start_unix_ns") " AS started, uid, " STRING("exe") " AS exe, "
+    STRING("command_line") " AS command_line, " STRING("container") " AS container, " STRING("runtime") " AS runtime, "
+    STRING("runtime_version") " AS runtime_version, " STRING("main_module") " AS main_module, " STRING("build_id")
+    " AS build_id FROM targets;\n"
+    "CREATE VIEW v_ticks AS SELECT tick, " TIME("unix_ns") " AS time, target, exited, " STRING("exit_reason") " AS exit_reason, sites, "
+    "cpu_ns / 1e6 AS heaptop_cpu_ms, bytes_read AS heaptop_bytes_read, rss_bytes AS heaptop_rss_bytes, sample_ns / 1e6 AS sample_ms, "
+    "stops, writes, samples_dropped FROM ticks;\n"
+    "CREATE VIEW v_counters AS SELECT " TIME("t.unix_ns") " AS time, c.* FROM counters c JOIN ticks t USING (tick);\n"
+    "CREATE VIEW v_stacks AS SELECT k.stack AS stack, p.position AS position, " FUNCTION("p.frame") " AS function, " PLACE("p.frame")
+    " AS place FROM stacks k JOIN stack_frames p USING (stack);\n"
+    "CREATE VIEW v_site_scale AS SELECT site, CASE WHEN rate <= 1 OR object_size = 0 THEN 1.0 ELSE 1 / (1 - exp(-1.0 * object_size / rate)) END "
+    "AS scale FROM sites, (SELECT coalesce(max(mem_profile_rate), 1) AS rate FROM counters);\n"
+    SITE_VIEW("v_site_history", "site_published")
+    SITE_VIEW("v_site_history_provisional", "site_provisional")
+    "CREATE VIEW v_sites AS SELECT max(tick) AS tick, site, function, place, object_size, sampled_objects, inuse_objects, inuse_bytes, "
+    "alloc_objects, alloc_bytes FROM v_site_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY site;\n"
+    "CREATE VIEW v_goroutine_group_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, g.goroutine_group AS goroutine_group, "
+    "coalesce(v.count, 0) AS count, " STRING("g.state") " AS state, " STRING("g.wait_reason") " AS wait_reason, " FUNCTION("g.start")
+    " AS function, " FUNCTION("g.created_by") " AS created_by, (t.monotonic_ns - v.oldest_wait_monotonic_ns) / 1e9 AS longest_wait_s, "
+    "g.system AS system FROM goroutine_group_values v JOIN ticks t ON t.tick = " TICK("v") " JOIN goroutine_groups g ON g.goroutine_group = "
+    KEY("v") ";\n"
+    "CREATE VIEW v_goroutine_groups AS SELECT max(tick) AS tick, goroutine_group, count, state, wait_reason, function, created_by, system "
+    "FROM v_goroutine_group_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY goroutine_group HAVING count > 0;\n"
+    "CREATE VIEW v_thread_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, r.thread AS thread, r.tid AS tid, "
+    STRING("r.name") " AS name, v.state AS state, v.cpu_ns / 1e9 AS cpu_s, " STRING("v.system_call") " AS system_call, "
+    STRING("v.wait_channel") " AS wait_channel, v.goid AS goid FROM thread_values v JOIN ticks t ON t.tick = " TICK("v")
+    " JOIN threads r ON r.thread = " KEY("v") ";\n"
+    "CREATE VIEW v_threads AS SELECT max(tick) AS tick, thread, tid, name, state, cpu_s, system_call, wait_channel, goid "
+    "FROM v_thread_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY thread HAVING state IS NOT NULL;\n"
+    "CREATE VIEW v_gc_cycles AS SELECT number, " TICK("g") " AS tick, " TIME("g.end_unix_ns") " AS ended, pause_ns / 1e6 AS pause_ms, heap_before, "
+    "heap_peak, heap_after, heap_goal FROM gc_cycles g;\n"
+    "CREATE VIEW v_regions AS SELECT " TICK("r") " AS tick, start_address, size, permissions, " STRING("name") " AS name FROM regions r;\n"
+    "CREATE VIEW v_problems AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " STRING("p.text")
+    " AS text FROM problems p JOIN ticks t ON t.tick = " TICK("p") ";\n"
+    "CREATE VIEW v_marks AS SELECT " TIME("unix_ns") " AS time, text FROM marks;\n"
+    "CREATE VIEW v_gaps AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, ticks, reason FROM gaps;\n";
+
+const char *const schema_counter_names[COUNTER_COUNT] = {
+#define X(id, group, name, ...) [COUNTER_##id] = name,
+    SNAPSHOT_COUNTERS(X)
+#undef X
+};
+
+void schema_write_counters_table(const char *const *names, size_t count, struct text *text)
+{
+    text_append(text, "CREATE TABLE counters (tick INTEGER PRIMARY KEY");
+    for (size_t i = 0; i < count; i++)
+        text_printf(text, ", %s", names[i]);
+    text_append(text, ")");
+}

@@ -1,0 +1,713 @@
+#include "record/tick_reader.h"
+
+#include <string.h>
+
+#include "record/schema.h"
+
+/* What a recorder writes stays far below; a damaged file stops here. */
+#define MAX_ROWS (INT64_C(1) << 24)
+/* There are 68; inserting among very many would be slow. */
+#define MAX_SIZE_CLASSES 1024
+/* Of a list of one tick: cycles, regions, mappings. */
+#define MAX_LIST (1 << 17)
+
+/* Each about one tick or a span of them: ?1 is the first key, ?2 the last. */
+#define SPAN(columns, table) "SELECT at, " columns " FROM " table " WHERE at BETWEEN ? AND ? ORDER BY at"
+
+static const char *const statement_texts[READ_STATEMENTS] = {
+    [SELECT_TICKS] = "SELECT tick, unix_ns, monotonic_ns, sequence, target, exited, exit_reason, profile_state, profile_reason, profile_cycle, "
+                     "profile_torn, sites_truncated, sites, mappings, regions, interval_ns, cpu_ns, bytes_read, read_calls, stops, stop_ns, "
+                     "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped "
+                     "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
+    [SELECT_COUNTERS] = "SELECT * FROM counters WHERE tick BETWEEN ? AND ? ORDER BY tick",
+    [SELECT_COUNTER_STATES] = SPAN("provenance, reason", "counter_states"),
+    [SELECT_TARGET] = "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, comm, command_line, "
+                      "container, runtime, runtime_version, main_module, build_id, how_located, how_laid_out FROM targets WHERE target = ?",
+    [SELECT_SITE] = "SELECT position, stack, object_size FROM sites WHERE site = ?",
+    [SELECT_SITE_PUBLISHED] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_published"),
+    [SELECT_SITE_PROVISIONAL] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_provisional"),
+    [SELECT_GROUP] = "SELECT state, wait_reason, created_by, start, stack, system FROM goroutine_groups WHERE goroutine_group = ?",
+    [SELECT_GROUP_VALUES] = SPAN("count, newest_wait_monotonic_ns, oldest_wait_monotonic_ns", "goroutine_group_values"),
+    [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
+    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, read_monotonic_ns", "thread_values"),
+    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal", "gc_cycles"),
+    [SELECT_SIZE_CLASSES] = SPAN("mallocs, frees", "size_classes"),
+    [SELECT_REGIONS] = SPAN("start_address, size, permissions, name", "regions"),
+    [SELECT_MAPPINGS] = SPAN("start_address, end_address, file_offset, file, build_id", "mappings"),
+    [SELECT_PROBLEMS] = SPAN("text", "problems"),
+    [SELECT_NEXT_TICK] = "SELECT tick, unix_ns FROM ticks WHERE tick > ? ORDER BY tick LIMIT 1",
+    [SELECT_KEYFRAME] = "SELECT tick FROM keyframes WHERE tick <= ? ORDER BY tick DESC LIMIT 1",
+};
+
+/* ---- life ---- */
+
+static enum counter_id counter_of_name(const char *name)
+{
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        if (strcmp(name, schema_counter_names[id]) == 0)
+            return (enum counter_id)id;
+    return COUNTER_COUNT;
+}
+
+static void read_counter_numbers(struct tick_reader *reader)
+{
+    sqlite3_stmt *statement = database_prepare(reader->database, "SELECT counter, name FROM counter_info WHERE counter BETWEEN 0 AND 255");
+    struct row row = row_begin(reader->database, statement);
+    while (row_next(&row)) {
+        const char *name = (const char *)sqlite3_column_text(statement, 1);
+        reader->numbers[sqlite3_column_int64(statement, 0) & 255] = counter_of_name(name ? name : "");
+    }
+    sqlite3_finalize(statement);
+}
+
+void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names, size_t num_counter_names)
+{
+    *reader = (struct tick_reader){.database = database};
+    names_init(&reader->names, database);
+    for (size_t i = 0; i < ARRAY_SIZE(reader->columns); i++)
+        reader->columns[i] = reader->numbers[i] = COUNTER_COUNT;
+    reader->num_columns = num_counter_names < ARRAY_SIZE(reader->columns) ? num_counter_names : ARRAY_SIZE(reader->columns);
+    for (size_t i = 0; i < reader->num_columns; i++)
+        reader->columns[i] = counter_of_name(counter_names[i]);
+    for (int i = 0; i < READ_STATEMENTS; i++)
+        reader->statements[i] = database_prepare(database, statement_texts[i]);
+    read_counter_numbers(reader);
+}
+
+void tick_reader_deinit(struct tick_reader *reader)
+{
+    names_deinit(&reader->names);
+    for (int i = 0; i < READ_STATEMENTS; i++)
+        sqlite3_finalize(reader->statements[i]);
+    vector_deinit(&reader->definitions);
+    vector_deinit(&reader->sites);
+    vector_deinit(&reader->groups);
+    vector_deinit(&reader->threads);
+    vector_deinit(&reader->size_classes);
+}
+
+/* ---- rows ---- */
+
+/* The rows of a table about a span of ticks; keys must rise. */
+struct span {
+    struct row row;
+    struct tick_reader *reader;
+    int64_t last, count;
+};
+
+static struct span span_begin(struct tick_reader *reader, enum read_statement statement, int64_t first, int64_t last)
+{
+    struct span span = {.row = row_begin(reader->database, reader->statements[statement]), .reader = reader, .last = first - 1};
+    row_integer(&span.row, first);
+    row_integer(&span.row, last);
+    return span;
+}
+
+/* Of keyed tables: all keys of the ticks from first to last. */
+static struct span keys_begin(struct tick_reader *reader, enum read_statement statement, int64_t first, int64_t last)
+{
+    return span_begin(reader, statement, first << RECORD_KEY_BITS, (last << RECORD_KEY_BITS) + RECORD_MAX_KEY);
+}
+
+static bool span_next(struct span *span)
+{
+    if (!row_next(&span->row))
+        return false;
+    int64_t at = sqlite3_column_int64(span->row.statement, 0);
+    if (at <= span->last || ++span->count > MAX_ROWS) {
+        span->reader->damaged++;
+        row_reset(&span->row);
+        return false;
+    }
+    span->last = at;
+    return true;
+}
+
+static int64_t integer(const struct span *span, int column)
+{
+    return sqlite3_column_int64(span->row.statement, column);
+}
+
+static bool is_null(const struct span *span, int column)
+{
+    return sqlite3_column_type(span->row.statement, column) == SQLITE_NULL;
+}
+
+static int64_t span_key(const struct span *span)
+{
+    return span->last & RECORD_MAX_KEY;
+}
+
+/* One row by its id. */
+static bool find_row(struct tick_reader *reader, enum read_statement statement, int64_t id, struct row *ret_row)
+{
+    *ret_row = row_begin(reader->database, reader->statements[statement]);
+    row_integer(ret_row, id);
+    return row_next(ret_row);
+}
+
+/* Makes the vector at least so long, with zeros; false, with the code set, when memory is out. */
+#define GROW(reader, vector, wanted) \
+    __extension__({ \
+        bool grown_ = vector_reserve((vector), (wanted)); \
+        for (; grown_ && (vector)->count < (wanted); (vector)->count++) \
+            memset(&(vector)->items[(vector)->count], 0, sizeof((vector)->items[0])); \
+        if (!grown_) \
+            (reader)->database->code = SQLITE_NOMEM; \
+        grown_; \
+    })
+
+bool tick_reader_next(struct tick_reader *reader, int64_t after, int64_t *ret_tick, uint64_t *ret_unix_ns)
+{
+    struct row row;
+    if (!find_row(reader, SELECT_NEXT_TICK, after, &row))
+        return false;
+    int64_t tick = sqlite3_column_int64(row.statement, 0);
+    uint64_t unix_ns = (uint64_t)sqlite3_column_int64(row.statement, 1);
+    row_reset(&row);
+    if (tick <= after || tick <= 0 || tick > RECORD_MAX_TICK) {
+        reader->damaged++;
+        return false;
+    }
+    *ret_tick = tick;
+    *ret_unix_ns = unix_ns;
+    return true;
+}
+
+bool tick_reader_find(struct tick_reader *reader, uint64_t unix_ns, int64_t *ret_tick)
+{
+    int64_t low = 0, high = RECORD_MAX_TICK, found = 0, tick;
+    uint64_t at;
+    /* `found` is not after the time; from `high` on all are. */
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (tick_reader_next(reader, middle, &tick, &at) && at <= unix_ns) {
+            found = tick;
+            low = tick;
+        } else {
+            high = middle;
+        }
+    }
+    if (found == 0)
+        return false;
+    *ret_tick = found;
+    return true;
+}
+
+/* ---- the process ---- */
+
+static void read_target(struct tick_reader *reader, int64_t id)
+{
+    struct row row;
+    if (id == reader->target_id || !find_row(reader, SELECT_TARGET, id, &row))
+        return;
+    int64_t values[17];
+    for (int i = 0; i < 17; i++)
+        values[i] = sqlite3_column_int64(row.statement, i);
+    row_reset(&row);
+    struct names *names = &reader->names;
+    reader->target_id = id;
+    reader->target = (struct target_info){
+        .pid = (pid_t)values[0],
+        .inner_pid = (pid_t)values[1],
+        .start_unix_ns = (uint64_t)values[2],
+        .uid = (uid_t)values[3],
+        .stripped = values[4] >= 0 && values[4] <= KNOWN_YES ? (enum known)values[4] : KNOWN_NOT,
+        .position_independent = values[5] >= 0 && values[5] <= KNOWN_YES ? (enum known)values[5] : KNOWN_NOT,
+        .load_bias = (uint64_t)values[6],
+        .exe = names_string(names, values[7]),
+        .comm = names_string(names, values[8]),
+        .command_line = names_string(names, values[9]),
+        .container = names_string(names, values[10]),
+        .runtime = names_string(names, values[11]),
+        .runtime_version = names_string(names, values[12]),
+        .main_module = names_string(names, values[13]),
+        .build_id = names_string(names, values[14]),
+        .how_located = names_string(names, values[15]),
+        .how_laid_out = names_string(names, values[16]),
+    };
+}
+
+static void read_counters(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = span_begin(reader, SELECT_COUNTERS, first, last);
+    while (span_next(&span)) {
+        for (size_t i = 0; i < reader->num_columns; i++) {
+            enum counter_id id = reader->columns[i];
+            if (id == COUNTER_COUNT || is_null(&span, (int)i + 1))
+                continue;
+            if (counter_infos[id].unit == UNIT_FRACTION)
+                reader->counters[id].value.real = sqlite3_column_double(span.row.statement, (int)i + 1);
+            else
+                reader->counters[id].value.integer = integer(&span, (int)i + 1);
+        }
+    }
+    span = keys_begin(reader, SELECT_COUNTER_STATES, first, last);
+    while (span_next(&span)) {
+        int64_t number = span_key(&span), provenance = integer(&span, 1), reason = integer(&span, 2);
+        enum counter_id id = number < 256 ? reader->numbers[number] : COUNTER_COUNT;
+        if (id == COUNTER_COUNT)
+            continue;
+        struct counter *counter = &reader->counters[id];
+        counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance : PROVENANCE_UNAVAILABLE;
+        counter->reason = reason ? catalog_string(reader->names.catalog, names_string(&reader->names, reason)) : NULL;
+        if (!counter->reason && counter->provenance == PROVENANCE_UNAVAILABLE)
+            counter->reason = "not recorded";
+    }
+}
+
+/* ---- call sites ---- */
+
+static const struct site_definition *find_definition(struct tick_reader *reader, int64_t id)
+{
+    if (id > RECORD_MAX_IDENTITY || !GROW(reader, &reader->definitions, (size_t)id + 1))
+        return NULL;
+    struct site_definition *definition = &reader->definitions.items[id];
+    struct row row;
+    if (definition->known || !find_row(reader, SELECT_SITE, id, &row))
+        return definition->known ? definition : NULL;
+    definition->position = sqlite3_column_int64(row.statement, 0);
+    int64_t stack = sqlite3_column_int64(row.statement, 1);
+    definition->object_size = (uint64_t)sqlite3_column_int64(row.statement, 2);
+    row_reset(&row);
+    definition->stack = names_stack(&reader->names, stack);
+    if (definition->position < 0 || definition->position > RECORD_MAX_IDENTITY)
+        return NULL;
+    definition->known = true;
+    return definition;
+}
+
+/* The site at whose place the file's site stands, which is that one from now on. */
+static struct site *place_site(struct tick_reader *reader, int64_t id)
+{
+    const struct site_definition *definition = find_definition(reader, id);
+    if (!definition) {
+        reader->damaged++;
+        return NULL;
+    }
+    if (!GROW(reader, &reader->sites, (size_t)definition->position + 1))
+        return NULL;
+    struct read_site *place = &reader->sites.items[definition->position];
+    if (place->id != id)
+        *place = (struct read_site){.id = id, .site = {.stack = definition->stack, .object_size = definition->object_size}};
+    return &place->site;
+}
+
+static void read_sites(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    for (int published = 0; published < 2; published++) {
+        struct span span = keys_begin(reader, published ? SELECT_SITE_PUBLISHED : SELECT_SITE_PROVISIONAL, first, last);
+        while (span_next(&span)) {
+            struct site *site = place_site(reader, span_key(&span));
+            if (!site)
+                continue;
+            struct site_counts *counts = published ? &site->published : &site->provisional;
+            counts->allocs = (uint64_t)integer(&span, 1);
+            counts->frees = (uint64_t)integer(&span, 2);
+            counts->alloc_bytes = is_null(&span, 3) ? counts->allocs * site->object_size : (uint64_t)integer(&span, 3);
+            counts->free_bytes = is_null(&span, 4) ? counts->frees * site->object_size : (uint64_t)integer(&span, 4);
+        }
+    }
+}
+
+/* ---- goroutines and threads ---- */
+
+static struct read_group *find_group(struct tick_reader *reader, int64_t id)
+{
+    struct row row;
+    if (id > RECORD_MAX_IDENTITY) {
+        reader->damaged++;
+        return NULL;
+    }
+    if (!GROW(reader, &reader->groups, (size_t)id + 1))
+        return NULL;
+    struct read_group *group = &reader->groups.items[id];
+    if (group->id == id && id != 0)
+        return group;
+    if (!find_row(reader, SELECT_GROUP, id, &row)) {
+        reader->damaged++;
+        return NULL;
+    }
+    int64_t values[6];
+    for (int i = 0; i < 6; i++)
+        values[i] = sqlite3_column_int64(row.statement, i);
+    row_reset(&row);
+    struct names *names = &reader->names;
+    *group = (struct read_group){.id = id,
+                                 .group = {.state = names_string(names, values[0]),
+                                           .wait_reason = names_string(names, values[1]),
+                                           .created_by = names_frame(names, values[2]),
+                                           .start = names_frame(names, values[3]),
+                                           .stack = names_stack(names, values[4]),
+                                           .system = values[5] != 0}};
+    return group;
+}
+
+static void read_groups(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_GROUP_VALUES, first, last);
+    while (span_next(&span)) {
+        struct read_group *group = find_group(reader, span_key(&span));
+        if (!group)
+            continue;
+        group->present = !is_null(&span, 1);
+        group->group.count = (uint32_t)integer(&span, 1);
+        group->group.wait_known = !is_null(&span, 2);
+        group->newest_wait = integer(&span, 2);
+        group->oldest_wait = integer(&span, 3);
+    }
+}
+
+static struct read_thread *find_thread(struct tick_reader *reader, int64_t id)
+{
+    struct row row;
+    if (id > RECORD_MAX_IDENTITY) {
+        reader->damaged++;
+        return NULL;
+    }
+    if (!GROW(reader, &reader->threads, (size_t)id + 1))
+        return NULL;
+    struct read_thread *thread = &reader->threads.items[id];
+    if (thread->id == id && id != 0)
+        return thread;
+    if (!find_row(reader, SELECT_THREAD, id, &row)) {
+        reader->damaged++;
+        return NULL;
+    }
+    int64_t tid = sqlite3_column_int64(row.statement, 0), name = sqlite3_column_int64(row.statement, 1);
+    row_reset(&row);
+    *thread = (struct read_thread){.id = id, .thread = {.tid = (pid_t)tid, .name = names_string(&reader->names, name)}};
+    return thread;
+}
+
+/* One printable character. */
+static char read_state(const struct span *span)
+{
+    const unsigned char *text = sqlite3_column_text(span->row.statement, 1);
+    if (!text || !text[0])
+        return '\0';
+    return text[0] > ' ' && text[0] < 0x7f ? (char)text[0] : '?';
+}
+
+static void read_threads(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_THREAD_VALUES, first, last);
+    while (span_next(&span)) {
+        struct read_thread *place = find_thread(reader, span_key(&span));
+        if (!place)
+            continue;
+        struct thread *thread = &place->thread;
+        int64_t system_call = integer(&span, 4), wait_channel = integer(&span, 5);
+        place->present = !is_null(&span, 1);
+        place->has_read_time = !is_null(&span, 7);
+        thread->state = read_state(&span);
+        thread->cpu_ns = (uint64_t)integer(&span, 2);
+        thread->processor = (int)integer(&span, 3);
+        thread->goid = (uint64_t)integer(&span, 6);
+        thread->read_monotonic_ns = (uint64_t)integer(&span, 7);
+        thread->system_call = names_string(&reader->names, system_call);
+        thread->wait_channel = names_string(&reader->names, wait_channel);
+    }
+}
+
+static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_SIZE_CLASSES, first, last);
+    while (span_next(&span)) {
+        uint32_t size = (uint32_t)span_key(&span);
+        size_t i = 0;
+        while (i < reader->size_classes.count && reader->size_classes.items[i].size < size)
+            i++;
+        if (i == reader->size_classes.count || reader->size_classes.items[i].size != size) {
+            if (reader->size_classes.count >= MAX_SIZE_CLASSES) {
+                reader->damaged++;
+                continue;
+            }
+            if (!GROW(reader, &reader->size_classes, reader->size_classes.count + 1))
+                break;
+            struct size_class *items = reader->size_classes.items;
+            memmove(items + i + 1, items + i, (reader->size_classes.count - 1 - i) * sizeof(*items));
+        }
+        reader->size_classes.items[i] =
+            (struct size_class){.size = size, .mallocs = (uint64_t)integer(&span, 1), .frees = (uint64_t)integer(&span, 2)};
+    }
+}
+
+/* ---- one tick ---- */
+
+static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = span_begin(reader, SELECT_TICKS, first, last);
+    struct read_tick *row = &reader->row;
+    while (span_next(&span)) {
+        struct cost *cost = &row->cost;
+        uint64_t *figures[] = {&cost->cpu_ns, &cost->bytes_read, &cost->read_calls, &cost->stops, &cost->stop_ns, &cost->writes, &cost->sample_ns,
+                               &cost->sample_cpu_ns, &cost->attach_ns, &cost->symbols_ns, &cost->rss_bytes, &cost->samples_taken,
+                               &cost->samples_retried, &cost->samples_dropped};
+        int64_t state = integer(&span, 7);
+        row->tick = span.last;
+        row->unix_ns = (uint64_t)integer(&span, 1);
+        row->monotonic_ns = (uint64_t)integer(&span, 2);
+        row->sequence = (uint64_t)integer(&span, 3);
+        row->target = integer(&span, 4);
+        row->exited = integer(&span, 5) != 0;
+        row->exit_reason = integer(&span, 6);
+        row->profile_state = state == PROFILE_ON || state == PROFILE_OFF ? (enum profile_state)state : PROFILE_NONE;
+        row->profile_reason = integer(&span, 8);
+        row->profile_cycle = (uint64_t)integer(&span, 9);
+        row->profile_torn = integer(&span, 10) != 0;
+        row->sites_truncated = integer(&span, 11) != 0;
+        row->sites = integer(&span, 12);
+        row->mappings = integer(&span, 13);
+        row->regions = integer(&span, 14);
+        if (!is_null(&span, 15))
+            row->interval_ns = (uint64_t)integer(&span, 15);
+        for (int i = 0; i < (int)ARRAY_SIZE(figures); i++)
+            if (!is_null(&span, 16 + i))
+                *figures[i] = (uint64_t)integer(&span, 16 + i);
+    }
+}
+
+static void forget(struct tick_reader *reader)
+{
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        reader->counters[id] = (struct counter){.provenance = PROVENANCE_UNAVAILABLE, .reason = "not recorded"};
+    for (size_t i = 0; i < reader->sites.count; i++)
+        reader->sites.items[i].id = 0;
+    for (size_t i = 0; i < reader->groups.count; i++)
+        reader->groups.items[i].present = false;
+    for (size_t i = 0; i < reader->threads.count; i++)
+        reader->threads.items[i].present = false;
+    reader->size_classes.count = 0;
+    reader->row = (struct read_tick){0};
+    reader->tick = 0;
+}
+
+static int64_t find_keyframe(struct tick_reader *reader, int64_t tick)
+{
+    struct row row;
+    if (!find_row(reader, SELECT_KEYFRAME, tick, &row))
+        return 0;
+    int64_t keyframe = sqlite3_column_int64(row.statement, 0);
+    row_reset(&row);
+    return keyframe > 0 && keyframe <= tick ? keyframe : 0;
+}
+
+/* Brings the state to this tick. */
+static void move_to(struct tick_reader *reader, int64_t tick)
+{
+    int64_t keyframe = find_keyframe(reader, tick), first = reader->tick + 1;
+    if (reader->tick == 0 || tick <= reader->tick || keyframe > reader->tick) {
+        forget(reader);
+        first = keyframe > 0 ? keyframe : 1;
+    }
+    read_ticks(reader, first, tick);
+    read_target(reader, reader->row.target);
+    read_counters(reader, first, tick);
+    read_sites(reader, first, tick);
+    read_groups(reader, first, tick);
+    read_threads(reader, first, tick);
+    read_size_classes(reader, first, tick);
+    reader->tick = tick;
+}
+
+/* ---- the snapshot ---- */
+
+static bool fill_sites(const struct tick_reader *reader, struct snapshot *snapshot)
+{
+    int64_t wanted = reader->row.sites;
+    size_t count = wanted > 0 && (uint64_t)wanted < reader->sites.count ? (size_t)wanted : wanted > 0 ? reader->sites.count : 0;
+    snapshot->sites = arena_alloc_array(&snapshot->arena, count, sizeof(struct site));
+    if (!snapshot->sites)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (reader->sites.items[i].id != 0)
+            snapshot->sites[snapshot->num_sites++] = reader->sites.items[i].site;
+    return true;
+}
+
+static bool fill_groups(const struct tick_reader *reader, struct snapshot *snapshot)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reader->groups.count; i++)
+        count += reader->groups.items[i].present;
+    snapshot->goroutine_groups = arena_alloc_array(&snapshot->arena, count, sizeof(struct goroutine_group));
+    if (!snapshot->goroutine_groups)
+        return false;
+    for (size_t i = 0; i < reader->groups.count; i++) {
+        const struct read_group *read = &reader->groups.items[i];
+        if (!read->present)
+            continue;
+        struct goroutine_group *group = &snapshot->goroutine_groups[snapshot->num_goroutine_groups++];
+        *group = read->group;
+        if (group->wait_known) {
+            group->wait_ns_min = snapshot->monotonic_ns - (uint64_t)read->newest_wait;
+            group->wait_ns_max = snapshot->monotonic_ns - (uint64_t)read->oldest_wait;
+        }
+    }
+    return true;
+}
+
+static bool fill_threads(const struct tick_reader *reader, struct snapshot *snapshot)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < reader->threads.count; i++)
+        count += reader->threads.items[i].present;
+    snapshot->threads = arena_alloc_array(&snapshot->arena, count, sizeof(struct thread));
+    if (!snapshot->threads)
+        return false;
+    for (size_t i = 0; i < reader->threads.count; i++) {
+        const struct read_thread *read = &reader->threads.items[i];
+        if (!read->present)
+            continue;
+        struct thread *thread = &snapshot->threads[snapshot->num_threads++];
+        *thread = read->thread;
+        if (!read->has_read_time)
+            thread->read_monotonic_ns = snapshot->monotonic_ns;
+    }
+    return true;
+}
+
+static bool fill_size_classes(const struct tick_reader *reader, struct snapshot *snapshot)
+{
+    snapshot->num_size_classes = reader->size_classes.count;
+    snapshot->size_classes = arena_alloc_array(&snapshot->arena, reader->size_classes.count, sizeof(struct size_class));
+    if (snapshot->size_classes && reader->size_classes.count)
+        memcpy(snapshot->size_classes, reader->size_classes.items, reader->size_classes.count * sizeof(struct size_class));
+    return snapshot->size_classes != NULL;
+}
+
+static bool fill_cycles(struct tick_reader *reader, struct snapshot *snapshot)
+{
+    VECTOR(struct gc_cycle) cycles = {0};
+    bool good = true;
+    struct span span = keys_begin(reader, SELECT_GC_CYCLES, reader->tick, reader->tick);
+    while (good && cycles.count < MAX_LIST && span_next(&span))
+        good = vector_append(&cycles, (struct gc_cycle){.number = (uint64_t)integer(&span, 1),
+                                                        .end_unix_ns = (uint64_t)integer(&span, 2),
+                                                        .pause_ns = (uint64_t)integer(&span, 3),
+                                                        .heap_before = (uint64_t)integer(&span, 4),
+                                                        .heap_peak = (uint64_t)integer(&span, 5),
+                                                        .heap_after = (uint64_t)integer(&span, 6),
+                                                        .heap_goal = (uint64_t)integer(&span, 7),
+                                                        .times_known = !is_null(&span, 2),
+                                                        .heap_known = !is_null(&span, 4),
+                                                        .goal_known = !is_null(&span, 7)});
+    row_reset(&span.row);
+    snapshot->gc_cycles = good ? arena_alloc_array(&snapshot->arena, cycles.count, sizeof(struct gc_cycle)) : NULL;
+    if (snapshot->gc_cycles && cycles.count)
+        memcpy(snapshot->gc_cycles, cycles.items, cycles.count * sizeof(struct gc_cycle));
+    snapshot->num_gc_cycles = snapshot->gc_cycles ? cycles.count : 0;
+    vector_deinit(&cycles);
+    return snapshot->gc_cycles != NULL;
+}
+
+static bool fill_regions(struct tick_reader *reader, struct snapshot *snapshot)
+{
+    VECTOR(struct region) regions = {0};
+    bool good = true;
+    if (reader->row.regions <= 0 || reader->row.regions > RECORD_MAX_TICK)
+        return true;
+    struct span span = keys_begin(reader, SELECT_REGIONS, reader->row.regions, reader->row.regions);
+    while (good && regions.count < MAX_LIST && span_next(&span)) {
+        struct region region = {.start = (uint64_t)integer(&span, 1), .size = (uint64_t)integer(&span, 2)};
+        const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
+        for (size_t i = 0; permissions && i < 4 && permissions[i]; i++)
+            region.permissions[i] = strchr("rwxps-", permissions[i]) ? (char)permissions[i] : '?';
+        region.name = names_string(&reader->names, integer(&span, 4));
+        good = vector_append(&regions, region);
+    }
+    row_reset(&span.row);
+    snapshot->regions = good ? arena_alloc_array(&snapshot->arena, regions.count, sizeof(struct region)) : NULL;
+    if (snapshot->regions && regions.count)
+        memcpy(snapshot->regions, regions.items, regions.count * sizeof(struct region));
+    snapshot->num_regions = snapshot->regions ? regions.count : 0;
+    vector_deinit(&regions);
+    return snapshot->regions != NULL;
+}
+
+static bool fill_mappings(struct tick_reader *reader, struct snapshot *snapshot)
+{
+    VECTOR(struct mapping) mappings = {0};
+    bool good = true;
+    if (reader->row.mappings <= 0 || reader->row.mappings > RECORD_MAX_TICK)
+        return true;
+    struct span span = keys_begin(reader, SELECT_MAPPINGS, reader->row.mappings, reader->row.mappings);
+    while (good && mappings.count < MAX_LIST && span_next(&span)) {
+        struct mapping mapping = {.start = (uint64_t)integer(&span, 1), .limit = (uint64_t)integer(&span, 2), .offset = (uint64_t)integer(&span, 3)};
+        mapping.file = names_string(&reader->names, integer(&span, 4));
+        mapping.build_id = names_string(&reader->names, integer(&span, 5));
+        good = vector_append(&mappings, mapping);
+    }
+    row_reset(&span.row);
+    snapshot->mappings = good ? arena_alloc_array(&snapshot->arena, mappings.count, sizeof(struct mapping)) : NULL;
+    if (snapshot->mappings && mappings.count)
+        memcpy(snapshot->mappings, mappings.items, mappings.count * sizeof(struct mapping));
+    snapshot->num_mappings = snapshot->mappings ? mappings.count : 0;
+    vector_deinit(&mappings);
+    return snapshot->mappings != NULL;
+}
+
+static const char *text_or_null(struct tick_reader *reader, int64_t id)
+{
+    return id ? catalog_string(reader->names.catalog, names_string(&reader->names, id)) : NULL;
+}
+
+static void fill_problems(struct tick_reader *reader, struct snapshot *snapshot)
+{
+    struct span span = keys_begin(reader, SELECT_PROBLEMS, reader->tick, reader->tick);
+    while (snapshot->num_problems < SNAPSHOT_MAX_PROBLEMS && span_next(&span))
+        snapshot_add_problem(snapshot, "%s", catalog_string(reader->names.catalog, names_string(&reader->names, integer(&span, 1))));
+    row_reset(&span.row);
+    if (reader->damaged || reader->names.is_damaged)
+        snapshot_add_problem(snapshot, "the recording is damaged: some of its rows could not be used");
+    reader->damaged = 0;
+    reader->names.is_damaged = false;
+}
+
+static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
+{
+    const struct read_tick *row = &reader->row;
+    snapshot->sequence = row->sequence;
+    snapshot->unix_ns = row->unix_ns;
+    snapshot->monotonic_ns = row->monotonic_ns;
+    snapshot->interval_ns = row->interval_ns;
+    snapshot->target = reader->target;
+    snapshot->exited = row->exited;
+    snapshot->exit_reason = text_or_null(reader, row->exit_reason);
+    if (row->exited && !snapshot->exit_reason)
+        snapshot->exit_reason = "it ended";
+    memcpy(snapshot->counters, reader->counters, sizeof(snapshot->counters));
+    snapshot->profile_state = row->profile_state;
+    snapshot->profile_reason = text_or_null(reader, row->profile_reason);
+    if (row->profile_state != PROFILE_ON && !snapshot->profile_reason)
+        snapshot->profile_reason = "not recorded";
+    snapshot->profile_cycle = row->profile_cycle;
+    snapshot->profile_torn = row->profile_torn;
+    snapshot->sites_truncated = row->sites_truncated;
+    snapshot->cost = row->cost;
+    if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
+        !fill_size_classes(reader, snapshot) || !fill_cycles(reader, snapshot) || !fill_regions(reader, snapshot) ||
+        !fill_mappings(reader, snapshot))
+        return false;
+    fill_problems(reader, snapshot);
+    return true;
+}
+
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+
+struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, struct snapshot **ret_snapshot)
+{
+    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+    struct error *error = snapshot_create(reader->names.catalog, &snapshot);
+    if (error)
+        return error;
+    move_to(reader, tick);
+    if (!fill(reader, snapshot))
+        return error_no_memory();
+    /* What was read before an unreadable page is shown, and said to be a part. */
+    if (reader->database->code != SQLITE_OK)
+        snapshot_add_problem(snapshot, "the recording is damaged here, and read in part: %s", sqlite3_errstr(reader->database->code));
+    *ret_snapshot = take_pointer(snapshot);
+    return NULL;
+}

@@ -1,0 +1,82 @@
+/* The state of a recording as of one tick, moved along tick by tick or set anew from a keyframe, and snapshots made of it. */
+#ifndef HEAPTOP_RECORD_TICK_READER_H
+#define HEAPTOP_RECORD_TICK_READER_H
+
+#include "heaptop/snapshot.h"
+#include "record/names.h"
+
+enum read_statement {
+    SELECT_TICKS, SELECT_COUNTERS, SELECT_COUNTER_STATES, SELECT_TARGET, SELECT_SITE, SELECT_SITE_PUBLISHED, SELECT_SITE_PROVISIONAL,
+    SELECT_GROUP, SELECT_GROUP_VALUES, SELECT_THREAD, SELECT_THREAD_VALUES, SELECT_GC_CYCLES, SELECT_SIZE_CLASSES, SELECT_REGIONS,
+    SELECT_MAPPINGS, SELECT_PROBLEMS, SELECT_NEXT_TICK, SELECT_KEYFRAME, READ_STATEMENTS
+};
+
+/* Rows of `ticks`, the columns that a snapshot is made from. */
+struct read_tick {
+    int64_t tick, target, exit_reason, profile_reason, sites, mappings, regions;
+    uint64_t unix_ns, monotonic_ns, sequence, interval_ns, profile_cycle;
+    enum profile_state profile_state;
+    bool exited, profile_torn, sites_truncated;
+    struct cost cost;
+};
+
+struct read_site {
+    int64_t id;
+    struct site site;
+};
+
+struct read_group {
+    int64_t id;                     /* 0: not read yet. */
+    struct goroutine_group group;   /* Without the waits: */
+    int64_t newest_wait, oldest_wait;
+    bool present;
+};
+
+struct read_thread {
+    int64_t id;
+    struct thread thread;
+    bool has_read_time;             /* Else it was read when the tick was. */
+    bool present;
+};
+
+/* Where a site of the file stands in a snapshot's list. */
+struct site_definition {
+    bool known;
+    int64_t position;
+    stack_id stack;
+    uint64_t object_size;
+};
+
+struct tick_reader {
+    struct database *database;
+    struct names names;
+    sqlite3_stmt *statements[READ_STATEMENTS];
+    /* The file's counters: by column, and by number, the one of this build, or COUNTER_COUNT. */
+    enum counter_id columns[256], numbers[256];
+    size_t num_columns;
+    int64_t tick;                   /* What follows is as of this tick; 0: nothing yet. */
+    struct read_tick row;
+    struct counter counters[COUNTER_COUNT];
+    struct target_info target;
+    int64_t target_id;
+    VECTOR(struct site_definition) definitions;
+    VECTOR(struct read_site) sites;         /* By position. */
+    VECTOR(struct read_group) groups;       /* By id. */
+    VECTOR(struct read_thread) threads;
+    VECTOR(struct size_class) size_classes;
+    uint64_t damaged;               /* Rows that were left out. */
+};
+
+/* `counter_names` are the columns of the file's table of counters. */
+void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names, size_t num_counter_names);
+void tick_reader_deinit(struct tick_reader *reader);
+
+/* The first tick after this one, and its time; false when there is none (yet), or the code is set. */
+bool tick_reader_next(struct tick_reader *reader, int64_t after, int64_t *ret_tick, uint64_t *ret_unix_ns);
+/* The last tick at or before a time: found by halving, ticks being in the order of time. False when there is none. */
+bool tick_reader_find(struct tick_reader *reader, uint64_t unix_ns, int64_t *ret_tick);
+
+/* The snapshot of a tick. The fastest way is the one after that which was read last. */
+struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, struct snapshot **ret_snapshot);
+
+#endif

@@ -1,0 +1,630 @@
+#include "record/tick_writer.h"
+
+#include <string.h>
+
+#include "record/schema.h"
+
+static const char *const statement_texts[TICK_STATEMENTS] = {
+    [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_KEYFRAME] = "INSERT INTO keyframes VALUES (?)",
+    [INSERT_COUNTER_STATE] = "INSERT INTO counter_states VALUES (?,?,?)",
+    [INSERT_TARGET] = "INSERT INTO targets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_SITE] = "INSERT INTO sites VALUES (?,?,?,?)",
+    [INSERT_SITE_PUBLISHED] = "INSERT INTO site_published VALUES (?,?,?,?,?)",
+    [INSERT_SITE_PROVISIONAL] = "INSERT INTO site_provisional VALUES (?,?,?,?,?)",
+    [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?)",
+    [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
+    [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
+    [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_GC_CYCLE] = "INSERT INTO gc_cycles VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_SIZE_CLASS] = "INSERT INTO size_classes VALUES (?,?,?)",
+    [INSERT_REGION] = "INSERT INTO regions VALUES (?,?,?,?,?)",
+    [INSERT_MAPPING] = "INSERT INTO mappings VALUES (?,?,?,?,?,?)",
+    [INSERT_PROBLEM] = "INSERT INTO problems VALUES (?,?)",
+    [INSERT_GAP] = "INSERT INTO gaps VALUES (NULL,?,?,?,?)",
+    [INSERT_MARK] = "INSERT INTO marks VALUES (NULL,?,?)",
+};
+
+/* ---- life ---- */
+
+void tick_writer_init(struct tick_writer *writer, struct database *database)
+{
+    *writer = (struct tick_writer){.database = database, .tick = 0};
+    dictionary_init(&writer->dictionary, database);
+    table_init(&writer->groups_by_identity);
+    table_init(&writer->threads_by_identity);
+    _cleanup_(text_deinit) struct text counters = {0};
+    text_append(&counters, "INSERT INTO counters VALUES (?");
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        text_append(&counters, ",?");
+    text_append(&counters, ")");
+    if (counters.failed)
+        database->code = SQLITE_NOMEM;
+    for (int i = 0; i < TICK_STATEMENTS; i++)
+        writer->statements[i] = database_prepare(database, i == INSERT_COUNTERS ? counters.data : statement_texts[i]);
+}
+
+void tick_writer_deinit(struct tick_writer *writer)
+{
+    dictionary_deinit(&writer->dictionary);
+    for (int i = 0; i < TICK_STATEMENTS; i++)
+        sqlite3_finalize(writer->statements[i]);
+    vector_deinit(&writer->sites);
+    vector_deinit(&writer->groups);
+    table_deinit(&writer->groups_by_identity);
+    vector_deinit(&writer->threads);
+    table_deinit(&writer->threads_by_identity);
+    vector_deinit(&writer->size_classes);
+    vector_deinit(&writer->regions);
+    vector_deinit(&writer->mappings);
+}
+
+/* ---- rows ---- */
+
+static struct row begin(struct tick_writer *writer, enum tick_statement statement)
+{
+    writer->rows++;
+    return row_begin(writer->database, writer->statements[statement]);
+}
+
+static void integers(struct row *row, const int64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        row_integer(row, values[i]);
+}
+
+/* The key of a row of this tick. */
+static int64_t key(const struct tick_writer *writer, int64_t what)
+{
+    return ((int64_t)writer->tick << RECORD_KEY_BITS) + what;
+}
+
+static bool out_of_memory(struct tick_writer *writer)
+{
+    writer->database->code = SQLITE_NOMEM;
+    return false;
+}
+
+static int64_t string(struct tick_writer *writer, string_id id)
+{
+    return dictionary_string(&writer->dictionary, id);
+}
+
+/* ---- the process ---- */
+
+static int64_t write_target(struct tick_writer *writer, const struct target_info *target)
+{
+    const int64_t values[] = {
+        target->pid, target->inner_pid, (int64_t)target->start_unix_ns, target->uid, target->stripped, target->position_independent,
+        (int64_t)target->load_bias, string(writer, target->exe), string(writer, target->comm), string(writer, target->command_line),
+        string(writer, target->container), string(writer, target->runtime), string(writer, target->runtime_version),
+        string(writer, target->main_module), string(writer, target->build_id), string(writer, target->how_located),
+        string(writer, target->how_laid_out)};
+    _Static_assert(sizeof(values) == sizeof(writer->target_values), "a target's columns");
+    if (!writer->has_target || memcmp(values, writer->target_values, sizeof(values)) != 0) {
+        memcpy(writer->target_values, values, sizeof(values));
+        writer->has_target = true;
+        struct row row = begin(writer, INSERT_TARGET);
+        row_integer(&row, ++writer->last_target);
+        integers(&row, values, ARRAY_SIZE(values));
+        row_done(&row);
+    }
+    return writer->last_target;
+}
+
+/* Bit by bit, so of a fraction as well. */
+static bool same_value(const struct counter *a, const struct counter *b)
+{
+    return a->value.integer == b->value.integer;
+}
+
+static void write_counters(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    bool any = writer->keyframe;
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        const struct counter *now = &snapshot->counters[id], *before = &writer->counters[id];
+        any = any || !same_value(now, before);
+        int64_t reason = dictionary_text(&writer->dictionary, now->reason);
+        if (!writer->keyframe && now->provenance == before->provenance && reason == writer->reasons[id])
+            continue;
+        writer->reasons[id] = reason;
+        struct row row = begin(writer, INSERT_COUNTER_STATE);
+        row_integer(&row, key(writer, id));
+        row_integer(&row, now->provenance);
+        row_integer(&row, reason);
+        row_done(&row);
+    }
+    if (any) {
+        struct row row = begin(writer, INSERT_COUNTERS);
+        row_integer(&row, (int64_t)writer->tick);
+        for (int id = 0; id < COUNTER_COUNT; id++) {
+            const struct counter *now = &snapshot->counters[id];
+            if (!writer->keyframe && same_value(now, &writer->counters[id]))
+                row_null(&row);
+            else if (counter_infos[id].unit == UNIT_FRACTION)
+                row_real(&row, now->value.real);
+            else
+                row_integer(&row, now->value.integer);
+        }
+        row_done(&row);
+    }
+    memcpy(writer->counters, snapshot->counters, sizeof(writer->counters));
+}
+
+/* ---- call sites ---- */
+
+static bool same_counts(const struct site_counts *a, const struct site_counts *b)
+{
+    return a->allocs == b->allocs && a->frees == b->frees && a->alloc_bytes == b->alloc_bytes && a->free_bytes == b->free_bytes;
+}
+
+static void write_counts(struct tick_writer *writer, enum tick_statement statement, int64_t id, const struct site *site,
+                         const struct site_counts *counts)
+{
+    struct row row = begin(writer, statement);
+    row_integer(&row, key(writer, id));
+    row_integer(&row, (int64_t)counts->allocs);
+    row_integer(&row, (int64_t)counts->frees);
+    /* A bucket's objects are all of its size: bytes are written where that does not hold. */
+    if (counts->alloc_bytes == counts->allocs * site->object_size)
+        row_null(&row);
+    else
+        row_integer(&row, (int64_t)counts->alloc_bytes);
+    if (counts->free_bytes == counts->frees * site->object_size)
+        row_null(&row);
+    else
+        row_integer(&row, (int64_t)counts->free_bytes);
+    row_done(&row);
+}
+
+static void write_sites(struct tick_writer *writer, const struct snapshot *snapshot, size_t count)
+{
+    if (!vector_reserve(&writer->sites, count)) {
+        out_of_memory(writer);
+        return;
+    }
+    for (size_t i = 0; i < count && writer->database->code == SQLITE_OK; i++) {
+        const struct site *site = &snapshot->sites[i];
+        if (writer->sites.count <= i)
+            writer->sites.items[writer->sites.count++] = (struct written_site){0};
+        struct written_site *written = &writer->sites.items[i];
+        bool is_new = written->id == 0 || written->site.stack != site->stack || written->site.object_size != site->object_size;
+        if (is_new && writer->last_site == RECORD_MAX_IDENTITY)
+            return;
+        if (is_new) {
+            int64_t stack = dictionary_stack(&writer->dictionary, site->stack);
+            written->id = ++writer->last_site;
+            struct row row = begin(writer, INSERT_SITE);
+            integers(&row, (const int64_t[]){written->id, (int64_t)i, stack, (int64_t)site->object_size}, 4);
+            row_done(&row);
+        }
+        if (writer->keyframe || is_new || !same_counts(&written->site.published, &site->published))
+            write_counts(writer, INSERT_SITE_PUBLISHED, written->id, site, &site->published);
+        if (writer->keyframe || is_new || !same_counts(&written->site.provisional, &site->provisional))
+            write_counts(writer, INSERT_SITE_PROVISIONAL, written->id, site, &site->provisional);
+        written->site = *site;
+    }
+}
+
+/* ---- goroutines and threads ---- */
+
+/* The index of what has this identity; SIZE_MAX, and the place for it, when there is none yet. */
+#define FIND_IDENTITY(writer, table, vector, words, matches, ret_index, ret_place) \
+    do { \
+        (ret_index) = SIZE_MAX; \
+        for (uint64_t seed = 0;; seed++) { \
+            (ret_place) = table_insert((table), table_hash_bytes((words), sizeof(words), seed), NULL); \
+            if (!(ret_place) || *(ret_place) == 0) \
+                break; \
+            size_t candidate = (size_t)*(ret_place) - 1; \
+            if (matches(&(vector)->items[candidate], (words))) { \
+                (ret_index) = candidate; \
+                break; \
+            } \
+        } \
+    } while (0)
+
+static void group_words(const struct goroutine_group *group, uint32_t words[6])
+{
+    words[0] = group->state;
+    words[1] = group->wait_reason;
+    words[2] = group->created_by;
+    words[3] = group->start;
+    words[4] = group->stack;
+    words[5] = group->system;
+}
+
+static bool group_matches(const struct written_group *written, const uint32_t words[6])
+{
+    uint32_t own[6];
+    group_words(&written->group, own);
+    return memcmp(own, words, sizeof(own)) == 0;
+}
+
+static struct written_group *find_group(struct tick_writer *writer, const struct goroutine_group *group)
+{
+    uint32_t words[6];
+    size_t index;
+    uint64_t *place;
+    group_words(group, words);
+    FIND_IDENTITY(writer, &writer->groups_by_identity, &writer->groups, words, group_matches, index, place);
+    if (index != SIZE_MAX)
+        return &writer->groups.items[index];
+    if (!place || !vector_append(&writer->groups, (struct written_group){.group = *group})) {
+        out_of_memory(writer);
+        return NULL;
+    }
+    *place = writer->groups.count;
+    return &writer->groups.items[writer->groups.count - 1];
+}
+
+static void write_group(struct tick_writer *writer, const struct snapshot *snapshot, const struct goroutine_group *group)
+{
+    struct written_group *written = find_group(writer, group);
+    /* Two groups of one identity would be one in the file: the readers make none such. */
+    if (!written || (written->present && written->seen_in == writer->tick))
+        return;
+    /* Since when they wait stays as it is while they do; how long they have would change in every tick. */
+    const int64_t values[] = {group->count, (int64_t)(snapshot->monotonic_ns - group->wait_ns_min),
+                              (int64_t)(snapshot->monotonic_ns - group->wait_ns_max)};
+    bool is_new = written->id == 0;
+    if (is_new && writer->last_group == RECORD_MAX_IDENTITY)
+        return;
+    if (is_new) {
+        const int64_t identity[] = {++writer->last_group, string(writer, group->state), string(writer, group->wait_reason),
+                                    dictionary_frame(&writer->dictionary, group->created_by),
+                                    dictionary_frame(&writer->dictionary, group->start),
+                                    dictionary_stack(&writer->dictionary, group->stack), group->system};
+        written->id = identity[0];
+        struct row row = begin(writer, INSERT_GROUP);
+        integers(&row, identity, ARRAY_SIZE(identity));
+        row_done(&row);
+    }
+    bool is_same = written->present && written->group.wait_known == group->wait_known && written->values[0] == values[0] &&
+                   (!group->wait_known || (written->values[1] == values[1] && written->values[2] == values[2]));
+    if (writer->keyframe || is_new || !is_same) {
+        struct row row = begin(writer, INSERT_GROUP_VALUES);
+        row_integer(&row, key(writer, written->id));
+        row_integer(&row, values[0]);
+        if (group->wait_known) {
+            integers(&row, values + 1, 2);
+        } else {
+            row_null(&row);
+            row_null(&row);
+        }
+        row_done(&row);
+    }
+    written->group = *group;
+    memcpy(written->values, values, sizeof(values));
+    written->present = true;
+    written->seen_in = writer->tick;
+}
+
+static void write_groups(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->num_goroutine_groups; i++)
+        write_group(writer, snapshot, &snapshot->goroutine_groups[i]);
+    for (size_t i = 0; i < writer->groups.count; i++) {
+        struct written_group *group = &writer->groups.items[i];
+        if (!group->present || group->seen_in == writer->tick)
+            continue;
+        group->present = false;
+        if (writer->keyframe)
+            continue;
+        struct row row = begin(writer, INSERT_GROUP_VALUES);
+        row_integer(&row, key(writer, group->id));
+        for (int column = 0; column < 3; column++)
+            row_null(&row);
+        row_done(&row);
+    }
+}
+
+static bool thread_matches(const struct written_thread *written, const uint32_t words[2])
+{
+    return (uint32_t)written->tid == words[0] && written->name == words[1];
+}
+
+static struct written_thread *find_thread(struct tick_writer *writer, const struct thread *thread)
+{
+    const uint32_t words[2] = {(uint32_t)thread->tid, thread->name};
+    size_t index;
+    uint64_t *place;
+    FIND_IDENTITY(writer, &writer->threads_by_identity, &writer->threads, words, thread_matches, index, place);
+    if (index != SIZE_MAX)
+        return &writer->threads.items[index];
+    if (!place || !vector_append(&writer->threads, (struct written_thread){.tid = thread->tid, .name = thread->name})) {
+        out_of_memory(writer);
+        return NULL;
+    }
+    *place = writer->threads.count;
+    return &writer->threads.items[writer->threads.count - 1];
+}
+
+static void write_thread(struct tick_writer *writer, const struct snapshot *snapshot, const struct thread *thread)
+{
+    struct written_thread *written = find_thread(writer, thread);
+    if (!written || (written->present && written->seen_in == writer->tick))
+        return;
+    bool is_new = written->id == 0;
+    if (is_new && writer->last_thread == RECORD_MAX_IDENTITY)
+        return;
+    if (is_new) {
+        const int64_t identity[] = {++writer->last_thread, thread->tid, string(writer, thread->name)};
+        written->id = identity[0];
+        struct row row = begin(writer, INSERT_THREAD);
+        integers(&row, identity, ARRAY_SIZE(identity));
+        row_done(&row);
+    }
+    /* Most are read when the tick is: that is 0, which does not change. */
+    const int64_t values[] = {thread->state, (int64_t)thread->cpu_ns, thread->processor, string(writer, thread->system_call),
+                              string(writer, thread->wait_channel), (int64_t)thread->goid,
+                              thread->read_monotonic_ns == snapshot->monotonic_ns ? -1 : (int64_t)thread->read_monotonic_ns};
+    if (writer->keyframe || is_new || !written->present || memcmp(values, written->values, sizeof(values)) != 0) {
+        struct row row = begin(writer, INSERT_THREAD_VALUES);
+        row_integer(&row, key(writer, written->id));
+        row_text(&row, &thread->state, thread->state ? 1 : 0);
+        integers(&row, values + 1, 5);
+        if (values[6] == -1)
+            row_null(&row);
+        else
+            row_integer(&row, values[6]);
+        row_done(&row);
+    }
+    memcpy(written->values, values, sizeof(values));
+    written->present = true;
+    written->seen_in = writer->tick;
+}
+
+static void write_threads(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->num_threads; i++)
+        write_thread(writer, snapshot, &snapshot->threads[i]);
+    for (size_t i = 0; i < writer->threads.count; i++) {
+        struct written_thread *thread = &writer->threads.items[i];
+        if (!thread->present || thread->seen_in == writer->tick)
+            continue;
+        thread->present = false;
+        if (writer->keyframe)
+            continue;
+        struct row row = begin(writer, INSERT_THREAD_VALUES);
+        row_integer(&row, key(writer, thread->id));
+        for (int column = 0; column < 7; column++)
+            row_null(&row);
+        row_done(&row);
+    }
+}
+
+/* ---- GC cycles, size classes ---- */
+
+static void write_cycles(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->num_gc_cycles && i <= RECORD_MAX_KEY; i++) {
+        const struct gc_cycle *cycle = &snapshot->gc_cycles[i];
+        const struct {
+            uint64_t value;
+            bool known;
+        } columns[] = {{cycle->end_unix_ns, cycle->times_known}, {cycle->pause_ns, cycle->times_known}, {cycle->heap_before, cycle->heap_known},
+                       {cycle->heap_peak, cycle->heap_known},    {cycle->heap_after, cycle->heap_known}, {cycle->heap_goal, cycle->goal_known}};
+        struct row row = begin(writer, INSERT_GC_CYCLE);
+        row_integer(&row, key(writer, (int64_t)i));
+        row_integer(&row, (int64_t)cycle->number);
+        for (size_t column = 0; column < ARRAY_SIZE(columns); column++) {
+            if (columns[column].known)
+                row_integer(&row, (int64_t)columns[column].value);
+            else
+                row_null(&row);
+        }
+        row_done(&row);
+    }
+}
+
+/* They change with nearly every tick and tell little in between: written as of the GC cycles, and in keyframes. */
+static void write_size_classes(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    if (!writer->keyframe && snapshot->num_gc_cycles == 0)
+        return;
+    size_t count = snapshot->num_size_classes;
+    bool is_same_shape = writer->size_classes.count == count;
+    if (!vector_reserve(&writer->size_classes, count)) {
+        out_of_memory(writer);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct size_class *now = &snapshot->size_classes[i], *before = &writer->size_classes.items[i];
+        bool is_same = is_same_shape && before->size == now->size && before->mallocs == now->mallocs && before->frees == now->frees;
+        writer->size_classes.items[i] = *now;
+        if (now->size > RECORD_MAX_KEY || (!writer->keyframe && is_same))
+            continue;
+        struct row row = begin(writer, INSERT_SIZE_CLASS);
+        integers(&row, (const int64_t[]){key(writer, now->size), (int64_t)now->mallocs, (int64_t)now->frees}, 3);
+        row_done(&row);
+    }
+    writer->size_classes.count = count;
+}
+
+/* ---- the address space ---- */
+
+static bool same_region(const struct region *a, const struct region *b)
+{
+    return a->start == b->start && a->size == b->size && a->name == b->name && memcmp(a->permissions, b->permissions, 4) == 0;
+}
+
+/* The tick that has the rows of these regions; 0 when none were read. */
+static uint64_t write_regions(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    size_t count = snapshot->num_regions;
+    if (count == 0)
+        return 0;
+    bool is_same = writer->regions_tick != 0 && writer->regions.count == count;
+    for (size_t i = 0; i < count && is_same; i++)
+        is_same = same_region(&snapshot->regions[i], &writer->regions.items[i]);
+    if (is_same)
+        return writer->regions_tick;
+    writer->regions.count = 0;
+    for (size_t i = 0; i < count && i <= RECORD_MAX_KEY; i++) {
+        const struct region *region = &snapshot->regions[i];
+        if (!vector_append(&writer->regions, *region) && !out_of_memory(writer))
+            return 0;
+        int64_t name = string(writer, region->name);
+        struct row row = begin(writer, INSERT_REGION);
+        integers(&row, (const int64_t[]){key(writer, (int64_t)i), (int64_t)region->start, (int64_t)region->size}, 3);
+        row_text(&row, region->permissions, strnlen(region->permissions, sizeof(region->permissions)));
+        row_integer(&row, name);
+        row_done(&row);
+    }
+    return writer->regions_tick = writer->tick;
+}
+
+static bool same_mapping(const struct mapping *a, const struct mapping *b)
+{
+    return a->start == b->start && a->limit == b->limit && a->offset == b->offset && a->file == b->file && a->build_id == b->build_id;
+}
+
+static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    size_t count = snapshot->num_mappings;
+    if (count == 0)
+        return 0;
+    bool is_same = writer->mappings_tick != 0 && writer->mappings.count == count;
+    for (size_t i = 0; i < count && is_same; i++)
+        is_same = same_mapping(&snapshot->mappings[i], &writer->mappings.items[i]);
+    if (is_same)
+        return writer->mappings_tick;
+    writer->mappings.count = 0;
+    for (size_t i = 0; i < count && i <= RECORD_MAX_KEY; i++) {
+        const struct mapping *mapping = &snapshot->mappings[i];
+        if (!vector_append(&writer->mappings, *mapping) && !out_of_memory(writer))
+            return 0;
+        int64_t file = string(writer, mapping->file), build_id = string(writer, mapping->build_id);
+        struct row row = begin(writer, INSERT_MAPPING);
+        integers(&row, (const int64_t[]){key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit, (int64_t)mapping->offset,
+                                         file, build_id}, 6);
+        row_done(&row);
+    }
+    return writer->mappings_tick = writer->tick;
+}
+
+/* ---- the tick ---- */
+
+static void write_problems(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->num_problems; i++) {
+        int64_t text = dictionary_text(&writer->dictionary, snapshot->problems[i].text);
+        struct row row = begin(writer, INSERT_PROBLEM);
+        row_integer(&row, key(writer, (int64_t)i));
+        row_integer(&row, text);
+        row_done(&row);
+    }
+}
+
+/* A figure that rarely changes: NULL when it is that of the tick before. */
+static void seldom(struct tick_writer *writer, struct row *row, size_t which, uint64_t value)
+{
+    if (!writer->keyframe && writer->seldom[which] == (int64_t)value)
+        row_null(row);
+    else
+        row_integer(row, (int64_t)value);
+    writer->seldom[which] = (int64_t)value;
+}
+
+static void write_tick(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    struct dictionary *dictionary = &writer->dictionary;
+    const struct cost *cost = &snapshot->cost;
+    size_t sites = snapshot->num_sites <= RECORD_MAX_IDENTITY ? snapshot->num_sites : RECORD_MAX_IDENTITY;
+    write_counters(writer, snapshot);
+    write_sites(writer, snapshot, sites);
+    write_groups(writer, snapshot);
+    write_threads(writer, snapshot);
+    write_cycles(writer, snapshot);
+    write_size_classes(writer, snapshot);
+    write_problems(writer, snapshot);
+    const int64_t head[] = {(int64_t)writer->tick, (int64_t)snapshot->unix_ns, (int64_t)snapshot->monotonic_ns, (int64_t)snapshot->sequence,
+                            write_target(writer, &snapshot->target), snapshot->exited, dictionary_text(dictionary, snapshot->exit_reason),
+                            snapshot->profile_state, dictionary_text(dictionary, snapshot->profile_reason), (int64_t)snapshot->profile_cycle,
+                            snapshot->profile_torn, snapshot->sites_truncated || sites < snapshot->num_sites, (int64_t)sites,
+                            (int64_t)write_mappings(writer, snapshot), (int64_t)write_regions(writer, snapshot)};
+    const int64_t spent[] = {(int64_t)cost->cpu_ns, (int64_t)cost->bytes_read, (int64_t)cost->read_calls, (int64_t)cost->stops,
+                             (int64_t)cost->stop_ns, (int64_t)cost->writes, (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
+    const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried, (int64_t)cost->samples_dropped};
+    struct row row = begin(writer, INSERT_TICK);
+    integers(&row, head, ARRAY_SIZE(head));
+    seldom(writer, &row, 0, snapshot->interval_ns);
+    integers(&row, spent, ARRAY_SIZE(spent));
+    seldom(writer, &row, 1, cost->attach_ns);
+    seldom(writer, &row, 2, cost->symbols_ns);
+    seldom(writer, &row, 3, cost->rss_bytes);
+    integers(&row, samples, ARRAY_SIZE(samples));
+    row_done(&row);
+    if (writer->keyframe) {
+        row = begin(writer, INSERT_KEYFRAME);
+        row_integer(&row, (int64_t)writer->tick);
+        row_done(&row);
+    }
+}
+
+void tick_writer_write_gap(struct tick_writer *writer, const struct recording_gap_row *gap)
+{
+    struct row row = begin(writer, INSERT_GAP);
+    integers(&row, (const int64_t[]){(int64_t)gap->from_unix_ns, (int64_t)gap->to_unix_ns, (int64_t)gap->ticks}, 3);
+    row_text(&row, gap->reason, strlen(gap->reason));
+    row_done(&row);
+}
+
+void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const char *text)
+{
+    struct row row = begin(writer, INSERT_MARK);
+    row_integer(&row, (int64_t)unix_ns);
+    row_text(&row, text, strlen(text));
+    row_done(&row);
+}
+
+/* What the file lacks after all is as if it had never been thought of: the next tick is a keyframe. */
+static void forget(struct tick_writer *writer)
+{
+    if (sqlite3_get_autocommit(writer->database->handle) == 0)
+        sqlite3_exec(writer->database->handle, "ROLLBACK", NULL, NULL, NULL);
+    dictionary_rollback(&writer->dictionary);
+    writer->sites.count = writer->groups.count = writer->threads.count = 0;
+    table_clear(&writer->groups_by_identity);
+    table_clear(&writer->threads_by_identity);
+    writer->regions_tick = writer->mappings_tick = 0;
+    writer->has_target = false;
+    writer->has_state = false;
+}
+
+void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot, const struct recording_gap_row *gap)
+{
+    struct database *database = writer->database;
+    uint64_t rows_before = writer->rows;
+    bool is_other_process = writer->dictionary.catalog && writer->dictionary.catalog != snapshot->catalog;
+    uint64_t enough = 2 * writer->rows_of_keyframe > KEYFRAME_ROWS ? 2 * writer->rows_of_keyframe : KEYFRAME_ROWS;
+    if (is_other_process) {
+        writer->sites.count = writer->groups.count = writer->threads.count = 0;
+        table_clear(&writer->groups_by_identity);
+        table_clear(&writer->threads_by_identity);
+        writer->regions_tick = writer->mappings_tick = 0;
+    }
+    dictionary_use(&writer->dictionary, snapshot->catalog);
+    writer->keyframe = !writer->has_state || is_other_process || writer->rows_since_keyframe >= enough;
+    writer->tick++;
+    database_execute(database, "BEGIN IMMEDIATE");
+    if (gap)
+        tick_writer_write_gap(writer, gap);
+    write_tick(writer, snapshot);
+    database_execute(database, "COMMIT");
+    if (database->code != SQLITE_OK) {
+        writer->tick--;
+        forget(writer);
+        return;
+    }
+    dictionary_commit(&writer->dictionary);
+    writer->has_state = true;
+    uint64_t rows = writer->rows - rows_before;
+    if (writer->keyframe) {
+        writer->rows_of_keyframe = rows;
+        writer->rows_since_keyframe = 0;
+    } else {
+        writer->rows_since_keyframe += rows;
+    }
+}

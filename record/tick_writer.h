@@ -1,0 +1,79 @@
+/* One snapshot into the file as one transaction: only what differs from the one before, and everything in a keyframe. */
+#ifndef HEAPTOP_RECORD_TICK_WRITER_H
+#define HEAPTOP_RECORD_TICK_WRITER_H
+
+#include "heaptop/snapshot.h"
+#include "record/dictionary.h"
+
+/* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a jump has to read and what
+ * keyframes add to the file. */
+#define KEYFRAME_ROWS 8192
+
+struct written_site {
+    int64_t id;             /* In the file; 0: not there. */
+    struct site site;
+};
+
+struct written_group {
+    int64_t id;
+    struct goroutine_group group;       /* Its identity. */
+    int64_t values[3];
+    uint64_t seen_in;       /* The tick. */
+    bool present;
+};
+
+struct written_thread {
+    int64_t id;
+    pid_t tid;
+    string_id name;
+    int64_t values[7];
+    uint64_t seen_in;
+    bool present;
+};
+
+enum tick_statement {
+    INSERT_TICK, INSERT_KEYFRAME, INSERT_COUNTERS, INSERT_COUNTER_STATE, INSERT_TARGET, INSERT_SITE, INSERT_SITE_PUBLISHED,
+    INSERT_SITE_PROVISIONAL, INSERT_GROUP, INSERT_GROUP_VALUES, INSERT_THREAD, INSERT_THREAD_VALUES, INSERT_GC_CYCLE, INSERT_SIZE_CLASS,
+    INSERT_REGION, INSERT_MAPPING, INSERT_PROBLEM, INSERT_GAP, INSERT_MARK, TICK_STATEMENTS
+};
+
+struct tick_writer {
+    struct database *database;
+    struct dictionary dictionary;
+    sqlite3_stmt *statements[TICK_STATEMENTS];
+    uint64_t tick;                      /* The one being written; ticks count from 1. */
+    bool keyframe;                      /* It is one. */
+    bool has_state;                     /* What follows is what the file says as of the tick before. */
+    uint64_t rows, rows_since_keyframe, rows_of_keyframe;
+    int64_t last_target, last_site, last_group, last_thread;
+    struct counter counters[COUNTER_COUNT];     /* But for the reasons: */
+    int64_t reasons[COUNTER_COUNT];     /* As strings of the file. */
+    bool has_target;
+    int64_t target_values[17];
+    int64_t seldom[4];                  /* Interval and three of the cost's figures, which rarely change. */
+    VECTOR(struct written_site) sites;
+    VECTOR(struct written_group) groups;
+    struct table groups_by_identity;    /* To index + 1. */
+    VECTOR(struct written_thread) threads;
+    struct table threads_by_identity;
+    VECTOR(struct size_class) size_classes;
+    VECTOR(struct region) regions;
+    uint64_t regions_tick;              /* Whose rows they are. */
+    VECTOR(struct mapping) mappings;
+    uint64_t mappings_tick;
+};
+
+struct recording_gap_row {
+    uint64_t from_unix_ns, to_unix_ns, ticks;
+    const char *reason;
+};
+
+void tick_writer_init(struct tick_writer *writer, struct database *database);
+void tick_writer_deinit(struct tick_writer *writer);
+
+/* Writes a snapshot, and before it the gap that it ends, if any. What fails is in the database's code, and nothing of the tick is in the file. */
+void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot, const struct recording_gap_row *gap);
+void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const char *text);
+void tick_writer_write_gap(struct tick_writer *writer, const struct recording_gap_row *gap);
+
+#endif

@@ -1,0 +1,276 @@
+#include "tests/unit/check_main.h"
+#include "tests/unit/record/record_test.h"
+#include "tests/unit/record/snapshot_compare.h"
+
+#include <sys/stat.h>
+
+#define SECONDS 200
+
+/* A session in which everything that can change does. */
+static void make_session(struct snapshot **snapshots, size_t count)
+{
+    struct builder *b = builder_demo_create();
+    struct mapping mapping = {.start = 0x400000, .limit = 0x900000, .offset = 0, .file = builder_string(b, "/usr/bin/prometheus")};
+    for (size_t n = 0; n < count; n++) {
+        builder_demo_second(b, (unsigned)n);
+        b->regions.count = 0;
+        if (n % 10 == 0) {
+            builder_region(b, 0xc000000000, (64 + (n / 50)) << 20, "rw-p", "[anon: Go: heap]");
+            builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
+        }
+        if (n == 20)
+            builder_thread(b, 4250, "late", 'D', "openat");
+        if (n == 40)
+            b->threads.count--;
+        if (n == 30)
+            builder_goroutines(b, 7, "waiting", "sleep", "main.ticker main.go:12", "main.main main.go:10");
+        if (n == 35)
+            b->groups.count--;
+        if (n == 45)
+            builder_goroutines(b, 9, "waiting", "sleep", "main.ticker main.go:12", "main.main main.go:10");
+        if (n == 50)
+            builder_set_unavailable(b, COUNTER_RSS, "the page went away");
+        if (n == 60)
+            builder_site(b, 32, "main.late main.go:77; main.main main.go:9");
+        b->torn = n % 17 == 3;
+        if (n == 70)
+            b->profile_state = PROFILE_OFF, b->profile_reason = "MemProfileRate is 0";
+        if (n == 75)
+            b->profile_state = PROFILE_ON, b->profile_reason = NULL;
+        b->problems.count = 0;
+        if (n % 23 == 5)
+            builder_check(vector_append(&b->problems, n % 2 ? "allgs: 3 of 2,030 pointers not readable" : "another"));
+        if (n == 90)
+            b->target.runtime_version = builder_string(b, "go1.25.1");
+        if (n + 1 == count)
+            b->exit_reason = "killed by signal 9";
+        if (n == 100)
+            b->interval_ns = 2 * BUILDER_SECOND_NS;
+        b->counters[COUNTER_ANON].provenance = n % 9 == 0 ? PROVENANCE_STALE : PROVENANCE_EXACT;
+        b->counters[COUNTER_ANON].reason = n % 9 == 0 ? "torn" : NULL;
+        snapshots[n] = builder_take(b);
+        struct snapshot *taken = snapshots[n];
+        taken->profile_reason = b->profile_reason;
+        taken->mappings = arena_alloc_array(&taken->arena, 1, sizeof(mapping));
+        builder_check(taken->mappings != NULL);
+        if (n == 120)
+            mapping.limit += 4096;
+        taken->mappings[0] = mapping;
+        taken->num_mappings = 1;
+        for (size_t i = 0; i < taken->num_threads; i++)
+            taken->threads[i].read_monotonic_ns = i == 1 ? taken->monotonic_ns - 1234 : taken->monotonic_ns;
+        builder_advance(b, 1);
+    }
+    builder_destroy(b);
+}
+
+START_TEST(what_was_written_is_read_back)
+{
+    struct snapshot *snapshots[SECONDS];
+    make_session(snapshots, SECONDS);
+    record_all(scratch_path("a.heaptop"), snapshots, SECONDS);
+    struct source *source = replay(scratch_path("a.heaptop"));
+    for (size_t i = 0; i < SECONDS; i++) {
+        struct snapshot *read = take(source);
+        ck_assert_ptr_nonnull(read);
+        compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    ck_assert_ptr_null(take(source));
+    source_close(source);
+    builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(seeking_gives_what_playing_does)
+{
+    struct snapshot *snapshots[SECONDS];
+    make_session(snapshots, SECONDS);
+    record_all(scratch_path("a.heaptop"), snapshots, SECONDS);
+    struct source *source = replay(scratch_path("a.heaptop"));
+    uint32_t random = 1;
+    for (int n = 0; n < 300; n++) {
+        random = random * 1664525 + 1013904223;
+        size_t i = (random >> 8) % SECONDS;
+        check_good(source->ops->seek(source, snapshots[i]->unix_ns + (random & 1 ? BUILDER_SECOND_NS / 2 : 0)));
+        for (size_t k = i; k < SECONDS && k < i + 3; k++) {
+            struct snapshot *read = take(source);
+            ck_assert_ptr_nonnull(read);
+            compare_snapshots(snapshots[k], read);
+            snapshot_unref(read);
+        }
+    }
+    check_good(source->ops->seek(source, 0));
+    struct snapshot *first = take(source);
+    ck_assert_uint_eq(first->sequence, 1);
+    snapshot_unref(first);
+    check_good(source->ops->seek(source, UINT64_MAX / 2));
+    struct snapshot *last = take(source);
+    ck_assert_uint_eq(last->sequence, SECONDS);
+    ck_assert(last->exited);
+    snapshot_unref(last);
+    source_close(source);
+    builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
+/* Enough rows that there are keyframes in between. */
+START_TEST(keyframes_let_a_jump_read_little)
+{
+    enum { SITES = 600, TICKS = 120 };
+    struct snapshot *snapshots[TICKS];
+    struct builder *b = builder_create();
+    for (int i = 0; i < SITES; i++) {
+        char stack[96];
+        snprintf(stack, sizeof(stack), "example.com/app/p%d.F f%d.go:%d; main.main main.go:9", i, i, i + 1);
+        builder_site(b, 16 + 16 * (unsigned)(i % 64), stack);
+    }
+    for (int n = 0; n < TICKS; n++) {
+        for (int i = 0; i < SITES; i++)
+            if ((i + n) % 3 == 0)
+                builder_allocate(b, (size_t)i, 1 + (unsigned)(i % 5));
+        if (n % 10 == 9)
+            builder_gc(b);
+        snapshots[n] = builder_take(b);
+        builder_advance(b, 1);
+    }
+    record_all(scratch_path("b.heaptop"), snapshots, TICKS);
+    struct source *source = replay(scratch_path("b.heaptop"));
+    for (int i = TICKS - 1; i >= 0; i -= 7) {
+        check_good(source->ops->seek(source, snapshots[i]->unix_ns));
+        struct snapshot *read = take(source);
+        compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    source_close(source);
+    builder_release(snapshots, TICKS);
+    builder_destroy(b);
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(marks_and_what_is_known_of_the_file)
+{
+    struct snapshot *snapshots[3];
+    struct recorder *recorder = NULL;
+    struct recording *recording = NULL;
+    struct recording_info info;
+    struct recording_mark *marks;
+    struct arena arena;
+    size_t count;
+    builder_demo(snapshots, 3);
+    check_good(recorder_open(scratch_path("c.heaptop"), &recorder));
+    record_one(recorder, snapshots[0]);
+    recorder_mark(recorder, snapshots[0]->unix_ns + 5, "deploy\x1b[2J 2.1");
+    record_one(recorder, snapshots[1]);
+    /* Read while it is still being written. */
+    check_good(recording_open(scratch_path("c.heaptop"), &recording));
+    check_good(recording_read_info(recording, &info));
+    ck_assert_uint_eq(info.ticks, 2);
+    ck_assert(!info.closed);
+    struct source *source = NULL;
+    check_good(replay_source_open(recording, &(struct replay_options){0}, &source));
+    snapshot_unref(take(source));
+    snapshot_unref(take(source));
+    ck_assert_ptr_null(take(source));
+    record_one(recorder, snapshots[2]);
+    struct snapshot *followed = take(source);
+    ck_assert_ptr_nonnull(followed);
+    compare_snapshots(snapshots[2], followed);
+    snapshot_unref(followed);
+    source_close(source);
+    check_good(recorder_close(recorder));
+    arena_init(&arena);
+    check_good(recording_open(scratch_path("c.heaptop"), &recording));
+    check_good(recording_read_info(recording, &info));
+    ck_assert_uint_eq(info.ticks, 3);
+    ck_assert_uint_eq(info.marks, 1);
+    ck_assert_uint_eq(info.gaps, 0);
+    ck_assert(info.closed);
+    ck_assert_uint_eq(info.first_unix_ns, snapshots[0]->unix_ns);
+    ck_assert_uint_eq(info.last_unix_ns, snapshots[2]->unix_ns);
+    check_good(recording_read_marks(recording, &arena, &marks, &count));
+    ck_assert_uint_eq(count, 1);
+    ck_assert_str_eq(marks[0].text, "deploy\\x1b[2J 2.1");
+    ck_assert_uint_eq(marks[0].unix_ns, snapshots[0]->unix_ns + 5);
+    arena_deinit(&arena);
+    recording_close(recording);
+    /* One plain file, for its owner alone. */
+    struct stat status;
+    char log[160];
+    ck_assert_int_eq(stat(scratch_path("c.heaptop"), &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777, 0600);
+    snprintf(log, sizeof(log), "%s-wal", scratch_path("c.heaptop"));
+    ck_assert_int_ne(stat(log, &status), 0);
+    builder_release(snapshots, 3);
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(a_file_that_is_there_is_left_alone)
+{
+    struct snapshot *snapshots[1];
+    struct recorder *recorder = NULL;
+    builder_demo(snapshots, 1);
+    record_all(scratch_path("d.heaptop"), snapshots, 1);
+    struct error *error = recorder_open(scratch_path("d.heaptop"), &recorder);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(error->kind, ERROR_USAGE);
+    error_destroy(error);
+    error = recorder_open(scratch_path("no/such/folder"), &recorder);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(error->kind, ERROR_NOT_FOUND);
+    error_destroy(error);
+    builder_release(snapshots, 1);
+    scratch_remove();
+}
+END_TEST
+
+START_TEST(replay_keeps_the_pace_of_the_recording)
+{
+    struct snapshot *snapshots[3];
+    struct recording *recording = NULL;
+    struct source *source = NULL;
+    builder_demo(snapshots, 3);
+    record_all(scratch_path("e.heaptop"), snapshots, 3);
+    check_good(recording_open(scratch_path("e.heaptop"), &recording));
+    check_good(replay_source_open(recording, &(struct replay_options){.speed = 20}, &source));
+    struct timespec began, ended;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    snapshot_unref(take(source));
+    ck_assert_ptr_null(take(source));
+    for (int i = 1; i < 3; i++) {
+        struct snapshot *snapshot = NULL;
+        check_good(source->ops->next(source, 10 * BUILDER_SECOND_NS, &snapshot));
+        ck_assert_ptr_nonnull(snapshot);
+        snapshot_unref(snapshot);
+    }
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    double took = (double)(ended.tv_sec - began.tv_sec) + (double)(ended.tv_nsec - began.tv_nsec) / 1e9;
+    ck_assert_double_ge(took, 0.1);
+    source_close(source);
+    builder_release(snapshots, 3);
+    scratch_remove();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("round_trip");
+    TCase *tests = tcase_create("round_trip");
+    tcase_add_test(tests, what_was_written_is_read_back);
+    tcase_add_test(tests, seeking_gives_what_playing_does);
+    tcase_add_test(tests, keyframes_let_a_jump_read_little);
+    tcase_add_test(tests, marks_and_what_is_known_of_the_file);
+    tcase_add_test(tests, a_file_that_is_there_is_left_alone);
+    tcase_add_test(tests, replay_keeps_the_pace_of_the_recording);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(make_suite());
+}
