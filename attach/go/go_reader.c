@@ -193,7 +193,7 @@ static const struct capability capabilities[] = {
      {GO_VARIABLE_ALLGPTR, GO_VARIABLE_ALLGLEN, GO_VARIABLE_SCHED, GO_VARIABLE_ALLP, GO_VARIABLE_WAIT_REASON_STRINGS},
      5,
      "the count, the groups or the names of wait reasons"},
-    {"goroutines of threads", {GO_VARIABLE_ALLM}, 1, "which goroutine a thread runs"},
+    {"thread goroutines", {GO_VARIABLE_ALLM}, 1, "which goroutine a thread runs"},
 };
 
 static const char rebuild_remedy[] = "a build with symbols (without -ldflags=-s) can be read in full";
@@ -261,12 +261,12 @@ static struct error *examine_sample(struct go_reader *reader, struct doctor_repo
         return error;
     error = go_reader_sample(&reader->reader, snapshot);
     if (!error && snapshot->profile_state == PROFILE_ON)
-        error = doctor_report_add(report, "heap profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES,
+        error = doctor_report_add(report, "profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES,
                                   NULL, "on, one sample in %lld bytes; %zu call stacks%s",
                                   (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer,
                                   snapshot->num_sites, snapshot->profile_torn ? "; no consistent reading yet" : "");
     else if (!error)
-        error = doctor_report_add(report, "heap profile sampling", DOCTOR_NO, NULL, "%s",
+        error = doctor_report_add(report, "profile sampling", DOCTOR_NO, NULL, "%s",
                                   snapshot->profile_reason ? snapshot->profile_reason : "no profile");
     for (size_t i = 0; !error && i < snapshot->num_problems; i++)
         error = doctor_report_add(report, "sample", DOCTOR_PARTLY, NULL, "%s", snapshot->problems[i].text);

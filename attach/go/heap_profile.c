@@ -40,12 +40,16 @@ struct active_counts {
  * each time. */
 #define READING_PAUSE_NS 20000
 
+/* mProf_PostSweep is waited for over so many readings, of several samples, at most. */
+#define MAX_SWEEP_READINGS (3 * HEAP_PROFILE_MAX_READINGS)
+
 /* What one reading of all counts found. */
 struct reading {
     uint32_t cycle;         /* C, the heap profile's cycle. */
     bool flushed;           /* Cycle C has been queued for adding to `active`. */
     bool any_active;        /* Some bucket has published counts. */
     bool in_flush;          /* Marked as flushed, and some bucket is not. */
+    bool next_pending;      /* Some bucket has counts in cycle C + 1. */
     bool impossible;        /* More frees than allocations. */
     size_t unreadable;
 };
@@ -69,6 +73,9 @@ struct heap_profile {
     VECTOR(struct active_counts) reference, current;    /* `active` of all buckets in the last two readings. */
     VECTOR(struct site) good;               /* As of the last consistent reading. */
     uint32_t good_cycle;
+    uint32_t last_word;                     /* mProfCycle in the last reading, */
+    bool last_whole;                        /* in which no flush was under way and something was published already. */
+    unsigned sweep_readings;                /* So many more wait for mProf_PostSweep, seen to have begun, to end. */
     uint64_t retries;
 
     VECTOR(uint64_t) pcs;
@@ -314,6 +321,8 @@ static void decode_record(const struct heap_profile *profile, const uint8_t *rec
             else
                 counts_add(&site->published, &future);
         }
+        if (i == (reading->cycle + 1) % FUTURE_CYCLES)
+            reading->next_pending = true;
         /* An allocation counts its object before its bytes: its bytes may be missing still. All objects of a bucket
          * are of one size. */
         future.alloc_bytes = future.allocs * object_size;
@@ -385,6 +394,25 @@ static bool same_active(const struct heap_profile *profile)
                   profile->current.count * sizeof(*profile->current.items)) == 0;
 }
 
+/* Notes what this reading tells of mProf_PostSweep, which publishes cycle C + 1 early, when runtime.GC has swept,
+ * and leaves no mark of its own: `active` has changed within a cycle that was flushed before. From then on, once it
+ * is through, cycle C + 1 is empty. A program that frees otherwise than by sweeping (arenas) could fill it again: it is
+ * not waited for without end. */
+static bool is_post_sweep_under_way(struct heap_profile *profile, uint32_t word, bool agrees,
+                                    const struct reading *reading)
+{
+    bool has_cycle = go_variable(profile->process, GO_VARIABLE_MPROF_CYCLE) != 0;
+    if (word != profile->last_word)
+        profile->sweep_readings = 0;
+    else if (profile->last_whole && !agrees && has_cycle)
+        profile->sweep_readings = MAX_SWEEP_READINGS;
+    else if (profile->sweep_readings > 0)
+        profile->sweep_readings--;
+    profile->last_word = word;
+    profile->last_whole = reading->flushed && !reading->in_flush && reading->any_active;
+    return profile->sweep_readings > 0 && reading->next_pending;
+}
+
 /* Reads until a reading is consistent. `active` is only ever written while a cycle is flushed into it, at the end of
  * a GC cycle and of runtime.GC (mProf_Flush, mProf_PostSweep): so a reading is good when the cycle did not move
  * meanwhile, no flush was under way, and `active` is in all buckets what it was in the reading before, of this
@@ -415,7 +443,8 @@ static struct error *read_consistently(struct heap_profile *profile, struct site
             publish_all(sites, count);
             reading.in_flush = reading.impossible = false;
         }
-        if (agrees && before == after && !(has_cycle && reading.in_flush) && !reading.impossible) {
+        bool in_sweep = is_post_sweep_under_way(profile, before, agrees, &reading);
+        if (agrees && before == after && !in_sweep && !(has_cycle && reading.in_flush) && !reading.impossible) {
             *ret_consistent = true;
             *ret_reading = reading;
             return NULL;

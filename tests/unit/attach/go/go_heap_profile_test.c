@@ -153,8 +153,9 @@ START_TEST(new_buckets_are_found_and_the_known_keep_their_index)
     struct snapshot *first = sample(&fixture);
     ck_assert_uint_eq(first->num_sites, 1);
     /* Two more in front; the known one's stack is not read again, for headers never change. */
-    fake_go_bucket(fake, HEAP(0x400), fake_go_address(HEAP(0)), 32, 4, counts_b);
-    fake_go_bucket(fake, HEAP(0x800), fake_go_address(HEAP(0x400)), 64, 5, counts_b);
+    static const struct fake_counts fresh[4] = {{0, 0}, {4, 0}, {0, 0}, {0, 0}};
+    fake_go_bucket(fake, HEAP(0x400), fake_go_address(HEAP(0)), 32, 4, fresh);
+    fake_go_bucket(fake, HEAP(0x800), fake_go_address(HEAP(0x400)), 64, 5, fresh);
     fake_go_set(fake, GO_VARIABLE_MBUCKETS, fake_go_address(HEAP(0x800)), 8);
     struct snapshot *second = sample(&fixture);
     ck_assert_uint_eq(second->num_sites, 3);
@@ -315,6 +316,39 @@ START_TEST(a_flush_at_any_moment_is_either_seen_whole_or_not_at_all)
 }
 END_TEST
 
+/* runtime.GC publishes cycle 8, slowly, while cycle 7 goes on: the first bucket from one batch on, the second ten
+ * batches later. */
+static void publish_after_sweep(struct fake_go *fake, unsigned batch)
+{
+    static const struct fake_counts before[4] = {{100, 40}, {0, 0}, {0, 0}, {5, 2}},
+                                    after[4] = {{105, 42}, {0, 0}, {0, 0}, {0, 0}};
+    bool first = batch >= flush_from, second = batch >= flush_from + 10;
+    fake_go_bucket(fake, HEAP(0x4000), fake_go_address(HEAP(0)), 48, 3, first ? after : before);
+    fake_go_bucket(fake, HEAP(0), 0, 96, 2, second ? after : before);
+}
+
+START_TEST(what_is_published_after_a_sweep_is_seen_whole_or_not_at_all)
+{
+    for (flush_from = 12; flush_from < 30; flush_from++) {
+        struct fake_go *fake = create_on(24, fake_go_address(HEAP(0x4000)));
+        struct changing_memory changing = {.memory.ops = &changing_ops, .fake = fake, .change = publish_after_sweep};
+        fake->process.context.memory = &changing.memory;
+        struct fixture fixture = open_profile(fake);
+        for (int i = 0; i < 12; i++) {
+            struct snapshot *snapshot = sample(&fixture);
+            ck_assert_uint_eq(snapshot->num_sites, 2);
+            ck_assert_uint_eq(snapshot->sites[0].published.allocs, snapshot->sites[1].published.allocs);
+            ck_assert_uint_eq(snapshot->sites[0].published.frees, snapshot->sites[1].published.frees);
+            ck_assert_uint_eq(snapshot->sites[0].provisional.allocs, 105);
+            /* In the end all is published. */
+            ck_assert(i < 11 || (!snapshot->profile_torn && snapshot->sites[0].published.allocs == 105));
+            snapshot_unref(snapshot);
+        }
+        close_profile(&fixture);
+    }
+}
+END_TEST
+
 /* The cycle moves on with every batch: no two readings are of one. */
 static void never_rest(struct fake_go *fake, unsigned batch)
 {
@@ -322,6 +356,28 @@ static void never_rest(struct fake_go *fake, unsigned batch)
     fake_go_bucket(fake, HEAP(0), 0, 48, 3, counts);
     fake_go_cycle(fake, batch, true);
 }
+
+/* `active` changes within a cycle, and cycle C + 1 never empties: not what the runtime does, and not waited for for
+ * ever. */
+START_TEST(a_sweep_that_never_ends_is_not_waited_for)
+{
+    static const struct fake_counts later[4] = {{120, 50}, {5, 0}, {0, 0}, {3, 9}};
+    struct fake_go *fake = create_on(24, fake_go_address(HEAP(0)));
+    fake_go_bucket(fake, HEAP(0), 0, 48, 3, counts_a);
+    struct fixture fixture = open_profile(fake);
+    snapshot_unref(sample(&fixture));
+    fake_go_bucket(fake, HEAP(0), 0, 48, 3, later);
+    bool torn = true;
+    for (int i = 0; i < 10 && torn; i++) {
+        struct snapshot *snapshot = sample(&fixture);
+        torn = snapshot->profile_torn;
+        ck_assert_uint_eq(snapshot->sites[0].published.allocs, torn ? 100 : 120);
+        snapshot_unref(snapshot);
+    }
+    ck_assert(!torn);
+    close_profile(&fixture);
+}
+END_TEST
 
 START_TEST(a_cycle_that_never_rests_is_given_up)
 {
@@ -472,6 +528,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_flush_that_never_ends_repeats_the_last_good_counts);
     tcase_add_test(tests, more_frees_than_allocations_are_not_believed);
     tcase_add_test(tests, a_flush_at_any_moment_is_either_seen_whole_or_not_at_all);
+    tcase_add_test(tests, what_is_published_after_a_sweep_is_seen_whole_or_not_at_all);
+    tcase_add_test(tests, a_sweep_that_never_ends_is_not_waited_for);
     tcase_add_test(tests, a_cycle_that_never_rests_is_given_up);
     tcase_add_test(tests, a_bucket_published_since_the_walk_is_not_missed);
     tcase_add_test(tests, profiling_that_is_off_says_why);
