@@ -32,6 +32,7 @@ struct column {
     bool ascending;             /* Smallest first is the natural order, as for names. */
     void (*draw)(const struct list_cell *cell, const void *row);
     int (*compare)(const void *context, const void *a, const void *b);  /* Ascending; NULL: not to sort by. */
+    const char *help;           /* For the help screen; NULL where the title says it all. */
 };
 
 struct list_ops {

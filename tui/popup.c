@@ -36,13 +36,32 @@ add_line(struct popup_text *text, enum role left_role, enum role right_role, con
     (void)vector_append(&text->lines, line);
 }
 
-static void write_keys(struct popup_text *text)
+/* What the columns of the list in view mean. */
+static void write_columns(const struct session *session, struct popup_text *text)
+{
+    const struct open_screen *top = session_top(session);
+    const struct list *list = top->ops->focus ? top->ops->focus(top->state) : NULL;
+    size_t told = 0;
+    for (size_t i = 0; list && i < list->ops->num_columns; i++) {
+        const struct column *column = &list->ops->columns[i];
+        if (!column->help)
+            continue;
+        if (told++ == 0)
+            add_line(text, ROLE_STRONG, ROLE_TEXT, "Columns", "%s", "");
+        add_line(text, ROLE_TEXT, ROLE_MUTED, column->title, "%s", column->help);
+    }
+    if (told > 0)
+        add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+}
+
+static void write_keys(const struct session *session, struct popup_text *text)
 {
     for (int group = 0; group < GROUP_COUNT; group++) {
-        add_line(text, ROLE_STRONG, ROLE_TEXT, group ? "" : "", "%s", "");
-        if (group == 0)
-            text->lines.count = 0;
+        if (group > 0)
+            add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
         add_line(text, ROLE_STRONG, ROLE_TEXT, action_group_title((enum action_group)group), "%s", "");
+        if (group == GROUP_MOVE)
+            add_line(text, ROLE_KEY, ROLE_TEXT, "1  2  3 ...", "%s", "the screens, as numbered at the top");
         for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++) {
             const struct action_info *info = &action_infos[action];
             if (info->group != (enum action_group)group)
@@ -54,6 +73,7 @@ static void write_keys(struct popup_text *text)
         }
     }
     add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+    write_columns(session, text);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "Marks", "%s", "");
     static const char *const meanings[] = {
         [GROWTH_TOO_FEW] = "too few samples to say",
@@ -90,28 +110,47 @@ static void write_problems(const struct session *session, struct popup_text *tex
         add_line(text, ROLE_CALM, ROLE_TEXT, "", "%s", "Everything could be read.");
 }
 
+static bool is_blank(const struct popup_line *line)
+{
+    return line->left[0] == '\0' && line->right[0] == '\0';
+}
+
+/* Where the second of two columns begins: with the group nearest to the middle; the blank line before it is taken out. */
+static int second_column(struct popup_text *text)
+{
+    size_t count = text->lines.count, middle = (count + 1) / 2, found = middle;
+    for (size_t away = 0; away < middle && middle + away < count; away++) {
+        found = is_blank(&text->lines.items[middle + away]) ? middle + away : middle - away;
+        if (is_blank(&text->lines.items[found]))
+            break;
+    }
+    if (!is_blank(&text->lines.items[found]))
+        return (int)middle;
+    memmove(&text->lines.items[found], &text->lines.items[found + 1],
+            (count - found - 1) * sizeof(*text->lines.items));
+    text->lines.count--;
+    return (int)found;
+}
+
 void popup_draw(struct session *session, struct canvas canvas)
 {
     struct popup_text text = {.lines = {0}};
     if (session->popup == POPUP_HELP)
-        write_keys(&text);
+        write_keys(session, &text);
     else
         write_problems(session, &text);
     /* Long lists of keys stand in two columns where there is room. */
-    int column = text.left_width + 2 + text.width, count = (int)text.lines.count;
+    int column = text.left_width + 2 + text.width;
     int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
-    int rows = (count + columns - 1) / columns;
-    /* No column begins with the blank line between two groups. */
-    if (columns == 2 && rows < count && text.lines.items[rows].left[0] == '\0' &&
-        text.lines.items[rows].right[0] == '\0')
-        rows++;
+    int second = columns == 2 ? second_column(&text) : (int)text.lines.count;
+    int count = (int)text.lines.count, rows = second > count - second ? second : count - second;
     int width = columns * column + (columns - 1) * 3 + 4, height = rows + 2;
     width = width < canvas.width - 2 ? width : canvas.width - 2;
     height = height < canvas.height - 2 ? height : canvas.height - 2;
     struct canvas box = canvas_part(canvas, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
     canvas_clear(box, GROUND_POPUP);
     canvas_frame(box, ROLE_MUTED);
-    canvas_text(box, 2, 0, ROLE_STRONG, session->popup == POPUP_HELP ? " Keys " : " Not as it should be ");
+    canvas_text(box, 2, 0, ROLE_STRONG, session->popup == POPUP_HELP ? " Help " : " Not as it should be ");
     int most = rows - (height - 2);
     if (session->popup_top > most)
         session->popup_top = most;
@@ -120,11 +159,9 @@ void popup_draw(struct session *session, struct canvas canvas)
     canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED,
                       most > 0 ? " j k scroll, any other key closes " : " any key closes ");
     for (int c = 0; c < columns; c++) {
-        for (int y = 0; y < height - 2; y++) {
-            int i = c * rows + y + session->popup_top;
-            if (i >= count || y + session->popup_top >= rows)
-                break;
-            const struct popup_line *line = &text.lines.items[i];
+        int from = c * second, end = c == 0 ? second : count;
+        for (int y = 0; y < height - 2 && from + session->popup_top + y < end; y++) {
+            const struct popup_line *line = &text.lines.items[from + session->popup_top + y];
             int x = 2 + c * (column + 3);
             canvas_text(box, x, y + 1, line->left_role, line->left);
             canvas_text_fit(box, x + text.left_width + 2, y + 1, box.width - x - text.left_width - 4, line->right_role,

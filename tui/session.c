@@ -147,6 +147,20 @@ static struct list *focused_list(const struct session *session)
     return top->ops->focus ? top->ops->focus(top->state) : NULL;
 }
 
+struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity)
+{
+    for (size_t i = 0; i < NUM_TABS; i++) {
+        if (tab_screens[i] != ops)
+            continue;
+        struct error *error = show_tab(session, i);
+        struct list *list = focused_list(session);
+        if (!error && list)
+            list_select_identity(list, identity);
+        return error;
+    }
+    return NULL;
+}
+
 /* ---- the text line ---- */
 
 static struct error *begin_prompt(struct session *session, enum prompt prompt)

@@ -66,8 +66,8 @@ static const struct allocation_row *sibling_of(const struct model *model, const 
     return row >= first && row + 1 < end && row[1].subject == row->subject ? row + 1 : NULL;
 }
 
-/* What tells the stacks of one call site apart: the nearest caller that another does not have, else the nearest callee, else the
- * caller. */
+/* What tells the stacks of one call site apart: the nearest caller that another does not have, else the nearest callee,
+ * else the caller. */
 static frame_id caller_of(const struct model *model, const struct allocation_row *row)
 {
     const struct catalog *catalog = model->shown->catalog;
@@ -170,18 +170,25 @@ static int measure_stack(const void *context, const void *row)
 }
 
 static const struct column site_columns[] = {
-    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse},
-    {.title = "share", .width = 5, .priority = 3, .right = true, .draw = draw_share, .compare = compare_share},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
-    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
-    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
-    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
+    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
+     .help = "bytes allocated here and not freed, as of the last GC"},
+    {.title = "share", .width = 5, .priority = 3, .right = true, .draw = draw_share, .compare = compare_share,
+     .help = "of all bytes in use that the heap profile knows"},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
+     .help = "of the bytes in use across GC cycles, with its mark"},
+    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
+     .help = "bytes a second, freed again or not"},
+    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,
+     .help = "objects in use, as of the last GC"},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend,
+     .help = "bytes in use over the time of the graphs"},
     {.title = "call site",
      .width = 24,
      .flexible = true,
      .ascending = true,
      .draw = draw_function,
-     .compare = compare_function},
+     .compare = compare_function,
+     .help = "the nearest function of the program itself"},
     {.title = "line", .width = 20, .priority = 1, .ascending = true, .draw = draw_place, .compare = compare_place},
 };
 
@@ -195,12 +202,18 @@ const struct list_ops call_site_list = {
 };
 
 static const struct column stack_columns[] = {
-    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
-    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc},
-    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects},
-    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend},
-    {.title = "by way of", .width = 24, .flexible = true, .draw = draw_caller},
+    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
+     .help = "bytes allocated here and not freed, as of the last GC"},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
+     .help = "of the bytes in use across GC cycles, with its mark"},
+    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
+     .help = "bytes a second, freed again or not"},
+    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,
+     .help = "objects in use, as of the last GC"},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend,
+     .help = "bytes in use over the time of the graphs"},
+    {.title = "by way of", .width = 24, .flexible = true, .draw = draw_caller,
+     .help = "what this stack has and the others of the site have not"},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_caller_place},
 };
 

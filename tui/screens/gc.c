@@ -109,12 +109,17 @@ static const char *text_of_cycle(const void *context, const void *row, char *buf
 static const struct column columns[] = {
     {.title = "cycle", .width = 8, .right = true, .draw = draw_number, .compare = compare_number},
     {.title = "ended", .width = 8, .draw = draw_when},
-    {.title = "pause", .width = 9, .right = true, .draw = draw_pause, .compare = compare_pause},
-    {.title = "heap before", .width = 11, .priority = 1, .right = true, .draw = draw_before, .compare = compare_before},
+    {.title = "pause", .width = 9, .right = true, .draw = draw_pause, .compare = compare_pause,
+     .help = "how long the whole program stood still"},
+    {.title = "heap before", .width = 11, .priority = 1, .right = true, .draw = draw_before, .compare = compare_before,
+     .help = "when the cycle began"},
     {.title = "freed", .width = 9, .priority = 3, .right = true, .draw = draw_freed},
-    {.title = "heap after", .width = 10, .right = true, .draw = draw_after, .compare = compare_after},
-    {.title = "goal", .width = 9, .priority = 2, .right = true, .draw = draw_goal, .compare = compare_goal},
-    {.title = "survived", .width = 25, .stretch = 70, .priority = 4, .draw = draw_survived},
+    {.title = "heap after", .width = 10, .right = true, .draw = draw_after, .compare = compare_after,
+     .help = "what the cycle found alive"},
+    {.title = "goal", .width = 9, .priority = 2, .right = true, .draw = draw_goal, .compare = compare_goal,
+     .help = "where the cycle was to end, by GOGC and GOMEMLIMIT"},
+    {.title = "survived", .width = 25, .stretch = 70, .priority = 4, .draw = draw_survived,
+     .help = "of the heap before: longer bars mean less garbage"},
 };
 
 static const struct list_ops cycle_list = {

@@ -130,19 +130,26 @@ static int measure(const void *context, const void *row)
 }
 
 static const struct column columns[] = {
-    {.title = "count", .width = 8, .right = true, .draw = draw_count, .compare = compare_count},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
-    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend},
-    {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state},
-    {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait},
+    {.title = "count", .width = 8, .right = true, .draw = draw_count, .compare = compare_count,
+     .help = "goroutines in the same state, doing the same"},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
+     .help = "of all that one go statement started"},
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend,
+     .help = "the count over the time of the graphs"},
+    {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state,
+     .help = "its state, or what it waits for"},
+    {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait,
+     .help = "shortest and longest wait, counted from a GC on"},
     {.title = "runs",
      .width = 24,
      .flexible = true,
      .ascending = true,
      .draw = draw_function,
-     .compare = compare_function},
+     .compare = compare_function,
+     .help = "the function it was started with"},
     {.title = "line", .width = 18, .priority = 2, .draw = draw_place},
-    {.title = "started at", .width = 20, .priority = 5, .draw = draw_creator},
+    {.title = "started at", .width = 20, .priority = 5, .draw = draw_creator,
+     .help = "the go statement"},
 };
 
 const struct list_ops goroutine_list = {

@@ -95,10 +95,12 @@ static int measure(const void *context, const void *row)
 }
 
 static const struct column columns[] = {
-    {.title = "size", .width = 9, .right = true, .draw = draw_size, .compare = compare_size},
+    {.title = "size", .width = 9, .right = true, .draw = draw_size, .compare = compare_size,
+     .help = "of address space; only touched pages take memory"},
     {.title = "perm", .width = 4, .draw = draw_permissions},
     {.title = "from", .width = 12, .priority = 1, .ascending = true, .draw = draw_address, .compare = compare_address},
-    {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name},
+    {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name,
+     .help = "the file, or what the program named it"},
 };
 
 static const struct list_ops region_list = {

@@ -274,11 +274,17 @@ static bool overview_act(struct session *session, void *state, enum action actio
         overview->in_goroutines = !overview->in_goroutines && overview->goroutines.num_rows > 0;
         return true;
     }
-    if (action != ACTION_OPEN || overview->in_goroutines || overview->is_native)
+    if (action != ACTION_OPEN)
         return false;
-    const struct allocation_row *row = list_selected(&overview->sites);
-    if (row)
-        error_destroy(session_open_site(session, row->subject));
+    const struct list *list = overview_focus(overview);
+    const void *row = list_selected(list);
+    if (!row)
+        return true;
+    if (list == &overview->sites)
+        error_destroy(session_open_site(session, ((const struct allocation_row *)row)->subject));
+    else
+        error_destroy(
+            session_show(session, overview->is_native ? &threads_screen : &goroutines_screen, list->selected_identity));
     return true;
 }
 

@@ -105,11 +105,14 @@ static int measure_tree(const void *context, const void *row)
 }
 
 static const struct column tree_columns[] = {
-    {.title = "in use", .width = 8, .right = true, .draw = draw_tree_inuse},
+    {.title = "in use", .width = 8, .right = true, .draw = draw_tree_inuse,
+     .help = "bytes in use, here and in the branches below"},
     {.title = "share", .width = 5, .priority = 2, .right = true, .draw = draw_tree_share},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_tree_growth},
+    {.title = "growth", .width = 12, .right = true, .draw = draw_tree_growth,
+     .help = "of the call sites below that grow"},
     {.title = "objects", .width = 7, .priority = 3, .right = true, .draw = draw_tree_objects},
-    {.title = "call site and callers", .width = 30, .flexible = true, .draw = draw_tree_frame},
+    {.title = "call site and callers", .width = 30, .flexible = true, .draw = draw_tree_frame,
+     .help = "Enter opens a branch: who called it"},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_tree_place},
 };
 
