@@ -38,6 +38,18 @@ struct error *history_create(const struct history_options *options, struct histo
     return NULL;
 }
 
+static void tracked_deinit(struct tracked *tracked)
+{
+    series_deinit(&tracked->inuse);
+    series_deinit(&tracked->allocated);
+    series_deinit(&tracked->provisional);
+}
+
+static size_t tracked_memory(const struct tracked *tracked)
+{
+    return series_memory(&tracked->inuse) + series_memory(&tracked->allocated) + series_memory(&tracked->provisional);
+}
+
 void history_destroy(struct history *history)
 {
     if (!history)
@@ -51,14 +63,10 @@ void history_destroy(struct history *history)
     series_deinit(&history->marked);
     series_deinit(&history->gc_readings);
     series_deinit(&history->outside_go);
-    for (size_t i = 0; i < history->stacks.count; i++) {
-        series_deinit(&history->stacks.items[i].tracked.inuse);
-        series_deinit(&history->stacks.items[i].tracked.allocated);
-    }
-    for (size_t i = 0; i < history->call_sites.count; i++) {
-        series_deinit(&history->call_sites.items[i].tracked.inuse);
-        series_deinit(&history->call_sites.items[i].tracked.allocated);
-    }
+    for (size_t i = 0; i < history->stacks.count; i++)
+        tracked_deinit(&history->stacks.items[i].tracked);
+    for (size_t i = 0; i < history->call_sites.count; i++)
+        tracked_deinit(&history->call_sites.items[i].tracked);
     for (size_t i = 0; i < history->goroutines.count; i++)
         series_deinit(&history->goroutines.items[i].counts);
     vector_deinit(&history->buckets);
@@ -279,14 +287,10 @@ size_t history_memory(const struct history *history)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
     bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) +
              series_memory(&history->gc_readings) + series_memory(&history->outside_go);
-    for (size_t i = 0; i < history->stacks.count; i++) {
-        const struct tracked *tracked = &history->stacks.items[i].tracked;
-        bytes += series_memory(&tracked->inuse) + series_memory(&tracked->allocated);
-    }
-    for (size_t i = 0; i < history->call_sites.count; i++) {
-        const struct tracked *tracked = &history->call_sites.items[i].tracked;
-        bytes += series_memory(&tracked->inuse) + series_memory(&tracked->allocated);
-    }
+    for (size_t i = 0; i < history->stacks.count; i++)
+        bytes += tracked_memory(&history->stacks.items[i].tracked);
+    for (size_t i = 0; i < history->call_sites.count; i++)
+        bytes += tracked_memory(&history->call_sites.items[i].tracked);
     for (size_t i = 0; i < history->goroutines.count; i++)
         bytes += series_memory(&history->goroutines.items[i].counts);
     bytes += history->buckets.capacity * sizeof(*history->buckets.items);

@@ -22,6 +22,7 @@ struct bucket {
 struct sums {
     struct site_values published, provisional;
     uint64_t sampled_objects;
+    uint64_t sampled_allocs, sampled_frees;
     double alloc_weight, inuse_weight;  /* Weight times estimated bytes, allocated and in use. */
     double variance;                    /* Of the in-use bytes. */
     double allocated_since;             /* Provisional bytes allocated since the session began. */
@@ -30,6 +31,7 @@ struct sums {
 struct tracked {
     struct sums sums;
     struct series inuse, allocated;
+    struct series provisional;      /* Provisional in-use bytes at each sample, while cycles are too few. */
     struct growth growth;
     double alloc_bytes_per_s, free_bytes_per_s;     /* Over the window; NAN before the second observation. */
 };
@@ -96,6 +98,7 @@ struct history {
     VECTOR(uint32_t) call_site_order;
     VECTOR(uint32_t) stack_order;
     struct allocation_totals totals;
+    uint64_t provisional_unix_ns;       /* When provisional growth was last judged. */
 
     VECTOR(struct tracked_goroutines) goroutines;
     struct table goroutines_by_key;
@@ -119,5 +122,11 @@ int growth_compare(const struct growth *left, const struct growth *right);
 /* Goroutine groups of a new snapshot; heap profile of a new snapshot. */
 struct error *history_add_goroutines(struct history *history, const struct snapshot *snapshot);
 struct error *history_add_sites(struct history *history, const struct snapshot *snapshot);
+/* What the counts since the last cycle add to the verdicts of sites; sets *changed when any verdict or slope did. */
+struct error *history_heed_provisional(struct history *history, const struct snapshot *snapshot, bool *changed);
+
+/* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is
+ * more. */
+double sums_weight(const struct sums *sums);
 
 #endif

@@ -199,8 +199,8 @@ static double seconds_to_hard_limit(const struct analysis *analysis, double limi
     return growth > 0 ? fmax(limit - used, 0) / growth : INFINITY;
 }
 
-/* How long until GOMEMLIMIT is met: by what no collection can free. As it comes near, Go collects more often and RSS stays
- * below it, so RSS tells nothing. The heap's share of the limit is what the rest of Go's memory leaves of it
+/* How long until GOMEMLIMIT is met: by what no collection can free. As it comes near, Go collects more often and RSS
+ * stays below it, so RSS tells nothing. The heap's share of the limit is what the rest of Go's memory leaves of it
  * (runtime/mgcpacer.go memoryLimitHeapGoal, Go 1.19-1.27). */
 static double seconds_to_soft_limit(const struct analysis *analysis, double limit)
 {

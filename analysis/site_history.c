@@ -8,9 +8,6 @@
 #include "analysis/growth.h"
 #include "analysis/series.h"
 
-/* How long a site must have allocated nothing to be called steady before enough cycles have come. */
-#define TELLING_SILENCE_NS (60 * UINT64_C(1000000000))
-
 const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site)
 {
     return call_site->num_stacks > 1 ? &call_site->tracked : &history->stacks.items[call_site->first_stack].tracked;
@@ -127,6 +124,8 @@ static void sums_add(struct sums *sums, const struct sums *more)
     values_add(&sums->published, &more->published);
     values_add(&sums->provisional, &more->provisional);
     sums->sampled_objects += more->sampled_objects;
+    sums->sampled_allocs += more->sampled_allocs;
+    sums->sampled_frees += more->sampled_frees;
     sums->alloc_weight += more->alloc_weight;
     sums->inuse_weight += more->inuse_weight;
     sums->variance += more->variance;
@@ -139,6 +138,8 @@ static void sums_add_bucket(struct sums *sums, const struct bucket *bucket, cons
     values_add(&sums->provisional, &bucket->provisional);
     if (site->published.allocs > site->published.frees)
         sums->sampled_objects += site->published.allocs - site->published.frees;
+    sums->sampled_allocs += site->published.allocs;
+    sums->sampled_frees += site->published.frees;
     double inuse = fmax((double)bucket->published.inuse_bytes, 0);
     sums->alloc_weight += bucket->weight * fmax((double)bucket->published.alloc_bytes, 0);
     sums->inuse_weight += bucket->weight * inuse;
@@ -147,9 +148,7 @@ static void sums_add_bucket(struct sums *sums, const struct bucket *bucket, cons
     sums->allocated_since += (double)bucket->provisional.alloc_bytes - (double)bucket->first_allocated;
 }
 
-/* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is
- * more. */
-static double sums_weight(const struct sums *sums)
+double sums_weight(const struct sums *sums)
 {
     double alloc = sums->published.alloc_bytes > 0 ? sums->alloc_weight / (double)sums->published.alloc_bytes : 0;
     double inuse = sums->published.inuse_bytes > 0 ? sums->inuse_weight / (double)sums->published.inuse_bytes : 0;
@@ -276,57 +275,6 @@ static struct error *observe_all(struct history *history, const struct snapshot 
     return NULL;
 }
 
-/* A site that grew until the last cycle may have stopped since, with no cycle to show it. Everything counted up to now
- * bounds from above what the next cycle can publish: where even that lacks most of what the slope foretold, the growth
- * is over. */
-static bool stop_growth(const struct snapshot *snapshot, struct tracked *tracked)
-{
-    const struct sums *sums = &tracked->sums;
-    struct growth *growth = &tracked->growth;
-    if (growth->verdict != GROWTH_GROWING || tracked->inuse.count == 0)
-        return false;
-    uint64_t observed = series_point(&tracked->inuse, tracked->inuse.count - 1).unix_ns;
-    double foretold = growth->per_second * ((double)snapshot->unix_ns - (double)observed) / 1e9;
-    double counted = (double)sums->provisional.inuse_bytes - (double)sums->published.inuse_bytes;
-    /* 16 objects foretold and fewer than 6 seen: one chance in 700. */
-    if (foretold < 16 * sums_weight(sums) || foretold <= 0 || counted >= 0.35 * foretold)
-        return false;
-    growth->verdict = GROWTH_PLATEAU;
-    growth->per_second = 0;
-    growth->since_unix_ns = 0;
-    return true;
-}
-
-/* Too few cycles to say by what they published; but what has allocated nothing all the while has not grown. */
-static bool settle_silent(const struct history *history, const struct snapshot *snapshot, struct tracked *tracked)
-{
-    if (tracked->growth.verdict != GROWTH_TOO_FEW || tracked->sums.allocated_since > 0 ||
-        snapshot->unix_ns < history->first_unix_ns + TELLING_SILENCE_NS)
-        return false;
-    tracked->growth.verdict = GROWTH_PLATEAU;
-    return true;
-}
-
-/* What the counts since the last cycle can tell; whether that changed any verdict. */
-static bool heed_provisional(const struct history *history, const struct snapshot *snapshot, struct tracked *tracked)
-{
-    bool stopped = stop_growth(snapshot, tracked);
-    return settle_silent(history, snapshot, tracked) || stopped;
-}
-
-static bool heed_all_provisional(struct history *history, const struct snapshot *snapshot)
-{
-    bool changed = false;
-    for (size_t i = 0; i < history->stacks.count; i++)
-        changed |= heed_provisional(history, snapshot, &history->stacks.items[i].tracked);
-    for (size_t i = 0; i < history->call_sites.count; i++) {
-        struct tracked_call_site *call_site = &history->call_sites.items[i];
-        if (call_site->num_stacks > 1)
-            changed |= heed_provisional(history, snapshot, &call_site->tracked);
-    }
-    return changed;
-}
-
 /* ---- the order of the rows ---- */
 
 int growth_compare(const struct growth *left, const struct growth *right)
@@ -412,7 +360,7 @@ struct error *history_add_sites(struct history *history, const struct snapshot *
         error = observe_all(history, snapshot);
         changed = true;
     }
-    if (heed_all_provisional(history, snapshot))
-        changed = true;
+    if (!error)
+        error = history_heed_provisional(history, snapshot, &changed);
     return error || !changed ? error : sort_rows(history);
 }

@@ -14,6 +14,7 @@ enum verdict_case {
     CASE_EXITED,
     CASE_HEAP_GROWS,
     CASE_SITE_GROWS,
+    CASE_SITE_SEEMS_TO_GROW,    /* By provisional counts: too few GC cycles yet. */
     CASE_GOROUTINES_GROW,
     CASE_OUTSIDE_GROWS,
     CASE_RSS_GROWS,
@@ -72,10 +73,13 @@ static enum verdict_case find_case(const struct analysis *analysis)
         return CASE_EXITED;
     if (grows(&analysis->heap))
         return CASE_HEAP_GROWS;
-    if (top_site(analysis))
+    const struct allocation_row *site = top_site(analysis);
+    if (site && !site->growth.provisional)
         return CASE_SITE_GROWS;
     if (grows(&analysis->goroutine_count) || top_goroutines(analysis))
         return CASE_GOROUTINES_GROW;
+    if (site)
+        return CASE_SITE_SEEMS_TO_GROW;
     bool heap_is_judged = knows_heap(analysis) && analysis->heap.verdict != GROWTH_TOO_FEW;
     if (grows(&analysis->rss) && heap_is_judged && grows(&analysis->outside_go) &&
         analysis->outside_go.per_second > analysis->rss.per_second / 2)
@@ -105,6 +109,7 @@ enum verdict_level analysis_verdict_level(const struct analysis *analysis)
             return VERDICT_NOTICE;
         return VERDICT_GROWING;
     case CASE_EXITED:
+    case CASE_SITE_SEEMS_TO_GROW:
     case CASE_RSS_GROWS:
     case CASE_IDLE_HEAP:
         return VERDICT_NOTICE;
@@ -317,6 +322,24 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     }
 }
 
+/* What several sites keep of what they allocate; no cycle has confirmed it yet. */
+static void write_provisional_growth(const struct analysis *analysis, struct text *text)
+{
+    double sum = 0;
+    for (size_t i = 0; i < analysis->num_call_sites && grows(&analysis->call_sites[i].growth); i++)
+        sum += analysis->call_sites[i].growth.per_second;
+    const struct allocation_row *site = top_site(analysis);
+    char percent[UNITS_BUFFER];
+    text_append(text, "Seems to grow ");
+    write_rate(text, sum);
+    write_since(analysis, &site->growth, text);
+    text_printf(text, ", after %u of %d GC cycles. ", analysis->cycles_seen, GROWTH_MIN_OBSERVATIONS);
+    if (site->growth.per_second < sum)
+        text_printf(text, "%s of it: ", units_format_percent(percent, site->growth.per_second / sum));
+    write_site(analysis, site, text);
+    text_append(text, ", which has freed hardly anything so far.");
+}
+
 static void write_site_growth(const struct analysis *analysis, struct text *text)
 {
     const struct allocation_row *site = top_site(analysis);
@@ -352,6 +375,9 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
     case CASE_SITE_GROWS:
         write_site_growth(analysis, &text);
         write_goroutines(analysis, &text);
+        break;
+    case CASE_SITE_SEEMS_TO_GROW:
+        write_provisional_growth(analysis, &text);
         break;
     case CASE_GOROUTINES_GROW:
         write_goroutines(analysis, &text);

@@ -58,6 +58,9 @@ struct growth {
     double error_per_second;    /* Half width of its 95% confidence interval, sampling error included. */
     uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
+    /* Only of call sites and stacks, and only growing: judged by what was counted since the last cycle, as too few cycles
+     * have come. A site qualifies when of all that it ever allocated hardly anything was freed. */
+    bool provisional;
 };
 
 /* Fewer observations give GROWTH_TOO_FEW: GC cycles for heap figures; samples for RSS and counts, which come at any

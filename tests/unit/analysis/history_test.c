@@ -265,8 +265,10 @@ START_TEST(silent_sites_are_steady_without_cycles)
     builder_allocate(b, busy, 40);
     builder_gc(b);
     for (int second = 0; second <= 180; second++) {
-        if (second % 10 == 5)
+        if (second % 10 == 5) {
             builder_allocate(b, busy, 1);
+            builder_free(b, busy, 1);
+        }
         if (second == 120)
             builder_gc(b);
         add(history, b, 1);
@@ -276,6 +278,58 @@ START_TEST(silent_sites_are_steady_without_cycles)
                          second < 60 ? GROWTH_TOO_FEW : GROWTH_PLATEAU);
         analysis_destroy(analysis);
     }
+    history_destroy(history);
+    builder_destroy(b);
+}
+END_TEST
+
+/* A site that has never freed is judged by what it allocates, while cycles are few; one that frees is not. */
+START_TEST(keeping_sites_are_judged_provisionally)
+{
+    struct builder *b = builder_create();
+    struct history *history = make_history(NULL);
+    size_t leak = builder_site(b, 1024, "main.leak m.go:1"), cache = builder_site(b, 1024, "main.cache m.go:2");
+    size_t filled = builder_site(b, 1024, "main.filled m.go:3");
+    builder_allocate(b, leak, 40);
+    builder_allocate(b, filled, 40);
+    builder_allocate(b, cache, 400);
+    builder_free(b, cache, 300);
+    builder_gc(b);
+    for (int second = 0; second <= 300; second++) {
+        builder_allocate(b, leak, second % 2);
+        builder_allocate(b, cache, second % 2);
+        builder_allocate(b, filled, second < 60 ? second % 2 : 0);
+        if (second % 130 == 129) {
+            builder_free(b, cache, 65);
+            builder_gc(b);
+        }
+        add(history, b, 1);
+        if (second < 40)
+            continue;
+        struct analysis *analysis = compute(history);
+        const struct allocation_row *row = find_row(analysis, "main.leak");
+        ck_assert_int_eq(row->growth.verdict, GROWTH_GROWING);
+        ck_assert(row->growth.provisional);
+        ck_assert_double_eq_tol(row->growth.per_second, 0.5 * 512 * 1024, 0.1 * 512 * 1024);
+        ck_assert_int_eq(find_row(analysis, "main.cache")->growth.verdict, GROWTH_TOO_FEW);
+        enum growth_verdict fill = find_row(analysis, "main.filled")->growth.verdict;
+        if (second < 60)
+            ck_assert_int_eq(fill, GROWTH_GROWING);
+        else if (second > 90)
+            ck_assert_int_eq(fill, GROWTH_TOO_FEW);
+        analysis_destroy(analysis);
+    }
+    /* Cycles have come: they decide. */
+    for (int second = 0; second < 60; second++) {
+        builder_allocate(b, leak, second % 2);
+        if (second % 10 == 0)
+            builder_gc(b);
+        add(history, b, 1);
+    }
+    struct analysis *analysis = compute(history);
+    ck_assert_int_eq(find_row(analysis, "main.leak")->growth.verdict, GROWTH_GROWING);
+    ck_assert(!find_row(analysis, "main.leak")->growth.provisional);
+    analysis_destroy(analysis);
     history_destroy(history);
     builder_destroy(b);
 }
@@ -579,6 +633,7 @@ static Suite *make_suite(void)
     tcase_add_test(sites, torn_and_unchanged_profiles_add_no_point);
     tcase_add_test(sites, silence_ends_growth_before_the_next_cycle);
     tcase_add_test(sites, silent_sites_are_steady_without_cycles);
+    tcase_add_test(sites, keeping_sites_are_judged_provisionally);
     tcase_add_test(sites, a_second_stack_joins_the_call_site);
     tcase_add_test(sites, rows_beyond_the_bound_are_counted);
     suite_add_tcase(suite, sites);

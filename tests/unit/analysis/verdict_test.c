@@ -123,6 +123,29 @@ START_TEST(a_leak_is_named)
 }
 END_TEST
 
+static void slow_leak(struct builder *b, unsigned second)
+{
+    if (second == 0) {
+        builder_site(b, 224, "main.keep m.go:3");
+        builder_site(b, 224, "main.keepToo m.go:4");
+        builder_allocate(b, 0, 20);
+        builder_allocate(b, 1, 20);
+    }
+    builder_allocate(b, 0, second % 2);
+    builder_allocate(b, 1, second % 4 == 0);
+    if (second % 100 == 0)
+        builder_gc(b);
+}
+
+START_TEST(few_cycles_may_tell_provisionally)
+{
+    const char *sentence = verdict_after(slow_leak, 121, builder_create());
+    ck_assert_str_eq(sentence, "Seems to grow 387 KB/s for 2 min, after 2 of 5 GC cycles. 67% of it: main.keep  m.go:3, "
+                               "which has freed hardly anything so far.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+}
+END_TEST
+
 static void leak_below_soft_limit(struct builder *b, unsigned second)
 {
     leak(b, second);
@@ -304,6 +327,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, seldom_cycles_are_explained);
     tcase_add_test(tests, without_gc_it_says_so);
     tcase_add_test(tests, a_leak_is_named);
+    tcase_add_test(tests, few_cycles_may_tell_provisionally);
     tcase_add_test(tests, a_soft_limit_is_met_by_the_live_heap);
     tcase_add_test(tests, a_leak_without_a_profile_is_a_leak);
     tcase_add_test(tests, leaking_goroutines_are_named);
