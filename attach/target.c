@@ -18,6 +18,7 @@
 #include "heaptop/base/cursor.h"
 
 #define LINK_SIZE 4096
+#define ENDING_MILLISECONDS 200
 #define AUXV_SIZE 4096
 #define AUXV_ENTRY 9            /* AT_ENTRY, include/uapi/linux/auxvec.h */
 #define ELF_ENTRY_OFFSET 24     /* e_entry of an Elf64_Ehdr. */
@@ -76,6 +77,13 @@ static struct error *open_files(struct target *target)
     return NULL;
 }
 
+/* The main thread of a process that is being killed can be gone a moment before the others. */
+static bool ends_soon(const struct target *target)
+{
+    struct pollfd descriptor = {.fd = target->pid_descriptor, .events = POLLIN};
+    return poll(&descriptor, 1, ENDING_MILLISECONDS) > 0;
+}
+
 struct error *target_open(pid_t pid, struct target **ret_target)
 {
     if (pid <= 0)
@@ -106,7 +114,7 @@ struct error *target_open(pid_t pid, struct target **ret_target)
     if (error)
         return error;
     /* Alive now: so pid, folder and files all meant this one process. */
-    if (target_is_alive(target) && stat.stat.state == 'Z' && stat.stat.threads > 1)
+    if (stat.stat.state == 'Z' && stat.stat.threads > 1 && !ends_soon(target))
         return error_create(
             ERROR_UNSUPPORTED,
             "the main thread of process %d has ended while others run on: its memory is not to be had by its pid",

@@ -39,7 +39,7 @@ static void *fixture_exec(void *orders)
 }
 
 /* Orders: x exits with status 7, k kills itself, e becomes `cat`, t does so by a thread that is not the main one, b
- * (burn) uses the processor for a while. Ends with the pipe. */
+ * (burn) uses the processor for a while, m ends the main thread alone. Ends with the pipe. */
 static void fixture_follow(int orders, int answers)
 {
     char order;
@@ -55,6 +55,8 @@ static void fixture_follow(int orders, int answers)
             pthread_create(&thread, NULL, fixture_exec, &orders);
             pthread_join(thread, NULL);
         }
+        if (order == 'm')
+            syscall(SYS_exit, 0);
         if (order == 'b') {
             for (volatile uint64_t i = 0; i < 50 * 1000 * 1000; i++) {
             }

@@ -133,6 +133,27 @@ START_TEST(test_stopped_process)
 }
 END_TEST
 
+/* The main thread has ended, another runs on: said, and not taken for a zombie. */
+START_TEST(test_main_thread_ended)
+{
+    struct fixture fixture = fixture_start(1);
+    struct target *before = open_target(fixture.pid);
+    struct target_stat stat;
+    fixture_order(&fixture, 'm');
+    do {
+        ck_assert_ptr_null(target_read_stat(before, &stat));
+    } while (stat.stat.state != 'Z');
+    ck_assert(target_is_alive(before));
+    struct target *target = NULL;
+    _cleanup_error_ struct error *error = target_open(fixture.pid, &target);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_int_eq(error->kind, ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(error->message, "main thread"));
+    target_close(before);
+    fixture_end(&fixture);
+}
+END_TEST
+
 START_TEST(test_load_bias)
 {
     struct fixture fixture = fixture_start(0);
@@ -252,6 +273,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_reused_pid_is_not_read);
     tcase_add_test(tests, test_without_pidfd);
     tcase_add_test(tests, test_stopped_process);
+    tcase_add_test(tests, test_main_thread_ended);
     tcase_add_test(tests, test_load_bias);
     tcase_add_test(tests, test_replaced_executable);
     tcase_add_test(tests, test_command_line);
