@@ -125,7 +125,7 @@ void json_add_goroutine_groups(struct json_writer *writer, json_t *document)
             add_stack(writer, object, group->stack);
         } else {
             json_add(writer, object, "stack", json_null());
-            json_say_unavailable(writer, "goroutine_groups[].stack", "this version of heaptop does not read goroutine stacks");
+            json_say_unavailable(writer, "goroutine_groups[].stack", "it runs, or moved on while its stack was read");
         }
         json_add_growth(writer, object, &analysis->goroutines[i].growth, "");
     }

@@ -9,6 +9,10 @@
 
 /* From this minor version on pprof hides internal/runtime/ as well (runtime/pprof/protomem.go, Go 1.24). */
 #define MINOR_HIDING_INTERNAL_RUNTIME 24
+/* What Go's own tracebacks show of the runtime (runtime/traceback.go): exported methods of exported types, and the
+ * functions that run finalizers and cleanups. */
+#define MINOR_SHOWING_METHODS 23
+#define MINOR_SHOWING_RUNNERS 25
 
 /* What the compiler puts around the call of a go statement with arguments is short; more of a wrapper is not looked
  * at. */
@@ -371,6 +375,84 @@ struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, siz
     struct error *error = append_from(frames, pcs, count, first);
     if (!error && frames->stack.count == 0 && first > 0)
         error = append_from(frames, pcs, count, 0);
+    if (error)
+        return error;
+    *ret_stack = catalog_add_stack(frames->catalog, frames->stack.items, frames->stack.count);
+    return NULL;
+}
+
+/* runtime.X, and from Go 1.23 on runtime.T.X and runtime.(*T).X of an exported T (runtime/traceback.go
+ * isExportedRuntime). */
+static bool is_exported_runtime(const struct go_process *process, const char *name)
+{
+    name += strlen("runtime.");
+    const char *last = strrchr(name, '.');
+    if (process->minor < MINOR_SHOWING_METHODS || !last)
+        return *name >= 'A' && *name <= 'Z';
+    const char *receiver = name + (starts_with(name, "(*") && last[-1] == ')' ? 2 : 0);
+    return last[1] >= 'A' && last[1] <= 'Z' && *receiver >= 'A' && *receiver <= 'Z';
+}
+
+/* runtime/traceback.go showfuncinfo. `callee` is the function called, NULL in the innermost frame. */
+static bool is_shown(const struct go_process *process, const struct go_frame *frame, const char *callee, bool is_first)
+{
+    static const char *const panics[] = {"runtime.gopanic", "runtime.sigpanic", "runtime.panicwrap"};
+    bool from_panic = false;
+    for (size_t i = 0; i < ARRAY_SIZE(panics); i++)
+        from_panic = from_panic || (callee && strcmp(callee, panics[i]) == 0);
+    if (frame->is_wrapper && !from_panic)
+        return false;
+    if (process->minor >= MINOR_SHOWING_RUNNERS && (strcmp(frame->function, "runtime.runFinalizers") == 0 ||
+                                                    strcmp(frame->function, "runtime.runCleanups") == 0))
+        return true;
+    if (strcmp(frame->function, "runtime.gopanic") == 0 && !is_first)
+        return true;
+    return strchr(frame->function, '.') &&
+           (!starts_with(frame->function, "runtime.") || is_exported_runtime(process, frame->function));
+}
+
+/* A call that a signal has put there: its caller was between two instructions, not behind a call. */
+static bool is_injected(const char *function)
+{
+    static const char *const injected[] = {"runtime.sigpanic", "runtime.asyncPreempt", "runtime.debugCallV2"};
+    for (size_t i = 0; i < ARRAY_SIZE(injected); i++) {
+        if (strcmp(function, injected[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Puts the frames of a goroutine's stack into frames->stack: those that are shown, or all. */
+static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, size_t count, bool all)
+{
+    const char *callee = NULL;
+    frames->stack.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct go_frame found[PCLNTAB_MAX_INLINE_DEPTH];
+        size_t depth;
+        /* Where an address is not behind a call it is a function's entry, of which the byte before is no part. */
+        bool exact = callee && is_injected(callee);
+        struct error *error = look_up(frames, pcs[i], found, 1, &depth);
+        exact = exact || (!error && depth > 0 && found[0].entry == link_time(frames, pcs[i]));
+        if (!error)
+            error = look_up(frames, pcs[i] - !exact, found, PCLNTAB_MAX_INLINE_DEPTH, &depth);
+        if (error)
+            return error;
+        for (size_t j = 0; j < depth; j++) {
+            bool shown = all || is_shown(frames->process, &found[j], callee, frames->stack.count == 0);
+            callee = found[j].function;
+            if (shown && !vector_append(&frames->stack, add_frame(frames, pcs[i] - !exact, &found[j])))
+                return error_no_memory();
+        }
+    }
+    return NULL;
+}
+
+struct error *go_frames_traceback(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack)
+{
+    struct error *error = trace_back(frames, pcs, count, false);
+    if (!error && frames->stack.count == 0)
+        error = trace_back(frames, pcs, count, true);
     if (error)
         return error;
     *ret_stack = catalog_add_stack(frames->catalog, frames->stack.items, frames->stack.count);

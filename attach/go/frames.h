@@ -20,6 +20,11 @@ struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t 
  * are added. Frames whose address no function holds have no name. */
 struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
 
+/* The stack of a goroutine as Go's own tracebacks show it (/debug/pprof/goroutine?debug=2): the run-time pc of its
+ * innermost frame, then return addresses. Inlined calls are expanded; wrappers and the runtime's unexported functions are
+ * hidden unless nothing would remain. */
+struct error *go_frames_traceback(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
+
 /* The innermost frame at the call before a return address, such as a goroutine's `gopc`. 0 for the address 0. */
 struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame);
 

@@ -5,33 +5,17 @@
 #include <string.h>
 #include <time.h>
 
-#include "attach/go/copied_struct.h"
+#include "attach/go/goroutine.h"
+#include "attach/go/goroutine_stacks.h"
 #include "attach/go/record_set.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 #include "heaptop/base/table.h"
 
-/* runtime/runtime2.go, Go 1.19-1.27: the values of g.atomicstatus; the scan bit may be added to each. */
-#define STATUS_SCAN_BIT 0x1000u
-enum goroutine_status {
-    STATUS_IDLE,
-    STATUS_RUNNABLE,
-    STATUS_RUNNING,
-    STATUS_SYSCALL,
-    STATUS_WAITING,
-    STATUS_MORIBUND,
-    STATUS_DEAD,
-    STATUS_ENQUEUE,
-    STATUS_COPYSTACK,
-    STATUS_PREEMPTED,
-    STATUS_LEAKED,
-    STATUS_DEADEXTRA,
-    STATUS_COUNT
-};
-static const char *const status_names[STATUS_COUNT] = {
-    [STATUS_RUNNABLE] = "runnable", [STATUS_RUNNING] = "running",     [STATUS_SYSCALL] = "syscall",
-    [STATUS_WAITING] = "waiting",   [STATUS_COPYSTACK] = "copystack", [STATUS_PREEMPTED] = "preempted",
-    [STATUS_LEAKED] = "leaked",
+static const char *const status_names[GOROUTINE_STATUS_COUNT] = {
+    [GOROUTINE_RUNNABLE] = "runnable",   [GOROUTINE_RUNNING] = "running",     [GOROUTINE_SYSCALL] = "syscall",
+    [GOROUTINE_WAITING] = "waiting",     [GOROUTINE_COPYSTACK] = "copystack", [GOROUTINE_PREEMPTED] = "preempted",
+    [GOROUTINE_LEAKED] = "leaked",
 };
 
 /* g.waitreason is one byte. */
@@ -46,12 +30,14 @@ static const char *const status_names[STATUS_COUNT] = {
 struct group_key {
     uint64_t created_by, start;     /* g.gopc, g.startpc. */
     uint32_t status, wait_reason;   /* wait_reason: 0 unless waiting. */
+    stack_id stack;
+    uint32_t zero;                  /* Keys are compared byte by byte. */
 };
 
 struct group {
     struct group_key key;
     uint32_t count;
-    bool wait_known;
+    bool wait_known, stack_cut;
     uint64_t wait_min, wait_max;
 };
 
@@ -73,6 +59,8 @@ struct goroutines {
     size_t listed;                      /* Entries of allgs that were read. */
     size_t bad_entries;                 /* Of these, no pointers. */
     bool truncated;
+    VECTOR(struct goroutine) all;       /* What was last read of each record. */
+    struct goroutine_stacks stacks;
 
     struct table by_key;                /* Hash of a key -> index in groups. */
     VECTOR(struct group) groups;
@@ -81,10 +69,6 @@ struct goroutines {
     uint64_t now;                       /* CLOCK_MONOTONIC, as the runtime's nanotime. */
     bool out_of_memory;
     struct wait_reason wait_reasons[WAIT_REASONS];
-};
-
-static const enum go_field wanted_fields[] = {
-    GO_FIELD_G_ATOMICSTATUS, GO_FIELD_G_WAITSINCE, GO_FIELD_G_WAITREASON, GO_FIELD_G_GOPC, GO_FIELD_G_STARTPC,
 };
 
 struct error *goroutines_create(const struct go_process *process, struct go_frames *frames,
@@ -97,14 +81,13 @@ struct error *goroutines_create(const struct go_process *process, struct go_fram
     goroutines->frames = frames;
     goroutines->memory = process->context.memory;
     goroutines->catalog = process->context.catalog;
+    goroutine_stacks_init(&goroutines->stacks, process, frames);
     size_t size = 0;
     bool has_list = (go_variable(process, GO_VARIABLE_ALLGPTR) && go_variable(process, GO_VARIABLE_ALLGLEN)) ||
                     go_variable(process, GO_VARIABLE_ALLGS);
     if (!has_list)
         goroutines->unusable = "the runtime's list of goroutines (allgs) was not found";
-    else if (!go_layout_has(&process->layout, GO_FIELD_G_ATOMICSTATUS) ||
-             !go_layout_range(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields), &goroutines->start, &size) ||
-             size > RECORD_SET_MAX_RECORD_BYTES)
+    else if (!goroutine_range(&process->layout, &goroutines->start, &size) || size > RECORD_SET_MAX_RECORD_BYTES)
         goroutines->unusable = "the layout of the runtime's goroutines (g) is not known";
     if (!goroutines->unusable) {
         struct error *error = record_set_init(&goroutines->records, goroutines->memory, size);
@@ -124,6 +107,8 @@ void goroutines_destroy(struct goroutines *goroutines)
     record_set_deinit(&goroutines->records);
     table_deinit(&goroutines->by_key);
     vector_deinit(&goroutines->groups);
+    vector_deinit(&goroutines->all);
+    goroutine_stacks_deinit(&goroutines->stacks);
     free(goroutines);
 }
 
@@ -241,34 +226,59 @@ static struct group *find_group(struct goroutines *goroutines, const struct grou
     }
 }
 
-/* A record_visitor: counts one goroutine. */
+/* A record_visitor: notes what one g says. Where nothing tells that the goroutine has run since the last sample, it keeps
+ * the stack that it had. */
 static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
 {
-    (void)index;
     struct goroutines *goroutines = context;
+    struct goroutine *goroutine = &goroutines->all.items[index];
     if (!bytes) {
         goroutines->unreadable++;
+        *goroutine = (struct goroutine){.status = GOROUTINE_DEAD};
         return;
     }
     struct copied_struct copied = {.layout = &goroutines->process->layout,
                                    .bytes = bytes,
                                    .size = goroutines->records.record_size,
                                    .start = goroutines->start};
-    uint64_t status = copied_struct_get_or_zero(&copied, GO_FIELD_G_ATOMICSTATUS) & ~(uint64_t)STATUS_SCAN_BIT;
-    if (status >= STATUS_COUNT || status == STATUS_MORIBUND || status == STATUS_ENQUEUE) {
+    struct goroutine now = goroutine_decode(&copied);
+    if (goroutine_same_place(goroutine, &now)) {
+        now.stack_read = goroutine->stack_read;
+        now.stack_cut = goroutine->stack_cut;
+        now.stack = goroutine->stack;
+    }
+    *goroutine = now;
+}
+
+static struct error *read_goroutines(struct goroutines *goroutines)
+{
+    size_t count = goroutines->records.addresses.count, known = goroutines->all.count;
+    if (!vector_reserve(&goroutines->all, count))
+        return error_no_memory();
+    if (count > known)
+        memset(goroutines->all.items + known, 0, (count - known) * sizeof(*goroutines->all.items));
+    goroutines->all.count = count;
+    struct error *error = record_set_read(&goroutines->records, take_goroutine, goroutines);
+    if (!error)
+        error = goroutine_stacks_read(&goroutines->stacks, goroutines->all.items, count, &goroutines->records,
+                                      goroutines->start);
+    return error;
+}
+
+/* Counts one goroutine in its group. */
+static void group_goroutine(struct goroutines *goroutines, const struct goroutine *goroutine)
+{
+    uint32_t status = goroutine->status;
+    if (status >= GOROUTINE_STATUS_COUNT || status == GOROUTINE_MORIBUND || status == GOROUTINE_ENQUEUE) {
         goroutines->invalid++;
         return;
     }
     if (!status_names[status])
         return;     /* Not in use: dead, kept for the next go statement, or being made. */
-
     struct group_key key = {
-        .created_by = copied_struct_get_or_zero(&copied, GO_FIELD_G_GOPC),
-        .start = copied_struct_get_or_zero(&copied, GO_FIELD_G_STARTPC),
-        .status = (uint32_t)status,
-    };
-    if (status == STATUS_WAITING)
-        key.wait_reason = (uint32_t)copied_struct_get_or_zero(&copied, GO_FIELD_G_WAITREASON) % WAIT_REASONS;
+        .created_by = goroutine->created_by, .start = goroutine->start, .status = status, .stack = goroutine->stack};
+    if (status == GOROUTINE_WAITING || status == GOROUTINE_LEAKED)
+        key.wait_reason = goroutine->wait_reason;
     if (goroutines->groups.count >= GOROUTINES_MAX_GROUPS) {
         goroutines->ungrouped++;
         return;
@@ -277,9 +287,9 @@ static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
     if (!group)
         return;
     group->count++;
-    /* 0 until a GC has seen the goroutine wait (runtime/mgcmark.go). */
-    uint64_t since = copied_struct_get_or_zero(&copied, GO_FIELD_G_WAITSINCE);
-    if ((status == STATUS_WAITING || status == STATUS_SYSCALL) && since != 0) {
+    group->stack_cut |= goroutine->stack_cut;
+    uint64_t since = goroutine->wait_since;
+    if ((status == GOROUTINE_WAITING || status == GOROUTINE_SYSCALL) && since != 0) {
         uint64_t waited = since < goroutines->now ? goroutines->now - since : 0;
         group->wait_min = !group->wait_known || waited < group->wait_min ? waited : group->wait_min;
         group->wait_max = !group->wait_known || waited > group->wait_max ? waited : group->wait_max;
@@ -354,7 +364,7 @@ static bool is_system(const char *start, uint32_t status, const struct wait_reas
     static const char *const runners[] = {"runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"};
     if (strncmp(start, "runtime.", strlen("runtime.")) != 0 || is_one_of(start, user, ARRAY_SIZE(user)))
         return false;
-    return !is_one_of(start, runners, ARRAY_SIZE(runners)) || status != STATUS_WAITING || reason->is_runtime_idle;
+    return !is_one_of(start, runners, ARRAY_SIZE(runners)) || status != GOROUTINE_WAITING || reason->is_runtime_idle;
 }
 
 static int compare_counts(const void *left, const void *right)
@@ -390,6 +400,8 @@ static struct error *fill_groups(struct goroutines *goroutines, struct snapshot 
             .wait_reason = reason->text,
             .created_by = created_by,
             .start = start,
+            .stack = group->key.stack,
+            .stack_cut = group->stack_cut,
             .count = group->count,
             .system = is_system(start_name, group->key.status, reason),
             .wait_ns_min = group->wait_min,
@@ -485,6 +497,11 @@ static void note_problems(const struct goroutines *goroutines, struct snapshot *
                              goroutines->listed);
     if (goroutines->truncated)
         snapshot_add_problem(snapshot, "goroutines: only the first %u are looked at", GOROUTINES_MAX);
+    if (goroutines->stacks.moved > 0)
+        snapshot_add_problem(snapshot, "goroutines: %zu ran while their stacks were read", goroutines->stacks.moved);
+    if (goroutines->stacks.cut > 0)
+        snapshot_add_problem(snapshot, "goroutines: %zu stacks are shown in part: deeper than %u frames, or not readable",
+                             goroutines->stacks.cut, UNWIND_MAX_FRAMES);
     if (goroutines->ungrouped > 0)
         snapshot_add_problem(snapshot, "goroutines: %zu are in none of the first %u groups", goroutines->ungrouped,
                              GOROUTINES_MAX_GROUPS);
@@ -514,7 +531,9 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct procs *pro
     goroutines->groups.count = 0;
     goroutines->unreadable = goroutines->invalid = goroutines->ungrouped = 0;
     goroutines->now = monotonic_now();
-    error = record_set_read(&goroutines->records, take_goroutine, goroutines);
+    error = read_goroutines(goroutines);
+    for (size_t i = 0; !error && i < goroutines->all.count; i++)
+        group_goroutine(goroutines, &goroutines->all.items[i]);
     if (!error && goroutines->out_of_memory)
         error = error_no_memory();
     if (!error)

@@ -140,6 +140,20 @@ static void print_counters(const struct snapshot *snapshot)
     printf("}");
 }
 
+static void print_stack(const struct catalog *catalog, const struct goroutine_group *group)
+{
+    struct stack stack = catalog_stack(catalog, group->stack);
+    printf(",\"stack_cut\":%s,\"stack\":[", group->stack_cut ? "true" : "false");
+    for (uint32_t i = 0; i < stack.depth; i++) {
+        printf("%s[", i ? "," : "");
+        print_string(catalog_function(catalog, stack.frames[i]));
+        printf(",");
+        print_string(catalog_file(catalog, stack.frames[i]));
+        printf(",%u]", catalog_frame(catalog, stack.frames[i])->line);
+    }
+    printf("]");
+}
+
 static void print_groups(const struct snapshot *snapshot)
 {
     const struct catalog *catalog = snapshot->catalog;
@@ -155,6 +169,9 @@ static void print_groups(const struct snapshot *snapshot)
         print_string(catalog_function(catalog, group->start));
         printf(",\"created_by\":");
         print_string(catalog_function(catalog, group->created_by));
+        printf(",\"created_file\":");
+        print_string(catalog_file(catalog, group->created_by));
+        print_stack(catalog, group);
         printf(",\"created_line\":%u", catalog_frame(catalog, group->created_by)->line);
         printf(",\"wait_known\":%s,\"wait_ns_min\":%" PRIu64 ",\"wait_ns_max\":%" PRIu64 "}",
                group->wait_known ? "true" : "false", group->wait_ns_min, group->wait_ns_max);

@@ -76,7 +76,8 @@ struct goroutine_group {
     string_id wait_reason;  /* "chan receive"; 0 unless waiting. */
     frame_id created_by;    /* The go statement; 0 for main and when unknown. */
     frame_id start;         /* The function the goroutine runs. */
-    stack_id stack;         /* 0 while stacks are not read. */
+    stack_id stack;         /* Where they wait, or go on; 0 of those that run, and where it is not known. */
+    bool stack_cut;         /* Only the inner part of the stack was read. */
     uint32_t count;
     bool system;            /* The runtime's own (not in NumGoroutine). */
     uint64_t wait_ns_min, wait_ns_max;  /* How long they have waited; 0, 0 when the runtime has not noted it (it does at GC). */

@@ -1,0 +1,46 @@
+#include "attach/go/goroutine.h"
+
+#include "heaptop/base/cleanup.h"
+
+#define STATUS_SCAN_BIT 0x1000u
+
+static const enum go_field wanted_fields[] = {
+    GO_FIELD_G_STACK_HI,  GO_FIELD_G_SCHED_SP,     GO_FIELD_G_SCHED_PC, GO_FIELD_G_SYSCALLSP,
+    GO_FIELD_G_SYSCALLPC, GO_FIELD_G_ATOMICSTATUS, GO_FIELD_G_GOID,     GO_FIELD_G_WAITSINCE,
+    GO_FIELD_G_WAITREASON, GO_FIELD_G_GOPC,        GO_FIELD_G_STARTPC,
+};
+
+bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *ret_size)
+{
+    return go_layout_has(layout, GO_FIELD_G_ATOMICSTATUS) &&
+           go_layout_range(layout, wanted_fields, ARRAY_SIZE(wanted_fields), ret_start, ret_size);
+}
+
+struct goroutine goroutine_decode(const struct copied_struct *copied)
+{
+    struct goroutine goroutine = {
+        .goid = copied_struct_get_or_zero(copied, GO_FIELD_G_GOID),
+        .pc = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_PC),
+        .sp = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_SP),
+        .stack_high = copied_struct_get_or_zero(copied, GO_FIELD_G_STACK_HI),
+        .wait_since = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITSINCE),
+        .created_by = copied_struct_get_or_zero(copied, GO_FIELD_G_GOPC),
+        .start = copied_struct_get_or_zero(copied, GO_FIELD_G_STARTPC),
+        .status = (uint32_t)copied_struct_get_or_zero(copied, GO_FIELD_G_ATOMICSTATUS) & ~STATUS_SCAN_BIT,
+        .wait_reason = (uint8_t)copied_struct_get_or_zero(copied, GO_FIELD_G_WAITREASON),
+    };
+    /* As runtime/traceback.go (unwinder.initAt) chooses. */
+    uint64_t syscall_sp = copied_struct_get_or_zero(copied, GO_FIELD_G_SYSCALLSP);
+    if (syscall_sp != 0) {
+        goroutine.in_syscall = true;
+        goroutine.sp = syscall_sp;
+        goroutine.pc = copied_struct_get_or_zero(copied, GO_FIELD_G_SYSCALLPC);
+    }
+    return goroutine;
+}
+
+bool goroutine_same_place(const struct goroutine *before, const struct goroutine *now)
+{
+    return before->goid == now->goid && before->status == now->status && before->sp == now->sp &&
+           before->pc == now->pc && before->stack_high == now->stack_high && before->wait_since == now->wait_since;
+}

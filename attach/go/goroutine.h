@@ -1,0 +1,48 @@
+/* What one g says: the goroutine's status, where its stack is, where it came from. */
+#ifndef HEAPTOP_ATTACH_GO_GOROUTINE_H
+#define HEAPTOP_ATTACH_GO_GOROUTINE_H
+
+#include "attach/go/copied_struct.h"
+#include "heaptop/snapshot/catalog.h"
+
+/* runtime/runtime2.go, Go 1.19-1.27: the values of g.atomicstatus; the scan bit may be added to each. */
+enum goroutine_status {
+    GOROUTINE_IDLE,
+    GOROUTINE_RUNNABLE,
+    GOROUTINE_RUNNING,
+    GOROUTINE_SYSCALL,
+    GOROUTINE_WAITING,
+    GOROUTINE_MORIBUND,
+    GOROUTINE_DEAD,
+    GOROUTINE_ENQUEUE,
+    GOROUTINE_COPYSTACK,
+    GOROUTINE_PREEMPTED,
+    GOROUTINE_LEAKED,
+    GOROUTINE_DEADEXTRA,
+    GOROUTINE_STATUS_COUNT
+};
+
+struct goroutine {
+    uint64_t goid;
+    uint64_t pc, sp;            /* Where it goes on; of a goroutine in a system call, where it was entered. */
+    uint64_t stack_high;        /* g.stack.hi. */
+    /* 0 until a GC has seen the goroutine wait (runtime/mgcmark.go); set back when it runs. */
+    uint64_t wait_since;
+    uint64_t created_by, start; /* g.gopc, g.startpc. */
+    uint32_t status;            /* Without the scan bit; anything, if it is no goroutine. */
+    uint8_t wait_reason;
+    bool in_syscall;            /* pc and sp are g.syscallpc and g.syscallsp. */
+    bool stack_read, stack_cut; /* `stack` is what was last read for it; not all of it. */
+    stack_id stack;
+};
+
+/* The bytes of a g that goroutine_decode needs; false when the layout is not known. */
+bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *ret_size);
+
+/* The stack is none. */
+struct goroutine goroutine_decode(const struct copied_struct *copied);
+
+/* Whether both are one goroutine where it was before, as far as its g tells. */
+bool goroutine_same_place(const struct goroutine *before, const struct goroutine *now);
+
+#endif
