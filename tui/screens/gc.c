@@ -4,15 +4,11 @@
 
 #include "tui/cells.h"
 #include "tui/graph.h"
+#include "tui/list_screen.h"
 #include "tui/panel.h"
-#include "tui/session.h"
 
 /* Graphs only where enough rows are left for the table. */
 #define GRAPH_HEIGHT 20
-
-struct gc {
-    struct list list;
-};
 
 /* ---- the table ---- */
 
@@ -171,22 +167,15 @@ static void describe_pauses(const struct model *model, struct panel *panel)
 static struct error *gc_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct gc *)state)->list, &cycle_list);
+    list_init(&((struct list_screen *)state)->list, &cycle_list);
     return NULL;
-}
-
-static void gc_close(void *state)
-{
-    list_deinit(&((struct gc *)state)->list);
 }
 
 static struct error *gc_update(struct session *session, void *state)
 {
     size_t count;
     const struct gc_cycle *cycles = model_cycles(&session->model, &count);
-    return list_set_rows(&((struct gc *)state)->list, &session->model, cycles, count, sizeof(*cycles))
-               ? NULL
-               : error_no_memory();
+    return list_screen_set(session, state, cycles, count, sizeof(*cycles));
 }
 
 static int draw_facts(const struct model *model, struct canvas canvas)
@@ -218,7 +207,7 @@ static int draw_facts(const struct model *model, struct canvas canvas)
 
 static void gc_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct gc *gc = state;
+    struct list_screen *screen = state;
     const struct model *model = &session->model;
     int y = draw_facts(model, canvas);
     if (canvas.height >= GRAPH_HEIGHT) {
@@ -234,18 +223,13 @@ static void gc_draw(struct session *session, void *state, struct canvas canvas)
         }
         y += height;
     }
-    y += section_draw(canvas, y, "Cycles", &gc->list, true);
+    y += section_draw(canvas, y, "Cycles", &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, y, canvas.width, canvas.height - y);
-    list_draw(&gc->list, below, true);
+    list_draw(&screen->list, below, true);
     const struct counter *counter = &model->shown->counters[COUNTER_NUM_GC];
-    if (gc->list.num_all == 0)
+    if (screen->list.num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
                         counter_known(counter) ? "no cycle seen yet" : counter->reason ? counter->reason : "not read");
-}
-
-static struct list *gc_focus(void *state)
-{
-    return &((struct gc *)state)->list;
 }
 
 static const enum action gc_footer[] = {ACTION_SEARCH,       ACTION_SORT,        ACTION_REVERSE,
@@ -253,11 +237,11 @@ static const enum action gc_footer[] = {ACTION_SEARCH,       ACTION_SORT,       
 
 const struct screen_ops gc_screen = {
     .title = "GC",
-    .state_size = sizeof(struct gc),
+    .state_size = sizeof(struct list_screen),
     .footer = gc_footer,
     .open = gc_open,
-    .close = gc_close,
+    .close = list_screen_close,
     .update = gc_update,
     .draw = gc_draw,
-    .focus = gc_focus,
+    .focus = list_screen_focus,
 };

@@ -2,32 +2,21 @@
 #include <stdio.h>
 
 #include "tui/cells.h"
+#include "tui/list_screen.h"
 #include "tui/screens/goroutine_list.h"
-#include "tui/session.h"
-
-struct goroutines {
-    struct list list;
-};
 
 static struct error *goroutines_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct goroutines *)state)->list, &goroutine_list);
+    list_init(&((struct list_screen *)state)->list, &goroutine_list);
     return NULL;
-}
-
-static void goroutines_close(void *state)
-{
-    list_deinit(&((struct goroutines *)state)->list);
 }
 
 static struct error *goroutines_update(struct session *session, void *state)
 {
     const struct analysis *analysis = session->model.analysis;
-    return list_set_rows(&((struct goroutines *)state)->list, &session->model, analysis->goroutines,
-                         analysis->num_goroutines, sizeof(*analysis->goroutines))
-               ? NULL
-               : error_no_memory();
+    return list_screen_set(session, state, analysis->goroutines, analysis->num_goroutines,
+                           sizeof(*analysis->goroutines));
 }
 
 /* How many stand in each state: "2,540 waiting · 31 runnable", the largest first. */
@@ -70,7 +59,7 @@ static void describe_states(const struct model *model, char *text, size_t size)
 
 static void goroutines_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct goroutines *goroutines = state;
+    struct list_screen *screen = state;
     const struct model *model = &session->model;
     char text[256], count[FORMAT_BUFFER];
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, format_counter(count, model->shown, COUNTER_GOROUTINES));
@@ -83,31 +72,26 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     }
     describe_states(model, text, sizeof(text));
     canvas_text_fit(canvas, x + 3, 0, canvas.width - x - 4, ROLE_MUTED, text);
-    section_draw(canvas, 1, "Groups", &goroutines->list, true);
+    section_draw(canvas, 1, "Groups", &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2);
-    list_draw(&goroutines->list, below, true);
+    list_draw(&screen->list, below, true);
     const struct counter *counter = &model->shown->counters[COUNTER_GOROUTINES];
-    if (goroutines->list.num_all == 0)
+    if (screen->list.num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
                         counter_known(counter) ? "no goroutine groups were read"
                         : counter->reason      ? counter->reason
                                                : "not read");
 }
 
-static struct list *goroutines_focus(void *state)
-{
-    return &((struct goroutines *)state)->list;
-}
-
 static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
 
 const struct screen_ops goroutines_screen = {
     .title = "Goroutines",
-    .state_size = sizeof(struct goroutines),
+    .state_size = sizeof(struct list_screen),
     .footer = goroutines_footer,
     .open = goroutines_open,
-    .close = goroutines_close,
+    .close = list_screen_close,
     .update = goroutines_update,
     .draw = goroutines_draw,
-    .focus = goroutines_focus,
+    .focus = list_screen_focus,
 };

@@ -1,16 +1,12 @@
-/* Where the resident memory is: its parts, the runtime's own account of the heap, and the regions of the address space.
- */
+/* Where the resident memory is: its parts, the runtime's own account of the heap, and the regions of the
+ * address space. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "tui/cells.h"
 #include "tui/graph.h"
-#include "tui/session.h"
-
-struct memory {
-    struct list list;
-};
+#include "tui/list_screen.h"
 
 /* ---- regions ---- */
 
@@ -159,27 +155,20 @@ static int draw_parts(const struct model *model, struct canvas canvas, const str
 static struct error *memory_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct memory *)state)->list, &region_list);
+    list_init(&((struct list_screen *)state)->list, &region_list);
     return NULL;
-}
-
-static void memory_close(void *state)
-{
-    list_deinit(&((struct memory *)state)->list);
 }
 
 static struct error *memory_update(struct session *session, void *state)
 {
     const struct snapshot *from = session->model.with_regions;
-    return list_set_rows(&((struct memory *)state)->list, &session->model, from ? from->regions : NULL,
-                         from ? from->num_regions : 0, sizeof(struct region))
-               ? NULL
-               : error_no_memory();
+    return list_screen_set(session, state, from ? from->regions : NULL, from ? from->num_regions : 0,
+                           sizeof(struct region));
 }
 
 static void memory_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct memory *memory = state;
+    struct list_screen *screen = state;
     const struct model *model = &session->model;
     int y = 0;
     if (canvas.width >= 110) {
@@ -194,27 +183,22 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
                             ARRAY_SIZE(go_parts));
     }
     y++;
-    section_draw(canvas, y, "Regions of the address space", &memory->list, true);
+    section_draw(canvas, y, "Regions of the address space", &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);
-    list_draw(&memory->list, below, true);
-    if (memory->list.num_all == 0)
+    list_draw(&screen->list, below, true);
+    if (screen->list.num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "not read yet");
-}
-
-static struct list *memory_focus(void *state)
-{
-    return &((struct memory *)state)->list;
 }
 
 static const enum action memory_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
 
 const struct screen_ops memory_screen = {
     .title = "Memory",
-    .state_size = sizeof(struct memory),
+    .state_size = sizeof(struct list_screen),
     .footer = memory_footer,
     .open = memory_open,
-    .close = memory_close,
+    .close = list_screen_close,
     .update = memory_update,
     .draw = memory_draw,
-    .focus = memory_focus,
+    .focus = list_screen_focus,
 };

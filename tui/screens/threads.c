@@ -3,37 +3,25 @@
 #include <stdio.h>
 
 #include "tui/format.h"
+#include "tui/list_screen.h"
 #include "tui/screens/thread_list.h"
-#include "tui/session.h"
-
-struct threads {
-    struct list list;
-};
 
 static struct error *threads_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct threads *)state)->list, &thread_list);
+    list_init(&((struct list_screen *)state)->list, &thread_list);
     return NULL;
-}
-
-static void threads_close(void *state)
-{
-    list_deinit(&((struct threads *)state)->list);
 }
 
 static struct error *threads_update(struct session *session, void *state)
 {
     const struct analysis *analysis = session->model.analysis;
-    return list_set_rows(&((struct threads *)state)->list, &session->model, analysis->threads, analysis->num_threads,
-                         sizeof(*analysis->threads))
-               ? NULL
-               : error_no_memory();
+    return list_screen_set(session, state, analysis->threads, analysis->num_threads, sizeof(*analysis->threads));
 }
 
 static void threads_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct threads *threads = state;
+    struct list_screen *screen = state;
     const struct model *model = &session->model;
     size_t running = 0, waiting = 0, disk = 0;
     double cpu = 0;
@@ -52,24 +40,19 @@ static void threads_draw(struct session *session, void *state, struct canvas can
     if (disk > 0)
         x = canvas_printf(canvas, x, 0, ROLE_NOTICE, " \xc2\xb7 %zu waiting for a disk", disk);
     canvas_printf(canvas, x + 3, 0, ROLE_MUTED, "CPU %s of one", units_format_percent(buffer, cpu));
-    section_draw(canvas, 1, "Threads", &threads->list, true);
-    list_draw(&threads->list, canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2), true);
-}
-
-static struct list *threads_focus(void *state)
-{
-    return &((struct threads *)state)->list;
+    section_draw(canvas, 1, "Threads", &screen->list, true);
+    list_draw(&screen->list, canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2), true);
 }
 
 static const enum action threads_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
 
 const struct screen_ops threads_screen = {
     .title = "Threads",
-    .state_size = sizeof(struct threads),
+    .state_size = sizeof(struct list_screen),
     .footer = threads_footer,
     .open = threads_open,
-    .close = threads_close,
+    .close = list_screen_close,
     .update = threads_update,
     .draw = threads_draw,
-    .focus = threads_focus,
+    .focus = list_screen_focus,
 };
