@@ -1,4 +1,5 @@
-/* What the sampler asks of one kind of runtime: one table of functions a folder (attach/go/, later attach/malloc/, attach/jvm/). */
+/* What the sampler asks of one kind of runtime: one table of functions a folder (attach/go/, later attach/malloc/,
+ * attach/jvm/). */
 #ifndef HEAPTOP_ATTACH_READER_H
 #define HEAPTOP_ATTACH_READER_H
 
@@ -23,11 +24,13 @@ struct reader {
 
 struct reader_ops {
     const char *name;               /* "go" */
-    /* Looks whether the target is of this kind and finds its way in it. *ret_reader is NULL when it is not of this kind. When it is, but cannot be
-     * read in full, a reader is returned all the same and says why through its samples and doctor rows. Fills its part of *info. */
+    /* Looks whether the target is of this kind and finds its way in it. *ret_reader is NULL when it is not of this
+     * kind. When it is, but cannot be read in full, a reader is returned all the same and says why through its
+     * samples and doctor rows. Fills its part of *info. */
     struct error *(*open)(const struct reader_context *context, struct target_info *info, struct reader **ret_reader);
-    /* Adds what it reads to a snapshot under construction. What cannot be read is marked there; errors are only for lack of memory or a
-     * target that is gone. Readings repeated within this sample are added to snapshot->cost.samples_retried; the rest of the cost is the sampler's. */
+    /* Adds what it reads to a snapshot under construction. What cannot be read is marked there; errors are only for
+     * lack of memory or a target that is gone. Readings repeated within this sample are added to
+     * snapshot->cost.samples_retried; the rest of the cost is the sampler's. */
     struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);
@@ -38,6 +41,7 @@ extern const struct reader_ops go_reader_ops;
 
 /* For every room-internal user that adds rows: formats into the report's arena. remedy may be NULL. */
 struct error *doctor_report_add(struct doctor_report *report, const char *subject, enum doctor_state state,
-                                const char *remedy, const char *detail_format, ...) __attribute__((format(printf, 5, 6)));
+                                const char *remedy, const char *detail_format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -534,7 +534,8 @@ struct error *session_sample(struct session *session, uint64_t interval_ns, uint
     snapshot->sequence = ++session->sequence;
     snapshot->interval_ns = interval_ns;
     fill_cost(session, snapshot, wall_before, cpu_before, samples_dropped);
-    /* A process that is ending has lost its memory before it is gone: what is shown after its end is the sample before. */
+    /* A process that is ending has lost its memory before it is gone: what is shown after its end is the sample
+     * before. */
     bool is_ending = session->last && counter_known(&session->last->counters[COUNTER_RSS]) &&
                      !counter_known(&snapshot->counters[COUNTER_RSS]);
     if (!is_ending) {
