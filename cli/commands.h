@@ -7,6 +7,8 @@
 #include "cli/options.h"
 
 enum exit_status attach_command(const struct options *options);
+enum exit_status record_command(const struct options *options);
+enum exit_status replay_command(const struct options *options);
 enum exit_status report_command(const struct options *options);
 enum exit_status export_command(const struct options *options);
 enum exit_status doctor_command(const struct options *options);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/interrupt.h"
+#include "cli/recorded.h"
 #include "heaptop/attach.h"
 
 DEFINE_CLEANUP(struct source *, source_close)
@@ -51,24 +52,49 @@ static struct error *make_json(struct snapshot *snapshot, struct text *ret_text)
     return error ? error : export_json(history, analysis, ret_text);
 }
 
-enum exit_status export_command(const struct options *options)
+/* The recording's last sample, or the one at the moment asked for. */
+static struct error *take_recorded(struct recorded *recorded, struct snapshot **ret_snapshot)
 {
-    pid_t pid = 0;
-    enum exit_status status = target_choose(options, &pid);
-    if (status != STATUS_DONE || !pid)
-        return status;
-    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+    _cleanup_(source_closep) struct source *source = NULL;
+    struct snapshot *snapshot = NULL;
+    if (!recorded->moment)
+        recorded->moment = "-0s";
+    struct error *error = recorded_open(recorded, 0, &source);
+    if (!error)
+        error = source->ops->next(source, SAMPLE_TIMEOUT_NS, &snapshot);
+    if (!error && !snapshot)
+        error = error_create(ERROR_BAD_DATA, "'%s' has no sample there", recorded->path);
+    if (!error)
+        *ret_snapshot = snapshot;
+    return error;
+}
+
+static enum exit_status write_snapshot(const struct options *options, struct snapshot *snapshot)
+{
     _cleanup_(text_deinit) struct text text = {0};
-    struct error *error = take_snapshot(pid, &snapshot);
+    struct error *error = options->format == FORMAT_JSON ? make_json(snapshot, &text) : export_pprof(snapshot, options->profile, &text);
     if (error)
-        return error_print_attach(error, pid);
-    error = options->format == FORMAT_JSON ? make_json(snapshot, &text) : export_pprof(snapshot, options->profile, &text);
-    if (error)
-        return error_print(error_prefix(error, "process %d", (int)pid));
+        return error_print(error_prefix(error, "process %d", (int)snapshot->target.pid));
     error = export_write_file(options->output, text.data, text.length);
     if (!error)
         return STATUS_DONE;
     /* A folder that is not there or may not be written says nothing of the process. */
     error_print(error);
     return STATUS_FAILED;
+}
+
+enum exit_status export_command(const struct options *options)
+{
+    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+    _cleanup_(recorded_deinit) struct recorded recorded = {0};
+    if (recorded_find(options->target, &recorded)) {
+        struct error *error = take_recorded(&recorded, &snapshot);
+        return error ? error_print(error) : write_snapshot(options, snapshot);
+    }
+    pid_t pid = 0;
+    enum exit_status status = target_choose(options, &pid);
+    if (status != STATUS_DONE || !pid)
+        return status;
+    struct error *error = take_snapshot(pid, &snapshot);
+    return error ? error_print_attach(error, pid) : write_snapshot(options, snapshot);
 }

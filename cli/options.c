@@ -11,14 +11,18 @@
 
 /* Commands that know an option. */
 #define ATTACH (1u << COMMAND_ATTACH)
+#define RECORD (1u << COMMAND_RECORD)
+#define REPLAY (1u << COMMAND_REPLAY)
 #define REPORT (1u << COMMAND_REPORT)
 #define EXPORT (1u << COMMAND_EXPORT)
 #define EVERY ((1u << COMMAND_COUNT) - 1)
 
 const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one"},
-    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME", "watch for a while and print what a person would conclude"},
-    [COMMAND_EXPORT] = {"export", "export --format pprof|json [--profile heap|allocs] [-o FILE] PID|NAME",
+    [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME", "record a process to a file, with no screen"},
+    [COMMAND_REPLAY] = {"replay", "replay FILE", "show a recording as if it were live"},
+    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME|FILE", "watch for a while and print what a person would conclude"},
+    [COMMAND_EXPORT] = {"export", "export --format pprof|json [--profile heap|allocs] [-o FILE] PID|NAME|FILE[@TIME]",
                         "write what is in memory now for other programs"},
     [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME", "say what can be read of a process, what cannot, and what would mend it"},
     [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command"},
@@ -49,6 +53,11 @@ static struct error *set_interval(struct options *options, const char *argument)
         return error_create(ERROR_USAGE, "the shortest interval is %llu ms", ATTACH_MIN_INTERVAL_NS / 1000000);
     options->interval_ns = interval;
     return NULL;
+}
+
+static struct error *set_duration(struct options *options, const char *argument)
+{
+    return units_parse_duration(argument, &options->duration_ns);
 }
 
 static struct error *set_format(struct options *options, const char *argument)
@@ -134,13 +143,14 @@ static struct error *set_version(struct options *options, const char *argument)
 const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
-    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | REPORT, "time between samples (1s), at least 10ms", set_interval},
+    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RECORD | REPORT, "time between samples (1s), at least 10ms", set_interval},
+    [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends", set_duration},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof or json", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs", set_profile},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", EXPORT, "write to FILE, whole or not at all; - is stdout", set_output},
-    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH, "auto, never or always; auto heeds NO_COLOR", set_color},
-    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH, "draw with ASCII characters only", set_ascii},
-    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", RECORD | EXPORT, "write to FILE, whole or not at all; - is stdout", set_output},
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
+    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | REPLAY, "draw with ASCII characters only", set_ascii},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | REPLAY, "leave the mouse to the terminal", set_no_mouse},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
     [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
 };
@@ -214,12 +224,16 @@ static struct error *check_operands(const struct options *options)
     const char *name = command_infos[options->command].name;
     if (options->help || options->version || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
         return NULL;
+    if (!options->target && options->command == COMMAND_REPLAY)
+        return error_create(ERROR_USAGE, "replay wants the name of a recording");
     if (!options->target && options->command != COMMAND_ATTACH)
         return error_create(ERROR_USAGE, "%s wants the PID or NAME of a process", name);
     if (options->target && !*options->target)
         return error_create(ERROR_USAGE, "the process's name is empty");
     if (options->command == COMMAND_EXPORT && options->format == FORMAT_NONE)
         return error_create(ERROR_USAGE, "export wants --format pprof or --format json");
+    if (options->command == COMMAND_RECORD && strcmp(options->output, "-") == 0)
+        return error_create(ERROR_USAGE, "record wants -o FILE, a file to record to");
     return NULL;
 }
 

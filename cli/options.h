@@ -16,7 +16,10 @@ enum exit_status {
     STATUS_UNSUPPORTED = 5,
 };
 
-enum command_id { COMMAND_ATTACH, COMMAND_REPORT, COMMAND_EXPORT, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION, COMMAND_COUNT };
+enum command_id {
+    COMMAND_ATTACH, COMMAND_RECORD, COMMAND_REPLAY, COMMAND_REPORT, COMMAND_EXPORT, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION,
+    COMMAND_COUNT
+};
 
 struct options;
 
@@ -30,6 +33,7 @@ enum option_id {
     OPTION_JSON,
     OPTION_FOR,
     OPTION_INTERVAL,
+    OPTION_DURATION,
     OPTION_FORMAT,
     OPTION_PROFILE,
     OPTION_OUTPUT,
@@ -58,10 +62,11 @@ enum output_format { FORMAT_NONE, FORMAT_PPROF, FORMAT_JSON };
 /* What was asked for. Strings are those of argv. */
 struct options {
     enum command_id command;
-    const char *target;         /* A pid or a name; NULL when none was given. */
+    const char *target;         /* A pid, a name, or a recording's; NULL when none was given. */
     bool json;
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
+    uint64_t duration_ns;       /* How long record records; 0: until the process ends. */
     enum output_format format;
     enum export_profile profile;
     const char *output;         /* "-": standard output. */

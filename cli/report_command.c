@@ -5,11 +5,14 @@
 #include <unistd.h>
 
 #include "cli/interrupt.h"
+#include "cli/recorded.h"
 #include "cli/watch.h"
 #include "heaptop/attach.h"
 
 #define DEFAULT_COLUMNS 80
 #define MAX_COLUMNS 140
+/* A recording is read to its end, however long that takes; this is a year. */
+#define LONGEST_READING_NS (UINT64_C(365) * 86400 * 1000000000)
 
 DEFINE_CLEANUP(struct source *, source_close)
 DEFINE_CLEANUP(struct history *, history_destroy)
@@ -33,8 +36,32 @@ static struct error *print_result(const struct history *history, bool json)
     return error ? error : export_write_file("-", text.data, text.length);
 }
 
+/* All of a recording. */
+static enum exit_status report_recorded(const struct recorded *recorded, bool json)
+{
+    _cleanup_close_ int interrupt = interrupt_open();
+    _cleanup_(source_closep) struct source *source = NULL;
+    _cleanup_(history_destroyp) struct history *history = NULL;
+    enum exit_status status = STATUS_DONE;
+    struct error *error = recorded_open(recorded, 0, &source);
+    if (!error)
+        error = history_create(NULL, &history);
+    if (!error)
+        error = watch_source(source, interrupt, LONGEST_READING_NS, history);
+    /* What came before a damaged place is reported all the same. */
+    if (error)
+        status = error_print(error);
+    if (!history || !history_latest(history))
+        return status == STATUS_DONE ? STATUS_FAILED : status;
+    error = print_result(history, json);
+    return error ? error_print(error) : status;
+}
+
 enum exit_status report_command(const struct options *options)
 {
+    _cleanup_(recorded_deinit) struct recorded recorded = {0};
+    if (recorded_find(options->target, &recorded))
+        return report_recorded(&recorded, options->json);
     pid_t pid = 0;
     enum exit_status status = target_choose(options, &pid);
     if (status != STATUS_DONE || !pid)

@@ -372,7 +372,7 @@ static struct error *finish_file(struct recorder *recorder)
     return database_error(database, "finish", recorder->path);
 }
 
-struct error *recorder_close(struct recorder *recorder)
+struct error *recorder_close(struct recorder *recorder, struct recorder_status *ret_status)
 {
     if (!recorder)
         return NULL;
@@ -383,6 +383,9 @@ struct error *recorder_close(struct recorder *recorder)
     if (recorder->has_thread)
         pthread_join(recorder->thread, NULL);
     struct error *error = finish_file(recorder);
+    recorder->status.bytes = file_bytes(recorder->path, "") + file_bytes(recorder->path, "-wal");
+    if (ret_status)
+        *ret_status = recorder->status;
     recorder_destroy(recorder);
     return error;
 }

@@ -149,8 +149,9 @@ static bool find_row(struct tick_reader *reader, enum read_statement statement, 
 /* Makes the vector at least so long, with zeros; false, with the code set, when memory is out. */
 #define GROW(reader, vector, wanted) \
     __extension__({ \
-        bool grown_ = vector_reserve((vector), (wanted)); \
-        for (; grown_ && (vector)->count < (wanted); (vector)->count++) \
+        size_t wanted_ = (wanted); \
+        bool grown_ = vector_reserve((vector), wanted_); \
+        for (; grown_ && (vector)->count < wanted_; (vector)->count++) \
             memset(&(vector)->items[(vector)->count], 0, sizeof((vector)->items[0])); \
         if (!grown_) \
             (reader)->database->code = SQLITE_NOMEM; \

@@ -6,6 +6,7 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 #include "heaptop/base/error.h"
+#include "heaptop/base/moment.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/text.h"
 #include "heaptop/base/units.h"

@@ -36,8 +36,8 @@ void recorder_mark(struct recorder *recorder, uint64_t unix_ns, const char *text
 
 void recorder_status(struct recorder *recorder, struct recorder_status *ret_status);
 
-/* Writes what waits, leaves one plain file behind, and ends the recorder, whatever it returns. Accepts NULL. */
-struct error *recorder_close(struct recorder *recorder);
+/* Writes what waits, leaves one plain file behind, and ends the recorder, whatever it returns. Accepts NULL. *ret_status, unless NULL, is filled in always. */
+struct error *recorder_close(struct recorder *recorder, struct recorder_status *ret_status);
 
 /* ---- reading ---- */
 

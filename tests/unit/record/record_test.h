@@ -54,7 +54,7 @@ __attribute__((unused)) static void record_all(const char *path, struct snapshot
     check_good(recorder_open(path, &recorder));
     for (size_t i = 0; i < count; i++)
         record_one(recorder, snapshots[i]);
-    check_good(recorder_close(recorder));
+    check_good(recorder_close(recorder, NULL));
 }
 
 __attribute__((unused)) static struct source *replay(const char *path)

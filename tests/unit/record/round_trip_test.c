@@ -57,6 +57,11 @@ static void make_session(struct snapshot **snapshots, size_t count)
             mapping.limit += 4096;
         taken->mappings[0] = mapping;
         taken->num_mappings = 1;
+        taken->num_size_classes = 3;
+        taken->size_classes = arena_alloc_array(&taken->arena, 3, sizeof(struct size_class));
+        builder_check(taken->size_classes != NULL);
+        for (size_t i = 0; i < 3; i++)
+            taken->size_classes[i] = (struct size_class){.size = (uint32_t)(8 << i), .mallocs = n * i + 7, .frees = n / 2};
         for (size_t i = 0; i < taken->num_threads; i++)
             taken->threads[i].read_monotonic_ns = i == 1 ? taken->monotonic_ns - 1234 : taken->monotonic_ns;
         builder_advance(b, 1);
@@ -181,7 +186,7 @@ START_TEST(marks_and_what_is_known_of_the_file)
     compare_snapshots(snapshots[2], followed);
     snapshot_unref(followed);
     source_close(source);
-    check_good(recorder_close(recorder));
+    check_good(recorder_close(recorder, NULL));
     arena_init(&arena);
     check_good(recording_open(scratch_path("c.heaptop"), &recording));
     check_good(recording_read_info(recording, &info));

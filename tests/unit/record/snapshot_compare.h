@@ -139,7 +139,7 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_str_eq(a->problems[i].text, b->problems[i].text);
 }
 
-/* Size classes are left out: they are recorded as of GC cycles only. */
+/* Size classes are recorded as of GC cycles only. */
 __attribute__((unused)) static void compare_snapshots(const struct snapshot *a, const struct snapshot *b)
 {
     struct pair c = {a->catalog, b->catalog};
@@ -162,6 +162,12 @@ __attribute__((unused)) static void compare_snapshots(const struct snapshot *a, 
     ck_assert_int_eq(a->sites_truncated, b->sites_truncated);
     compare_lists(c, a, b);
     ck_assert_mem_eq(&a->cost, &b->cost, sizeof(a->cost));
+    ck_assert_uint_eq(a->num_size_classes, b->num_size_classes);
+    for (size_t i = 0; i < a->num_size_classes; i++) {
+        ck_assert_uint_eq(a->size_classes[i].size, b->size_classes[i].size);
+        ck_assert_msg(a->num_gc_cycles == 0 || (a->size_classes[i].mallocs == b->size_classes[i].mallocs &&
+                                                a->size_classes[i].frees == b->size_classes[i].frees), "size class %zu", i);
+    }
 }
 
 #endif

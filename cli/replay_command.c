@@ -1,0 +1,21 @@
+#include <stdio.h>
+
+#include "cli/commands.h"
+#include "cli/recorded.h"
+
+DEFINE_CLEANUP(struct source *, source_close)
+
+enum exit_status replay_command(const struct options *options)
+{
+    _cleanup_(source_closep) struct source *source = NULL;
+    _cleanup_(recorded_deinit) struct recorded recorded = {0};
+    bool pick_again = false;
+    if (!recorded_find(options->target, &recorded))
+        return error_print(error_create(ERROR_NOT_FOUND, "there is no recording '%s'", options->target));
+    struct error *error = recorded_open(&recorded, 1, &source);
+    if (!error && !terminal_present())
+        error = error_create(ERROR_UNSUPPORTED, "replay needs a terminal; what would help: heaptop report %s", options->target);
+    if (!error)
+        error = tui_run(source, &options->tui, &pick_again);
+    return error ? error_print(error) : STATUS_DONE;
+}
