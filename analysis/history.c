@@ -250,6 +250,7 @@ struct error *history_add(struct history *history, struct snapshot *snapshot)
     snapshot_ref(snapshot);
     snapshot_unref(history->latest);
     history->latest = snapshot;
+    history->buckets_are_newer = false;
     return NULL;
 }
 

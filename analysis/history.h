@@ -91,6 +91,7 @@ struct history {
     uint64_t judged_unix_ns;            /* When these three were last judged. */
 
     VECTOR(struct bucket) buckets;
+    bool buckets_are_newer;             /* An add failed halfway: they are of a later snapshot than the latest. */
     VECTOR(struct tracked_stack) stacks;
     VECTOR(struct tracked_call_site) call_sites;
     struct table stacks_by_id, call_sites_by_key;

@@ -58,13 +58,17 @@ static struct error *compute_allocations(const struct history *history, struct a
     }
     uint32_t next = 0;
     for (size_t i = 0; i < num_sites; i++) {
-        const struct tracked_call_site *call_site = &history->call_sites.items[history->call_site_order.items[i]];
+        uint32_t index = history->call_site_order.items[i];
+        const struct tracked_call_site *call_site = &history->call_sites.items[index];
         fill_row(history, &call_site->tracked.sums, history_call_site_trend(history, call_site), &sites[i]);
-        sites[i].subject = stacks[next].subject;
-        sites[i].stack = stacks[next].stack;
         sites[i].first_stack = next;
-        sites[i].num_stacks = call_site->num_stacks;
-        next += call_site->num_stacks;
+        if (next < num_stacks) {
+            sites[i].subject = stacks[next].subject;
+            sites[i].stack = stacks[next].stack;
+        }
+        while (next < num_stacks && history->stacks.items[history->stack_order.items[next]].call_site == index)
+            next++;
+        sites[i].num_stacks = next - sites[i].first_stack;
     }
     analysis->call_sites = sites;
     analysis->num_call_sites = num_sites;
@@ -120,9 +124,11 @@ static struct error *compute_threads(const struct history *history, struct analy
     if (!analysis->threads)
         return error_no_memory();
     analysis->num_threads = snapshot->num_threads;
-    for (size_t i = 0; i < snapshot->num_threads; i++)
-        analysis->threads[i] = (struct thread_row){.thread = snapshot->threads[i],
-                                                   .cpu_fraction = history->cpu_fractions.items[i]};
+    for (size_t i = 0; i < snapshot->num_threads; i++) {
+        /* Fewer are known after an add that ran out of memory. */
+        double fraction = i < history->cpu_fractions.count ? history->cpu_fractions.items[i] : NAN;
+        analysis->threads[i] = (struct thread_row){.thread = snapshot->threads[i], .cpu_fraction = fraction};
+    }
     return NULL;
 }
 

@@ -19,27 +19,43 @@ static uint64_t call_site_key(const struct frame *frame)
     return frame->function ? (uint64_t)frame->function << 32 | frame->line : UINT64_C(1) << 63 | frame->address;
 }
 
+/* Up to now the call site's history was that of its only stack; from now on it has its own. */
+static struct error *start_own_history(const struct history *history, struct tracked_call_site *call_site)
+{
+    const struct tracked *only = &history->stacks.items[call_site->first_stack].tracked;
+    struct series inuse;
+    if (!series_copy(&only->inuse, &inuse))
+        return error_no_memory();
+    if (!series_copy(&only->allocated, &call_site->tracked.allocated)) {
+        series_deinit(&inuse);
+        return error_no_memory();
+    }
+    call_site->tracked.inuse = inuse;
+    call_site->tracked.growth = only->growth;
+    return NULL;
+}
+
+/* The call site of a stack that is about to be added; counts it. */
 static struct error *find_call_site(struct history *history, const struct snapshot *snapshot, frame_id subject,
                                     uint32_t stack, uint32_t *ret_index)
 {
     bool is_new;
     uint64_t key = call_site_key(catalog_frame(snapshot->catalog, subject));
+    /* Room first: an index in the table must never point at nothing. */
+    if (!vector_reserve(&history->call_sites, history->call_sites.count + 1))
+        return error_no_memory();
     uint64_t *index = table_insert(&history->call_sites_by_key, key, &is_new);
     if (!index)
         return error_no_memory();
     if (is_new) {
         *index = history->call_sites.count;
-        if (!vector_append(&history->call_sites, (struct tracked_call_site){.first_stack = stack}))
-            return error_no_memory();
+        history->call_sites.items[history->call_sites.count++] = (struct tracked_call_site){.first_stack = stack};
     }
     struct tracked_call_site *call_site = &history->call_sites.items[*index];
     if (call_site->num_stacks == 1) {
-        /* Up to now its history was that of its only stack; from now on it has its own. */
-        const struct tracked *only = &history->stacks.items[call_site->first_stack].tracked;
-        call_site->tracked.growth = only->growth;
-        if (!series_copy(&only->inuse, &call_site->tracked.inuse) ||
-            !series_copy(&only->allocated, &call_site->tracked.allocated))
-            return error_no_memory();
+        struct error *error = start_own_history(history, call_site);
+        if (error)
+            return error;
     }
     call_site->num_stacks++;
     *ret_index = (uint32_t)*index;
@@ -59,6 +75,13 @@ static struct error *find_stack(struct history *history, const struct snapshot *
         *ret_index = NOT_FOLLOWED;
         return NULL;
     }
+    if (!vector_reserve(&history->stacks, history->stacks.count + 1))
+        return error_no_memory();
+    uint64_t *place = table_insert(&history->stacks_by_id, id, NULL);
+    if (!place)
+        return error_no_memory();
+    /* If memory runs out below, this stack is not followed. */
+    *place = NOT_FOLLOWED;
     uint32_t index = (uint32_t)history->stacks.count;
     struct stack stack = catalog_stack(snapshot->catalog, id);
     struct tracked_stack tracked = {.stack = id};
@@ -67,9 +90,7 @@ static struct error *find_stack(struct history *history, const struct snapshot *
     struct error *error = find_call_site(history, snapshot, tracked.subject, index, &tracked.call_site);
     if (error)
         return error;
-    uint64_t *place = table_insert(&history->stacks_by_id, id, NULL);
-    if (!place || !vector_append(&history->stacks, tracked))
-        return error_no_memory();
+    history->stacks.items[history->stacks.count++] = tracked;
     *place = index;
     *ret_index = index;
     return NULL;
@@ -174,7 +195,7 @@ static struct error *update_buckets(struct history *history, const struct snapsh
     const struct snapshot *previous = history->latest;
     int64_t rate = profile_rate(snapshot);
     bool same_rate = previous && profile_rate(previous) == rate;
-    size_t comparable = same_rate ? previous->num_sites : 0;
+    size_t comparable = same_rate && !history->buckets_are_newer ? previous->num_sites : 0;
     for (size_t i = 0; i < snapshot->num_sites; i++) {
         const struct site *site = &snapshot->sites[i];
         if (i >= history->buckets.count) {
@@ -351,6 +372,8 @@ struct error *history_add_sites(struct history *history, const struct snapshot *
     if (snapshot->profile_state != PROFILE_ON)
         return NULL;
     struct error *error = update_buckets(history, snapshot);
+    /* Until all has gone well they are ahead of the latest snapshot, and may not be compared with it. */
+    history->buckets_are_newer = true;
     if (error)
         return error;
     update_sums(history, snapshot);
