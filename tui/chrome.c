@@ -6,7 +6,7 @@
 
 #include "tui/format.h"
 
-#define MAX_VERDICT_LINES 3
+#define MAX_VERDICT_LINES 4
 /* Below this width the tabs move together. */
 #define TABS_WIDTH 64
 

@@ -323,8 +323,11 @@ static void draw_titles(const struct list *list, struct canvas canvas)
         else
             end = canvas_text_fit(canvas, x, 0, list->column_width[i], role, column->title);
         bool descends = column->ascending == list->reversed;
-        if (sorted)
-            canvas_rune(canvas, column->right ? x - 2 : end + 1, 0, role, descends ? 0x2193 : 0x2191);
+        if (!sorted)
+            continue;
+        /* Between the title and its neighbour, with a space where there is room for one. */
+        int away = list->column_width[i] >= (int)utf8_width(column->title) + 2 ? 2 : 1;
+        canvas_rune(canvas, column->right ? x - away : end + 1, 0, role, descends ? 0x2193 : 0x2191);
     }
 }
 
