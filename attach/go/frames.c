@@ -259,10 +259,11 @@ static struct error *resolve_pc(struct go_frames *frames, uint64_t pc, size_t *r
         .is_hidden = next_count && is_hidden(frames->process, next.function),
     };
     size_t index = frames->resolved.count;
-    uint64_t *place = table_insert(&frames->pcs, pc, NULL);
-    if (!place || !vector_append(&frames->resolved, resolved))
+    uint64_t *place = vector_reserve(&frames->resolved, index + 1) ? table_insert(&frames->pcs, pc, NULL) : NULL;
+    if (!place)
         return error_no_memory();
     *place = index;
+    frames->resolved.items[frames->resolved.count++] = resolved;
     *ret_index = index;
     return NULL;
 }
@@ -561,10 +562,11 @@ struct error *go_frames_start(struct go_frames *frames, uint64_t entry, frame_id
         if (error)
             return error;
         size_t index = frames->starts.count;
-        known = table_insert(&frames->entries, entry, NULL);
-        if (!known || !vector_append(&frames->starts, start))
+        known = vector_reserve(&frames->starts, index + 1) ? table_insert(&frames->entries, entry, NULL) : NULL;
+        if (!known)
             return error_no_memory();
         *known = index;
+        frames->starts.items[frames->starts.count++] = start;
     }
     *ret_frame = frames->starts.items[*known].frame;
     *ret_name = frames->starts.items[*known].name;

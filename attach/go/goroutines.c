@@ -207,17 +207,16 @@ static struct group *find_group(struct goroutines *goroutines, const struct grou
     /* Two keys with one hash: the second goes by another seed. */
     for (uint64_t seed = 0;; seed++) {
         bool is_new;
-        uint64_t *index = table_insert(&goroutines->by_key, table_hash_bytes(key, sizeof(*key), seed), &is_new);
+        uint64_t hash = table_hash_bytes(key, sizeof(*key), seed), *index = NULL;
+        if (vector_reserve(&goroutines->groups, goroutines->groups.count + 1))
+            index = table_insert(&goroutines->by_key, hash, &is_new);
         if (!index) {
             goroutines->out_of_memory = true;
             return NULL;
         }
         if (is_new) {
             *index = goroutines->groups.count;
-            if (!vector_append(&goroutines->groups, (struct group){.key = *key})) {
-                goroutines->out_of_memory = true;
-                return NULL;
-            }
+            goroutines->groups.items[goroutines->groups.count++] = (struct group){.key = *key};
         }
         if (memcmp(&goroutines->groups.items[*index].key, key, sizeof(*key)) == 0) {
             goroutines->last_group = (size_t)*index;
@@ -530,6 +529,7 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct procs *pro
     table_clear(&goroutines->by_key);
     goroutines->groups.count = 0;
     goroutines->unreadable = goroutines->invalid = goroutines->ungrouped = 0;
+    goroutines->out_of_memory = false;
     goroutines->now = monotonic_now();
     error = read_goroutines(goroutines);
     for (size_t i = 0; !error && i < goroutines->all.count; i++)

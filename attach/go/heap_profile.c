@@ -64,7 +64,8 @@ struct heap_profile {
 
     VECTOR(struct bucket) buckets;
     struct table known;                     /* Bucket's address -> index in buckets. */
-    remote_address head;                    /* The newest bucket known. */
+    remote_address head;                    /* Of the list, when it was last followed. */
+    remote_address unfinished;              /* Where that broke off for lack of memory; 0 when it did not. */
     /* Why the list could not be followed to its end; NULL when it could. Static. */
     const char *broken;
     bool truncated;
@@ -174,7 +175,9 @@ static struct error *resolve_pending(struct heap_profile *profile)
         const uint64_t *pcs = pending->depth > 0 ? &profile->pcs.items[pending->first_pc] : NULL;
         error = go_frames_stack(profile->frames, pcs, pending->depth, &profile->buckets.items[pending->bucket].stack);
     }
-    profile->pending.count = profile->pcs.count = 0;
+    /* What could not be looked up for lack of memory is tried again with the next sample. */
+    if (!error)
+        profile->pending.count = profile->pcs.count = 0;
     return error;
 }
 
@@ -217,56 +220,82 @@ static struct error *add_bucket(struct heap_profile *profile, remote_address add
     for (size_t i = 0; i < depth; i++)
         profile->pcs.items[profile->pcs.count++] = cursor_u64(&cursor);
 
-    struct pending_stack pending = {.bucket = profile->buckets.count, .first_pc = first_pc, .depth = depth};
-    uint64_t *index = table_insert(&profile->known, address, NULL);
-    if (!index || !vector_append(&profile->pending, pending) ||
-        !vector_append(&profile->reference, (struct active_counts){0}) ||
-        !vector_reserve(&profile->current, profile->reference.count) ||
-        !vector_append(&profile->buckets, (struct bucket){.object_size = object_size}))
+    /* All or nothing: the lists are one by their index. */
+    size_t index = profile->buckets.count;
+    if (!vector_reserve(&profile->buckets, index + 1) || !vector_reserve(&profile->reference, index + 1) ||
+        !vector_reserve(&profile->current, index + 1) || !vector_reserve(&profile->pending, profile->pending.count + 1))
         return error_no_memory();
-    *index = pending.bucket;
+    error = record_set_add(&profile->records, address + profile->header_size + depth * 8);
+    if (error)
+        return error;
+    uint64_t *place = table_insert(&profile->known, address, NULL);
+    if (!place) {
+        profile->records.addresses.count--;
+        return error_no_memory();
+    }
+    *place = index;
+    profile->buckets.items[profile->buckets.count++] = (struct bucket){.object_size = object_size};
+    profile->reference.items[profile->reference.count++] = (struct active_counts){0};
+    profile->pending.items[profile->pending.count++] =
+        (struct pending_stack){.bucket = index, .first_pc = first_pc, .depth = depth};
     *ret_next = next;
-    return record_set_add(&profile->records, address + profile->header_size + depth * 8);
+    return NULL;
 }
 
-/* Follows the list from its head to the first bucket already known: headers never change, no bucket is ever freed,
- * and new ones are put in front (runtime/mprof.go, type bucket and stkbucket). */
-static struct error *find_new_buckets(struct heap_profile *profile, remote_address head)
+/* Follows the list from an address to the first bucket already known. */
+static struct error *walk(struct heap_profile *profile, remote_address address, bool must_meet_known)
 {
-    if (head == profile->head)
-        return NULL;
     size_t known_before = profile->buckets.count;
-    remote_address address = head;
-    page_cache_reset(profile->pages, profile->memory);
     for (;;) {
         if (address == 0) {
-            if (known_before > 0)
+            if (must_meet_known)
                 profile->broken = "the list no longer leads to the buckets known before";
-            break;
+            return NULL;
         }
         const uint64_t *index = table_find(&profile->known, address);
         if (index) {
             if (*index >= known_before)
                 profile->broken = "the list leads back into itself";
-            break;
+            return NULL;
         }
         if (profile->buckets.count >= HEAP_PROFILE_MAX_BUCKETS) {
             profile->truncated = true;
-            break;
+            return NULL;
         }
         const char *bad;
-        struct error *error = add_bucket(profile, address, &address, &bad);
-        if (!error && profile->pcs.count >= MAX_PENDING_PCS)
-            error = resolve_pending(profile);
-        if (error)
+        struct error *error = profile->pcs.count >= MAX_PENDING_PCS ? resolve_pending(profile) : NULL;
+        if (!error)
+            error = add_bucket(profile, address, &address, &bad);
+        if (error) {
+            profile->unfinished = address;
             return error;
+        }
         if (bad) {
             profile->broken = bad;
-            break;
+            return NULL;
         }
     }
-    profile->head = head;
-    return resolve_pending(profile);
+}
+
+/* Brings the list of buckets up to date: headers never change, no bucket is ever freed, and new ones are put in front
+ * (runtime/mprof.go, type bucket and stkbucket). */
+static struct error *find_new_buckets(struct heap_profile *profile, remote_address head)
+{
+    struct error *error = NULL;
+    remote_address unfinished = profile->unfinished;
+    bool is_known = profile->buckets.count > 0;
+    page_cache_reset(profile->pages, profile->memory);
+    if (unfinished) {
+        profile->unfinished = 0;
+        error = walk(profile, unfinished, false);
+    }
+    if (!error && head != profile->head) {
+        profile->head = head;
+        error = walk(profile, head, is_known);
+    }
+    if (!error && profile->pending.count > 0)
+        error = resolve_pending(profile);
+    return error;
 }
 
 /* One memRecordCycle at an offset of a record. Up to Go 1.26 it counts bytes as well; in 1.27 they follow from the
@@ -507,8 +536,8 @@ static struct error *sample_sites(struct heap_profile *profile, struct snapshot 
     if (count > 0)
         memcpy(profile->good.items, sites, count * sizeof(*sites));
     profile->good.count = count;
-    /* Published at cycle C is the state as of the end of GC cycle C - 1: what was freed since then is counted for C
-     * + 1. */
+    /* Published at cycle C is the state as of the end of GC cycle C - 1: what has been freed since then counts for
+     * the next. */
     profile->good_cycle = reading.any_active && reading.cycle > 0 ? reading.cycle - 1 : reading.cycle;
     snapshot->num_sites = count;
     snapshot->profile_cycle = profile->good_cycle;

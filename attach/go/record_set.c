@@ -97,8 +97,11 @@ static struct error *plan(struct record_set *set)
             continue;
         struct record_range range = {
             .address = record, .size = (uint32_t)set->record_size, .first = (uint32_t)i, .count = 1};
-        if (!vector_append(&set->ranges, range))
+        if (!vector_append(&set->ranges, range)) {
+            /* Half a plan is none. */
+            set->order.count = 0;
             return error_no_memory();
+        }
     }
     return NULL;
 }
