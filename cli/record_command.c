@@ -131,6 +131,8 @@ enum exit_status record_command(const struct options *options)
     struct error *error = open_signals(&signals);
     if (error)
         return error_print(error);
+    /* A file that may not grow any more is a write that fails, and no end. */
+    signal(SIGXFSZ, SIG_IGN);
     error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);

@@ -45,6 +45,7 @@ struct recorder {
     struct recording_gap_row gap;   /* What was dropped since the last tick that is in the file; ticks is 0 when nothing was. */
     char reason[160];               /* gap.reason. */
     struct recorder_status status;
+    uint64_t last_sequence;         /* Of the snapshot added last; 0: none. */
     bool is_closing;
 };
 
@@ -64,28 +65,32 @@ static uint64_t unix_ns(void)
 
 /* ---- dropping ---- */
 
-/* With the mutex held. */
-static void note_dropped(struct recorder *recorder, const struct snapshot *snapshot, const char *reason)
+/* So many samples up to this time are not in the file. With the mutex held. */
+static void note_dropped(struct recorder *recorder, uint64_t ticks, uint64_t at_unix_ns, const char *reason)
 {
     struct recording_gap_row *gap = &recorder->gap;
     if (gap->ticks == 0) {
-        *gap = (struct recording_gap_row){.from_unix_ns = snapshot->unix_ns, .to_unix_ns = snapshot->unix_ns, .reason = recorder->reason};
+        *gap = (struct recording_gap_row){.from_unix_ns = at_unix_ns, .to_unix_ns = at_unix_ns, .reason = recorder->reason};
         snprintf(recorder->reason, sizeof(recorder->reason), "%s", reason);
     }
-    if (snapshot->unix_ns < gap->from_unix_ns)
-        gap->from_unix_ns = snapshot->unix_ns;
-    if (snapshot->unix_ns > gap->to_unix_ns)
-        gap->to_unix_ns = snapshot->unix_ns;
-    gap->ticks++;
-    recorder->status.dropped++;
+    if (at_unix_ns < gap->from_unix_ns)
+        gap->from_unix_ns = at_unix_ns;
+    if (at_unix_ns > gap->to_unix_ns)
+        gap->to_unix_ns = at_unix_ns;
+    gap->ticks += ticks;
+    recorder->status.dropped += ticks;
     snprintf(recorder->status.problem, sizeof(recorder->status.problem), "%s", reason);
 }
 
 void recorder_add(struct recorder *recorder, struct snapshot *snapshot)
 {
     pthread_mutex_lock(&recorder->mutex);
+    /* Samples that were taken and never came here. */
+    if (recorder->last_sequence != 0 && snapshot->sequence > recorder->last_sequence + 1)
+        note_dropped(recorder, snapshot->sequence - recorder->last_sequence - 1, snapshot->unix_ns, "heaptop was too slow");
+    recorder->last_sequence = snapshot->sequence;
     if (recorder->queued == QUEUE)
-        note_dropped(recorder, snapshot, "the disk was too slow");
+        note_dropped(recorder, 1, snapshot->unix_ns, "the disk was too slow");
     else
         recorder->queue[recorder->queued++] = snapshot_ref(snapshot);
     pthread_cond_signal(&recorder->arrived);
@@ -165,7 +170,7 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
         else
             recorder->gap.from_unix_ns = snapshot->unix_ns;
     } else {
-        note_dropped(recorder, snapshot, reason);
+        note_dropped(recorder, 1, snapshot->unix_ns, reason);
     }
     recorder->status.bytes = bytes;
     pthread_mutex_unlock(&recorder->mutex);
@@ -260,7 +265,8 @@ static void create_tables(struct recorder *recorder)
     struct database *database = &recorder->database;
     _cleanup_(text_deinit) struct text text = {0};
     /* What tells the format stands in the file itself from the beginning, before there is a log. */
-    text_printf(&text, "PRAGMA page_size=4096; PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;", RECORD_APPLICATION_ID,
+    /* Nothing is lost yet that waiting for the disk would save. */
+    text_printf(&text, "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;", RECORD_APPLICATION_ID,
                 RECORD_FORMAT_VERSION);
     for (size_t i = 0; i < schema_num_tables; i++)
         text_printf(&text, "%s;\n", schema_tables[i].sql);

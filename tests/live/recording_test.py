@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""heaptop record against real processes: how it ends, marks, what replay and report make of the file, kill -9 at any moment, a full disk, and the
+SQL of docs/recording.md in the sqlite3 shell.
+
+    tests/live/recording_test.py [NAME...]      only the tests named
+    HEAPTOP_TEST_KILLS=200                      so many kills instead of 12 (the unit test of the same has more)"""
+
+import contextlib
+import json
+import os
+import random
+import re
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import json_schema  # noqa: E402
+import oracle  # noqa: E402
+
+HEAPTOP = os.environ.get("HEAPTOP", str(oracle.ROOT / "build-dev" / "heaptop"))
+SCHEMA = json.loads((oracle.ROOT / "docs" / "heaptop.schema.json").read_text())
+KILLS = int(os.environ.get("HEAPTOP_TEST_KILLS", "12"))
+
+
+class Leak:
+    """leakd, the leaking service of the demo."""
+
+    def __enter__(self):
+        paths = {kind: path for _, kind, path in oracle.targets("leakd")}
+        path = paths.get("packaged") or next(iter(paths.values()))
+        self.process = subprocess.Popen([path, "-for", "5m"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self.process.stdout.readline().startswith(b"ready")
+        return self.process
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
+
+def record(file, pid, *arguments, **options):
+    return subprocess.Popen([HEAPTOP, "record", "-o", str(file), *arguments, str(pid)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, **options)
+
+
+def finish(process, status=0):
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == status, f"status {process.returncode}: {err.decode()}"
+    return err.decode()
+
+
+def query(file, sql):
+    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        return database.execute(sql).fetchall()
+
+
+def wait_for_ticks(file, count, process):
+    """The recording is read while it is being written."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.stderr.read().decode()
+        try:
+            if query(file, "SELECT count(*) FROM ticks")[0][0] >= count:
+                return
+        except sqlite3.OperationalError:
+            pass
+        time.sleep(0.01)
+    raise AssertionError(f"no {count} ticks in 60 s")
+
+
+def report(file):
+    result = subprocess.run([HEAPTOP, "report", "--json", str(file)], capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
+    document = json.loads(result.stdout)
+    complaints = json_schema.validate(document, SCHEMA)
+    assert not complaints, "\n".join(complaints[:20])
+    return document
+
+
+def test_ends_cleanly(folder):
+    with Leak() as leak:
+        for name, end in (("int", signal.SIGINT), ("term", signal.SIGTERM), ("hup", signal.SIGHUP)):
+            file = folder / name
+            process = record(file, leak.pid, "-i", "20ms")
+            wait_for_ticks(file, 3, process)
+            process.send_signal(signal.SIGUSR1)
+            ticks = query(file, "SELECT count(*) FROM ticks")[0][0]
+            wait_for_ticks(file, ticks + 2, process)
+            process.send_signal(end)
+            finish(process)
+            assert len(query(file, "SELECT * FROM marks")) == 1
+            assert query(file, "SELECT count(*) FROM recording WHERE name = 'closed_unix_ns'") == [(1,)]
+            assert query(file, "PRAGMA journal_mode") == [("delete",)]
+            assert sorted(path.name for path in folder.glob(name + "*")) == [name], "a log is left behind"
+            assert report(file)["target"]["pid"] == leak.pid
+
+
+def test_duration_and_the_targets_end(folder):
+    with Leak() as leak:
+        finish(record(folder / "a", leak.pid, "-i", "100ms", "-d", "1s"))
+        assert 8 <= query(folder / "a", "SELECT count(*) FROM ticks")[0][0] <= 12
+        again = record(folder / "a", leak.pid)
+        assert "exists already" in finish(again, 2)
+        process = record(folder / "b", leak.pid, "-i", "50ms")
+        wait_for_ticks(folder / "b", 3, process)
+        leak.kill()
+        assert "has ended" in finish(process)
+        assert query(folder / "b", "SELECT exited FROM ticks ORDER BY tick DESC LIMIT 1") == [(1,)]
+
+
+def test_export_of_a_recording_is_that_of_the_moment(folder):
+    with Leak() as leak:
+        file = folder / "a"
+        finish(record(file, leak.pid, "-i", "100ms", "-d", "2s"))
+        for arguments in (["--format", "json", f"{file}@-1s"], ["--format", "json", f"{file}@+0s"], ["--format", "json", str(file)]):
+            result = subprocess.run([HEAPTOP, "export", *arguments], capture_output=True, timeout=60)
+            assert result.returncode == 0, result.stderr.decode()
+            assert json.loads(result.stdout)["target"]["pid"] == leak.pid
+        result = subprocess.run([HEAPTOP, "export", "--format", "pprof", "-o", str(folder / "p"), str(file)], capture_output=True, timeout=60)
+        assert result.returncode == 0, result.stderr.decode()
+        assert (folder / "p").read_bytes()[:2] == b"\x1f\x8b"
+
+
+def test_killed_at_any_moment(folder):
+    dice = random.Random(1)
+    with Leak() as leak:
+        for n in range(KILLS):
+            file = folder / str(n)
+            process = record(file, leak.pid, "-i", "10ms")
+            wait_for_ticks(file, 1, process)
+            time.sleep(dice.uniform(0, 0.2))    # the moment is what is tried
+            process.kill()
+            process.wait()
+            sequences = [row[0] for row in query(file, "SELECT sequence FROM ticks ORDER BY tick")]
+            # A machine that is busy may cost samples, and then there is a gap for them.
+            gaps = query(file, "SELECT coalesce(sum(ticks), 0) FROM gaps")[0][0]
+            assert sequences[-1] - sequences[0] + 1 == len(sequences) + gaps, (sequences, gaps)
+            assert query(file, "PRAGMA integrity_check") == [("ok",)]
+            assert report(file)["target"]["pid"] == leak.pid
+
+
+def test_full_disk(folder):
+    file = folder / "a"
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400 << 10, 400 << 10))
+
+    with Leak() as leak:
+        process = record(file, leak.pid, "-i", "10ms", "-d", "6s", preexec_fn=limit)
+        message = finish(process, 1)
+        assert "samples are not in the recording" in message, message
+        document = report(file)
+        assert document["target"]["pid"] == leak.pid
+        # The samples themselves went on: neither slower nor fewer.
+        taken = int(re.search(r"(\d+) samples recorded", message)[1]) + int(re.search(r"(\d+) lost", message)[1])
+        assert taken > 300, message
+
+
+def test_the_sql_of_the_documentation(folder):
+    if not shutil.which("sqlite3"):
+        print("SKIPPED: there is no sqlite3 shell")
+        return
+    file = folder / "a"
+    with Leak() as leak:
+        process = record(file, leak.pid, "-i", "50ms", "-d", "3s")
+        finish(process)
+    examples = re.findall(r"```sql\n(.*?)```", (oracle.ROOT / "docs" / "recording.md").read_text(), re.S)
+    assert len(examples) > 10
+    for sql in examples:
+        result = subprocess.run(["sqlite3", "-bail", str(file)], input=sql, capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0 and not result.stderr, f"{sql}\n{result.stderr}"
+        assert result.stdout or "v_marks" in sql or "v_gaps" in sql or "s.provenance" in sql, f"no row:\n{sql}"
+    top = subprocess.run(["sqlite3", str(file)], input=examples[0], capture_output=True, text=True, timeout=60).stdout
+    assert "cache.(*Store).Put" in top.splitlines()[0], top
+    views = query(file, "SELECT name FROM sqlite_master WHERE type = 'view'")
+    for (view,) in views:
+        result = subprocess.run(["sqlite3", "-bail", str(file), f"SELECT * FROM {view} LIMIT 5"], capture_output=True, text=True, timeout=60)
+        assert result.returncode == 0, f"{view}: {result.stderr}"
+
+
+def main():
+    if not oracle.targets("leakd"):
+        print("no leakd is built")
+        return 77
+    tests = {name: test for name, test in globals().items() if name.startswith("test_")}
+    for name, test in tests.items():
+        if len(sys.argv) > 1 and name not in sys.argv and name[5:] not in sys.argv:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.monotonic()
+            test(Path(folder))
+            print(f"PASS {name} {time.monotonic() - started:.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
