@@ -391,13 +391,17 @@ static void fill_problems(struct session *session, struct snapshot *snapshot)
 /* After an exec nothing that was known of the program holds. */
 static struct error *follow_exec(struct session *session, const struct process_stat *stat)
 {
-    struct program_identity now;
+    struct program_identity now, *before = &session->target->program;
     target_read_program(session->target, stat, &now);
-    if (session->is_attached && program_is_same(&now, &session->target->program))
+    /* While a thread that is not the main one calls exec there is no program for a moment; and then in any exec a new
+     * one without a stack, under the old name. Nothing to look at yet. */
+    if ((now.stack_start == 0 && before->stack_start != 0) || (now.inode == 0 && before->inode != 0))
+        return error_create(ERROR_SYSTEM, "process %d is in the middle of an exec", (int)session->target->pid);
+    if (session->is_attached && program_is_same(&now, before))
         return NULL;
-    if (!program_is_same(&now, &session->target->program)) {
+    if (!program_is_same(&now, before)) {
         session->execs++;
-        session->target->program = now;
+        *before = now;
         session->maps_read_ns = 0;
         detach_program(session);
     }

@@ -352,8 +352,9 @@ START_TEST(test_exec_is_followed)
     fixture_order(&fixture, "et"[_i]);
     for (;;) {
         snapshot = next(source);
-        bool has_changed = has_problem(snapshot, "exec");
-        if (has_changed)
+        /* Arguments come last: a sample taken just before shows the new program without them, and is followed by one that
+         * finds it changed once more. */
+        if (has_problem(snapshot, "exec") && snapshot->target.command_line)
             break;
         snapshot_unref(snapshot);
     }
