@@ -9,8 +9,7 @@ static struct goroutine_key group_key(const struct goroutine_group *group)
     return (struct goroutine_key){.state = group->state,
                                   .wait_reason = group->wait_reason,
                                   .created_by = group->created_by,
-                                  .start = group->start,
-                                  .stack = group->stack};
+                                  .start = group->start};
 }
 
 static struct goroutine_key creator_key(const struct goroutine_group *group)

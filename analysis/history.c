@@ -77,6 +77,7 @@ void history_destroy(struct history *history)
     vector_deinit(&history->goroutines);
     vector_deinit(&history->cycles);
     vector_deinit(&history->cpu_fractions);
+    vector_deinit(&history->next_cpu_fractions);
     table_deinit(&history->stacks_by_id);
     table_deinit(&history->call_sites_by_key);
     table_deinit(&history->goroutines_by_key);
@@ -181,13 +182,17 @@ static struct error *add_cycles(struct history *history, const struct snapshot *
     return NULL;
 }
 
-/* Each thread's share of a CPU since the previous snapshot. */
+static uint64_t thread_read_ns(const struct snapshot *snapshot, const struct thread *thread)
+{
+    return thread->read_monotonic_ns ? thread->read_monotonic_ns : snapshot->monotonic_ns;
+}
+
+/* Each thread's share of a CPU since it was last read. */
 static struct error *add_threads(struct history *history, const struct snapshot *snapshot)
 {
     const struct snapshot *previous = history->latest;
-    double nanoseconds = previous ? (double)snapshot->monotonic_ns - (double)previous->monotonic_ns : 0;
-    history->cpu_fractions.count = 0;
-    if (!vector_reserve(&history->cpu_fractions, snapshot->num_threads))
+    if (!vector_reserve(&history->next_cpu_fractions, snapshot->num_threads) ||
+        !vector_reserve(&history->cpu_fractions, snapshot->num_threads))
         return error_no_memory();
     /* Both lists come from the same directory in the same order: the thread is mostly where the last search ended. */
     size_t next = 0, known = previous ? previous->num_threads : 0;
@@ -195,16 +200,24 @@ static struct error *add_threads(struct history *history, const struct snapshot 
         const struct thread *thread = &snapshot->threads[i];
         double fraction = NAN;
         for (size_t tried = 0; tried < known; tried++, next++) {
-            const struct thread *before = &previous->threads[next % known];
+            size_t at = next % known;
+            const struct thread *before = &previous->threads[at];
             if (before->tid != thread->tid)
                 continue;
-            if (nanoseconds > 0 && thread->cpu_ns >= before->cpu_ns)
-                fraction = (double)(thread->cpu_ns - before->cpu_ns) / nanoseconds;
+            uint64_t then = thread_read_ns(previous, before), now = thread_read_ns(snapshot, thread);
+            if (now > then && thread->cpu_ns >= before->cpu_ns)
+                fraction = (double)(thread->cpu_ns - before->cpu_ns) / (double)(now - then);
+            else if (now == then && at < history->cpu_fractions.count)
+                fraction = history->cpu_fractions.items[at];   /* Not read again since. */
             next++;
             break;
         }
-        history->cpu_fractions.items[history->cpu_fractions.count++] = fraction;
+        history->next_cpu_fractions.items[i] = fraction;
     }
+    if (snapshot->num_threads > 0)
+        memcpy(history->cpu_fractions.items, history->next_cpu_fractions.items,
+               snapshot->num_threads * sizeof(*history->cpu_fractions.items));
+    history->cpu_fractions.count = snapshot->num_threads;
     return NULL;
 }
 
@@ -300,7 +313,7 @@ size_t history_memory(const struct history *history)
     bytes += (history->call_site_order.capacity + history->stack_order.capacity) * sizeof(uint32_t);
     bytes += history->goroutines.capacity * sizeof(*history->goroutines.items);
     bytes += history->cycles.capacity * sizeof(*history->cycles.items);
-    bytes += history->cpu_fractions.capacity * sizeof(*history->cpu_fractions.items);
+    bytes += (history->cpu_fractions.capacity + history->next_cpu_fractions.capacity) * sizeof(double);
     /* A slot of a table is a key and a value. */
     bytes += 16 * (history->stacks_by_id.capacity + history->call_sites_by_key.capacity +
                    history->goroutines_by_key.capacity);

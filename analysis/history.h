@@ -52,15 +52,15 @@ struct tracked_call_site {
 struct goroutine_key {
     string_id state, wait_reason;
     frame_id created_by, start;
-    stack_id stack;
 };
 
-/* A group, or (state, wait_reason and stack 0) all that one go statement started. */
+/* All goroutines of a key, whatever their stacks: of these there may be ever new ones. Or (state and wait_reason 0) all
+ * that one go statement started. */
 struct tracked_goroutines {
     struct goroutine_key key;
     bool creator;
     uint32_t count;             /* In the latest snapshot that had groups. */
-    uint32_t largest;           /* Creators: the count of the largest group. */
+    uint32_t largest;           /* The count of the largest group among them. */
     struct series counts;
     struct growth growth;
     uint64_t judged_unix_ns;
@@ -106,6 +106,7 @@ struct history {
 
     VECTOR(struct gc_cycle) cycles;
     VECTOR(double) cpu_fractions;       /* Of latest->threads. */
+    VECTOR(double) next_cpu_fractions;  /* Scratch. */
     struct point total_alloc[RECENT_SAMPLES];   /* Oldest first, in monotonic time. */
     unsigned num_total_alloc;
 };

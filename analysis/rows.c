@@ -107,7 +107,7 @@ static struct error *compute_goroutines(const struct history *history, struct an
         rows[i] = (struct goroutine_row){.group = *group, .counts = own ? &own->counts : &none};
         if (creator && group->count == creator->largest)
             rows[i].growth = creator->growth;
-        else if (own)
+        else if (own && group->count == own->largest && creator && own->largest != creator->largest)
             rows[i].growth = own->growth;
     }
     if (count > 1)

@@ -58,8 +58,8 @@ struct growth {
     double error_per_second;    /* Half width of its 95% confidence interval, sampling error included. */
     uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
-    /* Only of call sites and stacks, and only growing: judged by what was counted since the last cycle, as too few cycles
-     * have come. A site qualifies when of all that it ever allocated hardly anything was freed. */
+    /* Only of call sites and stacks, and only growing: judged by what was counted since the last cycle, as too few
+     * cycles have come. A site qualifies when of all that it ever allocated hardly anything was freed. */
     bool provisional;
 };
 
@@ -125,9 +125,10 @@ struct allocation_row {
 struct goroutine_row {
     struct goroutine_group group;
     /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have
-     * this creator and start, and stands at the largest of their groups; the others are judged by their own count. */
+     * this creator and start, and stands at the largest of their groups. Of the others those are judged, by their own
+     * count, that are the largest of their state; the rest is GROWTH_TOO_FEW. */
     struct growth growth;
-    const struct series *counts;        /* Of this group. Owned by the history. */
+    const struct series *counts;        /* Of this state, creator and start. Owned by the history. */
 };
 
 struct thread_row {

@@ -450,6 +450,40 @@ START_TEST(goroutines_are_judged_by_their_creator)
 }
 END_TEST
 
+/* Where goroutines are met changes from sample to sample: their stacks make rows, but no series. */
+START_TEST(ever_new_stacks_take_no_memory)
+{
+    struct builder *b = builder_create();
+    struct history *history = make_history(NULL);
+    const char *worker = "example.com/app.worker w.go:9", *spawn = "example.com/app.spawn w.go:3";
+    builder_goroutines(b, 10, "waiting", "select", worker, spawn);
+    builder_goroutines(b, 7, "waiting", "select", worker, spawn);
+    builder_goroutines(b, 3, "runnable", NULL, worker, spawn);
+    size_t settled = 0;
+    for (int i = 0; i < 3000; i++) {
+        for (size_t g = 0; g < 3; g++) {
+            char stack[64];
+            snprintf(stack, sizeof(stack), "example.com/app.f%d w.go:%zu", i % 500, g);
+            b->groups.items[g].stack = builder_stack(b, stack);
+        }
+        b->groups.items[0].count = 10 + (unsigned)i;
+        add(history, b, 1);
+        if (i == 1500)
+            settled = history_memory(history);
+    }
+    ck_assert_uint_eq(history_memory(history), settled);
+    struct analysis *analysis = compute(history);
+    ck_assert_uint_eq(analysis->num_goroutines, 3);
+    ck_assert_int_eq(analysis->goroutines[0].growth.verdict, GROWTH_GROWING);
+    ck_assert_uint_eq(analysis->goroutines[0].group.count, 3009);
+    ck_assert_int_eq(analysis->goroutines[1].growth.verdict, GROWTH_TOO_FEW);
+    ck_assert_int_eq(analysis->goroutines[2].growth.verdict, GROWTH_PLATEAU);
+    analysis_destroy(analysis);
+    history_destroy(history);
+    builder_destroy(b);
+}
+END_TEST
+
 START_TEST(threads_show_their_share_of_a_cpu)
 {
     struct builder *b = builder_create();
@@ -467,6 +501,19 @@ START_TEST(threads_show_their_share_of_a_cpu)
     analysis = compute(history);
     ck_assert_double_eq_tol(analysis->threads[0].cpu_fraction, 0.5, 1e-6);
     ck_assert(isnan(analysis->threads[1].cpu_fraction));
+    analysis_destroy(analysis);
+    /* One of very many threads is not read every time: its share stands until it is. */
+    b->threads.items[0].read_monotonic_ns = history_latest(history)->monotonic_ns;
+    add(history, b, 2);
+    analysis = compute(history);
+    ck_assert_double_eq_tol(analysis->threads[0].cpu_fraction, 0.5, 1e-6);
+    ck_assert_double_eq_tol(analysis->threads[1].cpu_fraction, 0, 1e-6);
+    analysis_destroy(analysis);
+    b->threads.items[0].read_monotonic_ns = 0;
+    b->threads.items[0].cpu_ns += 3000000000;
+    add(history, b, 2);
+    analysis = compute(history);
+    ck_assert_double_eq_tol(analysis->threads[0].cpu_fraction, 0.75, 1e-6);
     analysis_destroy(analysis);
     history_destroy(history);
     builder_destroy(b);
@@ -640,6 +687,7 @@ static Suite *make_suite(void)
     TCase *process = tcase_create("process");
     tcase_add_test(process, counters_have_series_and_rates);
     tcase_add_test(process, goroutines_are_judged_by_their_creator);
+    tcase_add_test(process, ever_new_stacks_take_no_memory);
     tcase_add_test(process, threads_show_their_share_of_a_cpu);
     tcase_add_test(process, pauses_and_limits);
     suite_add_tcase(suite, process);
