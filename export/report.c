@@ -403,7 +403,7 @@ static void add_goroutines(struct report *report)
     if (!analysis->num_goroutines)
         return;
     add_section(report, "Goroutines");
-    text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for", "runs, and where it was started");
+    text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for", "is in, and where it was started");
     size_t shown = 0;
     for (size_t i = 0; i < analysis->num_goroutines && shown < MAX_GOROUTINE_ROWS; i++) {
         const struct goroutine_row *row = &analysis->goroutines[i];
@@ -417,7 +417,12 @@ static void add_goroutines(struct report *report)
         const char *state = catalog_string(catalog, row->group.wait_reason ? row->group.wait_reason : row->group.state);
         size_t width = report_clip(report->out, state, 19);
         text_printf(report->out, "%*s", (int)(20 - width), "");
-        add_place(report, row->group.start, report->columns - 41);
+        frame_id subject = goroutine_subject(catalog, &row->group);
+        add_place(report, subject, report->columns - 41);
+        if (row->group.start && row->group.start != subject) {
+            text_printf(report->out, "%41s", "in ");
+            add_place(report, row->group.start, report->columns - 41);
+        }
         if (row->group.created_by) {
             text_printf(report->out, "%41s", "by ");
             add_place(report, row->group.created_by, report->columns - 41);

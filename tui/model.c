@@ -167,8 +167,9 @@ static bool freeze_analysis(struct model *model)
     for (size_t i = 0; i < analysis->num_stacks; i++)
         done = done && freeze_series(model, &analysis->stacks[i].inuse) &&
                freeze_series(model, &analysis->stacks[i].allocated);
-    for (size_t i = 0; i < analysis->num_goroutines; i++)
-        done = done && freeze_series(model, &analysis->goroutines[i].counts);
+    for (size_t by = 0; by < GOROUTINE_GROUPINGS; by++)
+        for (size_t i = 0; i < analysis->num_goroutines_by[by]; i++)
+            done = done && freeze_series(model, &analysis->goroutines_by[by][i].counts);
     return done;
 }
 

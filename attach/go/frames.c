@@ -439,6 +439,8 @@ static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, s
             error = look_up(frames, pcs[i] - !exact, found, PCLNTAB_MAX_INLINE_DEPTH, &depth);
         if (error)
             return error;
+        if (depth == 0 && !vector_append(&frames->stack, add_frame(frames, pcs[i] - !exact, NULL)))
+            return error_no_memory();
         for (size_t j = 0; j < depth; j++) {
             bool shown = all || is_shown(frames->process, &found[j], callee, frames->stack.count == 0);
             callee = found[j].function;

@@ -122,13 +122,33 @@ struct allocation_row {
     const struct series *allocated;     /* Allocated bytes so far. */
 };
 
+/* What goroutines are listed by. */
+enum goroutine_grouping {
+    GOROUTINES_BY_STACK,        /* Each group by itself. */
+    GOROUTINES_BY_CREATOR,      /* All that one go statement started with one function. */
+    GOROUTINES_BY_STATE,        /* All that wait for the same, or are in the same state. */
+    GOROUTINE_GROUPINGS,
+};
+
+/* Whether two groups are in one row of this grouping. */
+bool goroutine_groups_match(enum goroutine_grouping grouping, const struct goroutine_group *a,
+                            const struct goroutine_group *b);
+
+/* The frame that a person should see: of the stack the program's own innermost, else the function that they run, else
+ * the go statement. */
+frame_id goroutine_subject(const struct catalog *catalog, const struct goroutine_group *group);
+
 struct goroutine_row {
+    /* Of a row of several groups the counts are sums, and what is not the same in all of them is 0. */
     struct goroutine_group group;
+    enum goroutine_grouping grouping;
+    uint32_t num_groups;
     /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have
      * this creator and start, and stands at the largest of their groups. Of the others those are judged, by their own
      * count, that are the largest of their state; the rest is GROWTH_TOO_FEW. */
     struct growth growth;
-    const struct series *counts;        /* Of this state, creator and start. Owned by the history. */
+    /* Of this state, creator and start; of several groups, of this creator and start, or empty. Owned by the history. */
+    const struct series *counts;
 };
 
 struct thread_row {
@@ -155,6 +175,8 @@ struct analysis {
     size_t num_stacks;
     struct goroutine_row *goroutines;   /* By falling growth, then count. */
     size_t num_goroutines;
+    struct goroutine_row *goroutines_by[GOROUTINE_GROUPINGS];   /* The first is `goroutines`. In the same order. */
+    size_t num_goroutines_by[GOROUTINE_GROUPINGS];
     struct thread_row *threads;
     size_t num_threads;
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */

@@ -284,6 +284,12 @@ __attribute__((unused)) static size_t builder_goroutines(struct builder *b, uint
     return b->groups.count - 1;
 }
 
+/* Gives a group its stack, written as for builder_site. */
+__attribute__((unused)) static void builder_goroutine_stack(struct builder *b, size_t index, const char *stack)
+{
+    b->groups.items[index].stack = builder_stack(b, stack);
+}
+
 /* A thread; its index in b->threads. */
 __attribute__((unused)) static size_t builder_thread(struct builder *b, pid_t tid, const char *name, char state,
                                                      const char *system_call)

@@ -5,16 +5,10 @@
 
 #include "tui/cells.h"
 
-static const char *state_text(const struct catalog *catalog, const struct goroutine_group *group)
+const char *goroutine_state(const struct catalog *catalog, const struct goroutine_group *group)
 {
-    const char *reason = catalog_string(catalog, group->wait_reason);
-    return reason[0] ? reason : catalog_string(catalog, group->state);
-}
-
-/* Groups are told apart by what they run; where that is not known, by the go statement. */
-static frame_id subject_of(const struct goroutine_group *group)
-{
-    return group->start ? group->start : group->created_by;
+    const char *reason = catalog_string(catalog, group->wait_reason), *state = catalog_string(catalog, group->state);
+    return reason[0] ? reason : state[0] ? state : "several";
 }
 
 static void draw_count(const struct list_cell *cell, const void *row)
@@ -38,7 +32,8 @@ static void draw_trend(const struct list_cell *cell, const void *row)
 
 static void draw_state(const struct list_cell *cell, const void *row)
 {
-    cell_left(cell, ROLE_TEXT, state_text(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group));
+    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    cell_left(cell, ROLE_TEXT, goroutine_state(cell_catalog(cell->context), group));
 }
 
 static void draw_wait(const struct list_cell *cell, const void *row)
@@ -60,12 +55,14 @@ static void draw_wait(const struct list_cell *cell, const void *row)
 
 static void draw_function(const struct list_cell *cell, const void *row)
 {
-    cell_frame(cell, subject_of(&((const struct goroutine_row *)row)->group));
+    frame_id subject = goroutine_subject(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group);
+    if (subject)
+        cell_frame(cell, subject);
 }
 
 static void draw_place(const struct list_cell *cell, const void *row)
 {
-    cell_place(cell, subject_of(&((const struct goroutine_row *)row)->group));
+    cell_place(cell, goroutine_subject(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group));
 }
 
 static void draw_creator(const struct list_cell *cell, const void *row)
@@ -93,21 +90,30 @@ static int compare_growth(const void *context, const void *first, const void *se
 static int compare_state(const void *context, const void *first, const void *second)
 {
     const struct goroutine_row *a = first, *b = second;
-    return strcmp(state_text(cell_catalog(context), &a->group), state_text(cell_catalog(context), &b->group));
+    const struct catalog *catalog = cell_catalog(context);
+    return strcmp(goroutine_state(catalog, &a->group), goroutine_state(catalog, &b->group));
 }
 
 static int compare_function(const void *context, const void *first, const void *second)
 {
     const struct goroutine_row *a = first, *b = second;
-    return compare_frames(cell_catalog(context), subject_of(&a->group), subject_of(&b->group));
+    const struct catalog *catalog = cell_catalog(context);
+    return compare_frames(catalog, goroutine_subject(catalog, &a->group), goroutine_subject(catalog, &b->group));
 }
 
 static uint64_t identify(const void *context, const void *row)
 {
     (void)context;
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
-    const uint32_t parts[] = {group->state, group->wait_reason, group->created_by,
-                              group->start, group->stack,       group->system};
+    enum goroutine_grouping grouping = ((const struct goroutine_row *)row)->grouping;
+    /* What is the same in all groups of a row now need not be so in the next sample. */
+    bool state = grouping != GOROUTINES_BY_CREATOR, creator = grouping != GOROUTINES_BY_STATE;
+    const uint32_t parts[] = {state ? group->state : 0,
+                              state ? group->wait_reason : 0,
+                              creator ? group->created_by : 0,
+                              creator ? group->start : 0,
+                              grouping == GOROUTINES_BY_STACK ? group->stack : 0,
+                              group->system};
     return table_hash_bytes(parts, sizeof(parts), 0);
 }
 
@@ -116,9 +122,9 @@ static const char *text_of_group(const void *context, const void *row, char *buf
     const struct catalog *catalog = cell_catalog(context);
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
     char place[FORMAT_BUFFER], creator[FORMAT_BUFFER];
-    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", state_text(catalog, group),
-             catalog_function(catalog, subject_of(group)), frame_place(catalog, subject_of(group), place),
-             frame_place(catalog, group->created_by, creator));
+    frame_id subject = goroutine_subject(catalog, group);
+    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", goroutine_state(catalog, group), catalog_function(catalog, subject),
+             frame_place(catalog, subject, place), frame_place(catalog, group->created_by, creator));
     return buffer;
 }
 
@@ -126,7 +132,8 @@ static int measure(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
-    return (int)utf8_width(frame_function(cell_catalog(context), subject_of(group), buffer));
+    const struct catalog *catalog = cell_catalog(context);
+    return (int)utf8_width(frame_function(catalog, goroutine_subject(catalog, group), buffer));
 }
 
 static const struct column columns[] = {
@@ -140,7 +147,7 @@ static const struct column columns[] = {
      .help = "its state, or what it waits for"},
     {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait,
      .help = "shortest and longest wait, counted from a GC on"},
-    {.title = "runs",
+    {.title = "is in",
      .width = 24,
      .flexible = true,
      .ascending = true,

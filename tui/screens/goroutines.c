@@ -5,6 +5,12 @@
 #include "tui/list_screen.h"
 #include "tui/screens/goroutine_list.h"
 
+/* Begins with what such screens have in common. */
+struct goroutines {
+    struct list_screen screen;
+    enum goroutine_grouping grouping;
+};
+
 static struct error *goroutines_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
@@ -15,7 +21,8 @@ static struct error *goroutines_open(struct session *session, void *state, const
 static struct error *goroutines_update(struct session *session, void *state)
 {
     const struct analysis *analysis = session->model.analysis;
-    return list_screen_set(session, state, analysis->goroutines, analysis->num_goroutines,
+    enum goroutine_grouping grouping = ((struct goroutines *)state)->grouping;
+    return list_screen_set(session, state, analysis->goroutines_by[grouping], analysis->num_goroutines_by[grouping],
                            sizeof(*analysis->goroutines));
 }
 
@@ -72,7 +79,12 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     }
     describe_states(model, text, sizeof(text));
     canvas_text_fit(canvas, x + 3, 0, canvas.width - x - 4, ROLE_MUTED, text);
-    section_draw(canvas, 1, "Groups", &screen->list, true);
+    static const char *const titles[GOROUTINE_GROUPINGS] = {
+        [GOROUTINES_BY_STACK] = "By stack",
+        [GOROUTINES_BY_CREATOR] = "By creator",
+        [GOROUTINES_BY_STATE] = "By state",
+    };
+    section_draw(canvas, 1, titles[((struct goroutines *)state)->grouping], &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2);
     list_draw(&screen->list, below, true);
     const struct counter *counter = &model->shown->counters[COUNTER_GOROUTINES];
@@ -83,15 +95,33 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
                                                : "not read");
 }
 
-static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
+static bool goroutines_act(struct session *session, void *state, enum action action)
+{
+    struct goroutines *goroutines = state;
+    if (action == ACTION_GROUPING) {
+        goroutines->grouping = (goroutines->grouping + 1) % GOROUTINE_GROUPINGS;
+        error_destroy(goroutines_update(session, goroutines));
+        return true;
+    }
+    if (action != ACTION_OPEN)
+        return false;
+    const struct goroutine_row *row = list_selected(&goroutines->screen.list);
+    if (row)
+        error_destroy(session_open_goroutines(session, goroutines->grouping, &row->group));
+    return true;
+}
+
+static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER,   ACTION_OPEN, ACTION_SORT,
+                                                ACTION_REVERSE, ACTION_GROUPING, ACTION_NONE};
 
 const struct screen_ops goroutines_screen = {
     .title = "Goroutines",
-    .state_size = sizeof(struct list_screen),
+    .state_size = sizeof(struct goroutines),
     .footer = goroutines_footer,
     .open = goroutines_open,
     .close = list_screen_close,
     .update = goroutines_update,
     .draw = goroutines_draw,
     .focus = list_screen_focus,
+    .act = goroutines_act,
 };

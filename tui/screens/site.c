@@ -7,92 +7,20 @@
 #include "tui/chrome.h"
 #include "tui/panel.h"
 #include "tui/screens/allocation_list.h"
+#include "tui/screens/stack_view.h"
 #include "tui/session.h"
-#include "tui/source_file.h"
 
 #define GRAPH_LEAST_HEIGHT 22
-#define BESIDE_WIDTH 110
 #define TWO_COLUMNS_WIDTH 110
-
-struct frame_row {
-    frame_id frame;
-    uint32_t index;
-    bool is_subject;
-};
 
 enum site_pane { PANE_STACK, PANE_STACKS };
 
 struct site_detail {
     frame_id subject;
     const struct allocation_row *row;   /* In the analysis on view; NULL when the profile no longer has it. */
-    struct list frames, stacks;
+    struct stack_view view;             /* Of the stack selected in `stacks`, or of the one that holds most. */
+    struct list stacks;
     enum site_pane pane;
-    VECTOR(struct frame_row) frame_rows;
-    stack_id shown_stack;               /* Whose frames are listed. */
-    frame_id source_of;                 /* Whose source was read last. */
-    struct source_lines source;
-    char source_reason[160];            /* Why there is none. */
-};
-
-/* ---- the frames of a stack ---- */
-
-static void draw_frame(const struct list_cell *cell, const void *row)
-{
-    const struct frame_row *frame = row;
-    if (frame->is_subject)
-        canvas_rune(cell->canvas, 0, 0, ROLE_STRONG, 0x25b6);
-    frame_draw(cell->canvas, 2, 0, cell->canvas.width - 2, cell->pan, cell_catalog(cell->context), frame->frame);
-}
-
-static void draw_frame_place(const struct list_cell *cell, const void *row)
-{
-    cell_place(cell, ((const struct frame_row *)row)->frame);
-}
-
-static void draw_origin(const struct list_cell *cell, const void *row)
-{
-    static const char *const names[] = {
-        [FRAME_UNKNOWN] = "",          [FRAME_RUNTIME] = "runtime", [FRAME_STANDARD] = "standard",
-        [FRAME_DEPENDENCY] = "module", [FRAME_APPLICATION] = "app", [FRAME_NATIVE] = "C"};
-    const struct frame *frame = catalog_frame(cell_catalog(cell->context), ((const struct frame_row *)row)->frame);
-    cell_left(cell, ROLE_FAINT, frame->origin < ARRAY_SIZE(names) ? names[frame->origin] : "");
-}
-
-static uint64_t identify_frame(const void *context, const void *row)
-{
-    (void)context;
-    return ((const struct frame_row *)row)->index;
-}
-
-static const char *text_of_frame(const void *context, const void *row, char *buffer)
-{
-    char place[FORMAT_BUFFER];
-    frame_id frame = ((const struct frame_row *)row)->frame;
-    snprintf(buffer, LIST_TEXT, "%.400s %s", catalog_function(cell_catalog(context), frame),
-             frame_place(cell_catalog(context), frame, place));
-    return buffer;
-}
-
-static int measure_frame(const void *context, const void *row)
-{
-    char buffer[FORMAT_BUFFER];
-    return 2 + (int)utf8_width(frame_function(cell_catalog(context), ((const struct frame_row *)row)->frame, buffer));
-}
-
-static const struct column frame_columns[] = {
-    {.title = "function", .width = 24, .flexible = true, .draw = draw_frame},
-    {.title = "line", .width = 20, .priority = 1, .draw = draw_frame_place},
-    {.title = "of", .width = 8, .priority = 2, .draw = draw_origin},
-};
-
-static const struct list_ops frame_list = {
-    .columns = frame_columns,
-    .num_columns = ARRAY_SIZE(frame_columns),
-    .first_sort = LIST_UNSORTED,
-    .hide_titles = true,
-    .identity = identify_frame,
-    .text = text_of_frame,
-    .measure = measure_frame,
 };
 
 /* ---- data ---- */
@@ -103,53 +31,6 @@ static const struct allocation_row *find_row(const struct analysis *analysis, fr
         if (analysis->call_sites[i].subject == subject)
             return &analysis->call_sites[i];
     return NULL;
-}
-
-/* Lists the frames of the stack selected below, or of the one that holds most. */
-static bool list_frames(struct session *session, struct site_detail *site)
-{
-    const struct allocation_row *selected = list_selected(&site->stacks);
-    stack_id id = selected ? selected->stack : site->row ? site->row->stack : 0;
-    const struct catalog *catalog = session->model.shown->catalog;
-    struct stack stack = catalog_stack(catalog, id);
-    uint32_t subject = catalog_stack_subject(catalog, id);
-    site->frame_rows.count = 0;
-    for (uint32_t i = 0; i < stack.depth; i++)
-        if (!vector_append(&site->frame_rows, (struct frame_row){stack.frames[i], i, i == subject}))
-            return false;
-    if (!list_set_rows(&site->frames, &session->model, site->frame_rows.items, site->frame_rows.count,
-                       sizeof(*site->frame_rows.items)))
-        return false;
-    if (id != site->shown_stack)
-        list_select_identity(&site->frames, subject);
-    site->shown_stack = id;
-    return true;
-}
-
-/* Reads the source around the selected frame, once for each that is selected. */
-static void read_source(struct session *session, struct site_detail *site)
-{
-    const struct frame_row *row = list_selected(&site->frames);
-    frame_id id = row ? row->frame : 0;
-    if (id == site->source_of)
-        return;
-    const struct catalog *catalog = session->model.shown->catalog;
-    const struct frame *frame = catalog_frame(catalog, id);
-    const char *path = catalog_file(catalog, id);
-    source_lines_deinit(&site->source);
-    site->source = (struct source_lines){.count = 0};
-    site->source_of = id;
-    site->source_reason[0] = '\0';
-    if (path[0] != '/' || frame->line == 0) {
-        snprintf(site->source_reason, sizeof(site->source_reason), "%s",
-                 path[0] ? "compiled without full paths: the source cannot be found"
-                         : "no file is known for this frame");
-        return;
-    }
-    struct error *error = source_lines_read(path, frame->line, &site->source);
-    if (error)
-        snprintf(site->source_reason, sizeof(site->source_reason), "%s", error->message);
-    error_destroy(error);
 }
 
 /* ---- figures ---- */
@@ -262,35 +143,6 @@ static int draw_history(const struct session *session, const struct allocation_r
     return height;
 }
 
-static void draw_source(struct session *session, struct site_detail *site, struct canvas canvas)
-{
-    const struct catalog *catalog = session->model.shown->catalog;
-    char place[FORMAT_BUFFER], title[FORMAT_BUFFER + 16];
-    snprintf(title, sizeof(title), "%s", frame_place(catalog, site->source_of, place));
-    section_draw(canvas, 0, title[0] ? title : "Source", NULL, false);
-    struct canvas text = canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1);
-    if (site->source.count == 0) {
-        canvas_text_fit(text, 2, 0, text.width - 3, ROLE_MUTED, site->source_reason);
-        return;
-    }
-    uint32_t line = catalog_frame(catalog, site->source_of)->line, index = line - site->source.first;
-    /* The line stands in the middle. */
-    uint32_t half = (uint32_t)text.height / 2, from = index > half ? index - half : 0;
-    if (site->source.count - from < (uint32_t)text.height)
-        from = site->source.count > (uint32_t)text.height ? site->source.count - (uint32_t)text.height : 0;
-    for (int y = 0; y < text.height && from + (uint32_t)y < site->source.count; y++) {
-        uint32_t number = site->source.first + from + (uint32_t)y;
-        bool here = number == line;
-        canvas_printf(text, 1, y, here ? ROLE_STRONG : ROLE_FAINT, "%6u", number);
-        if (here)
-            canvas_rune(text, 8, y, ROLE_STRONG, 0x25b6);
-        canvas_text_fit(text, 10, y, text.width - 11, here ? ROLE_FIGURE : ROLE_MUTED,
-                        site->source.lines[from + (uint32_t)y]);
-        if (here)
-            canvas_ground(text, 0, y, text.width, GROUND_BAR);
-    }
-}
-
 static void site_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct site_detail *site = state;
@@ -298,7 +150,6 @@ static void site_draw(struct session *session, void *state, struct canvas canvas
         canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, "the profile no longer has this call site");
         return;
     }
-    read_source(session, site);
     int y = draw_facts(session, site->row, canvas);
     y += draw_history(session, site->row, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     int left = canvas.height - y;
@@ -306,20 +157,7 @@ static void site_draw(struct session *session, void *state, struct canvas canvas
     stacks = stacks > most ? most : stacks;
     stacks = stacks < 3 ? 0 : stacks;
     struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - stacks);
-    struct canvas stack = middle, source = canvas_part(middle, 0, 0, 0, 0);
-    if (canvas.width >= BESIDE_WIDTH) {
-        stack = canvas_part(middle, 0, 0, canvas.width / 2 - 1, middle.height);
-        source = canvas_part(middle, canvas.width / 2, 0, canvas.width - canvas.width / 2, middle.height);
-    } else if (middle.height >= 10) {
-        int frames = (int)site->frames.num_rows + 1, half = middle.height * 3 / 5;
-        frames = frames > half ? half : frames;
-        stack = canvas_part(middle, 0, 0, canvas.width, frames);
-        source = canvas_part(middle, 0, frames, canvas.width, middle.height - frames);
-    }
-    section_draw(stack, 0, "Stack", &site->frames, site->pane == PANE_STACK);
-    list_draw(&site->frames, canvas_part(stack, 0, 1, stack.width, stack.height - 1), site->pane == PANE_STACK);
-    if (source.height > 0)
-        draw_source(session, site, source);
+    stack_view_draw(&site->view, session, middle, site->pane == PANE_STACK);
     if (stacks == 0)
         return;
     struct canvas others = canvas_part(canvas, 0, canvas.height - stacks, canvas.width, stacks);
@@ -334,7 +172,7 @@ static struct error *site_open(struct session *session, void *state, const void 
     (void)session;
     struct site_detail *site = state;
     site->subject = *(const frame_id *)argument;
-    list_init(&site->frames, &frame_list);
+    stack_view_init(&site->view);
     list_init(&site->stacks, &stack_list);
     return NULL;
 }
@@ -342,10 +180,8 @@ static struct error *site_open(struct session *session, void *state, const void 
 static void site_close(void *state)
 {
     struct site_detail *site = state;
-    list_deinit(&site->frames);
+    stack_view_deinit(&site->view);
     list_deinit(&site->stacks);
-    vector_deinit(&site->frame_rows);
-    source_lines_deinit(&site->source);
 }
 
 static struct error *site_update(struct session *session, void *state)
@@ -354,16 +190,17 @@ static struct error *site_update(struct session *session, void *state)
     const struct analysis *analysis = session->model.analysis;
     site->row = find_row(analysis, site->subject);
     const struct allocation_row *stacks = site->row ? &analysis->stacks[site->row->first_stack] : NULL;
-    bool done =
-        list_set_rows(&site->stacks, &session->model, stacks, site->row ? site->row->num_stacks : 0, sizeof(*stacks)) &&
-        list_frames(session, site);
-    return done ? NULL : error_no_memory();
+    if (!list_set_rows(&site->stacks, &session->model, stacks, site->row ? site->row->num_stacks : 0, sizeof(*stacks)))
+        return error_no_memory();
+    const struct allocation_row *selected = list_selected(&site->stacks);
+    stack_id stack = selected ? selected->stack : site->row ? site->row->stack : 0;
+    return stack_view_set(&site->view, session, stack) ? NULL : error_no_memory();
 }
 
 static struct list *site_focus(void *state)
 {
     struct site_detail *site = state;
-    return site->pane == PANE_STACK ? &site->frames : &site->stacks;
+    return site->pane == PANE_STACK ? &site->view.frames : &site->stacks;
 }
 
 static void site_point(void *state, int x, int y)
@@ -371,7 +208,7 @@ static void site_point(void *state, int x, int y)
     struct site_detail *site = state;
     if (list_contains(&site->stacks, x, y))
         site->pane = PANE_STACKS;
-    else if (list_contains(&site->frames, x, y))
+    else if (list_contains(&site->view.frames, x, y))
         site->pane = PANE_STACK;
 }
 

@@ -69,6 +69,7 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
 {
     struct builder *b = scene->b;
     scene->first_group = b->groups.count;
+    builder_goroutine_stack(b, 3, BUILDER_TSDB ".(*watcher).next watch.go:301;" BUILDER_TSDB ".(*watcher).loop watch.go:244");
     builder_goroutines(b, 14, "waiting", "select", SCENE_PROM "scrape.(*Manager).reloader manager.go:180",
                        SCENE_PROM "scrape.(*Manager).Run manager.go:160");
     builder_goroutines(b, 8, "waiting", "sync.Cond.Wait",
