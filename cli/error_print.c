@@ -27,8 +27,7 @@ static void print_message(const char *prefix, const char *message)
 {
     struct text line = {0};
     const char *remedy = strstr(message, REMEDY);
-    text_append(&line, "heaptop: ");
-    text_append(&line, prefix);
+    text_printf(&line, "heaptop: %s", prefix);
     /* Messages quote what was typed: nothing in them may steer the terminal. */
     text_append_escaped(&line, message, remedy ? (size_t)(remedy - message) : strlen(message));
     text_append(&line, "\n");
@@ -54,9 +53,12 @@ enum exit_status error_print(struct error *error)
 enum exit_status error_print_attach(struct error *error, pid_t pid)
 {
     enum exit_status status = status_of_error(error);
-    char prefix[64];
-    snprintf(prefix, sizeof(prefix), "cannot attach to process %d: ", (int)pid);
-    print_message(prefix, error->message);
+    char prefix[64], subject[32];
+    size_t length = (size_t)snprintf(subject, sizeof(subject), "process %d ", (int)pid);
+    /* Which process has been said by then. */
+    bool repeats = strncmp(error->message, subject, length) == 0;
+    snprintf(prefix, sizeof(prefix), "cannot attach to process %d: %s", (int)pid, repeats ? "it " : "");
+    print_message(prefix, error->message + (repeats ? length : 0));
     if (status == STATUS_PERMISSION)
         fprintf(stderr, "  heaptop doctor %d says more\n", (int)pid);
     error_destroy(error);

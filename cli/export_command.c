@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 
-#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "cli/interrupt.h"
 #include "cli/recorded.h"
@@ -87,6 +88,8 @@ enum exit_status export_command(const struct options *options)
 {
     _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
     _cleanup_(recorded_deinit) struct recorded recorded = {0};
+    if (options->format == FORMAT_PPROF && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
+        return error_print(error_create(ERROR_USAGE, "a profile is no text for a terminal: name a file with -o, or a pipe"));
     if (recorded_find(options->target, &recorded)) {
         struct error *error = take_recorded(&recorded, &snapshot);
         return error ? error_print(error) : write_snapshot(options, snapshot);

@@ -16,8 +16,8 @@ PROBE = Path(os.environ.get("HEAPTOP_PROBE", ROOT / "build-dev" / "tests" / "sam
 class Conversation:
     """A program that answers each line of its standard input with one line; it ends when its input does."""
 
-    def __init__(self, arguments, environment=None):
-        self.process = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, arguments, environment=None, errors=None):
+        self.process = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
                                         env={**os.environ, **(environment or {})})
         self.greeting = self.read()
 
@@ -51,8 +51,8 @@ class Conversation:
 class Target(Conversation):
     """A target of tests/targets/go; `state` is what its ready line says."""
 
-    def __init__(self, path, *arguments, environment=None):
-        super().__init__([path, *arguments], environment)
+    def __init__(self, path, *arguments, environment=None, errors=None):
+        super().__init__([path, *arguments], environment, errors)
         word, _, state = self.greeting.partition(" ")
         if word != "ready":
             raise ValueError(f"{path} is not ready: {self.greeting}")
