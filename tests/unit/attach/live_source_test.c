@@ -312,9 +312,11 @@ START_TEST(test_failing_reader_is_a_problem)
     struct fixture fixture = fixture_start(0);
     counting.fails = true;
     struct source *source = open_source(fixture.pid, ATTACH_MIN_INTERVAL_NS, false);
-    for (uint64_t i = 1; i <= 10; i++) {
+    uint64_t before = 0;
+    for (unsigned i = 0; i < 10; i++) {
         struct snapshot *snapshot = next(source);
-        ck_assert_uint_eq(snapshot->sequence, i);
+        ck_assert_uint_gt(snapshot->sequence, before);
+        before = snapshot->sequence;
         ck_assert(has_problem(snapshot, "counting reader: bucket list has a loop"));
         ck_assert(counter_known(&snapshot->counters[COUNTER_RSS]));
         snapshot_unref(snapshot);
@@ -361,7 +363,7 @@ START_TEST(test_exec_is_followed)
     ck_assert(!snapshot->exited);
     ck_assert_str_eq(catalog_string(snapshot->catalog, snapshot->target.comm), "cat");
     ck_assert_str_eq(catalog_string(snapshot->catalog, snapshot->target.command_line), "cat -");
-    ck_assert_uint_gt(snapshot->num_regions, 0);
+    ck_assert_uint_gt(snapshot->num_mappings, 0);
     ck_assert_uint_ge(atomic_load(&counting.opened), 2);
     ck_assert_uint_eq(atomic_load(&counting.closed), atomic_load(&counting.opened) - 1);
     snapshot_unref(snapshot);
