@@ -78,6 +78,7 @@ void history_destroy(struct history *history)
     vector_deinit(&history->cycles);
     vector_deinit(&history->cpu_fractions);
     vector_deinit(&history->next_cpu_fractions);
+    vector_deinit(&history->span_classes);
     table_deinit(&history->stacks_by_id);
     table_deinit(&history->call_sites_by_key);
     table_deinit(&history->goroutines_by_key);
@@ -221,6 +222,20 @@ static struct error *add_threads(struct history *history, const struct snapshot 
     return NULL;
 }
 
+static struct error *add_memory_map(struct history *history, const struct snapshot *snapshot)
+{
+    const struct memory_map *map = snapshot->memory_map;
+    if (!map)
+        return NULL;
+    if (!vector_reserve(&history->span_classes, map->num_span_classes))
+        return error_no_memory();
+    history->span_classes.count = map->num_span_classes;
+    for (size_t i = 0; i < map->num_span_classes; i++)
+        history->span_classes.items[i] = map->span_classes[i];
+    history->memory_parts = memory_parts_of(snapshot);
+    return NULL;
+}
+
 uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns)
 {
     uint64_t observed = unix_ns > history->first_unix_ns ? unix_ns - history->first_unix_ns : 0;
@@ -257,6 +272,8 @@ struct error *history_add(struct history *history, struct snapshot *snapshot)
         error = history_add_goroutines(history, snapshot);
     if (!error)
         error = history_add_sites(history, snapshot);
+    if (!error)
+        error = add_memory_map(history, snapshot);
     if (error)
         return error;
     judge_process(history, snapshot);
@@ -314,6 +331,7 @@ size_t history_memory(const struct history *history)
     bytes += history->goroutines.capacity * sizeof(*history->goroutines.items);
     bytes += history->cycles.capacity * sizeof(*history->cycles.items);
     bytes += (history->cpu_fractions.capacity + history->next_cpu_fractions.capacity) * sizeof(double);
+    bytes += history->span_classes.capacity * sizeof(*history->span_classes.items);
     /* A slot of a table is a key and a value. */
     bytes += 16 * (history->stacks_by_id.capacity + history->call_sites_by_key.capacity +
                    history->goroutines_by_key.capacity);

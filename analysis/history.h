@@ -76,6 +76,8 @@ uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns);
 struct history {
     struct history_options options;     /* Defaults filled in. */
     struct snapshot *latest;
+    struct memory_parts memory_parts;   /* Of the latest snapshot that had a memory map. */
+    VECTOR(struct span_class) span_classes;
     uint64_t first_unix_ns;
     struct series counters[COUNTER_COUNT], rates[COUNTER_COUNT];
 

@@ -349,6 +349,19 @@ static struct error *compute_process(const struct history *history, struct analy
     return compute_pauses(history, analysis);
 }
 
+static struct error *copy_memory_parts(const struct history *history, struct analysis *analysis)
+{
+    size_t count = history->span_classes.count;
+    analysis->memory_parts = history->memory_parts;
+    analysis->span_classes = arena_alloc_array(&analysis->arena, count, sizeof(*analysis->span_classes));
+    if (!analysis->span_classes)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++)
+        analysis->span_classes[i] = history->span_classes.items[i];
+    analysis->num_span_classes = count;
+    return NULL;
+}
+
 struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis)
 {
     if (!history->latest)
@@ -369,6 +382,8 @@ struct error *analysis_compute(const struct history *history, struct analysis **
         error = compute_threads(history, analysis);
     if (!error)
         error = compute_process(history, analysis);
+    if (!error)
+        error = copy_memory_parts(history, analysis);
     if (error) {
         analysis_destroy(analysis);
         return error;

@@ -30,7 +30,7 @@ struct live_source {
     struct snapshot *queue[LIVE_SOURCE_QUEUE];      /* Oldest first. */
     size_t queued;
     uint64_t interval_ns, dropped;
-    bool is_stopping, is_finished;
+    bool is_stopping, is_finished, wants_memory_map;
     struct error *failure;          /* Why it finished, to be handed out once. */
 };
 
@@ -97,6 +97,9 @@ static bool sample(struct live_source *live, unsigned *failures)
     struct snapshot *snapshot;
     pthread_mutex_lock(&live->mutex);
     uint64_t interval_ns = live->interval_ns, dropped = live->dropped;
+    if (live->wants_memory_map)
+        session_request_memory_map(live->session);
+    live->wants_memory_map = false;
     pthread_mutex_unlock(&live->mutex);
     struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
     if (error && ++*failures >= MAX_FAILURES) {
@@ -209,6 +212,15 @@ static void live_set_interval(struct source *source, uint64_t interval_ns)
     event_raise(live->wake);
 }
 
+static void live_request(struct source *source, enum source_request what)
+{
+    struct live_source *live = (struct live_source *)source;
+    pthread_mutex_lock(&live->mutex);
+    if (what == SOURCE_REQUEST_MEMORY_MAP)
+        live->wants_memory_map = true;
+    pthread_mutex_unlock(&live->mutex);
+}
+
 static int live_descriptor(struct source *source)
 {
     return ((struct live_source *)source)->ready;
@@ -239,6 +251,7 @@ static const struct source_ops live_ops = {
     .next = live_next,
     .set_interval = live_set_interval,
     .descriptor = live_descriptor,
+    .request = live_request,
     .close = live_close,
 };
 
@@ -275,6 +288,8 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     struct error *error = create_events(live);
     if (!error)
         error = session_open(pid, readers, &live->session);
+    if (!error && options->memory_map)
+        session_request_memory_map(live->session);
     if (!error && options->sample_once) {
         struct snapshot *snapshot;
         error = session_sample(live->session, live->interval_ns, 0, &snapshot);

@@ -3,6 +3,7 @@
 #ifndef HEAPTOP_ATTACH_READER_H
 #define HEAPTOP_ATTACH_READER_H
 
+#include "attach/heap_survey.h"
 #include "attach/memory.h"
 #include "heaptop/attach.h"
 #include "heaptop/snapshot.h"
@@ -32,6 +33,8 @@ struct reader_ops {
      * lack of memory or a target that is gone. Readings repeated within this sample are added to
      * snapshot->cost.samples_retried; the rest of the cost is the sampler's. */
     struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
+    /* Tells where the runtime's heap lies and what it is used for, into an empty survey; NULL where there is nothing to tell. Errors as of sample. */
+    struct error *(*survey)(struct reader *reader, struct heap_survey *survey);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);
     void (*close)(struct reader *reader);

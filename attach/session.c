@@ -8,6 +8,7 @@
 #include "attach/cgroup.h"
 #include "attach/exit_snapshot.h"
 #include "attach/mappings.h"
+#include "attach/memory_map.h"
 #include "attach/procfs.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
@@ -20,6 +21,8 @@
 /* A sample during which the process called exec is taken anew. */
 #define MAX_ATTEMPTS 3
 #define MAX_READERS 8
+/* A path of /proc/PID/exe: PATH_MAX and " (deleted)". */
+#define TARGET_LINK_SIZE 4112
 
 struct session {
     struct target *target;
@@ -47,6 +50,8 @@ struct session {
     struct snapshot *last;              /* For when the process ends: a reference. */
     uint64_t sequence, retried;
     uint64_t maps_read_ns, cgroup_found_ns, own_rss_read_ns;    /* Monotonic; 0: never. */
+    bool wants_memory_map;
+    uint64_t memory_map_ns;             /* Monotonic: when the last was made; 0: never. */
     uint64_t own_rss_bytes, opened_ns, attach_ns, symbols_ns;
     uint64_t cpu_before_ns;             /* What heaptop had spent before it attached. */
     uint64_t oom_kills;                 /* As of the attach. */
@@ -54,6 +59,7 @@ struct session {
 
 DEFINE_CLEANUP(struct session *, session_close)
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+DEFINE_CLEANUP(struct residency *, residency_close)
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -321,10 +327,80 @@ static void fill_cgroup(struct session *session, struct snapshot *snapshot)
         snapshot_set_unavailable(snapshot, COUNTER_CGROUP_USAGE, memory.usage_reason);
 }
 
+void session_request_memory_map(struct session *session)
+{
+    session->wants_memory_map = true;
+}
+
+static uint64_t read_rss(struct session *session)
+{
+    struct process_status status = {0};
+    _cleanup_error_ struct error *error = target_read_status(session->target, &status);
+    return !error && status.memory_known ? status.rss_bytes : 0;
+}
+
+/* What the readers know of the heap. */
+static struct error *survey_heap(struct session *session, struct heap_survey *survey)
+{
+    survey->reason = session->num_readers > 0 ? "its heap cannot be told apart" : "not a Go program";
+    for (size_t i = 0; i < session->num_readers; i++) {
+        const struct reader_ops *ops = session->readers[i]->ops;
+        struct error *error = ops->survey ? ops->survey(session->readers[i], survey) : NULL;
+        if (error || survey->arenas.count > 0)
+            return error;
+    }
+    return NULL;
+}
+
+static struct error *measure_memory(struct session *session, const struct maps *maps, struct heap_survey *survey,
+                                    struct snapshot *snapshot)
+{
+    char program[TARGET_LINK_SIZE] = "";
+    _cleanup_free_ uint8_t *kinds = calloc(maps->lines.count + 1, 1);
+    _cleanup_(residency_closep) struct residency *residency = NULL;
+    if (!kinds)
+        return error_no_memory();
+    /* Without it the executable's pages are shown as those of any file. */
+    error_destroy(procfs_read_link(session->target->folder, "exe", program, sizeof(program)));
+    struct error *error = residency_open(session->target->folder, &residency);
+    if (error)
+        return error;
+    memory_map_classify(maps, survey, program, kinds);
+    return memory_map_measure(residency, maps, kinds, survey, snapshot);
+}
+
+/* With the readers' sample already made, so that the figures of both are of nearly the same moment. */
+static struct error *fill_memory_map(struct session *session, const struct maps *maps, struct snapshot *snapshot)
+{
+    struct heap_survey survey = {0};
+    uint64_t before_ns = clock_ns(CLOCK_MONOTONIC), before = read_rss(session);
+    session->wants_memory_map = false;
+    session->memory_map_ns = before_ns;
+    struct error *error = survey_heap(session, &survey);
+    if (!error)
+        error = measure_memory(session, maps, &survey, snapshot);
+    heap_survey_deinit(&survey);
+    if (is_final(error))
+        return error;
+    if (error) {
+        snapshot_add_problem(snapshot, "resident pages: %s", error->message);
+        error_destroy(error);
+        return NULL;
+    }
+    uint64_t after = read_rss(session);
+    snapshot->memory_map->rss_bytes = before && after ? (before + after) / 2 : before + after;
+    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - before_ns;
+    return NULL;
+}
+
 /* The memory map: of the attach in the first sample, then read anew every now and then. */
 static struct error *fill_regions(struct session *session, struct snapshot *snapshot)
 {
     struct maps maps;
+    bool measures = session->wants_memory_map &&
+                    (!session->memory_map_ns || snapshot->monotonic_ns - session->memory_map_ns >= SESSION_MAP_PERIOD_NS);
+    if (measures)
+        session->maps_read_ns = 0;
     if (!is_due(&session->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
         return mapping_list_fill(session->mappings, snapshot);
     struct error *error = maps_read(session->target->folder, &maps);
@@ -340,6 +416,8 @@ static struct error *fill_regions(struct session *session, struct snapshot *snap
         snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
     if (maps.malformed)
         snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
+    if (!error && measures)
+        error = fill_memory_map(session, &maps, snapshot);
     maps_deinit(&maps);
     return error ? error : mapping_list_fill(session->mappings, snapshot);
 }
@@ -442,9 +520,9 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
     fill_problems(session, snapshot);
     error = thread_reader_sample(session->threads, stat.stat.threads, snapshot);
     if (!error)
-        error = fill_regions(session, snapshot);
-    if (!error)
         error = sample_readers(session, snapshot);
+    if (!error)
+        error = fill_regions(session, snapshot);
     if (error)
         return error;
     fill_reasons(session, snapshot);

@@ -22,6 +22,10 @@ void session_close(struct session *session);        /* Accepts NULL. */
 struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped,
                              struct snapshot **ret_snapshot);
 
+/* The next sample shall have a memory map, unless the last one is younger than SESSION_MAP_PERIOD_NS. */
+void session_request_memory_map(struct session *session);
+#define SESSION_MAP_PERIOD_NS UINT64_C(10000000000)
+
 /* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */
 struct error *session_attach(struct session *session);
 struct target *session_target(const struct session *session);

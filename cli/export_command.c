@@ -17,11 +17,11 @@ DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 #define MAX_SAMPLES 60
 #define SAMPLE_TIMEOUT_NS (10 * 1000 * 1000 * 1000ull)
 
-static struct error *take_snapshot(pid_t pid, struct snapshot **ret_snapshot)
+static struct error *take_snapshot(pid_t pid, bool memory_map, struct snapshot **ret_snapshot)
 {
     _cleanup_(source_closep) struct source *source = NULL;
     _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
-    const struct attach_options attach = {.interval_ns = RETRY_INTERVAL_NS};
+    const struct attach_options attach = {.interval_ns = RETRY_INTERVAL_NS, .memory_map = memory_map};
     struct error *error = live_source_open(pid, &attach, &source);
     for (unsigned i = 0; !error && i < MAX_SAMPLES; i++) {
         struct snapshot *next = NULL;
@@ -98,6 +98,6 @@ enum exit_status export_command(const struct options *options)
     enum exit_status status = target_choose(options, &pid);
     if (status != STATUS_DONE || !pid)
         return status;
-    struct error *error = take_snapshot(pid, &snapshot);
+    struct error *error = take_snapshot(pid, options->format == FORMAT_JSON, &snapshot);
     return error ? error_print_attach(error, pid) : write_snapshot(options, snapshot);
 }

@@ -39,6 +39,8 @@ struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns
         if (first)
             end_ns = now_ns() + for_ns + snapshot->interval_ns / END_SLACK;
         first = false;
+        /* So that the pages are looked at again near the end. */
+        source_request(source, SOURCE_REQUEST_MEMORY_MAP);
         over = snapshot->exited || for_ns == 0;
         snapshot_unref(snapshot);
         if (error)

@@ -345,6 +345,7 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_threads(writer, document);
     json_add_gc_cycles(writer, document);
     json_add_size_classes(writer, document);
+    json_add_memory_parts(writer, document);
     add_problems(writer, document);
     add_provenance(writer, document);
 }

@@ -38,6 +38,8 @@ void json_add_goroutine_groups(struct json_writer *writer, json_t *document);
 void json_add_threads(struct json_writer *writer, json_t *document);
 void json_add_gc_cycles(struct json_writer *writer, json_t *document);
 void json_add_size_classes(struct json_writer *writer, json_t *document);
+/* memory_parts and span_classes. */
+void json_add_memory_parts(struct json_writer *writer, json_t *document);
 void json_add_suspects(struct json_writer *writer, json_t *document);
 
 /* verdict, PREFIX_per_s and the rest of a growth judgement, as members of an object. Unit: "bytes" or "". */

@@ -5,6 +5,7 @@
 #include "attach/go/heap_profile.h"
 #include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
+#include "attach/go/spans.h"
 #include "attach/reader.h"
 
 #include <stdlib.h>
@@ -171,6 +172,11 @@ static struct error *go_reader_sample(struct reader *base, struct snapshot *snap
     return error;
 }
 
+static struct error *go_reader_survey(struct reader *base, struct heap_survey *survey)
+{
+    return spans_survey(((struct go_reader *)base)->process, survey);
+}
+
 /* One thing that heaptop shows, and the variables it needs. */
 struct capability {
     const char *subject;
@@ -300,6 +306,7 @@ const struct reader_ops go_reader_ops = {
     .name = "go",
     .open = go_reader_open,
     .sample = go_reader_sample,
+    .survey = go_reader_survey,
     .examine = go_reader_examine,
     .close = go_reader_close,
 };

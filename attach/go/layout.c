@@ -10,6 +10,8 @@ const struct go_field_alias go_field_aliases[] = {
     /* runtime/runtime2.go 1.25: the counts moved into gList. */
     {GO_FIELD_P_GFREE_N, "gFree.size"},
     {GO_FIELD_SCHED_GFREE_N, "gFree.stack.size"},
+    /* runtime/mheap.go up to 1.24. */
+    {GO_FIELD_MHEAP_HEAP_ARENAS, "allArenas"},
 };
 const unsigned go_field_alias_count = sizeof go_field_aliases / sizeof go_field_aliases[0];
 

@@ -39,6 +39,10 @@
     X(MCACHE_NEXT_SAMPLE, "runtime.mcache", "nextSample") \
     X(MCACHE_TINY_ALLOCS, "runtime.mcache", "tinyAllocs") \
     X(MCACHE_ALLOC, "runtime.mcache", "alloc") \
+    X(MSPAN_START_ADDR, "runtime.mspan", "startAddr") \
+    X(MSPAN_NPAGES, "runtime.mspan", "npages") \
+    X(MSPAN_STATE, "runtime.mspan", "state") \
+    X(MSPAN_SPANCLASS, "runtime.mspan", "spanclass") \
     X(MSPAN_NELEMS, "runtime.mspan", "nelems") \
     X(MSPAN_ALLOC_COUNT, "runtime.mspan", "allocCount") \
     X(MSPAN_ALLOC_COUNT_BEFORE_CACHE, "runtime.mspan", "allocCountBeforeCache") \
@@ -63,6 +67,8 @@
     X(SCHED_NMFREED, "runtime.schedt", "nmfreed") \
     X(MHEAP_LOCK, "runtime.mheap", "lock") \
     X(MHEAP_ALLSPANS, "runtime.mheap", "allspans") \
+    X(MHEAP_ARENAS, "runtime.mheap", "arenas") \
+    X(MHEAP_HEAP_ARENAS, "runtime.mheap", "heapArenas") \
     X(MHEAP_PAGES_IN_USE, "runtime.mheap", "pagesInUse") \
     X(MHEAP_SWEEP_PAGES_PER_BYTE, "runtime.mheap", "sweepPagesPerByte") \
     X(MHEAP_SPANALLOC_INUSE, "runtime.mheap", "spanalloc.inuse") \

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heaptop/analysis/memory_parts.h"
 #include "heaptop/base.h"
 #include "heaptop/snapshot.h"
 
@@ -179,6 +180,9 @@ struct analysis {
     size_t num_goroutines_by[GOROUTINE_GROUPINGS];
     struct thread_row *threads;
     size_t num_threads;
+    struct memory_parts memory_parts;   /* Where RSS is, as of the last time its pages were looked at. */
+    struct span_class *span_classes;    /* Of the same time. */
+    size_t num_span_classes;
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
     uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */

@@ -42,6 +42,7 @@ struct error *process_list_find(const char *pid_or_name, struct process_list *re
 struct attach_options {
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
     bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */
+    bool memory_map;            /* The first sample has one. */
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
 

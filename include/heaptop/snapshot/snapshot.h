@@ -13,6 +13,7 @@
 #include "heaptop/base/error.h"
 #include "heaptop/snapshot/catalog.h"
 #include "heaptop/snapshot/counter.h"
+#include "heaptop/snapshot/memory_map.h"
 
 /* Whether a yes-or-no fact is known. */
 enum known { KNOWN_NOT, KNOWN_NO, KNOWN_YES };
@@ -111,13 +112,6 @@ struct size_class {
     uint64_t mallocs, frees;
 };
 
-/* One line of /proc/PID/maps, neighbours of one file joined. */
-struct region {
-    uint64_t start, size;
-    char permissions[5];
-    string_id name;         /* Path, "[heap]", "[stack]", "[anon: Go: heap]", or 0. */
-};
-
 /* Something about this sample that is not as it should be, in a person's words: "allgs: 3 of 2,030 pointers not readable". */
 struct problem {
     const char *text;       /* In the snapshot's arena; escaped. */
@@ -167,6 +161,7 @@ struct snapshot {
     size_t num_size_classes;
     struct region *regions;             /* Read seldom; NULL in most snapshots. */
     size_t num_regions;
+    struct memory_map *memory_map;      /* Made on request only (source_request); NULL in all other snapshots. */
     struct mapping *mappings;           /* Set in every snapshot, small. */
     size_t num_mappings;
     struct problem *problems;

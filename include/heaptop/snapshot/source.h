@@ -6,6 +6,11 @@
 
 struct source;
 
+/* What costs the target or heaptop more than a sample should, and is therefore only had when somebody looks. */
+enum source_request {
+    SOURCE_REQUEST_MEMORY_MAP,  /* snapshot->memory_map, in one of the next snapshots. */
+};
+
 struct source_ops {
     /* Waits at most timeout_ns (0: do not wait) for the next snapshot. *ret_snapshot is NULL when none came in time; else the
      * caller's reference. After the snapshot with `exited` set none follow. Errors: whatever keeps the source from ever going on. */
@@ -16,6 +21,8 @@ struct source_ops {
     void (*set_interval)(struct source *source, uint64_t interval_ns);
     /* Becomes readable when `next` would return something at once; -1 when there is no such descriptor. */
     int (*descriptor)(struct source *source);
+    /* NULL in sources that cannot. To be repeated for as long as it is wanted; how often it is granted is up to the source. */
+    void (*request)(struct source *source, enum source_request what);
     void (*close)(struct source *source);
 };
 
@@ -28,6 +35,13 @@ static inline void source_close(struct source *source)
 {
     if (source)
         source->ops->close(source);
+}
+
+/* Does nothing where the source cannot. */
+static inline void source_request(struct source *source, enum source_request what)
+{
+    if (source->ops->request)
+        source->ops->request(source, what);
 }
 
 #endif
