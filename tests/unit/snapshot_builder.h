@@ -2,7 +2,7 @@
  * time pass, and takes snapshots as a source would.
  *
  *     struct builder *b = builder_create();
- *     size_t site = builder_site(b, 1024, "example.com/app/store.(*Cache).Put cache.go:41; main.main main.go:9; runtime.main proc.go:283");
+ *     size_t site = builder_site(b, 1024, "example.com/app/store.(*Cache).Put cache.go:41; main.main main.go:9");
  *     builder_set(b, COUNTER_RSS, 64 << 20);
  *     for (int i = 0; i < 60; i++) {
  *         builder_allocate(b, site, 3);       -- sampled objects: each stands for about `rate` bytes
@@ -273,7 +273,8 @@ __attribute__((unused)) static void builder_gc(struct builder *b)
 
 /* Creates a group of goroutines; its index. Any text may be NULL. Change its count in b->groups.items[index].count. */
 __attribute__((unused)) static size_t builder_goroutines(struct builder *b, uint32_t count, const char *state,
-                                                         const char *wait_reason, const char *start, const char *created_by)
+                                                         const char *wait_reason, const char *start,
+                                                         const char *created_by)
 {
     struct goroutine_group group = {.state = builder_string(b, state),
                                     .wait_reason = wait_reason ? builder_string(b, wait_reason) : 0,
@@ -302,8 +303,8 @@ __attribute__((unused)) static size_t builder_thread(struct builder *b, pid_t ti
     return b->threads.count - 1;
 }
 
-__attribute__((unused)) static void builder_region(struct builder *b, uint64_t start, uint64_t size, const char *permissions,
-                                                   const char *name)
+__attribute__((unused)) static void builder_region(struct builder *b, uint64_t start, uint64_t size,
+                                                   const char *permissions, const char *name)
 {
     struct region region = {.start = start, .size = size, .name = name ? builder_string(b, name) : 0};
     snprintf(region.permissions, sizeof(region.permissions), "%s", permissions);
@@ -436,7 +437,14 @@ __attribute__((unused)) static void builder_release(struct snapshot **snapshots,
     "github.com/prometheus/prometheus/scrape.(*scrapeLoop).run scrape.go:1322;" \
     "runtime.goexit asm_amd64.s:1700"
 
-enum { BUILDER_DEMO_LEAK, BUILDER_DEMO_LABELS, BUILDER_DEMO_CHUNKS, BUILDER_DEMO_BUFFER, BUILDER_DEMO_HTTP, BUILDER_DEMO_SITES };
+enum {
+    BUILDER_DEMO_LEAK,
+    BUILDER_DEMO_LABELS,
+    BUILDER_DEMO_CHUNKS,
+    BUILDER_DEMO_BUFFER,
+    BUILDER_DEMO_HTTP,
+    BUILDER_DEMO_SITES
+};
 
 __attribute__((unused)) static struct builder *builder_demo_create(void)
 {
@@ -445,19 +453,23 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
     b->target.comm = builder_string(b, "prometheus");
     b->target.command_line = builder_string(b, "/usr/bin/prometheus --config.file=/etc/prometheus/prometheus.yml");
     b->target.main_module = builder_string(b, "github.com/prometheus/prometheus");
-    builder_site(b, 224, BUILDER_TSDB ".(*Head).getOrCreate head.go:1622;" BUILDER_TSDB ".(*headAppender).Append head_append.go:341;"
-                         BUILDER_SCRAPE);
-    builder_site(b, 48, "github.com/prometheus/prometheus/model/labels.(*Builder).Labels labels.go:402;" BUILDER_SCRAPE);
-    builder_site(b, 128, BUILDER_TSDB "/chunkenc.NewXORChunk xor.go:66;" BUILDER_TSDB ".(*memSeries).append head_append.go:1102;"
-                         BUILDER_SCRAPE);
+    builder_site(b, 224, BUILDER_TSDB ".(*Head).getOrCreate head.go:1622;"
+                         BUILDER_TSDB ".(*headAppender).Append head_append.go:341;" BUILDER_SCRAPE);
+    builder_site(b, 48,
+                 "github.com/prometheus/prometheus/model/labels.(*Builder).Labels labels.go:402;" BUILDER_SCRAPE);
+    builder_site(b, 128, BUILDER_TSDB "/chunkenc.NewXORChunk xor.go:66;"
+                         BUILDER_TSDB ".(*memSeries).append head_append.go:1102;" BUILDER_SCRAPE);
     builder_site(b, 65536, "bytes.growSlice buffer.go:249; bytes.(*Buffer).grow buffer.go:151;" BUILDER_SCRAPE);
     builder_site(b, 4096, "bufio.NewReaderSize bufio.go:57; net/http.newBufioReader server.go:860;"
                           "net/http.(*conn).serve server.go:2026; runtime.goexit asm_amd64.s:1700");
     builder_goroutines(b, 2, "running", NULL, "main.main main.go:200", NULL);
-    builder_goroutines(b, 31, "waiting", "IO wait", "net/http.(*conn).serve server.go:1900", "net/http.(*Server).Serve server.go:3285");
-    builder_goroutines(b, 12, "waiting", "select", "github.com/prometheus/prometheus/scrape.(*scrapeLoop).run scrape.go:1290",
+    builder_goroutines(b, 31, "waiting", "IO wait", "net/http.(*conn).serve server.go:1900",
+                       "net/http.(*Server).Serve server.go:3285");
+    builder_goroutines(b, 12, "waiting", "select",
+                       "github.com/prometheus/prometheus/scrape.(*scrapeLoop).run scrape.go:1290",
                        "github.com/prometheus/prometheus/scrape.(*scrapePool).sync scrape.go:540");
-    builder_goroutines(b, 20, "waiting", "chan receive", BUILDER_TSDB ".(*watcher).loop watch.go:244", BUILDER_TSDB ".(*DB).Watch watch.go:170");
+    builder_goroutines(b, 20, "waiting", "chan receive", BUILDER_TSDB ".(*watcher).loop watch.go:244",
+                       BUILDER_TSDB ".(*DB).Watch watch.go:170");
     b->groups.items[3].wait_known = true;
     b->groups.items[3].wait_ns_min = 3 * BUILDER_SECOND_NS;
     b->groups.items[3].wait_ns_max = 41 * 60 * BUILDER_SECOND_NS;

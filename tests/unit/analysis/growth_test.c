@@ -132,7 +132,8 @@ struct outcome {
 };
 
 /* A cycle every `step` seconds; verdicts from `from` to `until` count. */
-static struct outcome simulate(allocator_step *step_function, struct parameters parameters, double step, double from, double until)
+static struct outcome simulate(allocator_step *step_function, struct parameters parameters, double step, double from,
+                               double until)
 {
     struct outcome outcome = {0};
     for (int run = 0; run < RUNS; run++) {
@@ -212,10 +213,12 @@ START_TEST(saws_are_not_growing)
     };
     double sawtooth = 0, judged = 0;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct parameters parameters = {.objects = cases[i].objects, .period = cases[i].period, .freed = 1, .jitter = 0.3};
+        struct parameters parameters = {
+            .objects = cases[i].objects, .period = cases[i].period, .freed = 1, .jitter = 0.3};
         struct outcome outcome = simulate(run_saw, parameters, cases[i].step, 2.5 * cases[i].period, 4800);
         char what[64];
-        snprintf(what, sizeof(what), "saw of %.0f, %.0f s, seen every %.0f s", cases[i].objects, cases[i].period, cases[i].step);
+        snprintf(what, sizeof(what), "saw of %.0f, %.0f s, seen every %.0f s", cases[i].objects, cases[i].period,
+                 cases[i].step);
         assert_calm(outcome, 0.005, what);
         if (cases[i].objects >= 300) {
             sawtooth += outcome.sawtooth;
@@ -234,10 +237,11 @@ START_TEST(a_filled_cache_stops_growing)
         {3000, 120, 60, 1, 180}, {3000, 600, 60, 8, 900}, {300, 120, 60, 1, 360}, {300, 120, 60, 8, 360},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct parameters parameters = {.objects = cases[i].objects, .period = cases[i].period, .lifetime = cases[i].lifetime};
+        struct parameters parameters = {
+            .objects = cases[i].objects, .period = cases[i].period, .lifetime = cases[i].lifetime};
         struct outcome filling = simulate(run_fill, parameters, cases[i].step, 0, cases[i].period);
-        ck_assert_msg(filling.first_growing < fmax(cases[i].period / 2, 6 * cases[i].step), "case %zu: growing at %.0f s", i,
-                      filling.first_growing);
+        ck_assert_msg(filling.first_growing < fmax(cases[i].period / 2, 6 * cases[i].step),
+                      "case %zu: growing at %.0f s", i, filling.first_growing);
         struct outcome after = simulate(run_fill, parameters, cases[i].step, cases[i].until, 3600);
         char what[32];
         snprintf(what, sizeof(what), "case %zu", i);
@@ -254,15 +258,18 @@ START_TEST(leaks_are_found)
     static const struct { double leak, objects, lifetime, from, step, within; } cases[] = {
         {4, 0, 0, 0, 1, 8},          {4, 0, 0, 0, 8, 48},         {0.5, 0, 0, 0, 1, 45},     {0.5, 0, 0, 0, 8, 60},
         {0.1, 0, 0, 0, 8, 220},      {0.02, 0, 0, 0, 60, 1100},   {4, 300, 60, 0, 1, 40},    {0.5, 300, 60, 0, 8, 300},
-        {4, 30, 0, 1200, 1, 1220},   {0.5, 30, 0, 1200, 8, 1260}, {4, 300, 60, 1200, 8, 1260}, {0.5, 3000, 3600, 0, 8, 700},
+        {4, 30, 0, 1200, 1, 1220},   {0.5, 30, 0, 1200, 8, 1260}, {4, 300, 60, 1200, 8, 1260},
+        {0.5, 3000, 3600, 0, 8, 700},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct parameters parameters = {.objects = cases[i].objects,
                                         .lifetime = cases[i].lifetime,
                                         .leak = cases[i].leak,
                                         .leak_from = cases[i].from};
-        struct outcome outcome = simulate(run_cache, parameters, cases[i].step, cases[i].from, cases[i].within * 3 + 60);
-        ck_assert_msg(outcome.first_growing <= cases[i].within, "case %zu: growing at %.0f s", i, outcome.first_growing);
+        struct outcome outcome =
+            simulate(run_cache, parameters, cases[i].step, cases[i].from, cases[i].within * 3 + 60);
+        ck_assert_msg(outcome.first_growing <= cases[i].within, "case %zu: growing at %.0f s", i,
+                      outcome.first_growing);
     }
 }
 END_TEST

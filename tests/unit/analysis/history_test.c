@@ -405,7 +405,8 @@ START_TEST(counters_have_series_and_rates)
         add(history, b, 1);
     }
     ck_assert_uint_eq(history_first_unix_ns(history), BUILDER_START_NS);
-    const struct series *cpu = history_counter(history, COUNTER_CPU), *rate = history_counter_rate(history, COUNTER_CPU);
+    const struct series *cpu = history_counter(history, COUNTER_CPU);
+    const struct series *rate = history_counter_rate(history, COUNTER_CPU);
     ck_assert_uint_eq(cpu->added, 20);
     ck_assert_uint_eq(rate->added, 19);
     ck_assert_double_eq_tol(series_point(rate, rate->count - 1).value, 5e8, 1);
@@ -572,8 +573,8 @@ static struct builder *make_large(void)
     for (int i = 0; i < 3000; i++) {
         char stack[160];
         int s = i % 2000;
-        snprintf(stack, sizeof(stack), "example.com/app/p%d.F%d f.go:%d; example.com/app.G%d g.go:1; main.main main.go:1", s / 10,
-                 s % 1500, s % 1500, s);
+        snprintf(stack, sizeof(stack), "example.com/app/p%d.F%d f.go:%d; example.com/app.G%d g.go:1; main.main m.go:1",
+                 s / 10, s % 1500, s % 1500, s);
         builder_site(b, (uint64_t)16 << (i % 9), stack);
     }
     return b;

@@ -21,7 +21,8 @@ static struct history *make_history(struct builder *b)
     return history;
 }
 
-static void check_node(const struct analysis *analysis, const struct tree_node *node, const char *function, int64_t bytes)
+static void check_node(const struct analysis *analysis, const struct tree_node *node, const char *function,
+                       int64_t bytes)
 {
     ck_assert_ptr_nonnull(node);
     ck_assert_str_eq(catalog_function(analysis->snapshot->catalog, node->frame), function);

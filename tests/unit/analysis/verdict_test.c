@@ -52,10 +52,12 @@ static void steady(struct builder *b, unsigned second)
 
 START_TEST(steady_is_calm)
 {
-    ck_assert_str_eq(verdict_after(steady, 721, builder_create()), "Not growing: live heap 640.0 MB, steady for 12 min.");
+    ck_assert_str_eq(verdict_after(steady, 721, builder_create()),
+                     "Not growing: live heap 640.0 MB, steady for 12 min.");
     ck_assert_int_eq(last_level, VERDICT_CALM);
     /* Judged over the window, however long the session. */
-    ck_assert_str_eq(verdict_after(steady, 4000, builder_create()), "Not growing: live heap 640.0 MB, steady for 15 min.");
+    ck_assert_str_eq(verdict_after(steady, 4000, builder_create()),
+                     "Not growing: live heap 640.0 MB, steady for 15 min.");
 }
 END_TEST
 
@@ -96,7 +98,8 @@ START_TEST(without_gc_it_says_so)
     ck_assert_str_eq(verdict_after(no_gc, 5, builder_create()),
                      "Watching: 0 GC cycles so far, the verdict needs 5; GOGC is off in this program.");
     ck_assert_str_eq(verdict_after(no_gc, 61, builder_create()),
-                     "RSS grows 2.00 MB/s for 1 min. 0 GC cycles so far: whether it is live or garbage is told after 5.");
+                     "RSS grows 2.00 MB/s for 1 min. 0 GC cycles so far: whether it is live or garbage is told "
+                     "after 5.");
     ck_assert_int_eq(last_level, VERDICT_NOTICE);
 }
 END_TEST
@@ -105,7 +108,8 @@ static void leak(struct builder *b, unsigned second)
 {
     if (second == 0) {
         builder_set(b, COUNTER_LIMIT, INT64_C(8) << 30);
-        builder_site(b, 224, "runtime.makeslice; github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate head.go:1622");
+        builder_site(b, 224,
+                     "runtime.makeslice; github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate head.go:1622");
         builder_site(b, 4096, "main.other main.go:5");
     }
     builder_hold(b, 0, (100 + 2.5 * second) * MEBIBYTE);
@@ -140,8 +144,8 @@ static void slow_leak(struct builder *b, unsigned second)
 START_TEST(few_cycles_may_tell_provisionally)
 {
     const char *sentence = verdict_after(slow_leak, 121, builder_create());
-    ck_assert_str_eq(sentence, "Seems to grow 387 KB/s for 2 min, after 2 of 5 GC cycles. 67% of it: main.keep  m.go:3, "
-                               "which has freed hardly anything so far.");
+    ck_assert_str_eq(sentence, "Seems to grow 387 KB/s for 2 min, after 2 of 5 GC cycles. 67% of it: main.keep  "
+                               "m.go:3, which has freed hardly anything so far.");
     ck_assert_int_eq(last_level, VERDICT_NOTICE);
 }
 END_TEST
@@ -273,7 +277,8 @@ START_TEST(saws_and_falls_are_calm)
     ck_assert_str_eq(verdict_after(saw, 601, builder_create()),
                      "Not growing: live heap 300.0 MB, up and down without a trend for 10 min.");
     ck_assert_int_eq(last_level, VERDICT_CALM);
-    ck_assert_str_eq(verdict_after(shrinking, 301, builder_create()), "Shrinking 2.00 MB/s for 5 min: live heap 1.4 GB.");
+    ck_assert_str_eq(verdict_after(shrinking, 301, builder_create()),
+                     "Shrinking 2.00 MB/s for 5 min: live heap 1.4 GB.");
 }
 END_TEST
 
@@ -294,7 +299,8 @@ static void native_growing(struct builder *b, unsigned second)
 
 START_TEST(other_programs_are_told_by_rss)
 {
-    ck_assert_str_eq(verdict_after(native, 3, builder_create()), "Not a Go program: memory, threads and mappings only.");
+    ck_assert_str_eq(verdict_after(native, 3, builder_create()),
+                     "Not a Go program: memory, threads and mappings only.");
     ck_assert_int_eq(last_level, VERDICT_WAITING);
     ck_assert_str_eq(verdict_after(native, 121, builder_create()),
                      "Not a Go program: memory, threads and mappings only. RSS 120.0 MB, steady for 2 min.");
@@ -313,7 +319,8 @@ static void ends(struct builder *b, unsigned second)
 
 START_TEST(the_end_is_told)
 {
-    ck_assert_str_eq(verdict_after(ends, 101, builder_create()), "The process has ended: exited. The figures are its last.");
+    ck_assert_str_eq(verdict_after(ends, 101, builder_create()),
+                     "The process has ended: exited. The figures are its last.");
     ck_assert_int_eq(last_level, VERDICT_NOTICE);
 }
 END_TEST

@@ -62,7 +62,8 @@ END_TEST
 START_TEST(frames_differ_in_every_field)
 {
     struct catalog *catalog = make_catalog();
-    struct frame frames[] = {{0}, {.address = 1}, {.function = 1}, {.file = 1}, {.line = 1}, {.start_line = 1}, {.origin = 1}};
+    struct frame frames[] = {{0},         {.address = 1},    {.function = 1}, {.file = 1},
+                             {.line = 1}, {.start_line = 1}, {.origin = 1}};
     for (frame_id i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
         ck_assert_uint_eq(catalog_add_frame(catalog, &frames[i]), i + 1);
     catalog_unref(catalog);
@@ -129,7 +130,8 @@ END_TEST
 
 START_TEST(names_are_short)
 {
-    ck_assert_str_eq(function_short_name("github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate"), "tsdb.(*Head).getOrCreate");
+    ck_assert_str_eq(function_short_name("github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate"),
+                     "tsdb.(*Head).getOrCreate");
     ck_assert_str_eq(function_short_name("main.main"), "main.main");
     ck_assert_str_eq(function_short_name("net/http.(*conn).serve"), "http.(*conn).serve");
     ck_assert_str_eq(function_short_name("github.com/jackc/pgx/v5.(*Conn).Query"), "pgx/v5.(*Conn).Query");

@@ -5,8 +5,8 @@
 START_TEST(a_stack_is_read_from_text)
 {
     struct builder *b = builder_create();
-    size_t site = builder_site(b, 64, "runtime.makeslice slice.go:117; golang.org/x/net/html.Parse parse.go:10; example.com/app/store.Put; "
-                                      "main.main /home/x/main.go:9");
+    size_t site = builder_site(b, 64, "runtime.makeslice slice.go:117; golang.org/x/net/html.Parse parse.go:10; "
+                                      "example.com/app/store.Put; main.main /home/x/main.go:9");
     struct snapshot *snapshot = builder_take(b);
     struct stack stack = catalog_stack(snapshot->catalog, snapshot->sites[site].stack);
     ck_assert_uint_eq(stack.depth, 4);
