@@ -7,7 +7,7 @@
 
 /* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a jump has to read and what
  * keyframes add to the file. */
-#define KEYFRAME_ROWS 8192
+#define KEYFRAME_ROWS 16384
 
 struct written_site {
     int64_t id;             /* In the file; 0: not there. */

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/go/goroutine.h"
 #include "attach/go/goroutine_stacks.h"
@@ -479,13 +478,6 @@ static struct error *count_goroutines(struct goroutines *goroutines, struct proc
     return NULL;
 }
 
-static uint64_t monotonic_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void note_problems(const struct goroutines *goroutines, struct snapshot *snapshot)
 {
     if (goroutines->bad_entries + goroutines->unreadable > 0)
@@ -530,7 +522,8 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct procs *pro
     goroutines->groups.count = 0;
     goroutines->unreadable = goroutines->invalid = goroutines->ungrouped = 0;
     goroutines->out_of_memory = false;
-    goroutines->now = monotonic_now();
+    /* The sample's time, not that of this reading: since when one waits, as seen from there, is then the same in every sample. */
+    goroutines->now = snapshot->monotonic_ns;
     error = read_goroutines(goroutines);
     for (size_t i = 0; !error && i < goroutines->all.count; i++)
         group_goroutine(goroutines, &goroutines->all.items[i]);

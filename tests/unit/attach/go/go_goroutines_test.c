@@ -27,6 +27,9 @@ static struct snapshot *sample(struct fake_go *fake, struct goroutines *goroutin
     struct snapshot *snapshot;
     fake_go_show(fake);
     fake_go_check(snapshot_create(fake->catalog, &snapshot));
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    snapshot->monotonic_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     struct procs procs = {0};
     fake_go_check(procs_read(&procs, &fake->process));
     fake_go_check(goroutines_sample(goroutines, &procs, snapshot));
