@@ -127,6 +127,7 @@ void json_add_goroutine_groups(struct json_writer *writer, json_t *document)
             json_add(writer, object, "stack", json_null());
             json_say_unavailable(writer, "goroutine_groups[].stack", "it runs, or moved on while its stack was read");
         }
+        json_add_boolean(writer, object, "stack_cut", group->stack_cut);
         json_add_growth(writer, object, &analysis->goroutines[i].growth, "");
     }
 }
