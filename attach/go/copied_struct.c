@@ -7,6 +7,9 @@ bool copied_struct_get(const struct copied_struct *copied, enum go_field field, 
     int32_t offset = copied->layout->offset[field];
     if (offset < 0 || (size_t)offset < copied->start)
         return false;
+    /* Nearly all fields, and there may be a million structs. */
+    if (copied->layout->size[field] == 8)
+        return bytes_u64_at(copied->bytes, copied->size, (size_t)offset - copied->start, ret_value);
     struct cursor cursor = cursor_over(copied->bytes, copied->size);
     cursor_seek(&cursor, (size_t)offset - copied->start);
     uint64_t value = cursor_uint(&cursor, copied->layout->size[field]);

@@ -38,9 +38,12 @@ static struct error *plan(struct range_batch *batch, size_t *ret_bytes)
     size_t count = batch->ranges.count, bytes = 0;
     if (!vector_reserve(&batch->order, count))
         return error_no_memory();
-    for (size_t i = 0; i < count; i++)
+    bool ascending = true;
+    for (size_t i = 0; i < count; i++) {
         batch->order.items[i] = (uint32_t)i;
-    if (count > 1)
+        ascending = ascending && (i == 0 || batch->ranges.items[i - 1].address <= batch->ranges.items[i].address);
+    }
+    if (!ascending)
         qsort_r(batch->order.items, count, sizeof(*batch->order.items), compare_ranges, batch->ranges.items);
     batch->requests.count = 0;
     for (size_t i = 0; i < count; i++) {

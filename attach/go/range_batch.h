@@ -21,7 +21,7 @@ struct range_batch {
 };
 
 /* A batch holds at most so many ranges, of at most so many bytes each. */
-#define RANGE_BATCH_MAX_RANGES 512u
+#define RANGE_BATCH_MAX_RANGES 128u
 #define RANGE_BATCH_MAX_BYTES (1u << 20)
 
 void range_batch_deinit(struct range_batch *batch);
