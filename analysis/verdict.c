@@ -9,6 +9,9 @@
 /* A limit further away than this is not spoken of. */
 #define FAR_LIMIT_SECONDS (30.0 * 86400)
 
+/* Below this a person should be told how long it takes. */
+#define SLOW_GC_PER_S 0.1
+
 /* The cases of the verdict line, the first that holds. */
 enum verdict_case {
     CASE_EXITED,
@@ -252,18 +255,25 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
     text_printf(text, "Watching: %u GC cycle%s so far, the verdict needs %d", seen, seen == 1 ? "" : "s",
                 GROWTH_MIN_OBSERVATIONS);
     const struct counter *gogc = &analysis->snapshot->counters[COUNTER_GOGC];
-    if (analysis->gc_per_s > 0 && analysis->gc_per_s < 0.1) {
+    double watched = (double)(analysis->snapshot->unix_ns - analysis->first_unix_ns);
+    bool is_slow = false;
+    if (counter_known(gogc) && gogc->value.integer < 0 && analysis->limit_bytes == 0) {
+        text_append(text, "; GOGC is off in this program");
+    } else if (analysis->gc_per_s > 0 && analysis->gc_per_s < SLOW_GC_PER_S) {
+        is_slow = true;
         text_append(text, "; one comes about every ");
         write_duration(text, 1e9 / analysis->gc_per_s);
-        if (analysis->alloc_bytes_per_s_window >= 0) {
-            text_append(text, ". It allocates ");
-            write_rate(text, analysis->alloc_bytes_per_s_window);
-            text_append(text, " in all, and can grow no faster");
-        }
-    } else if (counter_known(gogc) && gogc->value.integer < 0 && analysis->limit_bytes == 0) {
-        text_append(text, "; GOGC is off in this program");
+    } else if (!(analysis->gc_per_s > 0) && watched * SLOW_GC_PER_S > 2e9) {
+        is_slow = true;
+        text_append(text, "; none came in ");
+        write_duration(text, watched);
     }
     text_append(text, ".");
+    if (is_slow && analysis->alloc_bytes_per_s_window >= 0) {
+        text_append(text, " It allocates ");
+        write_rate(text, analysis->alloc_bytes_per_s_window);
+        text_append(text, " in all, and can grow no faster.");
+    }
     if (analysis->rss.verdict == GROWTH_PLATEAU)
         text_append(text, " RSS is steady.");
 }

@@ -86,6 +86,21 @@ START_TEST(seldom_cycles_are_explained)
 }
 END_TEST
 
+static void rare(struct builder *b, unsigned second)
+{
+    builder_add(b, COUNTER_TOTAL_ALLOC, 2048);
+    if (second == 0)
+        builder_gc(b);
+}
+
+START_TEST(absent_cycles_are_explained)
+{
+    ck_assert_str_eq(verdict_after(rare, 76, builder_create()),
+                     "Watching: 1 GC cycle so far, the verdict needs 5; none came in 1 min 15 s. "
+                     "It allocates 2.00 KB/s in all, and can grow no faster. RSS is steady.");
+}
+END_TEST
+
 static void no_gc(struct builder *b, unsigned second)
 {
     builder_set(b, COUNTER_GOGC, -1);
@@ -332,6 +347,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, steady_is_calm);
     tcase_add_test(tests, few_cycles_are_watched);
     tcase_add_test(tests, seldom_cycles_are_explained);
+    tcase_add_test(tests, absent_cycles_are_explained);
     tcase_add_test(tests, without_gc_it_says_so);
     tcase_add_test(tests, a_leak_is_named);
     tcase_add_test(tests, few_cycles_may_tell_provisionally);
