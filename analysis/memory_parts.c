@@ -1,5 +1,10 @@
 #include "heaptop/analysis/memory_parts.h"
 
+/* A part is worth a word from this size and this share of RSS on; what stays open from a smaller share. */
+#define NOTABLE_BYTES (UINT64_C(16) << 20)
+#define NOTABLE_SHARE 0.2
+#define OPEN_SHARE 0.02
+
 const struct memory_part_info memory_part_infos[MEMORY_PART_COUNT] = {
 #define X(id, name, label, help) [MEMORY_PART_##id] = {name, label, help},
     MEMORY_PARTS(X)
@@ -119,4 +124,63 @@ struct memory_parts memory_parts_of(const struct snapshot *snapshot)
     else
         parts.excess_bytes = sum - map->rss_bytes;
     return parts;
+}
+
+/* ---- what they mean ---- */
+
+static bool is_notable(const struct memory_parts *parts, uint64_t bytes)
+{
+    return bytes >= NOTABLE_BYTES && (double)bytes >= NOTABLE_SHARE * (double)parts->rss_bytes;
+}
+
+static void write_sentence(struct text *text, uint64_t bytes, const char *rest)
+{
+    char buffer[UNITS_BUFFER];
+    if (text->length)
+        text_append(text, " ");
+    text_append(text, units_format_bytes(buffer, (double)bytes));
+    text_append(text, rest);
+}
+
+/* What makes people look for a leak in Go code that is not there. */
+static void write_outside(const struct memory_parts *parts, struct text *text)
+{
+    uint64_t c = parts->bytes[MEMORY_PART_C_HEAP], anonymous = parts->bytes[MEMORY_PART_ANONYMOUS];
+    if (is_notable(parts, c))
+        write_sentence(text, c, " are malloc of C code: no Go profile shows them.");
+    if (is_notable(parts, anonymous))
+        write_sentence(text, anonymous, " are mapped outside the Go heap, by mmap or by C code: no Go profile shows them.");
+    if (is_notable(parts, parts->bytes[MEMORY_PART_FILES]))
+        write_sentence(text, parts->bytes[MEMORY_PART_FILES], " are pages of mapped files, which the kernel takes back when it needs them.");
+    if (is_notable(parts, parts->bytes[MEMORY_PART_SHARED]))
+        write_sentence(text, parts->bytes[MEMORY_PART_SHARED], " are shared memory, which other processes may hold as well.");
+}
+
+struct error *memory_parts_write_note(const struct memory_parts *parts, struct text *ret_text)
+{
+    struct text text = {0};
+    uint64_t idle = parts->bytes[MEMORY_PART_IDLE], slack = parts->bytes[MEMORY_PART_SLACK];
+    if (is_notable(parts, idle))
+        write_sentence(&text, idle, " are heap kept for reuse: not a leak; Go gives it back bit by bit.");
+    if (is_notable(parts, slack))
+        write_sentence(&text, slack, " are free slots between live objects: fragmentation, reused for objects of the same sizes only.");
+    if (is_notable(parts, parts->bytes[MEMORY_PART_RECENT]))
+        write_sentence(&text, parts->bytes[MEMORY_PART_RECENT], " came since the last GC: how much of it is garbage the next one tells.");
+    if (is_notable(parts, parts->bytes[MEMORY_PART_GOROUTINES]))
+        write_sentence(&text, parts->bytes[MEMORY_PART_GOROUTINES], " are stacks: very many goroutines, or deep ones.");
+    write_outside(parts, &text);
+    if ((double)parts->bytes[MEMORY_PART_UNEXPLAINED] > OPEN_SHARE * (double)parts->rss_bytes)
+        write_sentence(&text, parts->bytes[MEMORY_PART_UNEXPLAINED], " are not explained.");
+    if ((double)parts->excess_bytes > OPEN_SHARE * (double)parts->rss_bytes)
+        write_sentence(&text, parts->excess_bytes, " more were seen than RSS counts: pages came while they were looked at.");
+    if (parts->known && text.length == 0 && parts->bytes[MEMORY_PART_LIVE])
+        write_sentence(&text, parts->bytes[MEMORY_PART_LIVE], " are live objects; nothing else stands out.");
+    if (parts->released_bytes >= NOTABLE_BYTES)
+        write_sentence(&text, parts->released_bytes, " of address space were given back to the system: they cost nothing.");
+    if (text.failed) {
+        text_deinit(&text);
+        return error_no_memory();
+    }
+    *ret_text = text;
+    return NULL;
 }

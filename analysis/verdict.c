@@ -54,9 +54,11 @@ static const struct goroutine_row *top_goroutines(const struct analysis *analysi
     return NULL;
 }
 
-/* Idle heap that is still resident. */
+/* Idle heap that is still resident. The runtime's counts take for it what was never touched as well: its pages, once looked at, tell better. */
 static double kept_heap(const struct analysis *analysis)
 {
+    if (analysis->memory_parts.known && analysis->memory_parts.heap_known)
+        return (double)analysis->memory_parts.bytes[MEMORY_PART_IDLE];
     return counter_or(analysis, COUNTER_HEAP_IDLE, 0) - counter_or(analysis, COUNTER_HEAP_RELEASED, 0);
 }
 
@@ -367,6 +369,19 @@ static void write_site_growth(const struct analysis *analysis, struct text *text
     }
 }
 
+/* Where memory outside Go is, as far as its pages were looked at. */
+static void write_outside_holders(const struct analysis *analysis, struct text *text)
+{
+    const struct memory_parts *parts = &analysis->memory_parts;
+    if (!parts->known)
+        return;
+    text_append(text, " C heaps hold ");
+    write_bytes(text, (double)parts->bytes[MEMORY_PART_C_HEAP]);
+    text_append(text, ", other anonymous mappings ");
+    write_bytes(text, (double)parts->bytes[MEMORY_PART_ANONYMOUS]);
+    text_append(text, ".");
+}
+
 struct error *analysis_write_verdict(const struct analysis *analysis, struct text *ret_text)
 {
     struct text text = {0};
@@ -398,6 +413,7 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
         write_rate(&text, analysis->rss.per_second);
         write_since(analysis, &analysis->rss, &text);
         text_append(&text, " while the Go heap is flat: memory outside Go (cgo, mmap).");
+        write_outside_holders(analysis, &text);
         write_limit(analysis, &text);
         break;
     case CASE_RSS_GROWS:

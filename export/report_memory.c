@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_SPAN_CLASSES 5
+
 /* ---- memory ---- */
 
 static void add_amount(struct report *report, const char *amount, const char *text)
@@ -42,9 +44,67 @@ static void add_runtime_overhead(struct report *report)
         add_amount(report, units_format_bytes(amount, sum), "the runtime's own: GC metadata, span tables, profile buckets");
 }
 
+/* The parts that sum to RSS, and what they mean. */
+static void add_parts(struct report *report, const struct memory_parts *parts)
+{
+    char amount[UNITS_BUFFER], took[UNITS_BUFFER];
+    struct text note = {0};
+    text_printf(report->out, "\nMemory: RSS %s is the sum of\n",
+                units_format_bytes(amount, (double)(parts->rss_bytes + parts->excess_bytes)));
+    for (int part = 0; part < MEMORY_PART_COUNT; part++) {
+        struct text line = {0};
+        text_printf(&line, "%s: %s", memory_part_infos[part].label, memory_part_infos[part].help);
+        if (parts->bytes[part] && line.data)
+            add_amount(report, units_format_bytes(amount, (double)parts->bytes[part]), line.data);
+        report->out->failed |= line.failed;
+        text_deinit(&line);
+    }
+    struct error *error = memory_parts_write_note(parts, &note);
+    report->out->failed |= error != NULL;
+    error_destroy(error);
+    if (!parts->heap_known && parts->heap_reason)
+        text_printf(&note, "%sThe Go heap is not divided by its spans: %s.", note.length ? " " : "", parts->heap_reason);
+    text_printf(&note, "%sLooking at the pages took %s.", note.length ? " " : "", units_format_duration(took, (double)parts->took_ns));
+    report_wrap(report, 2, note.data ? note.data : "");
+    report->out->failed |= note.failed;
+    text_deinit(&note);
+}
+
+/* Where room in the heap's spans goes unused: the sizes that waste most. */
+static void add_span_classes(struct report *report)
+{
+    const struct analysis *analysis = report->analysis;
+    bool shown[256] = {false};
+    text_append(report->out, "\nHeap spans with most free room, by size of their objects\n"
+                             "       size      spans      objects        free   behind the last slot\n");
+    for (unsigned row = 0; row < MAX_SPAN_CLASSES; row++) {
+        size_t most = SIZE_MAX;
+        for (size_t i = 0; i < analysis->num_span_classes && i < sizeof(shown); i++) {
+            if (!shown[i] && (most == SIZE_MAX || analysis->span_classes[i].free_bytes + analysis->span_classes[i].tail_bytes >
+                                                      analysis->span_classes[most].free_bytes + analysis->span_classes[most].tail_bytes))
+                most = i;
+        }
+        if (most == SIZE_MAX)
+            break;
+        shown[most] = true;
+        const struct span_class *class = &analysis->span_classes[most];
+        char size[UNITS_BUFFER], spans[UNITS_BUFFER], objects[UNITS_BUFFER], free_bytes[UNITS_BUFFER], tail[UNITS_BUFFER];
+        text_printf(report->out, "  %9s  %9s  %11s  %10s  %10s%s\n",
+                    class->object_size ? units_format_bytes(size, class->object_size) : "large", units_format_exact(spans, class->spans),
+                    units_format_exact(objects, class->objects), units_format_bytes(free_bytes, (double)class->free_bytes),
+                    units_format_bytes(tail, (double)class->tail_bytes), class->no_scan ? "   no pointers" : "");
+    }
+}
+
 void report_add_memory(struct report *report)
 {
     char amount[UNITS_BUFFER];
+    if (report->analysis->memory_parts.known) {
+        add_parts(report, &report->analysis->memory_parts);
+        if (report->analysis->num_span_classes > 0)
+            add_span_classes(report);
+        return;
+    }
     if (!report_known(report, COUNTER_RSS))
         return;
     text_printf(report->out, "\nMemory: RSS %s, of it\n", units_format_bytes(amount, report_value(report, COUNTER_RSS)));

@@ -33,6 +33,15 @@ static void draw_size(const struct list_cell *cell, const void *row)
     cell_bytes(cell, is_reserved(region_of(row)) ? ROLE_MUTED : ROLE_FIGURE, (double)region_of(row)->size);
 }
 
+static void draw_resident(const struct list_cell *cell, const void *row)
+{
+    const struct region *region = region_of(row);
+    if (region->is_measured)
+        cell_bytes(cell, ROLE_TEXT, (double)region->resident_bytes);
+    else
+        cell_left(cell, ROLE_FAINT, "");
+}
+
 static void draw_permissions(const struct list_cell *cell, const void *row)
 {
     cell_left(cell, ROLE_MUTED, region_of(row)->permissions);
@@ -65,6 +74,7 @@ static int compare_size(const void *context, const void *first, const void *seco
     return compare_numbers((double)a->size, (double)b->size);
 }
 
+DEFINE_COMPARE(compare_resident, struct region, resident_bytes)
 DEFINE_COMPARE(compare_address, struct region, start)
 
 static int compare_name(const void *context, const void *a, const void *b)
@@ -93,6 +103,7 @@ static int measure(const void *context, const void *row)
 static const struct column columns[] = {
     {.title = "size", .width = 9, .right = true, .draw = draw_size, .compare = compare_size,
      .help = "of address space; only touched pages take memory"},
+    {.title = "resident", .width = 9, .right = true, .draw = draw_resident, .compare = compare_resident},
     {.title = "perm", .width = 4, .draw = draw_permissions},
     {.title = "from", .width = 12, .priority = 1, .ascending = true, .draw = draw_address, .compare = compare_address},
     {.title = "what", .width = 20, .flexible = true, .ascending = true, .draw = draw_name, .compare = compare_name,
@@ -150,6 +161,74 @@ static int draw_parts(const struct model *model, struct canvas canvas, const str
     return (int)count;
 }
 
+/* ---- RSS reconciled ---- */
+
+/* A bar for each part, each beginning where the one above it ends, so that they make one whole without a need for colours. */
+static void draw_step(struct canvas canvas, int x, int y, int width, double from, double to)
+{
+    int start = (int)(from * width + 0.5), end = (int)(to * width + 0.5);
+    if (end == start && end < width)
+        end++;
+    if (end == start)
+        start--;
+    for (int i = 0; i < width; i++)
+        canvas_rune(canvas, x + i, y, i >= start && i < end ? ROLE_GRAPH_3 : ROLE_TRACK, i >= start && i < end ? 0x2588 : 0x2500);
+}
+
+static int draw_step_row(struct canvas canvas, int y, const char *label, uint64_t bytes, double before, double whole)
+{
+    char buffer[FORMAT_BUFFER];
+    canvas_text(canvas, 2, y, ROLE_MUTED, label);
+    canvas_text_right(canvas, 31, y, ROLE_FIGURE, units_format_bytes(buffer, (double)bytes));
+    if (whole > 0)
+        draw_step(canvas, 33, y, canvas.width - 35, before / whole, (before + (double)bytes) / whole);
+    return y + 1;
+}
+
+/* As many rows as there is room for: the smallest parts share the last one. */
+static int draw_reconciled(struct canvas canvas, const struct memory_parts *parts, int max_rows)
+{
+    bool is_shown[MEMORY_PART_COUNT];
+    int rows = 0;
+    for (int part = 0; part < MEMORY_PART_COUNT; part++)
+        rows += is_shown[part] = parts->bytes[part] > 0;
+    bool is_cut = rows + 1 > max_rows;
+    while (is_cut && rows > 1 && rows + 2 > max_rows) {
+        int smallest = -1;
+        for (int part = 0; part < MEMORY_PART_COUNT; part++) {
+            if (is_shown[part] && (smallest < 0 || parts->bytes[part] < parts->bytes[smallest]))
+                smallest = part;
+        }
+        is_shown[smallest] = false;
+        rows--;
+    }
+    char buffer[FORMAT_BUFFER];
+    uint64_t all = parts->rss_bytes + parts->excess_bytes, sum = 0;
+    canvas_text(canvas, 2, 0, ROLE_TEXT, "RSS, the sum of");
+    canvas_text_right(canvas, 31, 0, ROLE_FIGURE, units_format_bytes(buffer, (double)all));
+    if (canvas.width > 40)
+        bar_draw(canvas, 33, 0, canvas.width - 35, ROLE_GRAPH_4, all ? 1 : 0);
+    int y = 1;
+    for (int part = 0; part < MEMORY_PART_COUNT; part++) {
+        if (!is_shown[part])
+            continue;
+        y = draw_step_row(canvas, y, memory_part_infos[part].label, parts->bytes[part], (double)sum, (double)all);
+        sum += parts->bytes[part];
+    }
+    return sum < all ? draw_step_row(canvas, y, "smaller parts", all - sum, (double)sum, (double)all) : y;
+}
+
+/* What the parts mean, over the whole width; one line. */
+static int draw_note(struct canvas canvas, int y, const struct memory_parts *parts)
+{
+    struct text note = {0};
+    error_destroy(memory_parts_write_note(parts, &note));
+    if (note.data && !note.failed)
+        canvas_text_fit(canvas, 2, y++, canvas.width - 4, ROLE_TEXT, note.data);
+    text_deinit(&note);
+    return y;
+}
+
 /* ---- the screen ---- */
 
 static struct error *memory_open(struct session *session, void *state, const void *argument)
@@ -162,6 +241,8 @@ static struct error *memory_open(struct session *session, void *state, const voi
 static struct error *memory_update(struct session *session, void *state)
 {
     const struct snapshot *from = session->model.with_regions;
+    if (!session->model.paused)
+        source_request(session->model.source, SOURCE_REQUEST_MEMORY_MAP);
     return list_screen_set(session, state, from ? from->regions : NULL, from ? from->num_regions : 0,
                            sizeof(struct region));
 }
@@ -170,18 +251,24 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
 {
     struct list_screen *screen = state;
     const struct model *model = &session->model;
-    int y = 0;
-    if (canvas.width >= 110) {
-        int half = canvas.width / 2;
-        draw_parts(model, canvas_part(canvas, 0, 0, half, canvas.height), kernel_parts, ARRAY_SIZE(kernel_parts));
-        y = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts,
-                       ARRAY_SIZE(go_parts));
-    } else {
-        y = draw_parts(model, canvas, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
-        if (canvas.height >= 22)
-            y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts,
-                            ARRAY_SIZE(go_parts));
+    const struct memory_parts *parts = model->analysis ? &model->analysis->memory_parts : NULL;
+    bool is_reconciled = parts && parts->known, is_wide = canvas.width >= 110;
+    int half = is_wide ? canvas.width / 2 : canvas.width, y = 0;
+    struct canvas left = canvas_part(canvas, 0, 0, half, canvas.height);
+    if (is_reconciled)
+        y = draw_reconciled(left, parts, canvas.height - 8 > 4 ? canvas.height - 8 : 4);
+    else
+        y = draw_parts(model, left, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
+    if (is_wide) {
+        int rows = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts,
+                              ARRAY_SIZE(go_parts));
+        y = rows > y ? rows : y;
+    } else if (!is_reconciled && canvas.height >= 22) {
+        y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts,
+                        ARRAY_SIZE(go_parts));
     }
+    if (is_reconciled)
+        y = draw_note(canvas, y, parts);
     y++;
     section_draw(canvas, y, "Regions of the address space", &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);

@@ -2,6 +2,7 @@
 #ifndef HEAPTOP_ANALYSIS_MEMORY_PARTS_H
 #define HEAPTOP_ANALYSIS_MEMORY_PARTS_H
 
+#include "heaptop/base.h"
 #include "heaptop/snapshot.h"
 
 /* X(ID, name, label, help): name is the JSON member. The order is the one they are shown in. */
@@ -50,5 +51,9 @@ struct memory_parts {
 
 /* Of a snapshot that has a memory map; of others `known` is false. */
 struct memory_parts memory_parts_of(const struct snapshot *snapshot);
+
+/* What the parts mean, in one to three sentences for a person: which of them is the most, what of it is no leak, what stays open. Nothing
+ * where the parts are not known. */
+struct error *memory_parts_write_note(const struct memory_parts *parts, struct text *ret_text);
 
 #endif

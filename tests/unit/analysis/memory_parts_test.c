@@ -158,6 +158,33 @@ START_TEST(test_kept_by_history)
 }
 END_TEST
 
+static void assert_note(const struct memory_parts *parts, const char *expected)
+{
+    struct text text = {0};
+    ck_assert_ptr_null(memory_parts_write_note(parts, &text));
+    ck_assert_str_eq(text.data ? text.data : "", expected);
+    text_deinit(&text);
+}
+
+START_TEST(test_notes)
+{
+    struct memory_parts parts = {0};
+    assert_note(&parts, "");
+    parts = (struct memory_parts){.known = true, .rss_bytes = 100 * MIB, .bytes = {[MEMORY_PART_LIVE] = 90 * MIB}};
+    assert_note(&parts, "90.0 MB are live objects; nothing else stands out.");
+    parts.bytes[MEMORY_PART_LIVE] = 20 * MIB;
+    parts.bytes[MEMORY_PART_IDLE] = 60 * MIB;
+    parts.released_bytes = 500 * MIB;
+    assert_note(&parts, "60.0 MB are heap kept for reuse: not a leak; Go gives it back bit by bit. "
+                        "500.0 MB of address space were given back to the system: they cost nothing.");
+    parts.released_bytes = 0;
+    parts.bytes[MEMORY_PART_IDLE] = 0;
+    parts.bytes[MEMORY_PART_C_HEAP] = 60 * MIB;
+    parts.bytes[MEMORY_PART_UNEXPLAINED] = 3 * MIB;
+    assert_note(&parts, "60.0 MB are malloc of C code: no Go profile shows them. 3.0 MB are not explained.");
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("memory_parts");
@@ -167,6 +194,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_without_spans);
     tcase_add_test(tests, test_counters_not_known);
     tcase_add_test(tests, test_kept_by_history);
+    tcase_add_test(tests, test_notes);
     suite_add_tcase(suite, tests);
     return suite;
 }
