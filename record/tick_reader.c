@@ -8,7 +8,7 @@
 #define MAX_ROWS (INT64_C(1) << 24)
 /* There are 68; inserting among very many would be slow. */
 #define MAX_SIZE_CLASSES 1024
-/* Of a list of one tick: cycles, regions, mappings. */
+/* Of a list of one tick: cycles, mappings. */
 #define MAX_LIST (1 << 17)
 
 /* Each about one tick or a span of them: ?1 is the first key, ?2 the last. */
@@ -84,6 +84,7 @@ void tick_reader_deinit(struct tick_reader *reader)
     vector_deinit(&reader->groups);
     vector_deinit(&reader->threads);
     vector_deinit(&reader->size_classes);
+    vector_deinit(&reader->regions);
 }
 
 /* ---- rows ---- */
@@ -434,6 +435,27 @@ static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t
     }
 }
 
+static void read_regions(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_REGIONS, first, last);
+    while (span_next(&span)) {
+        size_t position = (size_t)span_key(&span);
+        if (position >= RECORD_MAX_REGIONS) {
+            reader->damaged++;
+            continue;
+        }
+        if (!GROW(reader, &reader->regions, position + 1))
+            break;
+        struct region region = {.start = (uint64_t)integer(&span, 1), .size = (uint64_t)integer(&span, 2)};
+        const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
+        for (size_t i = 0; permissions && i < 4 && permissions[i]; i++)
+            region.permissions[i] = strchr("rwxps-", permissions[i]) ? (char)permissions[i] : '?';
+        region.name = names_string(&reader->names, integer(&span, 4));
+        reader->regions.items[position] = region;
+    }
+    row_reset(&span.row);
+}
+
 /* ---- one tick ---- */
 
 static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
@@ -480,6 +502,7 @@ static void forget(struct tick_reader *reader)
     for (size_t i = 0; i < reader->threads.count; i++)
         reader->threads.items[i].present = false;
     reader->size_classes.count = 0;
+    reader->regions.count = 0;
     reader->row = (struct read_tick){0};
     reader->tick = 0;
 }
@@ -509,6 +532,7 @@ static void move_to(struct tick_reader *reader, int64_t tick)
     read_groups(reader, first, tick);
     read_threads(reader, first, tick);
     read_size_classes(reader, first, tick);
+    read_regions(reader, first, tick);
     reader->tick = tick;
 }
 
@@ -603,28 +627,20 @@ static bool fill_cycles(struct tick_reader *reader, struct snapshot *snapshot)
     return snapshot->gc_cycles != NULL;
 }
 
-static bool fill_regions(struct tick_reader *reader, struct snapshot *snapshot)
+/* As many as were read in this tick. */
+static bool fill_regions(const struct tick_reader *reader, struct snapshot *snapshot)
 {
-    VECTOR(struct region) regions = {0};
-    bool good = true;
-    if (reader->row.regions <= 0 || reader->row.regions > RECORD_MAX_TICK)
+    int64_t wanted = reader->row.regions;
+    if (wanted <= 0)
         return true;
-    struct span span = keys_begin(reader, SELECT_REGIONS, reader->row.regions, reader->row.regions);
-    while (good && regions.count < MAX_LIST && span_next(&span)) {
-        struct region region = {.start = (uint64_t)integer(&span, 1), .size = (uint64_t)integer(&span, 2)};
-        const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
-        for (size_t i = 0; permissions && i < 4 && permissions[i]; i++)
-            region.permissions[i] = strchr("rwxps-", permissions[i]) ? (char)permissions[i] : '?';
-        region.name = names_string(&reader->names, integer(&span, 4));
-        good = vector_append(&regions, region);
-    }
-    row_reset(&span.row);
-    snapshot->regions = good ? arena_alloc_array(&snapshot->arena, regions.count, sizeof(struct region)) : NULL;
-    if (snapshot->regions && regions.count)
-        memcpy(snapshot->regions, regions.items, regions.count * sizeof(struct region));
-    snapshot->num_regions = snapshot->regions ? regions.count : 0;
-    vector_deinit(&regions);
-    return snapshot->regions != NULL;
+    size_t count = (uint64_t)wanted < reader->regions.count ? (size_t)wanted : reader->regions.count;
+    snapshot->regions = arena_alloc_array(&snapshot->arena, count, sizeof(struct region));
+    if (!snapshot->regions)
+        return false;
+    if (count)
+        memcpy(snapshot->regions, reader->regions.items, count * sizeof(struct region));
+    snapshot->num_regions = count;
+    return true;
 }
 
 static bool fill_mappings(struct tick_reader *reader, struct snapshot *snapshot)

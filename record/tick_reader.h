@@ -64,6 +64,7 @@ struct tick_reader {
     VECTOR(struct read_group) groups;       /* By id. */
     VECTOR(struct read_thread) threads;
     VECTOR(struct size_class) size_classes;
+    VECTOR(struct region) regions;          /* By position. */
     uint64_t damaged;               /* Rows that were left out. */
 };
 

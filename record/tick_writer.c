@@ -418,10 +418,10 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
     }
 }
 
-/* They change with nearly every tick and tell little in between: written as of the GC cycles, and in keyframes. */
+/* They change with nearly every tick and no screen shows them: written in keyframes. */
 static void write_size_classes(struct tick_writer *writer, const struct snapshot *snapshot)
 {
-    if (!writer->keyframe && snapshot->num_gc_cycles == 0)
+    if (!writer->keyframe)
         return;
     size_t count = snapshot->num_size_classes;
     bool is_same_shape = writer->size_classes.count == count;
@@ -449,30 +449,35 @@ static bool same_region(const struct region *a, const struct region *b)
     return a->start == b->start && a->size == b->size && a->name == b->name && memcmp(a->permissions, b->permissions, 4) == 0;
 }
 
-/* The tick that has the rows of these regions; 0 when none were read. */
-static uint64_t write_regions(struct tick_writer *writer, const struct snapshot *snapshot)
+static void write_region(struct tick_writer *writer, size_t position)
 {
-    size_t count = snapshot->num_regions;
-    if (count == 0)
+    const struct region *region = &writer->regions.items[position];
+    int64_t name = string(writer, region->name);
+    struct row row = begin(writer, INSERT_REGION);
+    integers(&row, (const int64_t[]){key(writer, (int64_t)position), (int64_t)region->start, (int64_t)region->size}, 3);
+    row_text(&row, region->permissions, strnlen(region->permissions, sizeof(region->permissions)));
+    row_integer(&row, name);
+    row_done(&row);
+}
+
+/* Those that differ from what stood at their place when they were read last. Returns how many there are; 0 when none were read. */
+static size_t write_regions(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    size_t count = snapshot->num_regions <= RECORD_MAX_REGIONS ? snapshot->num_regions : RECORD_MAX_REGIONS, known = writer->regions.count;
+    if (!vector_reserve(&writer->regions, count)) {
+        out_of_memory(writer);
         return 0;
-    bool is_same = writer->regions_tick != 0 && writer->regions.count == count;
-    for (size_t i = 0; i < count && is_same; i++)
-        is_same = same_region(&snapshot->regions[i], &writer->regions.items[i]);
-    if (is_same)
-        return writer->regions_tick;
-    writer->regions.count = 0;
-    for (size_t i = 0; i < count && i <= RECORD_MAX_KEY; i++) {
-        const struct region *region = &snapshot->regions[i];
-        if (!vector_append(&writer->regions, *region) && !out_of_memory(writer))
-            return 0;
-        int64_t name = string(writer, region->name);
-        struct row row = begin(writer, INSERT_REGION);
-        integers(&row, (const int64_t[]){key(writer, (int64_t)i), (int64_t)region->start, (int64_t)region->size}, 3);
-        row_text(&row, region->permissions, strnlen(region->permissions, sizeof(region->permissions)));
-        row_integer(&row, name);
-        row_done(&row);
     }
-    return writer->regions_tick = writer->tick;
+    if (count > 0)
+        writer->regions.count = count;
+    for (size_t i = 0; i < writer->regions.count; i++) {
+        bool is_new = i < count && (i >= known || !same_region(&snapshot->regions[i], &writer->regions.items[i]));
+        if (is_new)
+            writer->regions.items[i] = snapshot->regions[i];
+        if (is_new || writer->keyframe)
+            write_region(writer, i);
+    }
+    return count;
 }
 
 static bool same_mapping(const struct mapping *a, const struct mapping *b)
@@ -588,9 +593,30 @@ static void forget(struct tick_writer *writer)
     writer->sites.count = writer->groups.count = writer->threads.count = 0;
     table_clear(&writer->groups_by_identity);
     table_clear(&writer->threads_by_identity);
-    writer->regions_tick = writer->mappings_tick = 0;
+    writer->regions.count = 0;
+    writer->mappings_tick = 0;
     writer->has_target = false;
     writer->has_state = false;
+}
+
+/* What is gone is kept in mind, for it may come back, but not for ever: all are numbered anew where the many gone ones outnumber those that are there. */
+#define MANY_GONE 1024
+
+static void drop_gone(struct tick_writer *writer)
+{
+    size_t groups = 0, threads = 0;
+    for (size_t i = 0; i < writer->groups.count; i++)
+        groups += writer->groups.items[i].present;
+    for (size_t i = 0; i < writer->threads.count; i++)
+        threads += writer->threads.items[i].present;
+    if (writer->groups.count > 2 * groups + MANY_GONE) {
+        writer->groups.count = 0;
+        table_clear(&writer->groups_by_identity);
+    }
+    if (writer->threads.count > 2 * threads + MANY_GONE) {
+        writer->threads.count = 0;
+        table_clear(&writer->threads_by_identity);
+    }
 }
 
 void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot, const struct recording_gap_row *gap)
@@ -603,10 +629,13 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
         writer->sites.count = writer->groups.count = writer->threads.count = 0;
         table_clear(&writer->groups_by_identity);
         table_clear(&writer->threads_by_identity);
-        writer->regions_tick = writer->mappings_tick = 0;
+        writer->regions.count = 0;
+        writer->mappings_tick = 0;
     }
     dictionary_use(&writer->dictionary, snapshot->catalog);
     writer->keyframe = !writer->has_state || is_other_process || writer->rows_since_keyframe >= enough;
+    if (writer->keyframe)
+        drop_gone(writer);
     writer->tick++;
     database_execute(database, "BEGIN IMMEDIATE");
     if (gap)

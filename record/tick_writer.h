@@ -57,10 +57,9 @@ struct tick_writer {
     VECTOR(struct written_thread) threads;
     struct table threads_by_identity;
     VECTOR(struct size_class) size_classes;
-    VECTOR(struct region) regions;
-    uint64_t regions_tick;              /* Whose rows they are. */
+    VECTOR(struct region) regions;      /* As they were read last. */
     VECTOR(struct mapping) mappings;
-    uint64_t mappings_tick;
+    uint64_t mappings_tick;             /* Whose rows they are. */
 };
 
 struct recording_gap_row {

@@ -2,6 +2,7 @@
 #include "tests/unit/record/record_test.h"
 #include "tests/unit/record/snapshot_compare.h"
 
+#include <sqlite3.h>
 #include <sys/stat.h>
 
 #define SECONDS 200
@@ -16,6 +17,8 @@ static void make_session(struct snapshot **snapshots, size_t count)
         b->regions.count = 0;
         if (n % 10 == 0) {
             builder_region(b, 0xc000000000, (64 + (n / 50)) << 20, "rw-p", "[anon: Go: heap]");
+            for (size_t i = 0; i < n / 20 % 4; i++)
+                builder_region(b, 0x10000000 + (i << 20), 1 << 20, "r--s", i % 2 ? "/data/chunk" : NULL);
             builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
         }
         if (n == 20)
@@ -138,15 +141,58 @@ START_TEST(keyframes_let_a_jump_read_little)
                 builder_allocate(b, (size_t)i, 1 + (unsigned)(i % 5));
         if (n % 10 == 9)
             builder_gc(b);
+        b->regions.count = 0;
+        if (n % 4 == 1) {
+            builder_region(b, 0xc000000000, (64 + (unsigned)n / 16) << 20, "rw-p", "[anon: Go: heap]");
+            builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
+        }
         snapshots[n] = builder_take(b);
         builder_advance(b, 1);
     }
     record_all(scratch_path("b.heaptop"), snapshots, TICKS);
     struct source *source = replay(scratch_path("b.heaptop"));
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_open(scratch_path("b.heaptop"), &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(handle, "SELECT count(*) FROM keyframes", -1, &statement, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    ck_assert_int_ge(sqlite3_column_int(statement, 0), 2);
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
     for (int i = TICKS - 1; i >= 0; i -= 7) {
         check_good(source->ops->seek(source, snapshots[i]->unix_ns));
         struct snapshot *read = take(source);
         compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    source_close(source);
+    builder_release(snapshots, TICKS);
+    builder_destroy(b);
+    scratch_remove();
+}
+END_TEST
+
+/* More threads than are kept in mind come and go, with keyframes in between. */
+START_TEST(threads_that_come_and_go_are_told_apart)
+{
+    enum { TICKS = 150, EACH = 60 };
+    struct snapshot *snapshots[TICKS];
+    struct builder *b = builder_create();
+    for (int n = 0; n < TICKS; n++) {
+        char name[32];
+        snprintf(name, sizeof(name), "worker-%d", n % 7);
+        b->threads.count = 0;
+        builder_thread(b, 4242, "main", 'S', "futex");
+        for (int i = 0; i < EACH; i++)
+            builder_thread(b, 5000 + n * EACH + i, name, 'R', NULL);
+        snapshots[n] = builder_take(b);
+        builder_advance(b, 1);
+    }
+    record_all(scratch_path("g.heaptop"), snapshots, TICKS);
+    struct source *source = replay(scratch_path("g.heaptop"));
+    for (int n = 0; n < TICKS; n++) {
+        struct snapshot *read = take(source);
+        compare_snapshots(snapshots[n], read);
         snapshot_unref(read);
     }
     source_close(source);
@@ -268,6 +314,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_was_written_is_read_back);
     tcase_add_test(tests, seeking_gives_what_playing_does);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
+    tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
     tcase_add_test(tests, marks_and_what_is_known_of_the_file);
     tcase_add_test(tests, a_file_that_is_there_is_left_alone);
     tcase_add_test(tests, replay_keeps_the_pace_of_the_recording);
