@@ -419,7 +419,8 @@ static void add_goroutines(struct report *report)
         text_printf(report->out, "%*s", (int)(20 - width), "");
         frame_id subject = goroutine_subject(catalog, &row->group);
         add_place(report, subject, report->columns - 41);
-        if (row->group.start && row->group.start != subject) {
+        bool is_same = catalog_frame(catalog, row->group.start)->function == catalog_frame(catalog, subject)->function;
+        if (row->group.start && !is_same) {
             text_printf(report->out, "%41s", "in ");
             add_place(report, row->group.start, report->columns - 41);
         }

@@ -42,6 +42,14 @@ static void fill_process(struct fake_go *fake)
                             fake_go_goroutine(fake, HEAP(0x1600), 3, 0, 0x401020, 0x401000)};
     fake_go_field(fake, all[0], GO_FIELD_G_WAITSINCE, 12345);
     fake_go_field(fake, all[1], GO_FIELD_G_GOID, 17);
+    /* Stacks of two, the one beside the other. */
+    for (unsigned i = 0; i < 4; i += 3) {
+        remote_address stack = fake_go_address(HEAP(0x5000 + i * 0x100));
+        fake_go_field(fake, all[i], i ? GO_FIELD_G_SYSCALLPC : GO_FIELD_G_SCHED_PC, 0x401010);
+        fake_go_field(fake, all[i], i ? GO_FIELD_G_SYSCALLSP : GO_FIELD_G_SCHED_SP, stack);
+        fake_go_field(fake, all[i], GO_FIELD_G_STACK_HI, stack + 0x100);
+        fake_go_put(fake, stack, 0x401020, 8);
+    }
     fake_go_all_goroutines(fake, HEAP(0x1800), all, 4);
     fake_go_set(fake, GO_VARIABLE_ALLGS, fake_go_address(HEAP(0x1800)), 8);
     fake_go_wait_reason(fake, 2, "IO wait");

@@ -485,6 +485,47 @@ START_TEST(ever_new_stacks_take_no_memory)
 }
 END_TEST
 
+START_TEST(goroutines_are_listed_by_creator_and_by_state)
+{
+    struct builder *b = builder_create();
+    struct history *history = make_history(NULL);
+    const char *worker = "example.com/app.worker w.go:9", *spawn = "example.com/app.spawn w.go:3";
+    size_t first = builder_goroutines(b, 10, "waiting", "select", worker, spawn);
+    size_t second = builder_goroutines(b, 7, "waiting", "select", worker, spawn);
+    builder_goroutines(b, 3, "runnable", NULL, worker, spawn);
+    builder_goroutines(b, 5, "waiting", "select", "example.com/app.other o.go:1", "example.com/app.main m.go:8");
+    b->groups.items[first].stack = builder_stack(b, "runtime.gopark p.go:1;example.com/app.take w.go:20");
+    b->groups.items[second].stack = builder_stack(b, "example.com/app.give w.go:30");
+    b->groups.items[first].wait_known = b->groups.items[second].wait_known = true;
+    b->groups.items[first].wait_ns_min = b->groups.items[first].wait_ns_max = 5;
+    b->groups.items[second].wait_ns_min = 2;
+    b->groups.items[second].wait_ns_max = 3;
+    add(history, b, 1);
+    struct analysis *analysis = compute(history);
+    ck_assert_uint_eq(analysis->num_goroutines_by[GOROUTINES_BY_STACK], 4);
+    ck_assert_uint_eq(analysis->num_goroutines_by[GOROUTINES_BY_CREATOR], 2);
+    ck_assert_uint_eq(analysis->num_goroutines_by[GOROUTINES_BY_STATE], 2);
+    const struct goroutine_row *row = &analysis->goroutines_by[GOROUTINES_BY_CREATOR][0];
+    ck_assert_uint_eq(row->group.count, 20);
+    ck_assert_uint_eq(row->num_groups, 3);
+    ck_assert_uint_eq(row->group.state, 0);
+    ck_assert_uint_eq(row->group.stack, 0);
+    ck_assert_uint_eq(row->group.wait_ns_min, 2);
+    ck_assert_uint_eq(row->group.wait_ns_max, 5);
+    ck_assert_uint_eq(row->counts->count, 1);
+    const struct catalog *catalog = analysis->snapshot->catalog;
+    ck_assert_str_eq(catalog_function(catalog, goroutine_subject(catalog, &row->group)), "example.com/app.worker");
+    row = &analysis->goroutines_by[GOROUTINES_BY_STATE][0];
+    ck_assert_uint_eq(row->group.count, 22);
+    ck_assert_uint_eq(row->group.start, 0);
+    ck_assert(goroutine_groups_match(GOROUTINES_BY_STATE, &row->group, &b->groups.items[first]));
+    ck_assert(!goroutine_groups_match(GOROUTINES_BY_STACK, &b->groups.items[first], &b->groups.items[second]));
+    analysis_destroy(analysis);
+    history_destroy(history);
+    builder_destroy(b);
+}
+END_TEST
+
 START_TEST(threads_show_their_share_of_a_cpu)
 {
     struct builder *b = builder_create();
@@ -688,6 +729,7 @@ static Suite *make_suite(void)
     TCase *process = tcase_create("process");
     tcase_add_test(process, counters_have_series_and_rates);
     tcase_add_test(process, goroutines_are_judged_by_their_creator);
+    tcase_add_test(process, goroutines_are_listed_by_creator_and_by_state);
     tcase_add_test(process, ever_new_stacks_take_no_memory);
     tcase_add_test(process, threads_show_their_share_of_a_cpu);
     tcase_add_test(process, pauses_and_limits);
