@@ -6,7 +6,13 @@
 
 #include "tui/cells.h"
 #include "tui/graph.h"
-#include "tui/list_screen.h"
+#include "tui/screens/span_list.h"
+#include "tui/session.h"
+
+struct memory {
+    struct list list, spans;
+    bool in_spans;          /* The spans are listed in place of the regions. */
+};
 
 /* ---- regions ---- */
 
@@ -234,8 +240,15 @@ static int draw_note(struct canvas canvas, int y, const struct memory_parts *par
 static struct error *memory_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct list_screen *)state)->list, &region_list);
+    list_init(&((struct memory *)state)->list, &region_list);
+    list_init(&((struct memory *)state)->spans, &span_list);
     return NULL;
+}
+
+static void memory_close(void *state)
+{
+    list_deinit(&((struct memory *)state)->list);
+    list_deinit(&((struct memory *)state)->spans);
 }
 
 static struct error *memory_update(struct session *session, void *state)
@@ -243,13 +256,24 @@ static struct error *memory_update(struct session *session, void *state)
     const struct snapshot *from = session->model.with_regions;
     if (!session->model.paused)
         source_request(session->model.source, SOURCE_REQUEST_MEMORY_MAP);
-    return list_screen_set(session, state, from ? from->regions : NULL, from ? from->num_regions : 0,
-                           sizeof(struct region));
+    struct memory *memory = state;
+    const struct analysis *analysis = session->model.analysis;
+    bool is_set = list_set_rows(&memory->list, &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
+                                sizeof(struct region)) &&
+                  list_set_rows(&memory->spans, &session->model, analysis ? analysis->span_classes : NULL,
+                                analysis ? analysis->num_span_classes : 0, sizeof(struct span_class));
+    return is_set ? NULL : error_no_memory();
+}
+
+static struct list *memory_focus(void *state)
+{
+    struct memory *memory = state;
+    return memory->in_spans ? &memory->spans : &memory->list;
 }
 
 static void memory_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct list_screen *screen = state;
+    struct memory *memory = state;
     const struct model *model = &session->model;
     const struct memory_parts *parts = model->analysis ? &model->analysis->memory_parts : NULL;
     bool is_reconciled = parts && parts->known, is_wide = canvas.width >= 110;
@@ -270,22 +294,37 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     if (is_reconciled)
         y = draw_note(canvas, y, parts);
     y++;
-    section_draw(canvas, y, "Regions of the address space", &screen->list, true);
+    struct list *list = memory_focus(memory);
+    section_draw(canvas, y, memory->in_spans ? "Spans of the Go heap by size of their objects" : "Regions of the address space", list,
+                 true);
     struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);
-    list_draw(&screen->list, below, true);
-    if (screen->list.num_all == 0)
-        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "not read yet");
+    list_draw(list, below, true);
+    if (list->num_all == 0)
+        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
+                        !memory->in_spans || !is_reconciled ? "not read yet" : parts->heap_reason ? parts->heap_reason : "none");
 }
 
-static const enum action memory_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_SORT, ACTION_REVERSE, ACTION_NONE};
+static bool memory_act(struct session *session, void *state, enum action action)
+{
+    (void)session;
+    struct memory *memory = state;
+    if (action != ACTION_NEXT_PANE && action != ACTION_PREVIOUS_PANE)
+        return false;
+    memory->in_spans = !memory->in_spans;
+    return true;
+}
+
+static const enum action memory_footer[] = {ACTION_SEARCH,  ACTION_FILTER,    ACTION_SORT,
+                                            ACTION_REVERSE, ACTION_NEXT_PANE, ACTION_NONE};
 
 const struct screen_ops memory_screen = {
     .title = "Memory",
-    .state_size = sizeof(struct list_screen),
+    .state_size = sizeof(struct memory),
     .footer = memory_footer,
     .open = memory_open,
-    .close = list_screen_close,
+    .close = memory_close,
     .update = memory_update,
     .draw = memory_draw,
-    .focus = list_screen_focus,
+    .focus = memory_focus,
+    .act = memory_act,
 };
