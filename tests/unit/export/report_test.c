@@ -99,6 +99,32 @@ START_TEST(the_verdict_comes_before_its_figures)
 }
 END_TEST
 
+/* Where resident pages were looked at, the parts are those that sum to RSS. */
+START_TEST(memory_in_parts)
+{
+    struct snapshot *snapshot;
+    builder_demo(&snapshot, 1);
+    struct memory_map map = {.rss_bytes = 100 << 20, .heap_known = true};
+    map.resident[REGION_PROGRAM].file = 30 << 20;
+    map.resident[REGION_GO_HEAP].anonymous = 60 << 20;
+    map.heap.object_bytes = map.heap.object_resident = 50 << 20;
+    map.heap.slack_bytes = map.heap.slack_resident = 10 << 20;
+    snapshot->memory_map = &map;
+    char *report = make_report(&snapshot, 1, 80);
+    check_width(report, 80);
+    const char *memory = strstr(report, "\nMemory: RSS 100.0 MB is the sum of\n");
+    ck_assert_msg(memory != NULL, "%s", report);
+    static const char *const parts[] = {"free slots in spans", "program", "unexplained"};
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+        ck_assert_msg(strstr(memory, parts[i]) != NULL, "%s is missing: %s", parts[i], memory);
+    ck_assert_ptr_nonnull(strstr(memory, "   30.0 MB  program: "));
+    ck_assert_ptr_nonnull(strstr(memory, "   10.0 MB  unexplained: "));
+    free(report);
+    snapshot->memory_map = NULL;
+    snapshot_unref(snapshot);
+}
+END_TEST
+
 /* No runtime, one sample: what there is, and why there is no more. */
 START_TEST(a_process_that_is_no_go_program)
 {
@@ -178,6 +204,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("report");
     tcase_add_test(tests, a_growing_service);
     tcase_add_test(tests, the_verdict_comes_before_its_figures);
+    tcase_add_test(tests, memory_in_parts);
     tcase_add_test(tests, a_process_that_is_no_go_program);
     tcase_add_test(tests, a_process_that_has_ended);
     tcase_add_test(tests, long_and_wide_names_stay_inside);
