@@ -7,6 +7,7 @@
 #include "attach/go/heap_profile.h"
 #include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
+#include "attach/go/spans.h"
 #include "tests/unit/fake_go_process.h"
 
 #define MAX_SAMPLES 4
@@ -81,6 +82,9 @@ static void take_sample(struct readers *readers, struct fake_go *fake)
     fake_go_check(heap_profile_sample(readers->profile, snapshot));
     fake_go_check(goroutines_sample(readers->goroutines, &readers->procs, snapshot));
     fake_go_check(machines_sample(&readers->machines, &fake->process, snapshot));
+    struct heap_survey survey = {0};
+    fake_go_check(spans_survey(&fake->process, &survey));
+    heap_survey_deinit(&survey);
     check_snapshot(snapshot);
     snapshot_unref(snapshot);
 }
