@@ -68,9 +68,11 @@ static void tell_trouble(struct recorder *recorder, struct progress *progress)
 {
     struct recorder_status status;
     recorder_status(recorder, &status);
-    if (status.dropped > progress->dropped_told && (progress->dropped_told == 0 || status.dropped >= 2 * progress->dropped_told)) {
+    if (status.dropped > progress->dropped_told &&
+        (progress->dropped_told == 0 || status.dropped >= 2 * progress->dropped_told)) {
         progress->dropped_told = status.dropped;
-        fprintf(stderr, "heaptop: %llu samples are not in the recording: %s\n", (unsigned long long)status.dropped, status.problem);
+        fprintf(stderr, "heaptop: %llu samples are not in the recording: %s\n", (unsigned long long)status.dropped,
+                status.problem);
     }
 }
 
@@ -84,7 +86,8 @@ static struct error *record_source(struct source *source, int signals, uint64_t 
             return NULL;
         uint64_t left = end_ns - now < SECOND_NS ? end_ns - now : SECOND_NS;
         const struct timespec timeout = {.tv_sec = (time_t)(left / SECOND_NS), .tv_nsec = (long)(left % SECOND_NS)};
-        struct pollfd descriptors[] = {{.fd = source->ops->descriptor(source), .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+        struct pollfd descriptors[] = {{.fd = source->ops->descriptor(source), .events = POLLIN},
+                                       {.fd = signals, .events = POLLIN}};
         if (ppoll(descriptors, ARRAY_SIZE(descriptors), &timeout, NULL) <= 0)
             continue;
         if (descriptors[1].revents && !handle_signals(signals, recorder))

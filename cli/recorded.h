@@ -9,12 +9,13 @@ struct recorded {
     const char *moment;     /* What follows the '@', in the argument; NULL: nothing. */
 };
 
-/* Whether the argument names a recording rather than a process: there is such a file, or it has a '/' or ends with ".heaptop", as no process's name does.
- * False as well when memory is out. */
+/* Whether the argument names a recording rather than a process: there is such a file, or it has a '/' or ends with
+ * ".heaptop", as no process's name does. False as well when memory is out. */
 bool recorded_find(const char *argument, struct recorded *ret_recorded);
 void recorded_deinit(struct recorded *recorded);
 
-/* Opens it as a source that gives its snapshots at this speed (see replay_options), beginning with the one at the moment, if any. */
+/* Opens it as a source that gives its snapshots at this speed (see replay_options), beginning with the one at the
+ * moment, if any. */
 struct error *recorded_open(const struct recorded *recorded, double speed, struct source **ret_source);
 
 #endif

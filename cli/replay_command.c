@@ -14,7 +14,8 @@ enum exit_status replay_command(const struct options *options)
         return error_print(error_create(ERROR_NOT_FOUND, "there is no recording '%s'", options->target));
     struct error *error = recorded_open(&recorded, 1, &source);
     if (!error && !terminal_present())
-        error = error_create(ERROR_UNSUPPORTED, "replay needs a terminal; what would help: heaptop report %s", options->target);
+        error = error_create(ERROR_UNSUPPORTED, "replay needs a terminal; what would help: heaptop report %s",
+                             options->target);
     if (!error)
         error = tui_run(source, &options->tui, &pick_again);
     return error ? error_print(error) : STATUS_DONE;

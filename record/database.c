@@ -46,7 +46,8 @@ struct error *database_error(const struct database *database, const char *verb, 
     }
     _cleanup_(text_deinit) struct text name = {0};
     text_append_escaped(&name, path, strlen(path));
-    return error_create(kind, "cannot %s '%s': %s", verb, name.failed || !name.data ? "?" : name.data, sqlite3_errstr(database->code));
+    return error_create(kind, "cannot %s '%s': %s", verb, name.failed || !name.data ? "?" : name.data,
+                        sqlite3_errstr(database->code));
 }
 
 struct row row_begin(struct database *database, sqlite3_stmt *statement)

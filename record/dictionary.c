@@ -125,7 +125,8 @@ int64_t dictionary_frame(struct dictionary *dictionary, frame_id id)
         return place ? *place : 0;
     *place = ++dictionary->frames.last;
     const struct frame *frame = catalog_frame(dictionary->catalog, id);
-    int64_t function = dictionary_string(dictionary, frame->function), file = dictionary_string(dictionary, frame->file);
+    int64_t function = dictionary_string(dictionary, frame->function),
+            file = dictionary_string(dictionary, frame->file);
     struct row row = row_begin(dictionary->database, dictionary->insert_frame);
     row_integer(&row, *place);
     row_integer(&row, function);

@@ -11,9 +11,11 @@ void names_init(struct names *names, struct database *database)
         error_destroy(error);
         database->code = SQLITE_NOMEM;
     }
-    names->select_strings = database_prepare(database, "SELECT string, text FROM strings WHERE string > ? ORDER BY string");
+    names->select_strings = database_prepare(database,
+                                             "SELECT string, text FROM strings WHERE string > ? ORDER BY string");
     names->select_frames = database_prepare(
-        database, "SELECT frame, function, file, line, start_line, origin, address FROM frames WHERE frame > ? ORDER BY frame");
+        database,
+        "SELECT frame, function, file, line, start_line, origin, address FROM frames WHERE frame > ? ORDER BY frame");
     names->select_stack_frames = database_prepare(
         database, "SELECT stack, position, frame FROM stack_frames WHERE stack > ? ORDER BY stack, position");
 }
@@ -29,7 +31,8 @@ void names_deinit(struct names *names)
     sqlite3_finalize(names->select_stack_frames);
 }
 
-/* Notes what an id of the file is; false when the row cannot be believed: rows come with rising ids, or the file is damaged. */
+/* Notes what an id of the file is; false when the row cannot be believed: rows come with rising ids, or the file is
+ * damaged. */
 static bool map_set(struct names *names, struct name_map *map, int64_t id, uint32_t catalog_id)
 {
     if (id <= 0 || id > NAMES_MAX_ID || id < map->last) {
@@ -88,7 +91,8 @@ static void read_frames(struct names *names)
             .origin = origin >= 0 && origin <= FRAME_NATIVE ? (uint8_t)origin : FRAME_UNKNOWN,
             .address = (uint64_t)sqlite3_column_int64(row.statement, 6),
         };
-        if (!map_set(names, &names->frames, sqlite3_column_int64(row.statement, 0), catalog_add_frame(names->catalog, &frame))) {
+        if (!map_set(names, &names->frames, sqlite3_column_int64(row.statement, 0),
+                     catalog_add_frame(names->catalog, &frame))) {
             row_reset(&row);
             return;
         }

@@ -25,7 +25,8 @@ struct names {
 void names_init(struct names *names, struct database *database);
 void names_deinit(struct names *names);
 
-/* Ids in the file to ids in the catalog; what came to the file since the last call is read. 0 for 0 and for what is not there. */
+/* Ids in the file to ids in the catalog; what came to the file since the last call is read. 0 for 0 and for what is not
+ * there. */
 string_id names_string(struct names *names, int64_t id);
 frame_id names_frame(struct names *names, int64_t id);
 stack_id names_stack(struct names *names, int64_t id);

@@ -17,7 +17,8 @@
 
 /* Samples that wait for the disk. */
 #define QUEUE 16
-/* After a write that failed the next is tried so much later, doubling: a full disk is asked now and then, not all the time. */
+/* After a write that failed the next is tried so much later, doubling: a full disk is asked now and then, not all the
+ * time. */
 #define FIRST_RETRY_NS UINT64_C(500000000)
 #define LAST_RETRY_NS UINT64_C(30000000000)
 /* Bytes of the log after which SQLite moves it into the file, in pages of 4 KiB. */
@@ -42,7 +43,8 @@ struct recorder {
     size_t queued;
     struct pending_mark marks[RECORD_MAX_PENDING_MARKS];
     size_t num_marks;
-    struct recording_gap_row gap;   /* What was dropped since the last tick that is in the file; ticks is 0 when nothing was. */
+    struct recording_gap_row
+        gap; /* What was dropped since the last tick that is in the file; ticks is 0 when nothing was. */
     char reason[160];               /* gap.reason. */
     struct recorder_status status;
     uint64_t last_sequence;         /* Of the snapshot added last; 0: none. */
@@ -70,7 +72,8 @@ static void note_dropped(struct recorder *recorder, uint64_t ticks, uint64_t at_
 {
     struct recording_gap_row *gap = &recorder->gap;
     if (gap->ticks == 0) {
-        *gap = (struct recording_gap_row){.from_unix_ns = at_unix_ns, .to_unix_ns = at_unix_ns, .reason = recorder->reason};
+        *gap = (struct recording_gap_row){
+            .from_unix_ns = at_unix_ns, .to_unix_ns = at_unix_ns, .reason = recorder->reason};
         snprintf(recorder->reason, sizeof(recorder->reason), "%s", reason);
     }
     if (at_unix_ns < gap->from_unix_ns)
@@ -87,7 +90,8 @@ void recorder_add(struct recorder *recorder, struct snapshot *snapshot)
     pthread_mutex_lock(&recorder->mutex);
     /* Samples that were taken and never came here. */
     if (recorder->last_sequence != 0 && snapshot->sequence > recorder->last_sequence + 1)
-        note_dropped(recorder, snapshot->sequence - recorder->last_sequence - 1, snapshot->unix_ns, "heaptop was too slow");
+        note_dropped(recorder, snapshot->sequence - recorder->last_sequence - 1, snapshot->unix_ns,
+                     "heaptop was too slow");
     recorder->last_sequence = snapshot->sequence;
     if (recorder->queued == QUEUE)
         note_dropped(recorder, 1, snapshot->unix_ns, "the disk was too slow");
@@ -191,7 +195,8 @@ static bool write_mark(struct recorder *recorder, const struct pending_mark *mar
 /* The oldest mark, when a try is due; false when there is none. With the mutex held, which it lets go of meanwhile. */
 static bool take_mark(struct recorder *recorder)
 {
-    if (recorder->num_marks == 0 || (recorder->retry_at_ns != 0 && !recorder->is_closing && monotonic_ns() < recorder->retry_at_ns))
+    if (recorder->num_marks == 0 ||
+        (recorder->retry_at_ns != 0 && !recorder->is_closing && monotonic_ns() < recorder->retry_at_ns))
         return false;
     struct pending_mark mark = recorder->marks[0];
     pthread_mutex_unlock(&recorder->mutex);
@@ -245,12 +250,14 @@ static void write_fact(struct recorder *recorder, const char *name, int64_t valu
 
 static void describe_counters(struct database *database)
 {
-    static const char *const units[] = {[UNIT_BYTES] = "bytes", [UNIT_COUNT] = "count", [UNIT_NANOSECONDS] = "ns",
-                                        [UNIT_UNIX_NANOSECONDS] = "unix_ns", [UNIT_FRACTION] = "fraction", [UNIT_PERCENT] = "percent"};
+    static const char *const units[] = {[UNIT_BYTES] = "bytes",       [UNIT_COUNT] = "count",
+                                        [UNIT_NANOSECONDS] = "ns",    [UNIT_UNIX_NANOSECONDS] = "unix_ns",
+                                        [UNIT_FRACTION] = "fraction", [UNIT_PERCENT] = "percent"};
     sqlite3_stmt *statement = database_prepare(database, "INSERT INTO counter_info VALUES (?,?,?,?,?,?)");
     for (int id = 0; id < COUNTER_COUNT; id++) {
         const struct counter_info *info = &counter_infos[id];
-        const char *texts[] = {info->name, info->group, units[info->unit], info->kind == COUNTER_GAUGE ? "gauge" : "monotonic", info->help};
+        const char *texts[] = {info->name, info->group, units[info->unit],
+                               info->kind == COUNTER_GAUGE ? "gauge" : "monotonic", info->help};
         struct row row = row_begin(database, statement);
         row_integer(&row, id);
         for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -266,8 +273,10 @@ static void create_tables(struct recorder *recorder)
     _cleanup_(text_deinit) struct text text = {0};
     /* What tells the format stands in the file itself from the beginning, before there is a log. */
     /* Nothing is lost yet that waiting for the disk would save. */
-    text_printf(&text, "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;", RECORD_APPLICATION_ID,
-                RECORD_FORMAT_VERSION);
+    text_printf(
+        &text,
+        "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;",
+        RECORD_APPLICATION_ID, RECORD_FORMAT_VERSION);
     for (size_t i = 0; i < schema_num_tables; i++)
         text_printf(&text, "%s;\n", schema_tables[i].sql);
     schema_write_counters_table(schema_counter_names, COUNTER_COUNT, &text);
@@ -343,7 +352,8 @@ struct error *recorder_open(const char *path, struct recorder **ret_recorder)
         recorder->path = NULL;
         return error_no_memory();
     }
-    recorder->database.code = sqlite3_open_v2(recorder->path, &recorder->database.handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    recorder->database.code = sqlite3_open_v2(recorder->path, &recorder->database.handle,
+                                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     create_tables(recorder);
     tick_writer_init(&recorder->writer, &recorder->database);
     error = database_error(&recorder->database, "write", path);

@@ -1,4 +1,5 @@
-/* Opening a recording, which is untrusted: nothing of its schema is run, only tables that are word for word ours are read. */
+/* Opening a recording, which is untrusted: nothing of its schema is run, only tables that are word for word ours are
+ * read. */
 #include "record/recording.h"
 
 #include <ctype.h>
@@ -37,12 +38,14 @@ static struct error *check_header(const uint8_t *header, size_t size, const char
 {
     if (size == 0)
         return error_create(ERROR_BAD_DATA, "'%s' is empty", name);
-    if (size < HEADER_SIZE || memcmp(header, magic, sizeof(magic)) != 0 || big_endian(header + HEADER_APPLICATION_ID) != RECORD_APPLICATION_ID)
+    if (size < HEADER_SIZE || memcmp(header, magic, sizeof(magic)) != 0 ||
+        big_endian(header + HEADER_APPLICATION_ID) != RECORD_APPLICATION_ID)
         return error_create(ERROR_BAD_DATA, "'%s' is not a recording of heaptop", name);
     uint32_t version = big_endian(header + HEADER_USER_VERSION);
     if (version > RECORD_FORMAT_VERSION)
-        return error_create(ERROR_UNSUPPORTED, "'%s' was written by a newer heaptop: its format is %u, this one reads up to %d", name, version,
-                            RECORD_FORMAT_VERSION);
+        return error_create(ERROR_UNSUPPORTED,
+                            "'%s' was written by a newer heaptop: its format is %u, this one reads up to %d", name,
+                            version, RECORD_FORMAT_VERSION);
     return version == 0 ? error_create(ERROR_BAD_DATA, "'%s' has no format version", name) : NULL;
 }
 
@@ -116,7 +119,8 @@ static bool is_known_name(const char *name)
 }
 
 /* Everything of one of our names must be a table with our text; whatever else there is, is never touched. */
-static bool check_schema(struct database *database, struct arena *arena, const char **counters, size_t *ret_num_counters)
+static bool check_schema(struct database *database, struct arena *arena, const char **counters,
+                         size_t *ret_num_counters)
 {
     size_t found = 0;
     bool is_good = true;
@@ -153,7 +157,8 @@ static void guard(struct database *database)
     sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES);
     sqlite3_limit(handle, SQLITE_LIMIT_ATTACHED, 0);
     sqlite3_busy_timeout(handle, BUSY_TIMEOUT_MS);
-    database_execute(database, "PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA mmap_size=0; PRAGMA cache_size=-4096;");
+    database_execute(database,
+                     "PRAGMA query_only=1; PRAGMA cell_size_check=1; PRAGMA mmap_size=0; PRAGMA cache_size=-4096;");
 }
 
 /* Takes the recording, which is destroyed when this fails. */
@@ -198,10 +203,12 @@ static char *immutable_uri(const char *path)
 static void open_handle(struct recording *recording)
 {
     struct database *database = &recording->database;
-    database->code = sqlite3_open_v2(recording->path, &database->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+    database->code = sqlite3_open_v2(recording->path, &database->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX,
+                                     NULL);
     if (database->code == SQLITE_OK)
         sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
-    /* The first reading tells whether the log beside the file, if any, can be used: in a folder that may not be written, it cannot. */
+    /* The first reading tells whether the log beside the file, if any, can be used: in a folder that may not be
+     * written, it cannot. */
     database_execute(database, "SELECT count(*) FROM sqlite_master");
     if ((database->code & 0xff) != SQLITE_CANTOPEN && (database->code & 0xff) != SQLITE_READONLY)
         return;
@@ -209,7 +216,8 @@ static void open_handle(struct recording *recording)
     sqlite3_close_v2(database->handle);
     database->handle = NULL;
     recording->is_without_log = true;
-    database->code = uri ? sqlite3_open_v2(uri, &database->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
+    database->code = uri ? sqlite3_open_v2(uri, &database->handle,
+                                           SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
                          : SQLITE_NOMEM;
     free(uri);
 }
@@ -259,7 +267,8 @@ struct error *recording_open_bytes(const void *bytes, size_t size, struct record
     if (copy)
         memcpy(copy, bytes, size);
     if (database->code == SQLITE_OK)
-        database->code = copy ? sqlite3_deserialize(database->handle, "main", copy, (sqlite3_int64)size, (sqlite3_int64)size,
+        database->code = copy ? sqlite3_deserialize(database->handle, "main", copy, (sqlite3_int64)size,
+                                                    (sqlite3_int64)size,
                                                     SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY)
                               : SQLITE_NOMEM;
     return prepare_reading(recording, "bytes", ret_recording);
@@ -315,14 +324,16 @@ static const char *read_text(sqlite3_stmt *statement, int column, struct arena *
     return text.failed ? NULL : arena_copy_string(arena, text.data ? text.data : "", text.length);
 }
 
-struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks, size_t *ret_count)
+struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks,
+                                   size_t *ret_count)
 {
     VECTOR(struct recording_mark) marks = {0};
     bool good = true;
     sqlite3_stmt *statement = database_prepare(&recording->database, "SELECT unix_ns, text FROM marks ORDER BY mark");
     struct row row = row_begin(&recording->database, statement);
     while (good && marks.count < RECORD_MAX_LISTED && row_next(&row)) {
-        struct recording_mark mark = {.unix_ns = (uint64_t)sqlite3_column_int64(statement, 0), .text = read_text(statement, 1, arena)};
+        struct recording_mark mark = {.unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
+                                      .text = read_text(statement, 1, arena)};
         good = mark.text && vector_append(&marks, mark);
     }
     sqlite3_finalize(statement);
@@ -338,11 +349,13 @@ struct error *recording_read_marks(struct recording *recording, struct arena *ar
     return error || copy ? error : error_no_memory();
 }
 
-struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps, size_t *ret_count)
+struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps,
+                                  size_t *ret_count)
 {
     VECTOR(struct recording_gap) gaps = {0};
     bool good = true;
-    sqlite3_stmt *statement = database_prepare(&recording->database, "SELECT from_unix_ns, to_unix_ns, ticks, reason FROM gaps ORDER BY gap");
+    sqlite3_stmt *statement = database_prepare(&recording->database,
+                                               "SELECT from_unix_ns, to_unix_ns, ticks, reason FROM gaps ORDER BY gap");
     struct row row = row_begin(&recording->database, statement);
     while (good && gaps.count < RECORD_MAX_LISTED && row_next(&row)) {
         struct recording_gap gap = {.from_unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),

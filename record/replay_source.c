@@ -58,7 +58,8 @@ static void arm_next(struct replay_source *replay, uint64_t now)
     uint64_t longest = interval < UINT64_MAX / LONGEST_WAIT_INTERVALS ? LONGEST_WAIT_INTERVALS * interval : UINT64_MAX;
     double scaled = (double)(wait < longest ? wait : longest) / replay->speed;
     /* Measured from when the last one was due, so that delays do not add up. */
-    uint64_t from = replay->due_ns != 0 && replay->due_ns <= now && now - replay->due_ns < SECOND ? replay->due_ns : now;
+    uint64_t from = replay->due_ns != 0 && replay->due_ns <= now && now - replay->due_ns < SECOND ? replay->due_ns
+                                                                                                  : now;
     arm(replay, from + (scaled < 1e18 ? (uint64_t)scaled : UINT64_C(1000000000000000000)));
 }
 
@@ -100,7 +101,8 @@ static struct error *replay_next(struct source *source, uint64_t timeout_ns, str
     if (error)
         return error;
     if (recording->is_without_log && replay->shown == 0)
-        snapshot_add_problem(snapshot, "the log beside the recording cannot be read: its newest samples may be missing");
+        snapshot_add_problem(snapshot,
+                             "the log beside the recording cannot be read: its newest samples may be missing");
     replay->wanted = 0;
     replay->shown = tick;
     replay->shown_unix_ns = snapshot->unix_ns;
@@ -146,7 +148,8 @@ static const struct source_ops replay_ops = {
     .close = replay_close,
 };
 
-struct error *replay_source_open(struct recording *recording, const struct replay_options *options, struct source **ret_source)
+struct error *replay_source_open(struct recording *recording, const struct replay_options *options,
+                                 struct source **ret_source)
 {
     struct replay_source *replay = calloc(1, sizeof(*replay));
     if (!replay) {

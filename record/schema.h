@@ -1,4 +1,5 @@
-/* The tables of a recording. docs/recording.md explains them; what is written here is the format, and a change of it is a new version. */
+/* The tables of a recording. docs/recording.md explains them; what is written here is the format, and a change of it is
+ * a new version. */
 #ifndef HEAPTOP_RECORD_SCHEMA_H
 #define HEAPTOP_RECORD_SCHEMA_H
 
@@ -9,7 +10,8 @@
 #define RECORD_APPLICATION_ID 0x68656170
 #define RECORD_FORMAT_VERSION 1
 
-/* Rows of a tick are keyed by tick * 2^24 + what they are about, so that they are appended where the file grows, and a span of time is one range. */
+/* Rows of a tick are keyed by tick * 2^24 + what they are about, so that they are appended where the file grows, and a
+ * span of time is one range. */
 #define RECORD_KEY_BITS 24
 #define RECORD_MAX_KEY ((INT64_C(1) << RECORD_KEY_BITS) - 1)
 /* Sites, goroutine groups and threads are numbered from 1; beyond, there are no more of them in the file. */

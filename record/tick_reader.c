@@ -15,22 +15,27 @@
 #define SPAN(columns, table) "SELECT at, " columns " FROM " table " WHERE at BETWEEN ? AND ? ORDER BY at"
 
 static const char *const statement_texts[READ_STATEMENTS] = {
-    [SELECT_TICKS] = "SELECT tick, unix_ns, monotonic_ns, sequence, target, exited, exit_reason, profile_state, profile_reason, profile_cycle, "
-                     "profile_torn, sites_truncated, sites, mappings, regions, interval_ns, cpu_ns, bytes_read, read_calls, stops, stop_ns, "
-                     "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped "
-                     "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
+    [SELECT_TICKS] =
+        "SELECT tick, unix_ns, monotonic_ns, sequence, target, exited, exit_reason, profile_state, profile_reason, profile_cycle, "
+        "profile_torn, sites_truncated, sites, mappings, regions, interval_ns, cpu_ns, bytes_read, read_calls, stops, stop_ns, "
+        "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped "
+        "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
     [SELECT_COUNTERS] = "SELECT * FROM counters WHERE tick BETWEEN ? AND ? ORDER BY tick",
     [SELECT_COUNTER_STATES] = SPAN("provenance, reason", "counter_states"),
-    [SELECT_TARGET] = "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, comm, command_line, "
-                      "container, runtime, runtime_version, main_module, build_id, how_located, how_laid_out FROM targets WHERE target = ?",
+    [SELECT_TARGET] =
+        "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, comm, command_line, "
+        "container, runtime, runtime_version, main_module, build_id, how_located, how_laid_out FROM targets WHERE target = ?",
     [SELECT_SITE] = "SELECT position, stack, object_size FROM sites WHERE site = ?",
     [SELECT_SITE_PUBLISHED] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_published"),
     [SELECT_SITE_PROVISIONAL] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_provisional"),
-    [SELECT_GROUP] = "SELECT state, wait_reason, created_by, start, stack, system FROM goroutine_groups WHERE goroutine_group = ?",
+    [SELECT_GROUP] =
+        "SELECT state, wait_reason, created_by, start, stack, system FROM goroutine_groups WHERE goroutine_group = ?",
     [SELECT_GROUP_VALUES] = SPAN("count, newest_wait_monotonic_ns, oldest_wait_monotonic_ns", "goroutine_group_values"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
-    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, read_monotonic_ns", "thread_values"),
-    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal", "gc_cycles"),
+    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, read_monotonic_ns",
+                                  "thread_values"),
+    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal",
+                              "gc_cycles"),
     [SELECT_SIZE_CLASSES] = SPAN("mallocs, frees", "size_classes"),
     [SELECT_REGIONS] = SPAN("start_address, size, permissions, name", "regions"),
     [SELECT_MAPPINGS] = SPAN("start_address, end_address, file_offset, file, build_id", "mappings"),
@@ -51,7 +56,8 @@ static enum counter_id counter_of_name(const char *name)
 
 static void read_counter_numbers(struct tick_reader *reader)
 {
-    sqlite3_stmt *statement = database_prepare(reader->database, "SELECT counter, name FROM counter_info WHERE counter BETWEEN 0 AND 255");
+    sqlite3_stmt *statement = database_prepare(
+        reader->database, "SELECT counter, name FROM counter_info WHERE counter BETWEEN 0 AND 255");
     struct row row = row_begin(reader->database, statement);
     while (row_next(&row)) {
         const char *name = (const char *)sqlite3_column_text(statement, 1);
@@ -60,13 +66,15 @@ static void read_counter_numbers(struct tick_reader *reader)
     sqlite3_finalize(statement);
 }
 
-void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names, size_t num_counter_names)
+void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names,
+                      size_t num_counter_names)
 {
     *reader = (struct tick_reader){.database = database};
     names_init(&reader->names, database);
     for (size_t i = 0; i < ARRAY_SIZE(reader->columns); i++)
         reader->columns[i] = reader->numbers[i] = COUNTER_COUNT;
-    reader->num_columns = num_counter_names < ARRAY_SIZE(reader->columns) ? num_counter_names : ARRAY_SIZE(reader->columns);
+    reader->num_columns = num_counter_names < ARRAY_SIZE(reader->columns) ? num_counter_names
+                                                                          : ARRAY_SIZE(reader->columns);
     for (size_t i = 0; i < reader->num_columns; i++)
         reader->columns[i] = counter_of_name(counter_names[i]);
     for (int i = 0; i < READ_STATEMENTS; i++)
@@ -98,7 +106,8 @@ struct span {
 
 static struct span span_begin(struct tick_reader *reader, enum read_statement statement, int64_t first, int64_t last)
 {
-    struct span span = {.row = row_begin(reader->database, reader->statements[statement]), .reader = reader, .last = first - 1};
+    struct span span = {
+        .row = row_begin(reader->database, reader->statements[statement]), .reader = reader, .last = first - 1};
     row_integer(&span.row, first);
     row_integer(&span.row, last);
     return span;
@@ -251,7 +260,8 @@ static void read_counters(struct tick_reader *reader, int64_t first, int64_t las
         if (id == COUNTER_COUNT)
             continue;
         struct counter *counter = &reader->counters[id];
-        counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance : PROVENANCE_UNAVAILABLE;
+        counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance
+                                                                                : PROVENANCE_UNAVAILABLE;
         counter->reason = reason ? catalog_string(reader->names.catalog, names_string(&reader->names, reason)) : NULL;
         if (!counter->reason && counter->provenance == PROVENANCE_UNAVAILABLE)
             counter->reason = "not recorded";
@@ -291,7 +301,8 @@ static struct site *place_site(struct tick_reader *reader, int64_t id)
         return NULL;
     struct read_site *place = &reader->sites.items[definition->position];
     if (place->id != id)
-        *place = (struct read_site){.id = id, .site = {.stack = definition->stack, .object_size = definition->object_size}};
+        *place = (struct read_site){.id = id,
+                                    .site = {.stack = definition->stack, .object_size = definition->object_size}};
     return &place->site;
 }
 
@@ -430,8 +441,8 @@ static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t
             struct size_class *items = reader->size_classes.items;
             memmove(items + i + 1, items + i, (reader->size_classes.count - 1 - i) * sizeof(*items));
         }
-        reader->size_classes.items[i] =
-            (struct size_class){.size = size, .mallocs = (uint64_t)integer(&span, 1), .frees = (uint64_t)integer(&span, 2)};
+        reader->size_classes.items[i] = (struct size_class){
+            .size = size, .mallocs = (uint64_t)integer(&span, 1), .frees = (uint64_t)integer(&span, 2)};
     }
 }
 
@@ -464,8 +475,9 @@ static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
     struct read_tick *row = &reader->row;
     while (span_next(&span)) {
         struct cost *cost = &row->cost;
-        uint64_t *figures[] = {&cost->cpu_ns, &cost->bytes_read, &cost->read_calls, &cost->stops, &cost->stop_ns, &cost->writes, &cost->sample_ns,
-                               &cost->sample_cpu_ns, &cost->attach_ns, &cost->symbols_ns, &cost->rss_bytes, &cost->samples_taken,
+        uint64_t *figures[] = {&cost->cpu_ns,          &cost->bytes_read,     &cost->read_calls, &cost->stops,
+                               &cost->stop_ns,         &cost->writes,         &cost->sample_ns,  &cost->sample_cpu_ns,
+                               &cost->attach_ns,       &cost->symbols_ns,     &cost->rss_bytes,  &cost->samples_taken,
                                &cost->samples_retried, &cost->samples_dropped};
         int64_t state = integer(&span, 7);
         row->tick = span.last;
@@ -541,7 +553,9 @@ static void move_to(struct tick_reader *reader, int64_t tick)
 static bool fill_sites(const struct tick_reader *reader, struct snapshot *snapshot)
 {
     int64_t wanted = reader->row.sites;
-    size_t count = wanted > 0 && (uint64_t)wanted < reader->sites.count ? (size_t)wanted : wanted > 0 ? reader->sites.count : 0;
+    size_t count = wanted > 0 && (uint64_t)wanted < reader->sites.count ? (size_t)wanted
+                   : wanted > 0                                         ? reader->sites.count
+                                                                        : 0;
     snapshot->sites = arena_alloc_array(&snapshot->arena, count, sizeof(struct site));
     if (!snapshot->sites)
         return false;
@@ -598,7 +612,8 @@ static bool fill_size_classes(const struct tick_reader *reader, struct snapshot 
     snapshot->num_size_classes = reader->size_classes.count;
     snapshot->size_classes = arena_alloc_array(&snapshot->arena, reader->size_classes.count, sizeof(struct size_class));
     if (snapshot->size_classes && reader->size_classes.count)
-        memcpy(snapshot->size_classes, reader->size_classes.items, reader->size_classes.count * sizeof(struct size_class));
+        memcpy(snapshot->size_classes, reader->size_classes.items,
+               reader->size_classes.count * sizeof(struct size_class));
     return snapshot->size_classes != NULL;
 }
 
@@ -651,7 +666,9 @@ static bool fill_mappings(struct tick_reader *reader, struct snapshot *snapshot)
         return true;
     struct span span = keys_begin(reader, SELECT_MAPPINGS, reader->row.mappings, reader->row.mappings);
     while (good && mappings.count < MAX_LIST && span_next(&span)) {
-        struct mapping mapping = {.start = (uint64_t)integer(&span, 1), .limit = (uint64_t)integer(&span, 2), .offset = (uint64_t)integer(&span, 3)};
+        struct mapping mapping = {.start = (uint64_t)integer(&span, 1),
+                                  .limit = (uint64_t)integer(&span, 2),
+                                  .offset = (uint64_t)integer(&span, 3)};
         mapping.file = names_string(&reader->names, integer(&span, 4));
         mapping.build_id = names_string(&reader->names, integer(&span, 5));
         good = vector_append(&mappings, mapping);
@@ -674,7 +691,8 @@ static void fill_problems(struct tick_reader *reader, struct snapshot *snapshot)
 {
     struct span span = keys_begin(reader, SELECT_PROBLEMS, reader->tick, reader->tick);
     while (snapshot->num_problems < SNAPSHOT_MAX_PROBLEMS && span_next(&span))
-        snapshot_add_problem(snapshot, "%s", catalog_string(reader->names.catalog, names_string(&reader->names, integer(&span, 1))));
+        snapshot_add_problem(snapshot, "%s",
+                             catalog_string(reader->names.catalog, names_string(&reader->names, integer(&span, 1))));
     row_reset(&span.row);
     if (reader->damaged || reader->names.is_damaged)
         snapshot_add_problem(snapshot, "the recording is damaged: some of its rows could not be used");
@@ -724,7 +742,8 @@ struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, struct 
         return error_no_memory();
     /* What was read before an unreadable page is shown, and said to be a part. */
     if (reader->database->code != SQLITE_OK)
-        snapshot_add_problem(snapshot, "the recording is damaged here, and read in part: %s", sqlite3_errstr(reader->database->code));
+        snapshot_add_problem(snapshot, "the recording is damaged here, and read in part: %s",
+                             sqlite3_errstr(reader->database->code));
     *ret_snapshot = take_pointer(snapshot);
     return NULL;
 }

@@ -1,4 +1,5 @@
-/* The state of a recording as of one tick, moved along tick by tick or set anew from a keyframe, and snapshots made of it. */
+/* The state of a recording as of one tick, moved along tick by tick or set anew from a keyframe, and snapshots made of
+ * it. */
 #ifndef HEAPTOP_RECORD_TICK_READER_H
 #define HEAPTOP_RECORD_TICK_READER_H
 
@@ -6,9 +7,25 @@
 #include "record/names.h"
 
 enum read_statement {
-    SELECT_TICKS, SELECT_COUNTERS, SELECT_COUNTER_STATES, SELECT_TARGET, SELECT_SITE, SELECT_SITE_PUBLISHED, SELECT_SITE_PROVISIONAL,
-    SELECT_GROUP, SELECT_GROUP_VALUES, SELECT_THREAD, SELECT_THREAD_VALUES, SELECT_GC_CYCLES, SELECT_SIZE_CLASSES, SELECT_REGIONS,
-    SELECT_MAPPINGS, SELECT_PROBLEMS, SELECT_NEXT_TICK, SELECT_KEYFRAME, READ_STATEMENTS
+    SELECT_TICKS,
+    SELECT_COUNTERS,
+    SELECT_COUNTER_STATES,
+    SELECT_TARGET,
+    SELECT_SITE,
+    SELECT_SITE_PUBLISHED,
+    SELECT_SITE_PROVISIONAL,
+    SELECT_GROUP,
+    SELECT_GROUP_VALUES,
+    SELECT_THREAD,
+    SELECT_THREAD_VALUES,
+    SELECT_GC_CYCLES,
+    SELECT_SIZE_CLASSES,
+    SELECT_REGIONS,
+    SELECT_MAPPINGS,
+    SELECT_PROBLEMS,
+    SELECT_NEXT_TICK,
+    SELECT_KEYFRAME,
+    READ_STATEMENTS
 };
 
 /* Rows of `ticks`, the columns that a snapshot is made from. */
@@ -69,7 +86,8 @@ struct tick_reader {
 };
 
 /* `counter_names` are the columns of the file's table of counters. */
-void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names, size_t num_counter_names);
+void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names,
+                      size_t num_counter_names);
 void tick_reader_deinit(struct tick_reader *reader);
 
 /* The first tick after this one, and its time; false when there is none (yet), or the code is set. */

@@ -94,12 +94,23 @@ static int64_t string(struct tick_writer *writer, string_id id)
 
 static int64_t write_target(struct tick_writer *writer, const struct target_info *target)
 {
-    const int64_t values[] = {
-        target->pid, target->inner_pid, (int64_t)target->start_unix_ns, target->uid, target->stripped, target->position_independent,
-        (int64_t)target->load_bias, string(writer, target->exe), string(writer, target->comm), string(writer, target->command_line),
-        string(writer, target->container), string(writer, target->runtime), string(writer, target->runtime_version),
-        string(writer, target->main_module), string(writer, target->build_id), string(writer, target->how_located),
-        string(writer, target->how_laid_out)};
+    const int64_t values[] = {target->pid,
+                              target->inner_pid,
+                              (int64_t)target->start_unix_ns,
+                              target->uid,
+                              target->stripped,
+                              target->position_independent,
+                              (int64_t)target->load_bias,
+                              string(writer, target->exe),
+                              string(writer, target->comm),
+                              string(writer, target->command_line),
+                              string(writer, target->container),
+                              string(writer, target->runtime),
+                              string(writer, target->runtime_version),
+                              string(writer, target->main_module),
+                              string(writer, target->build_id),
+                              string(writer, target->how_located),
+                              string(writer, target->how_laid_out)};
     _Static_assert(sizeof(values) == sizeof(writer->target_values), "a target's columns");
     if (!writer->has_target || memcmp(values, writer->target_values, sizeof(values)) != 0) {
         memcpy(writer->target_values, values, sizeof(values));
@@ -155,7 +166,8 @@ static void write_counters(struct tick_writer *writer, const struct snapshot *sn
 
 static bool same_counts(const struct site_counts *a, const struct site_counts *b)
 {
-    return a->allocs == b->allocs && a->frees == b->frees && a->alloc_bytes == b->alloc_bytes && a->free_bytes == b->free_bytes;
+    return a->allocs == b->allocs && a->frees == b->frees && a->alloc_bytes == b->alloc_bytes &&
+           a->free_bytes == b->free_bytes;
 }
 
 static void write_counts(struct tick_writer *writer, enum tick_statement statement, int64_t id, const struct site *site,
@@ -188,7 +200,8 @@ static void write_sites(struct tick_writer *writer, const struct snapshot *snaps
         if (writer->sites.count <= i)
             writer->sites.items[writer->sites.count++] = (struct written_site){0};
         struct written_site *written = &writer->sites.items[i];
-        bool is_new = written->id == 0 || written->site.stack != site->stack || written->site.object_size != site->object_size;
+        bool is_new = written->id == 0 || written->site.stack != site->stack ||
+                      written->site.object_size != site->object_size;
         if (is_new && writer->last_site == RECORD_MAX_IDENTITY)
             return;
         if (is_new) {
@@ -258,7 +271,8 @@ static struct written_group *find_group(struct tick_writer *writer, const struct
     return &writer->groups.items[writer->groups.count - 1];
 }
 
-static void write_group(struct tick_writer *writer, const struct snapshot *snapshot, const struct goroutine_group *group)
+static void write_group(struct tick_writer *writer, const struct snapshot *snapshot,
+                        const struct goroutine_group *group)
 {
     struct written_group *written = find_group(writer, group);
     /* Two groups of one identity would be one in the file: the readers make none such. */
@@ -271,16 +285,20 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
     if (is_new && writer->last_group == RECORD_MAX_IDENTITY)
         return;
     if (is_new) {
-        const int64_t identity[] = {++writer->last_group, string(writer, group->state), string(writer, group->wait_reason),
+        const int64_t identity[] = {++writer->last_group,
+                                    string(writer, group->state),
+                                    string(writer, group->wait_reason),
                                     dictionary_frame(&writer->dictionary, group->created_by),
                                     dictionary_frame(&writer->dictionary, group->start),
-                                    dictionary_stack(&writer->dictionary, group->stack), group->system};
+                                    dictionary_stack(&writer->dictionary, group->stack),
+                                    group->system};
         written->id = identity[0];
         struct row row = begin(writer, INSERT_GROUP);
         integers(&row, identity, ARRAY_SIZE(identity));
         row_done(&row);
     }
-    bool is_same = written->present && written->group.wait_known == group->wait_known && written->values[0] == values[0] &&
+    bool is_same = written->present && written->group.wait_known == group->wait_known &&
+                   written->values[0] == values[0] &&
                    (!group->wait_known || (written->values[1] == values[1] && written->values[2] == values[2]));
     if (writer->keyframe || is_new || !is_same) {
         struct row row = begin(writer, INSERT_GROUP_VALUES);
@@ -356,9 +374,14 @@ static void write_thread(struct tick_writer *writer, const struct snapshot *snap
         row_done(&row);
     }
     /* Most are read when the tick is: that is 0, which does not change. */
-    const int64_t values[] = {thread->state, (int64_t)thread->cpu_ns, thread->processor, string(writer, thread->system_call),
-                              string(writer, thread->wait_channel), (int64_t)thread->goid,
-                              thread->read_monotonic_ns == snapshot->monotonic_ns ? -1 : (int64_t)thread->read_monotonic_ns};
+    const int64_t values[] = {thread->state,
+                              (int64_t)thread->cpu_ns,
+                              thread->processor,
+                              string(writer, thread->system_call),
+                              string(writer, thread->wait_channel),
+                              (int64_t)thread->goid,
+                              thread->read_monotonic_ns == snapshot->monotonic_ns ? -1
+                                                                                  : (int64_t)thread->read_monotonic_ns};
     if (writer->keyframe || is_new || !written->present || memcmp(values, written->values, sizeof(values)) != 0) {
         struct row row = begin(writer, INSERT_THREAD_VALUES);
         row_integer(&row, key(writer, written->id));
@@ -403,8 +426,9 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
         const struct {
             uint64_t value;
             bool known;
-        } columns[] = {{cycle->end_unix_ns, cycle->times_known}, {cycle->pause_ns, cycle->times_known}, {cycle->heap_before, cycle->heap_known},
-                       {cycle->heap_peak, cycle->heap_known},    {cycle->heap_after, cycle->heap_known}, {cycle->heap_goal, cycle->goal_known}};
+        } columns[] = {{cycle->end_unix_ns, cycle->times_known}, {cycle->pause_ns, cycle->times_known},
+                       {cycle->heap_before, cycle->heap_known},  {cycle->heap_peak, cycle->heap_known},
+                       {cycle->heap_after, cycle->heap_known},   {cycle->heap_goal, cycle->goal_known}};
         struct row row = begin(writer, INSERT_GC_CYCLE);
         row_integer(&row, key(writer, (int64_t)i));
         row_integer(&row, (int64_t)cycle->number);
@@ -431,7 +455,8 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
     }
     for (size_t i = 0; i < count; i++) {
         const struct size_class *now = &snapshot->size_classes[i], *before = &writer->size_classes.items[i];
-        bool is_same = is_same_shape && before->size == now->size && before->mallocs == now->mallocs && before->frees == now->frees;
+        bool is_same = is_same_shape && before->size == now->size && before->mallocs == now->mallocs &&
+                       before->frees == now->frees;
         writer->size_classes.items[i] = *now;
         if (now->size > RECORD_MAX_KEY || (!writer->keyframe && is_same))
             continue;
@@ -446,7 +471,8 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
 
 static bool same_region(const struct region *a, const struct region *b)
 {
-    return a->start == b->start && a->size == b->size && a->name == b->name && memcmp(a->permissions, b->permissions, 4) == 0;
+    return a->start == b->start && a->size == b->size && a->name == b->name &&
+           memcmp(a->permissions, b->permissions, 4) == 0;
 }
 
 static void write_region(struct tick_writer *writer, size_t position)
@@ -460,10 +486,12 @@ static void write_region(struct tick_writer *writer, size_t position)
     row_done(&row);
 }
 
-/* Those that differ from what stood at their place when they were read last. Returns how many there are; 0 when none were read. */
+/* Those that differ from what stood at their place when they were read last. Returns how many there are; 0 when none
+ * were read. */
 static size_t write_regions(struct tick_writer *writer, const struct snapshot *snapshot)
 {
-    size_t count = snapshot->num_regions <= RECORD_MAX_REGIONS ? snapshot->num_regions : RECORD_MAX_REGIONS, known = writer->regions.count;
+    size_t count = snapshot->num_regions <= RECORD_MAX_REGIONS ? snapshot->num_regions : RECORD_MAX_REGIONS,
+           known = writer->regions.count;
     if (!vector_reserve(&writer->regions, count)) {
         out_of_memory(writer);
         return 0;
@@ -482,7 +510,8 @@ static size_t write_regions(struct tick_writer *writer, const struct snapshot *s
 
 static bool same_mapping(const struct mapping *a, const struct mapping *b)
 {
-    return a->start == b->start && a->limit == b->limit && a->offset == b->offset && a->file == b->file && a->build_id == b->build_id;
+    return a->start == b->start && a->limit == b->limit && a->offset == b->offset && a->file == b->file &&
+           a->build_id == b->build_id;
 }
 
 static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot *snapshot)
@@ -502,8 +531,10 @@ static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot
             return 0;
         int64_t file = string(writer, mapping->file), build_id = string(writer, mapping->build_id);
         struct row row = begin(writer, INSERT_MAPPING);
-        integers(&row, (const int64_t[]){key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit, (int64_t)mapping->offset,
-                                         file, build_id}, 6);
+        integers(&row,
+                 (const int64_t[]){key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit,
+                                   (int64_t)mapping->offset, file, build_id},
+                 6);
         row_done(&row);
     }
     return writer->mappings_tick = writer->tick;
@@ -544,14 +575,26 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     write_cycles(writer, snapshot);
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);
-    const int64_t head[] = {(int64_t)writer->tick, (int64_t)snapshot->unix_ns, (int64_t)snapshot->monotonic_ns, (int64_t)snapshot->sequence,
-                            write_target(writer, &snapshot->target), snapshot->exited, dictionary_text(dictionary, snapshot->exit_reason),
-                            snapshot->profile_state, dictionary_text(dictionary, snapshot->profile_reason), (int64_t)snapshot->profile_cycle,
-                            snapshot->profile_torn, snapshot->sites_truncated || sites < snapshot->num_sites, (int64_t)sites,
-                            (int64_t)write_mappings(writer, snapshot), (int64_t)write_regions(writer, snapshot)};
-    const int64_t spent[] = {(int64_t)cost->cpu_ns, (int64_t)cost->bytes_read, (int64_t)cost->read_calls, (int64_t)cost->stops,
-                             (int64_t)cost->stop_ns, (int64_t)cost->writes, (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
-    const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried, (int64_t)cost->samples_dropped};
+    const int64_t head[] = {(int64_t)writer->tick,
+                            (int64_t)snapshot->unix_ns,
+                            (int64_t)snapshot->monotonic_ns,
+                            (int64_t)snapshot->sequence,
+                            write_target(writer, &snapshot->target),
+                            snapshot->exited,
+                            dictionary_text(dictionary, snapshot->exit_reason),
+                            snapshot->profile_state,
+                            dictionary_text(dictionary, snapshot->profile_reason),
+                            (int64_t)snapshot->profile_cycle,
+                            snapshot->profile_torn,
+                            snapshot->sites_truncated || sites < snapshot->num_sites,
+                            (int64_t)sites,
+                            (int64_t)write_mappings(writer, snapshot),
+                            (int64_t)write_regions(writer, snapshot)};
+    const int64_t spent[] = {(int64_t)cost->cpu_ns,    (int64_t)cost->bytes_read,   (int64_t)cost->read_calls,
+                             (int64_t)cost->stops,     (int64_t)cost->stop_ns,      (int64_t)cost->writes,
+                             (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
+    const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried,
+                               (int64_t)cost->samples_dropped};
     struct row row = begin(writer, INSERT_TICK);
     integers(&row, head, ARRAY_SIZE(head));
     seldom(writer, &row, 0, snapshot->interval_ns);
@@ -599,7 +642,8 @@ static void forget(struct tick_writer *writer)
     writer->has_state = false;
 }
 
-/* What is gone is kept in mind, for it may come back, but not for ever: all are numbered anew where the many gone ones outnumber those that are there. */
+/* What is gone is kept in mind, for it may come back, but not for ever: all are numbered anew where the many gone ones
+ * outnumber those that are there. */
 #define MANY_GONE 1024
 
 static void drop_gone(struct tick_writer *writer)

@@ -1,12 +1,13 @@
-/* One snapshot into the file as one transaction: only what differs from the one before, and everything in a keyframe. */
+/* One snapshot into the file as one transaction: only what differs from the one before, and everything in a keyframe.
+ */
 #ifndef HEAPTOP_RECORD_TICK_WRITER_H
 #define HEAPTOP_RECORD_TICK_WRITER_H
 
 #include "heaptop/snapshot.h"
 #include "record/dictionary.h"
 
-/* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a jump has to read and what
- * keyframes add to the file. */
+/* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a
+ * jump has to read and what keyframes add to the file. */
 #define KEYFRAME_ROWS 16384
 
 struct written_site {
@@ -32,9 +33,26 @@ struct written_thread {
 };
 
 enum tick_statement {
-    INSERT_TICK, INSERT_KEYFRAME, INSERT_COUNTERS, INSERT_COUNTER_STATE, INSERT_TARGET, INSERT_SITE, INSERT_SITE_PUBLISHED,
-    INSERT_SITE_PROVISIONAL, INSERT_GROUP, INSERT_GROUP_VALUES, INSERT_THREAD, INSERT_THREAD_VALUES, INSERT_GC_CYCLE, INSERT_SIZE_CLASS,
-    INSERT_REGION, INSERT_MAPPING, INSERT_PROBLEM, INSERT_GAP, INSERT_MARK, TICK_STATEMENTS
+    INSERT_TICK,
+    INSERT_KEYFRAME,
+    INSERT_COUNTERS,
+    INSERT_COUNTER_STATE,
+    INSERT_TARGET,
+    INSERT_SITE,
+    INSERT_SITE_PUBLISHED,
+    INSERT_SITE_PROVISIONAL,
+    INSERT_GROUP,
+    INSERT_GROUP_VALUES,
+    INSERT_THREAD,
+    INSERT_THREAD_VALUES,
+    INSERT_GC_CYCLE,
+    INSERT_SIZE_CLASS,
+    INSERT_REGION,
+    INSERT_MAPPING,
+    INSERT_PROBLEM,
+    INSERT_GAP,
+    INSERT_MARK,
+    TICK_STATEMENTS
 };
 
 struct tick_writer {
@@ -70,8 +88,10 @@ struct recording_gap_row {
 void tick_writer_init(struct tick_writer *writer, struct database *database);
 void tick_writer_deinit(struct tick_writer *writer);
 
-/* Writes a snapshot, and before it the gap that it ends, if any. What fails is in the database's code, and nothing of the tick is in the file. */
-void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot, const struct recording_gap_row *gap);
+/* Writes a snapshot, and before it the gap that it ends, if any. What fails is in the database's code, and nothing of
+ * the tick is in the file. */
+void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot,
+                       const struct recording_gap_row *gap);
 void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const char *text);
 void tick_writer_write_gap(struct tick_writer *writer, const struct recording_gap_row *gap);
 

@@ -1,5 +1,5 @@
-/* Recordings: a session in one SQLite file (docs/recording.md), written while it goes on and read back as a source, from which every screen, report
- * and export works as from the live process. */
+/* Recordings: a session in one SQLite file (docs/recording.md), written while it goes on and read back as a source,
+ * from which every screen, report and export works as from the live process. */
 #ifndef HEAPTOP_RECORD_H
 #define HEAPTOP_RECORD_H
 
@@ -21,22 +21,25 @@ struct recorder_status {
     char problem[160];      /* Why the latest one was dropped, escaped; "" when nothing is wrong now. */
 };
 
-/* Creates the file (for its owner alone) and starts the thread that writes it. ERROR_USAGE when there is a file of this name; else whatever keeps it from
- * being made. */
+/* Creates the file (for its owner alone) and starts the thread that writes it. ERROR_USAGE when there is a file of this
+ * name; else whatever keeps it from being made. */
 struct error *recorder_open(const char *path, struct recorder **ret_recorder);
 
-/* Hands a snapshot over, with a reference of the recorder's own. Never waits for the disk: a snapshot for which there is no room in the queue is dropped,
- * and the recording has a gap with its reason. The snapshots of one recorder come in the order of their time. */
+/* Hands a snapshot over, with a reference of the recorder's own. Never waits for the disk: a snapshot for which there
+ * is no room in the queue is dropped, and the recording has a gap with its reason. The snapshots of one recorder come
+ * in the order of their time. */
 void recorder_add(struct recorder *recorder, struct snapshot *snapshot);
 
-/* A mark at this time; the text is escaped and cut to RECORD_MAX_MARK bytes. At most RECORD_MAX_PENDING_MARKS wait for a disk; more are dropped. */
+/* A mark at this time; the text is escaped and cut to RECORD_MAX_MARK bytes. At most RECORD_MAX_PENDING_MARKS wait for
+ * a disk; more are dropped. */
 void recorder_mark(struct recorder *recorder, uint64_t unix_ns, const char *text);
 #define RECORD_MAX_MARK 256
 #define RECORD_MAX_PENDING_MARKS 64
 
 void recorder_status(struct recorder *recorder, struct recorder_status *ret_status);
 
-/* Writes what waits, leaves one plain file behind, and ends the recorder, whatever it returns. Accepts NULL. *ret_status, unless NULL, is filled in always. */
+/* Writes what waits, leaves one plain file behind, and ends the recorder, whatever it returns. Accepts NULL.
+ * *ret_status, unless NULL, is filled in always. */
 struct error *recorder_close(struct recorder *recorder, struct recorder_status *ret_status);
 
 /* ---- reading ---- */
@@ -60,27 +63,32 @@ struct recording_gap {
     const char *reason;     /* Escaped. */
 };
 
-/* Whether this is the name of a file that begins as an SQLite file does, which a recording is: to tell a file from a process's name. */
+/* Whether this is the name of a file that begins as an SQLite file does, which a recording is: to tell a file from a
+ * process's name. */
 bool recording_is_file(const char *path);
 
-/* Opens it to be read. ERROR_NOT_FOUND, ERROR_PERMISSION; ERROR_BAD_DATA for what is no recording, or a damaged one; ERROR_UNSUPPORTED for the format of a newer
- * heaptop. */
+/* Opens it to be read. ERROR_NOT_FOUND, ERROR_PERMISSION; ERROR_BAD_DATA for what is no recording, or a damaged one;
+ * ERROR_UNSUPPORTED for the format of a newer heaptop. */
 struct error *recording_open(const char *path, struct recording **ret_recording);
 void recording_close(struct recording *recording);      /* Accepts NULL. */
 
 struct error *recording_read_info(struct recording *recording, struct recording_info *ret_info);
 /* In the arena; oldest first, at most RECORD_MAX_LISTED. */
-struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks, size_t *ret_count);
-struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps, size_t *ret_count);
+struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks,
+                                   size_t *ret_count);
+struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps,
+                                  size_t *ret_count);
 #define RECORD_MAX_LISTED 65536
 
 struct replay_options {
     double speed;           /* So many seconds of the recording in one; 0: as fast as they are asked for. */
 };
 
-/* A source over the recording, which it closes with itself, also when this fails. It begins at the first tick; seek goes to the last tick at or before a
- * time, which the next `next` gives. A recording that is still being written is followed. Where the file is damaged, `next` gives what can be read, with a
- * problem in the snapshot, and ERROR_BAD_DATA where it cannot go on. */
-struct error *replay_source_open(struct recording *recording, const struct replay_options *options, struct source **ret_source);
+/* A source over the recording, which it closes with itself, also when this fails. It begins at the first tick; seek
+ * goes to the last tick at or before a time, which the next `next` gives. A recording that is still being written is
+ * followed. Where the file is damaged, `next` gives what can be read, with a problem in the snapshot, and
+ * ERROR_BAD_DATA where it cannot go on. */
+struct error *replay_source_open(struct recording *recording, const struct replay_options *options,
+                                 struct source **ret_source);
 
 #endif

@@ -1,5 +1,5 @@
-/* What recording costs: measured on made-up snapshots, so that it is the recorder that is measured and nothing else. Prints one JSON object. tests/bench/record_bench
- * builds and runs it. */
+/* What recording costs: measured on made-up snapshots, so that it is the recorder that is measured and nothing else.
+ * Prints one JSON object. tests/bench/record_bench builds and runs it. */
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,8 +43,9 @@ static struct builder *make_process(size_t sites)
         char stack[2048] = "";
         size_t length = 0;
         for (int depth = 0; depth < 16; depth++)
-            length += (size_t)snprintf(stack + length, sizeof(stack) - length, "example.com/app/package%zu.(*Type%d).Method file%zu.go:%d;", i % 100,
-                                       depth, i % 37, (int)(i % 500) + depth);
+            length += (size_t)snprintf(stack + length, sizeof(stack) - length,
+                                       "example.com/app/package%zu.(*Type%d).Method file%zu.go:%d;", i % 100, depth,
+                                       i % 37, (int)(i % 500) + depth);
         snprintf(stack + length, sizeof(stack) - length, "main.main main.go:9");
         builder_site(b, 16 + 16 * (i % 64), stack);
     }
@@ -158,7 +159,8 @@ static void write_day(const char *path)
             wait_until_written(recorder, i + 1);
     }
     check(recorder_close(recorder, &status));
-    printf("\"day_bytes\": %llu, \"day_written_s\": %.1f, ", (unsigned long long)status.bytes, (now_ms(CLOCK_MONOTONIC) - began) / 1e3);
+    printf("\"day_bytes\": %llu, \"day_written_s\": %.1f, ", (unsigned long long)status.bytes,
+           (now_ms(CLOCK_MONOTONIC) - began) / 1e3);
     builder_destroy(b);
 }
 
@@ -193,8 +195,8 @@ static void measure_reading(const char *path)
         check(source->ops->next(source, 0, &snapshot));
         snapshot_unref(snapshot);
     }
-    printf("\"jump_median_ms\": %.1f, \"jump_p99_ms\": %.1f, \"jump_worst_ms\": %.1f, \"step_ms\": %.3f", jumps[JUMPS / 2],
-           jumps[JUMPS * 99 / 100], jumps[JUMPS - 1], (now_ms(CLOCK_MONOTONIC) - began) / 2000);
+    printf("\"jump_median_ms\": %.1f, \"jump_p99_ms\": %.1f, \"jump_worst_ms\": %.1f, \"step_ms\": %.3f",
+           jumps[JUMPS / 2], jumps[JUMPS * 99 / 100], jumps[JUMPS - 1], (now_ms(CLOCK_MONOTONIC) - began) / 2000);
     source_close(source);
 }
 

@@ -1,4 +1,5 @@
-/* A recording that holds anything: the input is the file. Opened in memory, read from the beginning, and jumped about in. */
+/* A recording that holds anything: the input is the file. Opened in memory, read from the beginning, and jumped about
+ * in. */
 #include <stdlib.h>
 
 #include "record/recording.h"
@@ -27,7 +28,8 @@ static void read_source(struct source *source, uint64_t first_unix_ns, uint64_t 
     for (int i = 0; i < MAX_TICKS; i++) {
         struct snapshot *snapshot = NULL;
         if (i % 8 == 7)
-            error_destroy(source->ops->seek(source, first_unix_ns + (last_unix_ns - first_unix_ns) / 8 * (uint64_t)(i / 8)));
+            error_destroy(
+                source->ops->seek(source, first_unix_ns + (last_unix_ns - first_unix_ns) / 8 * (uint64_t)(i / 8)));
         struct error *error = source->ops->next(source, 0, &snapshot);
         error_destroy(error);
         if (error || !snapshot)

@@ -49,9 +49,11 @@ static void write_seed(const char *folder, const char *name, size_t count)
     builder_release(snapshots, SECONDS);
     /* The views take room, and no reader looks at them. */
     if (sqlite3_open(path, &handle) != SQLITE_OK ||
-        sqlite3_exec(handle, "PRAGMA writable_schema=1; DELETE FROM sqlite_master WHERE type = 'view'; PRAGMA writable_schema=0;"
-                             "INSERT INTO gaps VALUES (NULL, 1, 2, 3, 'cannot write: disk is full'); PRAGMA page_size=512; VACUUM",
-                     NULL, NULL, NULL) != SQLITE_OK) {
+        sqlite3_exec(
+            handle,
+            "PRAGMA writable_schema=1; DELETE FROM sqlite_master WHERE type = 'view'; PRAGMA writable_schema=0;"
+            "INSERT INTO gaps VALUES (NULL, 1, 2, 3, 'cannot write: disk is full'); PRAGMA page_size=512; VACUUM",
+            NULL, NULL, NULL) != SQLITE_OK) {
         fprintf(stderr, "recording_seeds: %s\n", sqlite3_errmsg(handle));
         exit(1);
     }

@@ -55,7 +55,8 @@ END_TEST
 
 START_TEST(what_is_no_time_is_refused)
 {
-    static const char *const bad[] = {"", "soon", "25:00", "12", "12:61", "2026-13-01 00:00", "-", "+", "-x", "@", "@x", "@-5", "@1e300", "14:03x", "23:30Z"};
+    static const char *const bad[] = {"",   "soon", "25:00", "12",  "12:61",  "2026-13-01 00:00", "-",     "+",
+                                      "-x", "@",    "@x",    "@-5", "@1e300", "14:03x",           "23:30Z"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint64_t moment = 7;
         struct error *error = moment_parse(bad[i], FIRST, LAST, &moment);

@@ -1,5 +1,5 @@
-/* What replay shows for a tick equals what the live view showed: two sessions, one over the source that a live process would be and one over its recording,
- * driven by the same keys. */
+/* What replay shows for a tick equals what the live view showed: two sessions, one over the source that a live process
+ * would be and one over its recording, driven by the same keys. */
 #include "tests/unit/tui/tui_test.h"
 
 #include "tests/unit/check_main.h"
@@ -13,8 +13,38 @@ struct shape {
 
 /* Over every screen, into rows, sorted, filtered, folded, held. */
 static const char *const keys[] = {
-    "", "j j", "Enter", "Esc", "2", "j j j Enter", "Tab j", "Esc", "> >", "S", "2 \\ promql Enter", "Esc", "3", "j Enter", "Esc", "4", "> > S", "5", "j j", "6", "j",
-    "1", "+ +", "- - -", "?", "Esc", "!", "Esc", "2 Right Down Left", "G", "Space", "Space",
+    "",
+    "j j",
+    "Enter",
+    "Esc",
+    "2",
+    "j j j Enter",
+    "Tab j",
+    "Esc",
+    "> >",
+    "S",
+    "2 \\ promql Enter",
+    "Esc",
+    "3",
+    "j Enter",
+    "Esc",
+    "4",
+    "> > S",
+    "5",
+    "j j",
+    "6",
+    "j",
+    "1",
+    "+ +",
+    "- - -",
+    "?",
+    "Esc",
+    "!",
+    "Esc",
+    "2 Right Down Left",
+    "G",
+    "Space",
+    "Space",
 };
 
 static void check_same(struct stage *live, struct stage *replayed, const char *when)
@@ -69,8 +99,9 @@ static void check_shape(const struct shape *shape)
 START_TEST(replay_shows_what_the_live_view_showed)
 {
     static const struct shape shapes[] = {
-        {80, 24, 1, false, false},   {120, 40, 2, false, false}, {160, 44, 60, false, false}, {200, 60, 150, false, false},
-        {80, 24, 150, false, false}, {120, 40, 90, true, false}, {120, 40, 100, false, true},
+        {80, 24, 1, false, false},    {120, 40, 2, false, false},  {160, 44, 60, false, false},
+        {200, 60, 150, false, false}, {80, 24, 150, false, false}, {120, 40, 90, true, false},
+        {120, 40, 100, false, true},
     };
     check_shape(&shapes[_i]);
     scratch_remove();

@@ -42,7 +42,8 @@ static void record_until_killed(const char *path, struct snapshot *const *snapsh
 START_TEST(a_recorder_that_is_killed_loses_no_more_than_the_sample_in_flight)
 {
     struct snapshot *snapshots[SECONDS];
-    volatile uint64_t *committed = mmap(NULL, sizeof(*committed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    volatile uint64_t *committed = mmap(NULL, sizeof(*committed), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                                        -1, 0);
     ck_assert_ptr_ne((void *)committed, MAP_FAILED);
     builder_demo(snapshots, SECONDS);
     uint32_t random = 7;
@@ -244,8 +245,10 @@ START_TEST(what_is_no_recording_is_refused_with_a_reason)
     run_sql(scratch_path("x"), "PRAGMA user_version=2");
     check_refused(scratch_path("x"), ERROR_UNSUPPORTED, "newer");
     /* A view in the place of a table would be run. */
-    run_sql(scratch_path("x"), "PRAGMA user_version=1; ALTER TABLE problems RENAME TO elsewhere; "
-                               "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at + 1, 1 FROM c) SELECT * FROM c");
+    run_sql(
+        scratch_path("x"),
+        "PRAGMA user_version=1; ALTER TABLE problems RENAME TO elsewhere; "
+        "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at + 1, 1 FROM c) SELECT * FROM c");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     ck_assert(recording_is_file(scratch_path("x")));
     ck_assert(!recording_is_file("/tmp"));
@@ -272,7 +275,8 @@ static void read_whatever(const char *path)
     for (int i = 0; i < 2 * SECONDS; i++) {
         struct snapshot *snapshot = NULL;
         if (i % 10 == 9)
-            error_destroy(source->ops->seek(source, BUILDER_START_NS + (uint64_t)(i * 7 % SECONDS) * BUILDER_SECOND_NS));
+            error_destroy(
+                source->ops->seek(source, BUILDER_START_NS + (uint64_t)(i * 7 % SECONDS) * BUILDER_SECOND_NS));
         error = source->ops->next(source, 0, &snapshot);
         error_destroy(error);
         if (error || !snapshot)

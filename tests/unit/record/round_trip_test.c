@@ -11,7 +11,8 @@
 static void make_session(struct snapshot **snapshots, size_t count)
 {
     struct builder *b = builder_demo_create();
-    struct mapping mapping = {.start = 0x400000, .limit = 0x900000, .offset = 0, .file = builder_string(b, "/usr/bin/prometheus")};
+    struct mapping mapping = {
+        .start = 0x400000, .limit = 0x900000, .offset = 0, .file = builder_string(b, "/usr/bin/prometheus")};
     for (size_t n = 0; n < count; n++) {
         builder_demo_second(b, (unsigned)n);
         b->regions.count = 0;
@@ -64,7 +65,8 @@ static void make_session(struct snapshot **snapshots, size_t count)
         taken->size_classes = arena_alloc_array(&taken->arena, 3, sizeof(struct size_class));
         builder_check(taken->size_classes != NULL);
         for (size_t i = 0; i < 3; i++)
-            taken->size_classes[i] = (struct size_class){.size = (uint32_t)(8 << i), .mallocs = n * i + 7, .frees = n / 2};
+            taken->size_classes[i] = (struct size_class){
+                .size = (uint32_t)(8 << i), .mallocs = n * i + 7, .frees = n / 2};
         for (size_t i = 0; i < taken->num_threads; i++)
             taken->threads[i].read_monotonic_ns = i == 1 ? taken->monotonic_ns - 1234 : taken->monotonic_ns;
         builder_advance(b, 1);

@@ -53,10 +53,12 @@ static void compare_target(struct pair c, const struct target_info *a, const str
     ck_assert_int_eq(a->stripped, b->stripped);
     ck_assert_int_eq(a->position_independent, b->position_independent);
     ck_assert_uint_eq(a->load_bias, b->load_bias);
-    const string_id left[] = {a->exe, a->comm, a->command_line, a->container, a->runtime, a->runtime_version, a->main_module, a->build_id,
-                              a->how_located, a->how_laid_out};
-    const string_id right[] = {b->exe, b->comm, b->command_line, b->container, b->runtime, b->runtime_version, b->main_module, b->build_id,
-                               b->how_located, b->how_laid_out};
+    const string_id left[] = {
+        a->exe,         a->comm,     a->command_line, a->container,   a->runtime, a->runtime_version,
+        a->main_module, a->build_id, a->how_located,  a->how_laid_out};
+    const string_id right[] = {
+        b->exe,         b->comm,     b->command_line, b->container,   b->runtime, b->runtime_version,
+        b->main_module, b->build_id, b->how_located,  b->how_laid_out};
     for (size_t i = 0; i < ARRAY_SIZE(left); i++)
         compare_string(c, left[i], right[i]);
 }
@@ -166,7 +168,8 @@ __attribute__((unused)) static void compare_snapshots(const struct snapshot *a, 
     for (size_t i = 0; i < a->num_size_classes; i++) {
         ck_assert_uint_eq(a->size_classes[i].size, b->size_classes[i].size);
         ck_assert_msg(a->sequence != 1 || (a->size_classes[i].mallocs == b->size_classes[i].mallocs &&
-                                                a->size_classes[i].frees == b->size_classes[i].frees), "size class %zu", i);
+                                           a->size_classes[i].frees == b->size_classes[i].frees),
+                      "size class %zu", i);
     }
 }
 
