@@ -21,9 +21,11 @@ enum exit_status attach_command(const struct options *options)
     pid_t pid = 0;
     if (!terminal_present()) {
         if (options->target)
-            return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop report %s",
+            return error_print(error_create(ERROR_UNSUPPORTED,
+                                            "the live view needs a terminal; what would help: heaptop report %s",
                                             options->target));
-        return error_print(error_create(ERROR_USAGE, "which process? Picking one needs a terminal; else give a PID or NAME"));
+        return error_print(
+            error_create(ERROR_USAGE, "which process? Picking one needs a terminal; else give a PID or NAME"));
     }
     enum exit_status status =
         options->target ? target_choose(options, &pid) : target_pick(NULL, &options->tui, &pid);

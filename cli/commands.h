@@ -17,13 +17,14 @@ enum exit_status version_command(const struct options *options);
 
 enum exit_status status_of_error(const struct error *error);
 
-/* Prints "heaptop: MESSAGE" on standard error, control characters escaped, and returns the status that goes with the error, which it ends. */
+/* Prints "heaptop: MESSAGE" on standard error, control characters escaped, and returns the status that goes with the
+ * error, which it ends. */
 enum exit_status error_print(struct error *error);
 /* The same for an error of live_source_open, followed by what would help. */
 enum exit_status error_print_attach(struct error *error, pid_t pid);
 
-/* The process that options->target names. Where several match, a person at a terminal picks; else they are listed and the status is
- * STATUS_USAGE. *ret_pid is 0, with STATUS_DONE, when the person picked none. */
+/* The process that options->target names. Where several match, a person at a terminal picks; else they are listed and
+ * the status is STATUS_USAGE. *ret_pid is 0, with STATUS_DONE, when the person picked none. */
 enum exit_status target_choose(const struct options *options, pid_t *ret_pid);
 /* The same without a name: all processes. */
 enum exit_status target_pick(const char *filter, const struct tui_options *options, pid_t *ret_pid);

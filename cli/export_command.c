@@ -73,7 +73,8 @@ static struct error *take_recorded(struct recorded *recorded, struct snapshot **
 static enum exit_status write_snapshot(const struct options *options, struct snapshot *snapshot)
 {
     _cleanup_(text_deinit) struct text text = {0};
-    struct error *error = options->format == FORMAT_JSON ? make_json(snapshot, &text) : export_pprof(snapshot, options->profile, &text);
+    struct error *error =
+        options->format == FORMAT_JSON ? make_json(snapshot, &text) : export_pprof(snapshot, options->profile, &text);
     if (error)
         return error_print(error_prefix(error, "process %d", (int)snapshot->target.pid));
     error = export_write_file(options->output, text.data, text.length);
@@ -89,7 +90,8 @@ enum exit_status export_command(const struct options *options)
     _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
     _cleanup_(recorded_deinit) struct recorded recorded = {0};
     if (options->format == FORMAT_PPROF && strcmp(options->output, "-") == 0 && isatty(STDOUT_FILENO))
-        return error_print(error_create(ERROR_USAGE, "a profile is no text for a terminal: name a file with -o, or a pipe"));
+        return error_print(
+            error_create(ERROR_USAGE, "a profile is no text for a terminal: name a file with -o, or a pipe"));
     if (recorded_find(options->target, &recorded)) {
         struct error *error = take_recorded(&recorded, &snapshot);
         return error ? error_print(error) : write_snapshot(options, snapshot);

@@ -29,7 +29,8 @@ enum wait_result interrupt_wait(int interrupt, struct source *source, uint64_t t
         {.fd = source->ops->descriptor(source), .events = POLLIN},
         {.fd = interrupt, .events = POLLIN},
     };
-    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u), .tv_nsec = (long)(timeout_ns % 1000000000u)};
+    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000u),
+                                     .tv_nsec = (long)(timeout_ns % 1000000000u)};
     int count = ppoll(descriptors, 2, &timeout, NULL);
     if (count < 0)
         return errno == EINTR ? WAIT_TIME_OUT : WAIT_INTERRUPTED;

@@ -7,7 +7,8 @@
 
 #include "heaptop/snapshot/source.h"
 
-/* From now on SIGINT and SIGTERM end no more than a wait. Call it before any thread is started. Returns a descriptor to wait on, or -1. */
+/* From now on SIGINT and SIGTERM end no more than a wait. Call it before any thread is started. Returns a descriptor to
+ * wait on, or -1. */
 int interrupt_open(void);
 
 enum wait_result { WAIT_SNAPSHOT, WAIT_TIME_OUT, WAIT_INTERRUPTED };

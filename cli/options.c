@@ -19,12 +19,15 @@
 
 const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one"},
-    [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME", "record a process to a file, with no screen"},
+    [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME",
+                        "record a process to a file, with no screen"},
     [COMMAND_REPLAY] = {"replay", "replay FILE", "show a recording as if it were live"},
-    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME|FILE", "watch for a while and print what a person would conclude"},
+    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME|FILE",
+                        "watch for a while and print what a person would conclude"},
     [COMMAND_EXPORT] = {"export", "export --format pprof|json [--profile heap|allocs] [-o FILE] PID|NAME|FILE[@TIME]",
                         "write what is in memory now for other programs"},
-    [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME", "say what can be read of a process, what cannot, and what would mend it"},
+    [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME",
+                        "say what can be read of a process, what cannot, and what would mend it"},
     [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command"},
     [COMMAND_VERSION] = {"version", "version", "print the version"},
 };
@@ -73,7 +76,8 @@ static struct error *set_format(struct options *options, const char *argument)
     }
     for (size_t i = 0; i < ARRAY_SIZE(later); i++)
         if (strcmp(argument, later[i]) == 0)
-            return error_create(ERROR_UNSUPPORTED, "this version does not write the format '%s'; it writes pprof and json", argument);
+            return error_create(ERROR_UNSUPPORTED,
+                                "this version does not write the format '%s'; it writes pprof and json", argument);
     return error_create(ERROR_USAGE, "no such format; heaptop writes pprof and json");
 }
 
@@ -84,7 +88,8 @@ static struct error *set_profile(struct options *options, const char *argument)
     else if (strcmp(argument, "allocs") == 0)
         options->profile = EXPORT_ALLOCS;
     else if (strcmp(argument, "goroutine") == 0 || strcmp(argument, "threads") == 0)
-        return error_create(ERROR_UNSUPPORTED, "this version does not write the profile '%s'; it writes heap and allocs", argument);
+        return error_create(ERROR_UNSUPPORTED,
+                            "this version does not write the profile '%s'; it writes heap and allocs", argument);
     else
         return error_create(ERROR_USAGE, "no such profile; heaptop writes heap and allocs");
     return NULL;
@@ -143,11 +148,15 @@ static struct error *set_version(struct options *options, const char *argument)
 const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
-    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RECORD | REPORT, "time between samples (1s), at least 10ms", set_interval},
-    [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends", set_duration},
+    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RECORD | REPORT, "time between samples (1s), at least 10ms",
+                         set_interval},
+    [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends",
+                         set_duration},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof or json", set_format},
-    [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs", set_profile},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", RECORD | EXPORT, "write to FILE, whole or not at all; - is stdout", set_output},
+    [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs",
+                        set_profile},
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", RECORD | EXPORT, "write to FILE, whole or not at all; - is stdout",
+                       set_output},
     [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
     [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | REPLAY, "draw with ASCII characters only", set_ascii},
     [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | REPLAY, "leave the mouse to the terminal", set_no_mouse},
@@ -199,8 +208,10 @@ static struct error *set_option(struct options *options, int value, char **argv)
     if (!info) {
         const char *typed = argv[optind - 1];
         if (optopt && optopt < LONG_BASE)
-            return error_create(ERROR_USAGE, "%s does not know the option '-%c'", command_infos[options->command].name, optopt);
-        return error_create(ERROR_USAGE, "%s does not know the option '%s'", command_infos[options->command].name, typed);
+            return error_create(ERROR_USAGE, "%s does not know the option '-%c'", command_infos[options->command].name,
+                                optopt);
+        return error_create(ERROR_USAGE, "%s does not know the option '%s'", command_infos[options->command].name,
+                            typed);
     }
     struct error *error = info->set(options, optarg);
     return info->argument ? error_prefix(error, "--%s %s", info->name, optarg) : error;
@@ -262,7 +273,8 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
     if (optind < argc)
         options.target = argv[optind++];
     if (optind < argc)
-        return error_create(ERROR_USAGE, "what is '%s'? %s takes one process", argv[optind], command_infos[options.command].name);
+        return error_create(ERROR_USAGE, "what is '%s'? %s takes one process", argv[optind],
+                            command_infos[options.command].name);
     options.tui.interval_ns = options.interval_ns;
     struct error *error = check_operands(&options);
     if (!error)
@@ -279,7 +291,8 @@ void options_write_help(enum command_id command, struct text *text)
         char left[64], letter[8] = "    ";
         if (info->letter)
             snprintf(letter, sizeof(letter), "-%c, ", info->letter);
-        snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name, info->argument ? " " : "", info->argument ? info->argument : "");
+        snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name, info->argument ? " " : "",
+                 info->argument ? info->argument : "");
         text_printf(text, "  %-25s%s\n", left, info->help);
     }
 }

@@ -1,4 +1,5 @@
-/* The command line: one table of commands and one of options, from which parsing, the help text and the man page's test are made. */
+/* The command line: one table of commands and one of options, from which parsing, the help text and the man page's test
+ * are made. */
 #ifndef HEAPTOP_CLI_OPTIONS_H
 #define HEAPTOP_CLI_OPTIONS_H
 
@@ -17,7 +18,14 @@ enum exit_status {
 };
 
 enum command_id {
-    COMMAND_ATTACH, COMMAND_RECORD, COMMAND_REPLAY, COMMAND_REPORT, COMMAND_EXPORT, COMMAND_DOCTOR, COMMAND_HELP, COMMAND_VERSION,
+    COMMAND_ATTACH,
+    COMMAND_RECORD,
+    COMMAND_REPLAY,
+    COMMAND_REPORT,
+    COMMAND_EXPORT,
+    COMMAND_DOCTOR,
+    COMMAND_HELP,
+    COMMAND_VERSION,
     COMMAND_COUNT
 };
 

@@ -32,7 +32,8 @@ static struct error *print_result(const struct history *history, bool json)
     _cleanup_(text_deinit) struct text text = {0};
     struct error *error = analysis_compute(history, &analysis);
     if (!error)
-        error = json ? export_json(history, analysis, &text) : export_report(history, analysis, output_columns(), &text);
+        error =
+            json ? export_json(history, analysis, &text) : export_report(history, analysis, output_columns(), &text);
     return error ? error : export_write_file("-", text.data, text.length);
 }
 

@@ -25,7 +25,8 @@ static void list_matches(const char *name, const struct process_list *list)
     for (size_t i = 0; i < list->count && i < MAX_LISTED; i++) {
         const struct process_row *row = &list->rows[i];
         char rss[UNITS_BUFFER];
-        text_printf(&text, "  %8d  %-10.10s %9s  %.100s\n", (int)row->pid, row->user, units_format_bytes(rss, (double)row->rss_bytes),
+        text_printf(&text, "  %8d  %-10.10s %9s  %.100s\n", (int)row->pid, row->user,
+                    units_format_bytes(rss, (double)row->rss_bytes),
                     *row->command_line ? row->command_line : row->comm);
     }
     if (list->count > MAX_LISTED)

@@ -4,8 +4,8 @@
 
 #include "heaptop/analysis.h"
 
-/* Takes snapshots into the history until for_ns have passed since the first, the target ends, the source has no more, or an interrupt comes
- * (interrupt_open's descriptor). What came before an error stays in the history. */
+/* Takes snapshots into the history until for_ns have passed since the first, the target ends, the source has no more,
+ * or an interrupt comes (interrupt_open's descriptor). What came before an error stays in the history. */
 struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns, struct history *history);
 
 #endif

@@ -30,7 +30,8 @@ static mode_t wanted_mode(void)
     return 0666 & ~mask;
 }
 
-static struct error *write_temporary(int descriptor, const char *temporary, const char *path, const void *bytes, size_t size)
+static struct error *write_temporary(int descriptor, const char *temporary, const char *path, const void *bytes,
+                                     size_t size)
 {
     struct error *error = write_whole(descriptor, temporary, bytes, size);
     if (!error && (fchmod(descriptor, wanted_mode()) != 0 || fsync(descriptor) != 0))
@@ -65,8 +66,9 @@ struct error *export_write_file(const char *path, const void *bytes, size_t size
         return error_no_memory();
     }
     int descriptor = mkostemp(temporary.data, O_CLOEXEC);
-    struct error *error = descriptor < 0 ? error_from_errno(errno, "cannot create '%s'", path)
-                                         : write_temporary(descriptor, temporary.data, resolved ? resolved : path, bytes, size);
+    struct error *error = descriptor < 0
+                              ? error_from_errno(errno, "cannot create '%s'", path)
+                              : write_temporary(descriptor, temporary.data, resolved ? resolved : path, bytes, size);
     if (error && descriptor >= 0)
         unlink(temporary.data);
     text_deinit(&temporary);

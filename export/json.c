@@ -1,4 +1,5 @@
-/* What heaptop knows of a session as one JSON document, "schema": "heaptop/1". docs/json.md describes it, docs/heaptop.schema.json binds it. */
+/* What heaptop knows of a session as one JSON document, "schema": "heaptop/1". docs/json.md describes it,
+ * docs/heaptop.schema.json binds it. */
 #include "export/json.h"
 
 #include <inttypes.h>
@@ -84,7 +85,8 @@ void json_say_unavailable(struct json_writer *writer, const char *path, const ch
 }
 
 /* A catalog string that may be missing: null, with the reason. */
-static void add_known_string(struct json_writer *writer, json_t *object, const char *group, const char *name, string_id id, const char *reason)
+static void add_known_string(struct json_writer *writer, json_t *object, const char *group, const char *name,
+                             string_id id, const char *reason)
 {
     const char *value = catalog_string(writer->snapshot->catalog, id);
     json_add_string(writer, object, name, value);
@@ -116,7 +118,8 @@ void json_add_growth(struct json_writer *writer, json_t *object, const struct gr
     json_add_string(writer, object, "verdict", growth_verdict_name(growth->verdict));
     json_add_real(writer, object, rate, judged ? growth->per_second : NAN);
     json_add_real(writer, object, error, judged ? growth->error_per_second : NAN);
-    json_add(writer, object, "since_unix_ns", growth->since_unix_ns ? json_integer((json_int_t)growth->since_unix_ns) : json_null());
+    json_add(writer, object, "since_unix_ns",
+             growth->since_unix_ns ? json_integer((json_int_t)growth->since_unix_ns) : json_null());
     json_add_integer(writer, object, "observations", growth->points);
 }
 
@@ -155,18 +158,22 @@ static void add_target(struct json_writer *writer, json_t *document)
     json_add_integer(writer, object, "uid", target->uid);
     add_known_string(writer, object, "target", "exe", target->exe, "/proc/PID/exe could not be read");
     add_known_string(writer, object, "target", "comm", target->comm, "/proc/PID/comm could not be read");
-    add_known_string(writer, object, "target", "cmdline", target->command_line, "/proc/PID/cmdline is empty or could not be read");
+    add_known_string(writer, object, "target", "cmdline", target->command_line,
+                     "/proc/PID/cmdline is empty or could not be read");
     add_known_string(writer, object, "target", "container", target->container, "not in a container that heaptop knows");
     add_known_string(writer, object, "target", "runtime", target->runtime, "not recognised");
     add_known_string(writer, object, "target", "runtime_version", target->runtime_version, "not found");
     add_known_string(writer, object, "target", "main_module", target->main_module, "not found");
-    add_known_string(writer, object, "target", "build_id", target->build_id, "the executable carries none, or could not be read");
+    add_known_string(writer, object, "target", "build_id", target->build_id,
+                     "the executable carries none, or could not be read");
     add_known(writer, object, "target", "stripped", target->stripped);
     add_known(writer, object, "target", "position_independent", target->position_independent);
     add_time(writer, object, "start_time", target->start_unix_ns);
     json_add_unsigned(writer, object, "start_unix_ns", target->start_unix_ns);
-    add_known_string(writer, object, "target", "variables_located_by", target->how_located, "no variables of a runtime were located");
-    add_known_string(writer, object, "target", "layouts_from", target->how_laid_out, "no layouts of a runtime were needed");
+    add_known_string(writer, object, "target", "variables_located_by", target->how_located,
+                     "no variables of a runtime were located");
+    add_known_string(writer, object, "target", "layouts_from", target->how_laid_out,
+                     "no layouts of a runtime were needed");
 }
 
 static void add_cost(struct json_writer *writer, json_t *document)
@@ -262,7 +269,8 @@ static void add_profile(struct json_writer *writer, json_t *document)
     json_add_string(writer, object, "reason", snapshot->profile_reason);
     if (snapshot->profile_state != PROFILE_ON) {
         json_say_unavailable(writer, "sites", snapshot->profile_reason ? snapshot->profile_reason : "no heap profile");
-        json_say_unavailable(writer, "call_sites", snapshot->profile_reason ? snapshot->profile_reason : "no heap profile");
+        json_say_unavailable(writer, "call_sites",
+                             snapshot->profile_reason ? snapshot->profile_reason : "no heap profile");
         return;
     }
     json_add_unsigned(writer, object, "gc_cycle", snapshot->profile_cycle);
@@ -277,8 +285,10 @@ static void add_profile(struct json_writer *writer, json_t *document)
 
 static void add_conclusions(struct json_writer *writer, json_t *document)
 {
-    static const char *const levels[] = {
-        [VERDICT_WAITING] = "waiting", [VERDICT_CALM] = "calm", [VERDICT_NOTICE] = "notice", [VERDICT_GROWING] = "growing"};
+    static const char *const levels[] = {[VERDICT_WAITING] = "waiting",
+                                         [VERDICT_CALM] = "calm",
+                                         [VERDICT_NOTICE] = "notice",
+                                         [VERDICT_GROWING] = "growing"};
     const struct analysis *analysis = writer->analysis;
     struct text sentence = {0};
     struct error *error = analysis_write_verdict(analysis, &sentence);
@@ -301,7 +311,8 @@ static void add_conclusions(struct json_writer *writer, json_t *document)
         double value;
         const char *reason;
     } members[] = {
-        {"alloc_bytes_per_s", "rates.alloc_bytes_per_s", analysis->alloc_bytes_per_s, "two samples of go.total_alloc_bytes are needed"},
+        {"alloc_bytes_per_s", "rates.alloc_bytes_per_s", analysis->alloc_bytes_per_s,
+         "two samples of go.total_alloc_bytes are needed"},
         {"gc_per_s", "rates.gc_per_s", analysis->gc_per_s, "two samples of go.num_gc are needed"},
         {"pause_p99_ns", "rates.pause_p99_ns", analysis->pause_p99_ns, "no GC cycle was seen"},
         {"pause_max_ns", "rates.pause_max_ns", analysis->pause_max_ns, "no GC cycle was seen"},

@@ -117,7 +117,8 @@ void json_add_goroutine_groups(struct json_writer *writer, json_t *document)
         } else {
             json_add(writer, object, "wait_ns_min", json_null());
             json_add(writer, object, "wait_ns_max", json_null());
-            json_say_unavailable(writer, "goroutine_groups[].wait_ns_min", "the runtime notes it for those that a GC found waiting");
+            json_say_unavailable(writer, "goroutine_groups[].wait_ns_min",
+                                 "the runtime notes it for those that a GC found waiting");
         }
         add_frame(writer, object, "created_by", group->created_by);
         add_frame(writer, object, "start", group->start);
@@ -178,7 +179,8 @@ void json_add_gc_cycles(struct json_writer *writer, json_t *document)
         add_if(writer, object, "heap_after_bytes", cycles[i].heap_after, cycles[i].heap_known);
         add_if(writer, object, "heap_goal_bytes", cycles[i].heap_goal, cycles[i].goal_known);
         if (!cycles[i].times_known || !cycles[i].heap_known || !cycles[i].goal_known)
-            json_say_unavailable(writer, "gc_cycles[]", "the runtime keeps pauses of 256 cycles, and heap sizes of the newest only");
+            json_say_unavailable(writer, "gc_cycles[]",
+                                 "the runtime keeps pauses of 256 cycles, and heap sizes of the newest only");
     }
 }
 
@@ -201,8 +203,8 @@ void json_add_size_classes(struct json_writer *writer, json_t *document)
 
 /* ---- suspects: what grows ---- */
 
-static void add_suspect(struct json_writer *writer, json_t *list, const char *kind, frame_id subject, const char *evidence,
-                        const struct growth *growth)
+static void add_suspect(struct json_writer *writer, json_t *list, const char *kind, frame_id subject,
+                        const char *evidence, const struct growth *growth)
 {
     struct text name = {0};
     catalog_write_frame(writer->snapshot->catalog, subject, &name);
@@ -211,7 +213,8 @@ static void add_suspect(struct json_writer *writer, json_t *list, const char *ki
     json_add_string(writer, object, "subject", name.data);
     json_add_string(writer, object, "evidence", evidence);
     /* A slope of three times its confidence interval's half width is beyond doubt. */
-    json_add_string(writer, object, "confidence", growth->per_second >= 3 * growth->error_per_second ? "high" : "medium");
+    json_add_string(writer, object, "confidence",
+                    growth->per_second >= 3 * growth->error_per_second ? "high" : "medium");
     writer->failed |= name.failed;
     text_deinit(&name);
 }
@@ -234,9 +237,9 @@ void json_add_suspects(struct json_writer *writer, json_t *document)
         const struct goroutine_row *row = &analysis->goroutines[i];
         if (row->growth.verdict != GROWTH_GROWING)
             continue;
-        snprintf(evidence, sizeof(evidence), "%s goroutines, %.3g more per second", units_format_exact(held, row->group.count),
-                 row->growth.per_second);
-        add_suspect(writer, list, "growing_goroutines", row->group.created_by ? row->group.created_by : row->group.start, evidence,
-                    &row->growth);
+        snprintf(evidence, sizeof(evidence), "%s goroutines, %.3g more per second",
+                 units_format_exact(held, row->group.count), row->growth.per_second);
+        add_suspect(writer, list, "growing_goroutines",
+                    row->group.created_by ? row->group.created_by : row->group.start, evidence, &row->growth);
     }
 }

@@ -1,5 +1,5 @@
-/* The heap profile as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays it out (proto.go and protomem.go, Go
- * 1.19 to 1.27), so that two exports, or an export and an endpoint's profile, can be subtracted. */
+/* The heap profile as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays it out (proto.go
+ * and protomem.go, Go 1.19 to 1.27), so that two exports, or an export and an endpoint's profile, can be subtracted. */
 #include "heaptop/export.h"
 
 #include <stdlib.h>
@@ -183,7 +183,8 @@ static void add_locations(struct writer *writer, struct stack stack)
     for (uint32_t first = 0; first < stack.depth;) {
         uint64_t address = catalog_frame(catalog, stack.frames[first])->address;
         uint32_t count = 1;
-        /* A call of a function by itself has the same address each time: where the first frame comes again, another location begins. */
+        /* A call of a function by itself has the same address each time: where the first frame comes again, another
+         * location begins. */
         while (address && first + count < stack.depth && stack.frames[first + count] != stack.frames[first] &&
                catalog_frame(catalog, stack.frames[first + count])->address == address)
             count++;
@@ -202,7 +203,8 @@ static void add_sample(struct writer *writer, const struct site *site, int64_t r
     protobuf_packed(&writer->packed, (uint64_t)values.inuse_objects);
     protobuf_packed(&writer->packed, (uint64_t)values.inuse_bytes);
     protobuf_message(&writer->message, SAMPLE_VALUE, &writer->packed);
-    /* runtime/pprof labels with the mean size of what was sampled, and leaves the label out where nothing is published yet. */
+    /* runtime/pprof labels with the mean size of what was sampled, and leaves the label out where nothing is published
+     * yet. */
     uint64_t mean = site->published.allocs ? site->published.alloc_bytes / site->published.allocs : 0;
     if (mean) {
         protobuf_uint(&writer->nested, LABEL_KEY, bytes_key);

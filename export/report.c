@@ -136,8 +136,8 @@ static void add_head(struct report *report)
                 units_format_duration(span, snapshot->unix_ns > first ? (double)(snapshot->unix_ns - first) : 0),
                 (unsigned long long)snapshot->sequence, snapshot->sequence == 1 ? "" : "s");
     if (snapshot->exited)
-        text_printf(&line, "; it has ended%s%s: what follows is the last that was seen", snapshot->exit_reason ? ", " : "",
-                    snapshot->exit_reason ? snapshot->exit_reason : "");
+        text_printf(&line, "; it has ended%s%s: what follows is the last that was seen",
+                    snapshot->exit_reason ? ", " : "", snapshot->exit_reason ? snapshot->exit_reason : "");
     if (line.data)
         report_wrap(report, 0, line.data);
     report->out->failed |= line.failed;
@@ -192,7 +192,8 @@ static void add_memory_figures(struct report *report)
         if (report_known(report, COUNTER_HEAP_GOAL))
             text_printf(&text, " of a goal of %s", units_format_bytes(other, report_value(report, COUNTER_HEAP_GOAL)));
         if (report_known(report, COUNTER_HEAP_MARKED))
-            text_printf(&text, "; %s after the last GC", units_format_bytes(buffer, report_value(report, COUNTER_HEAP_MARKED)));
+            text_printf(&text, "; %s after the last GC",
+                        units_format_bytes(buffer, report_value(report, COUNTER_HEAP_MARKED)));
         write_growth(&text, &analysis->heap, true);
         add_figure(report, "heap", &text);
         text.length = 0;
@@ -205,7 +206,8 @@ static void add_memory_figures(struct report *report)
     if (analysis->limit_bytes) {
         text_append(&text, units_format_bytes(buffer, (double)analysis->limit_bytes));
         if (isfinite(analysis->seconds_to_limit))
-            text_printf(&text, ", met in %s at this growth", units_format_duration(other, analysis->seconds_to_limit * 1e9));
+            text_printf(&text, ", met in %s at this growth",
+                        units_format_duration(other, analysis->seconds_to_limit * 1e9));
         add_figure(report, "limit", &text);
     }
     report->out->failed |= text.failed;
@@ -218,7 +220,8 @@ static void add_runtime_figures(struct report *report)
     char buffer[UNITS_BUFFER], other[UNITS_BUFFER];
     struct text text = {0};
     if (report_known(report, COUNTER_NUM_GC)) {
-        text_printf(&text, "%s cycles so far", units_format_exact(buffer, report_counter(report, COUNTER_NUM_GC)->value.integer));
+        text_printf(&text, "%s cycles so far",
+                    units_format_exact(buffer, report_counter(report, COUNTER_NUM_GC)->value.integer));
         if (analysis->gc_per_s > 0)
             text_printf(&text, ", one in %s", units_format_duration(buffer, 1e9 / analysis->gc_per_s));
         if (!isnan(analysis->pause_p99_ns))
@@ -285,7 +288,8 @@ static void add_site_row(struct report *report, const struct allocation_row *row
     bool judged = row->growth.verdict != GROWTH_TOO_FEW;
     size_t used = 32;
     text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
-                units_format_percent(share, row->share), judged ? units_format_rate(growth, row->growth.per_second) : "?");
+                units_format_percent(share, row->share),
+                judged ? units_format_rate(growth, row->growth.per_second) : "?");
     if (report->columns >= WIDE_COLUMNS) {
         text_printf(report->out, "%11s %8s  ", units_format_rate(allocated, row->alloc_bytes_per_s),
                     units_format_count(objects, (double)row->published.inuse_objects));
@@ -330,7 +334,8 @@ static void add_growing_sites(struct report *report, size_t growing)
 
 static int compare_inuse(const void *a, const void *b)
 {
-    const struct allocation_row *left = *(const struct allocation_row *const *)a, *right = *(const struct allocation_row *const *)b;
+    const struct allocation_row *left = *(const struct allocation_row *const *)a,
+                                *right = *(const struct allocation_row *const *)b;
     int64_t difference = right->published.inuse_bytes - left->published.inuse_bytes;
     /* Rows stand in order of growth: equals keep it. */
     return difference ? (difference > 0 ? 1 : -1) : (left > right) - (left < right);
@@ -379,7 +384,8 @@ static void add_sites(struct report *report)
         add_largest_sites(report);
     char cycle[UNITS_BUFFER], rate[UNITS_BUFFER];
     struct text note = {0};
-    text_printf(&note, "In use as of GC %s, as pprof counts", units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
+    text_printf(&note, "In use as of GC %s, as pprof counts",
+                units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
     if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
         text_printf(&note, "; estimated from one sample in %s allocated",
                     units_format_bytes(rate, report_value(report, COUNTER_MEM_PROFILE_RATE)));
@@ -403,7 +409,8 @@ static void add_goroutines(struct report *report)
     if (!analysis->num_goroutines)
         return;
     add_section(report, "Goroutines");
-    text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for", "is in, and where it was started");
+    text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for",
+                "is in, and where it was started");
     size_t shown = 0;
     for (size_t i = 0; i < analysis->num_goroutines && shown < MAX_GOROUTINE_ROWS; i++) {
         const struct goroutine_row *row = &analysis->goroutines[i];
@@ -455,16 +462,19 @@ static void add_cycles(struct report *report)
         if (cycle->goal_known)
             units_format_bytes(goal, (double)cycle->heap_goal);
         snprintf(ended, sizeof(ended), "%s ago", ago);
-        text_printf(report->out, "  %9s %14s %9s %9s %9s %9s\n", units_format_exact(number, (int64_t)cycle->number), ended, pause,
-                    before, after, goal);
+        text_printf(report->out, "  %9s %14s %9s %9s %9s %9s\n", units_format_exact(number, (int64_t)cycle->number),
+                    ended, pause, before, after, goal);
     }
 }
 
-struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns, struct text *ret_text)
+struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns,
+                            struct text *ret_text)
 {
     struct text out = {0};
-    struct report report = {
-        .out = &out, .history = history, .analysis = analysis, .columns = columns < MIN_COLUMNS ? MIN_COLUMNS : columns};
+    struct report report = {.out = &out,
+                            .history = history,
+                            .analysis = analysis,
+                            .columns = columns < MIN_COLUMNS ? MIN_COLUMNS : columns};
     add_head(&report);
     struct error *error = add_verdict(&report);
     if (error) {

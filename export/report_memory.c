@@ -35,13 +35,15 @@ static void add_kept_heap(struct report *report)
 
 static void add_runtime_overhead(struct report *report)
 {
-    static const enum counter_id parts[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS, COUNTER_GC_SYS, COUNTER_OTHER_SYS};
+    static const enum counter_id parts[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS, COUNTER_GC_SYS,
+                                            COUNTER_OTHER_SYS};
     char amount[UNITS_BUFFER];
     double sum = 0;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         sum += report_known(report, parts[i]) ? report_value(report, parts[i]) : 0;
     if (sum > 0)
-        add_amount(report, units_format_bytes(amount, sum), "the runtime's own: GC metadata, span tables, profile buckets");
+        add_amount(report, units_format_bytes(amount, sum),
+                   "the runtime's own: GC metadata, span tables, profile buckets");
 }
 
 /* The parts that sum to RSS, and what they mean. */
@@ -63,8 +65,10 @@ static void add_parts(struct report *report, const struct memory_parts *parts)
     report->out->failed |= error != NULL;
     error_destroy(error);
     if (!parts->heap_known && parts->heap_reason)
-        text_printf(&note, "%sThe Go heap is not divided by its spans: %s.", note.length ? " " : "", parts->heap_reason);
-    text_printf(&note, "%sLooking at the pages took %s.", note.length ? " " : "", units_format_duration(took, (double)parts->took_ns));
+        text_printf(&note, "%sThe Go heap is not divided by its spans: %s.", note.length ? " " : "",
+                    parts->heap_reason);
+    text_printf(&note, "%sLooking at the pages took %s.", note.length ? " " : "",
+                units_format_duration(took, (double)parts->took_ns));
     report_wrap(report, 2, note.data ? note.data : "");
     report->out->failed |= note.failed;
     text_deinit(&note);
@@ -80,18 +84,21 @@ static void add_span_classes(struct report *report)
     for (unsigned row = 0; row < MAX_SPAN_CLASSES; row++) {
         size_t most = SIZE_MAX;
         for (size_t i = 0; i < analysis->num_span_classes && i < sizeof(shown); i++) {
-            if (!shown[i] && (most == SIZE_MAX || analysis->span_classes[i].free_bytes + analysis->span_classes[i].tail_bytes >
-                                                      analysis->span_classes[most].free_bytes + analysis->span_classes[most].tail_bytes))
+            if (!shown[i] && (most == SIZE_MAX ||
+                              analysis->span_classes[i].free_bytes + analysis->span_classes[i].tail_bytes >
+                                  analysis->span_classes[most].free_bytes + analysis->span_classes[most].tail_bytes))
                 most = i;
         }
         if (most == SIZE_MAX)
             break;
         shown[most] = true;
         const struct span_class *class = &analysis->span_classes[most];
-        char size[UNITS_BUFFER], spans[UNITS_BUFFER], objects[UNITS_BUFFER], free_bytes[UNITS_BUFFER], tail[UNITS_BUFFER];
+        char size[UNITS_BUFFER], spans[UNITS_BUFFER], objects[UNITS_BUFFER], free_bytes[UNITS_BUFFER],
+            tail[UNITS_BUFFER];
         text_printf(report->out, "  %9s  %9s  %11s  %10s  %10s%s\n",
-                    class->object_size ? units_format_bytes(size, class->object_size) : "large", units_format_exact(spans, class->spans),
-                    units_format_exact(objects, class->objects), units_format_bytes(free_bytes, (double)class->free_bytes),
+                    class->object_size ? units_format_bytes(size, class->object_size) : "large",
+                    units_format_exact(spans, class->spans), units_format_exact(objects, class->objects),
+                    units_format_bytes(free_bytes, (double)class->free_bytes),
                     units_format_bytes(tail, (double)class->tail_bytes), class->no_scan ? "   no pointers" : "");
     }
 }
@@ -107,7 +114,8 @@ void report_add_memory(struct report *report)
     }
     if (!report_known(report, COUNTER_RSS))
         return;
-    text_printf(report->out, "\nMemory: RSS %s, of it\n", units_format_bytes(amount, report_value(report, COUNTER_RSS)));
+    text_printf(report->out, "\nMemory: RSS %s, of it\n",
+                units_format_bytes(amount, report_value(report, COUNTER_RSS)));
     add_counter(report, COUNTER_ANON, "anonymous: heaps, stacks, data");
     add_counter(report, COUNTER_FILE, "pages of files: code, libraries, mapped data");
     add_counter(report, COUNTER_SHMEM, "shared memory");
@@ -177,14 +185,15 @@ void report_add_cost(struct report *report)
     struct text line = {0};
     text_printf(&line, "Attached in %s (%s of it for symbols).", units_format_duration(buffer, (double)cost->attach_ns),
                 units_format_duration(other, (double)cost->symbols_ns));
-    text_printf(&line, " heaptop took %s of CPU in all, %s for the last sample;", units_format_duration(buffer, (double)cost->cpu_ns),
+    text_printf(&line, " heaptop took %s of CPU in all, %s for the last sample;",
+                units_format_duration(buffer, (double)cost->cpu_ns),
                 units_format_duration(other, (double)cost->sample_cpu_ns));
     text_printf(&line, " it read %s,", units_format_bytes(buffer, (double)cost->bytes_read));
     text_printf(&line, " stopped the process %llu times and wrote to it %llu times.", (unsigned long long)cost->stops,
                 (unsigned long long)cost->writes);
     if (cost->samples_retried || cost->samples_dropped)
-        text_printf(&line, " %llu samples were read again, %llu came too late.", (unsigned long long)cost->samples_retried,
-                    (unsigned long long)cost->samples_dropped);
+        text_printf(&line, " %llu samples were read again, %llu came too late.",
+                    (unsigned long long)cost->samples_retried, (unsigned long long)cost->samples_dropped);
     const char *located = catalog_string(catalog, snapshot->target.how_located);
     const char *laid_out = catalog_string(catalog, snapshot->target.how_laid_out);
     if (*located)

@@ -126,7 +126,8 @@ START_TEST(every_option_is_known_to_a_command_and_explained)
             snprintf(name, sizeof(name), "--%s ", info->name);
             options_write_help((enum command_id)command, &text);
             bool here = text.data && strstr(text.data, name);
-            ck_assert_msg(here == ((info->commands >> command & 1) != 0), "%s in %s", name, command_infos[command].name);
+            ck_assert_msg(here == ((info->commands >> command & 1) != 0), "%s in %s", name,
+                          command_infos[command].name);
             shown |= here;
             text_deinit(&text);
         }

@@ -92,7 +92,8 @@ START_TEST(sites_hold_what_the_profile_holds)
     struct snapshot *snapshots[100];
     builder_demo(snapshots, 100);
     const struct snapshot *last = snapshots[99];
-    json_t *document = export_and_parse(snapshots, 100), *sites = find(document, "sites"), *call_sites = find(document, "call_sites");
+    json_t *document = export_and_parse(snapshots, 100), *sites = find(document, "sites"),
+           *call_sites = find(document, "call_sites");
     ck_assert_uint_eq(json_array_size(sites), last->num_sites);
     int64_t expected = 0, sum = 0, call_site_sum = 0;
     for (size_t i = 0; i < last->num_sites; i++)
@@ -195,7 +196,8 @@ START_TEST(stale_and_provisional_figures_are_marked)
     ck_assert(json_is_true(find(document, "session.exited")));
     ck_assert_str_eq(string_of(document, "session.exit_reason"), "killed by signal 9");
     ck_assert(integer_of(document, "go.mallocs") == INT64_MAX);
-    ck_assert_str_eq(json_string_value(json_array_get(find(document, "problems"), 0)), "allgs: 3 of 9 pointers not readable");
+    ck_assert_str_eq(json_string_value(json_array_get(find(document, "problems"), 0)),
+                     "allgs: 3 of 9 pointers not readable");
     json_decref(document);
     snapshot_unref(snapshot);
     builder_destroy(b);

@@ -149,7 +149,8 @@ __attribute__((unused)) static void pprof_read_location(struct pprof_bytes bytes
     }
 }
 
-__attribute__((unused)) static void pprof_read_field(struct pprof *profile, unsigned number, uint64_t value, struct pprof_bytes inner)
+__attribute__((unused)) static void pprof_read_field(struct pprof *profile, unsigned number, uint64_t value,
+                                                     struct pprof_bytes inner)
 {
     switch (number) {
     case 1:
@@ -185,15 +186,17 @@ __attribute__((unused)) static void pprof_read_field(struct pprof *profile, unsi
     default:
         ck_abort_msg("field %u of Profile", number);
     }
-    ck_assert(profile->num_strings < PPROF_MAX && profile->num_functions < PPROF_MAX && profile->num_locations < PPROF_MAX &&
-              profile->num_samples < PPROF_MAX && profile->num_mappings < 64 && profile->num_sample_types < 8);
+    ck_assert(profile->num_strings < PPROF_MAX && profile->num_functions < PPROF_MAX &&
+              profile->num_locations < PPROF_MAX && profile->num_samples < PPROF_MAX && profile->num_mappings < 64 &&
+              profile->num_sample_types < 8);
 }
 
 __attribute__((unused)) static struct pprof *pprof_decode(const void *compressed, size_t size)
 {
     enum { MAX_SIZE = 16 << 20 };
     uint8_t *plain = malloc(MAX_SIZE);
-    z_stream stream = {.next_in = (Bytef *)compressed, .avail_in = (uInt)size, .next_out = plain, .avail_out = MAX_SIZE};
+    z_stream stream = {
+        .next_in = (Bytef *)compressed, .avail_in = (uInt)size, .next_out = plain, .avail_out = MAX_SIZE};
     ck_assert_int_eq(inflateInit2(&stream, 15 + 16), Z_OK);
     ck_assert_int_eq(inflate(&stream, Z_FINISH), Z_STREAM_END);
     struct pprof_bytes bytes = {plain, plain + stream.total_out}, inner;

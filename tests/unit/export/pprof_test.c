@@ -15,8 +15,8 @@ static struct pprof *export_and_decode(const struct snapshot *snapshot, enum exp
     return profile;
 }
 
-static void check_sample_stack(const struct pprof *profile, const struct pprof_sample *sample, const struct catalog *catalog,
-                               stack_id id)
+static void check_sample_stack(const struct pprof *profile, const struct pprof_sample *sample,
+                               const struct catalog *catalog, stack_id id)
 {
     struct stack stack = catalog_stack(catalog, id);
     size_t frame = 0;
@@ -80,7 +80,8 @@ START_TEST(types_are_those_of_runtime_pprof)
         ck_assert_str_eq(pprof_string(profile, profile->period_type.type), "space");
         ck_assert_str_eq(pprof_string(profile, profile->period_type.unit), "bytes");
         ck_assert_uint_eq(profile->period, 512 * 1024);
-        ck_assert_str_eq(pprof_string(profile, profile->default_sample_type), kind == EXPORT_ALLOCS ? "alloc_space" : "");
+        ck_assert_str_eq(pprof_string(profile, profile->default_sample_type),
+                         kind == EXPORT_ALLOCS ? "alloc_space" : "");
         pprof_destroy(profile);
     }
     snapshot_unref(snapshot);
@@ -108,9 +109,18 @@ END_TEST
 START_TEST(frames_of_one_address_are_one_location)
 {
     struct builder *b = builder_create();
-    struct frame inner = {.address = 0x401000, .function = builder_string(b, "main.inner"), .file = builder_string(b, "/src/a.go"), .line = 3};
-    struct frame outer = {.address = 0x401000, .function = builder_string(b, "main.outer"), .file = builder_string(b, "/src/a.go"), .line = 9};
-    struct frame caller = {.address = 0x402000, .function = builder_string(b, "main.main"), .file = builder_string(b, "/src/a.go"), .line = 20};
+    struct frame inner = {.address = 0x401000,
+                          .function = builder_string(b, "main.inner"),
+                          .file = builder_string(b, "/src/a.go"),
+                          .line = 3};
+    struct frame outer = {.address = 0x401000,
+                          .function = builder_string(b, "main.outer"),
+                          .file = builder_string(b, "/src/a.go"),
+                          .line = 9};
+    struct frame caller = {.address = 0x402000,
+                           .function = builder_string(b, "main.main"),
+                           .file = builder_string(b, "/src/a.go"),
+                           .line = 20};
     frame_id frames[] = {catalog_add_frame(b->catalog, &inner), catalog_add_frame(b->catalog, &outer),
                          catalog_add_frame(b->catalog, &caller)};
     size_t site = builder_site(b, 64, "main.unused a.go:1");
@@ -132,7 +142,10 @@ END_TEST
 START_TEST(addresses_are_those_of_the_running_process)
 {
     struct builder *b = builder_create();
-    struct frame named = {.address = 0x1000, .function = builder_string(b, "main.main"), .file = builder_string(b, "/a.go"), .line = 3,
+    struct frame named = {.address = 0x1000,
+                          .function = builder_string(b, "main.main"),
+                          .file = builder_string(b, "/a.go"),
+                          .line = 3,
                           .start_line = 2};
     struct frame nameless = {.address = 0x12345678};
     frame_id ids[] = {catalog_add_frame(b->catalog, &named), catalog_add_frame(b->catalog, &nameless)};

@@ -57,9 +57,10 @@ static void check_golden(const char *name, const char *report)
     ck_assert_msg(expected != NULL, "there is no %s", path);
     for (const char *a = expected, *b = report; *a || *b;) {
         size_t left = strcspn(a, "\n"), right = strcspn(b, "\n");
-        ck_assert_msg(left == right && strncmp(a, b, left) == 0,
-                      "%s: expected\n%.*s\ngot\n%.*s\n(HEAPTOP_UPDATE_GOLDEN=1 build-dev/tests/report_test writes it anew)", name,
-                      (int)left, a, (int)right, b);
+        ck_assert_msg(
+            left == right && strncmp(a, b, left) == 0,
+            "%s: expected\n%.*s\ngot\n%.*s\n(HEAPTOP_UPDATE_GOLDEN=1 build-dev/tests/report_test writes it anew)", name,
+            (int)left, a, (int)right, b);
         a += left + (a[left] == '\n');
         b += right + (b[right] == '\n');
     }
@@ -86,8 +87,9 @@ START_TEST(the_verdict_comes_before_its_figures)
     struct snapshot *snapshots[120];
     builder_demo(snapshots, 120);
     char *report = make_report(snapshots, 120, 80);
-    static const char *const parts[] = {"Growing ",   "Key figures", "Call sites that grow",  "Call sites that hold most",
-                                        "Goroutines", "Memory: RSS", "Not read, and why",     "What looking has cost"};
+    static const char *const parts[] = {
+        "Growing ",   "Key figures", "Call sites that grow", "Call sites that hold most",
+        "Goroutines", "Memory: RSS", "Not read, and why",    "What looking has cost"};
     const char *at = report;
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
         const char *found = strstr(at, parts[i]);
@@ -132,7 +134,8 @@ START_TEST(a_process_that_is_no_go_program)
     for (int id = 0; id < COUNTER_COUNT; id++)
         if (strcmp(counter_infos[id].group, "go") == 0)
             builder_set_unavailable(b, (enum counter_id)id, "no Go runtime was found");
-    b->target.runtime = b->target.runtime_version = b->target.main_module = b->target.how_located = b->target.how_laid_out = 0;
+    b->target.runtime = b->target.runtime_version = b->target.main_module = b->target.how_located =
+        b->target.how_laid_out = 0;
     b->profile_state = PROFILE_NONE;
     b->profile_reason = "not a Go program";
     builder_set(b, COUNTER_ANON, 20 << 20);
@@ -179,9 +182,12 @@ START_TEST(long_and_wide_names_stay_inside)
     snprintf(stack, sizeof(stack), "%.240s main.go:123456", name);
     size_t site = builder_site(b, 1024, stack);
     builder_hold(b, site, 5 << 20);
-    site = builder_site(b, 1024, "example.com/app/\xe8\xa8\x98\xe6\x86\xb6.\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86"
-                                 "\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98"
-                                 "\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6 main.go:1");
+    site = builder_site(
+        b, 1024,
+        "example.com/app/\xe8\xa8\x98\xe6\x86\xb6.\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86"
+        "\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8"
+        "\x98"
+        "\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6\xe8\xa8\x98\xe6\x86\xb6 main.go:1");
     builder_hold(b, site, 4 << 20);
     builder_goroutines(b, 3, "waiting", "a reason that is far longer than any that the runtime has", stack, stack);
     b->problems.count = 0;
