@@ -40,6 +40,8 @@ static struct error *open_signals(int *ret_descriptor)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
+    /* Means nothing yet, and must not end a recording that somebody counts on. */
+    sigaddset(&signals, SIGUSR2);
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
         return error_create(ERROR_SYSTEM, "cannot block signals");
     int descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -57,7 +59,7 @@ static bool handle_signals(int descriptor, struct recorder *recorder)
     while (read(descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGUSR1)
             recorder_mark(recorder, clock_ns(CLOCK_REALTIME), "SIGUSR1");
-        else
+        else if (info.ssi_signo != SIGUSR2)
             goes_on = false;
     }
     return goes_on;

@@ -90,6 +90,7 @@ def test_ends_cleanly(folder):
             process = record(file, leak.pid, "-i", "20ms")
             wait_for_ticks(file, 3, process)
             process.send_signal(signal.SIGUSR1)
+            process.send_signal(signal.SIGUSR2)  # means nothing, and ends nothing
             ticks = query(file, "SELECT count(*) FROM ticks")[0][0]
             wait_for_ticks(file, ticks + 2, process)
             process.send_signal(end)
