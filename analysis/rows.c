@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "analysis/suspects.h"
+
 void analysis_destroy(struct analysis *analysis)
 {
     if (!analysis)
@@ -384,6 +386,8 @@ struct error *analysis_compute(const struct history *history, struct analysis **
         error = compute_process(history, analysis);
     if (!error)
         error = copy_memory_parts(history, analysis);
+    if (!error)
+        error = suspects_find(history, analysis);
     if (error) {
         analysis_destroy(analysis);
         return error;

@@ -78,6 +78,12 @@ json_t *json_append_object(struct json_writer *writer, json_t *array)
     return added;
 }
 
+void json_append_string(struct json_writer *writer, json_t *array, const char *value)
+{
+    if (json_array_append_new(array, make_string(value)) != 0)
+        writer->failed = true;
+}
+
 void json_say_unavailable(struct json_writer *writer, const char *path, const char *reason)
 {
     if (!json_object_get(writer->unavailable, path))

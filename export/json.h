@@ -28,6 +28,7 @@ json_t *json_add_object(struct json_writer *writer, json_t *object, const char *
 json_t *json_add_array(struct json_writer *writer, json_t *object, const char *name);
 /* Appends an empty object to an array. */
 json_t *json_append_object(struct json_writer *writer, json_t *array);
+void json_append_string(struct json_writer *writer, json_t *array, const char *value);
 /* Says why the value at this path is null. The first reason for a path stays. */
 void json_say_unavailable(struct json_writer *writer, const char *path, const char *reason);
 

@@ -201,45 +201,32 @@ void json_add_size_classes(struct json_writer *writer, json_t *document)
     }
 }
 
-/* ---- suspects: what grows ---- */
-
-static void add_suspect(struct json_writer *writer, json_t *list, const char *kind, frame_id subject,
-                        const char *evidence, const struct growth *growth)
-{
-    struct text name = {0};
-    catalog_write_frame(writer->snapshot->catalog, subject, &name);
-    json_t *object = json_append_object(writer, list);
-    json_add_string(writer, object, "kind", kind);
-    json_add_string(writer, object, "subject", name.data);
-    json_add_string(writer, object, "evidence", evidence);
-    /* A slope of three times its confidence interval's half width is beyond doubt. */
-    json_add_string(writer, object, "confidence",
-                    growth->per_second >= 3 * growth->error_per_second ? "high" : "medium");
-    writer->failed |= name.failed;
-    text_deinit(&name);
-}
+/* ---- suspects ---- */
 
 void json_add_suspects(struct json_writer *writer, json_t *document)
 {
     const struct analysis *analysis = writer->analysis;
-    char rate[UNITS_BUFFER], held[UNITS_BUFFER], evidence[256];
     json_t *list = json_add_array(writer, document, "suspects");
-    for (size_t i = 0; i < analysis->num_call_sites && !writer->failed; i++) {
-        const struct allocation_row *row = &analysis->call_sites[i];
-        if (row->growth.verdict != GROWTH_GROWING)
-            continue;
-        snprintf(evidence, sizeof(evidence), "in-use memory grows by %s, seen over %u GC cycles; it holds %s",
-                 units_format_rate(rate, row->growth.per_second), row->growth.points,
-                 units_format_bytes(held, (double)row->published.inuse_bytes));
-        add_suspect(writer, list, "growing_call_site", row->subject, evidence, &row->growth);
-    }
-    for (size_t i = 0; i < analysis->num_goroutines && !writer->failed; i++) {
-        const struct goroutine_row *row = &analysis->goroutines[i];
-        if (row->growth.verdict != GROWTH_GROWING)
-            continue;
-        snprintf(evidence, sizeof(evidence), "%s goroutines, %.3g more per second",
-                 units_format_exact(held, row->group.count), row->growth.per_second);
-        add_suspect(writer, list, "growing_goroutines",
-                    row->group.created_by ? row->group.created_by : row->group.start, evidence, &row->growth);
+    for (size_t i = 0; i < analysis->num_suspects && !writer->failed; i++) {
+        const struct suspect *suspect = &analysis->suspects[i];
+        const struct suspect_kind_info *kind = &suspect_kind_infos[suspect->kind];
+        json_t *object = json_append_object(writer, list);
+        json_add_string(writer, object, "kind", kind->name);
+        json_add_string(writer, object, "confidence", suspect_confidence_name(suspect->confidence));
+        add_frame(writer, object, "subject", suspect->subject);
+        add_frame(writer, object, "created_by", suspect->created_by);
+        json_add_string(writer, object, "summary", suspect->summary);
+        json_t *evidence = json_add_array(writer, object, "evidence");
+        for (size_t j = 0; j < suspect->num_evidence && !writer->failed; j++)
+            json_append_string(writer, evidence, suspect->evidence[j]);
+        json_add_string(writer, object, "next", suspect->advice);
+        json_add_real(writer, object, "per_second", suspect->per_second);
+        json_add_string(writer, object, "unit", kind->unit);
+        add_if(writer, object, "since_unix_ns", suspect->since_unix_ns, suspect->since_unix_ns != 0);
+        json_add_real(writer, object, "share", suspect->share);
+        if (suspect->stack)
+            add_stack(writer, object, suspect->stack);
+        else
+            json_add(writer, object, "stack", json_null());
     }
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "heaptop/analysis/memory_parts.h"
+#include "heaptop/analysis/suspects.h"
 #include "heaptop/base.h"
 #include "heaptop/snapshot.h"
 
@@ -194,6 +195,8 @@ struct analysis {
     uint64_t limit_bytes;               /* The tightest of the cgroup's and GOMEMLIMIT; 0: none. */
     bool limit_is_soft;                 /* It is GOMEMLIMIT: near it Go collects more often. */
     double seconds_to_limit;            /* At the present growth (soft: of the live heap); INFINITY when none. */
+    struct suspect *suspects;           /* The most telling first; none in a healthy program. */
+    size_t num_suspects;
 };
 
 /* Computes all of it. */

@@ -114,7 +114,7 @@ START_TEST(sites_hold_what_the_profile_holds)
     ck_assert_str_eq(string_of(first, "verdict"), "growing");
     ck_assert(json_real_value(find(first, "growth_bytes_per_s")) > 2e6);
     ck_assert_str_eq(string_of(document, "verdict.level"), "growing");
-    ck_assert_str_eq(string_of(json_array_get(find(document, "suspects"), 0), "kind"), "growing_call_site");
+    ck_assert_str_eq(string_of(json_array_get(find(document, "suspects"), 0), "kind"), "site_grows");
     json_decref(document);
     builder_release(snapshots, 100);
 }
