@@ -10,6 +10,7 @@ const struct go_field_alias go_field_aliases[] = {
     /* runtime/runtime2.go 1.25: the counts moved into gList. */
     {GO_FIELD_P_GFREE_N, "gFree.size"},
     {GO_FIELD_SCHED_GFREE_N, "gFree.stack.size"},
+    {GO_FIELD_SCHED_RUNQSIZE, "runq.size"},
     /* runtime/mheap.go up to 1.24. */
     {GO_FIELD_MHEAP_HEAP_ARENAS, "allArenas"},
 };

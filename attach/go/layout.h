@@ -31,17 +31,37 @@
     X(M_ALLLINK, "runtime.m", "alllink") \
     X(M_ID, "runtime.m", "id") \
     X(M_P, "runtime.m", "p") \
+    X(M_LOCKEDG, "runtime.m", "lockedg") \
+    X(M_MSTARTFN, "runtime.m", "mstartfn") \
+    X(M_SPINNING, "runtime.m", "spinning") \
+    X(M_BLOCKED, "runtime.m", "blocked") \
+    X(M_INCGO, "runtime.m", "incgo") \
+    X(M_NCGO, "runtime.m", "ncgo") \
+    X(M_NCGOCALL, "runtime.m", "ncgocall") \
+    X(M_LOCKED_EXT, "runtime.m", "lockedExt") \
+    X(M_LOCKED_INT, "runtime.m", "lockedInt") \
     X(P_ID, "runtime.p", "id") \
     X(P_STATUS, "runtime.p", "status") \
+    X(P_SCHEDTICK, "runtime.p", "schedtick") \
+    X(P_SYSCALLTICK, "runtime.p", "syscalltick") \
+    X(P_M, "runtime.p", "m") \
     X(P_MCACHE, "runtime.p", "mcache") \
+    X(P_PCACHE_CACHE, "runtime.p", "pcache.cache") \
+    X(P_PCACHE_SCAV, "runtime.p", "pcache.scav") \
+    X(P_RUNQHEAD, "runtime.p", "runqhead") \
+    X(P_RUNQTAIL, "runtime.p", "runqtail") \
+    X(P_RUNNEXT, "runtime.p", "runnext") \
     X(P_STATSSEQ, "runtime.p", "statsSeq") \
     X(P_GFREE_N, "runtime.p", "gFree.n") \
     X(MCACHE_NEXT_SAMPLE, "runtime.mcache", "nextSample") \
+    X(MCACHE_TINY, "runtime.mcache", "tiny") \
+    X(MCACHE_TINYOFFSET, "runtime.mcache", "tinyoffset") \
     X(MCACHE_TINY_ALLOCS, "runtime.mcache", "tinyAllocs") \
     X(MCACHE_ALLOC, "runtime.mcache", "alloc") \
     X(MSPAN_START_ADDR, "runtime.mspan", "startAddr") \
     X(MSPAN_NPAGES, "runtime.mspan", "npages") \
     X(MSPAN_STATE, "runtime.mspan", "state") \
+    X(MSPAN_SWEEPGEN, "runtime.mspan", "sweepgen") \
     X(MSPAN_SPANCLASS, "runtime.mspan", "spanclass") \
     X(MSPAN_NELEMS, "runtime.mspan", "nelems") \
     X(MSPAN_ALLOC_COUNT, "runtime.mspan", "allocCount") \
@@ -61,6 +81,13 @@
     X(MEM_RECORD_CYCLE_ALLOC_BYTES, "runtime.memRecordCycle", "alloc_bytes") \
     X(SCHED_GOIDGEN, "runtime.schedt", "goidgen") \
     X(SCHED_NGSYS, "runtime.schedt", "ngsys") \
+    X(SCHED_NMIDLE, "runtime.schedt", "nmidle") \
+    X(SCHED_NMIDLELOCKED, "runtime.schedt", "nmidlelocked") \
+    X(SCHED_NMSYS, "runtime.schedt", "nmsys") \
+    X(SCHED_NPIDLE, "runtime.schedt", "npidle") \
+    X(SCHED_NMSPINNING, "runtime.schedt", "nmspinning") \
+    X(SCHED_RUNQSIZE, "runtime.schedt", "runqsize") \
+    X(SCHED_GCWAITING, "runtime.schedt", "gcwaiting") \
     X(SCHED_GFREE_N, "runtime.schedt", "gFree.n") \
     X(SCHED_GFREE_NO_STACK_N, "runtime.schedt", "gFree.noStack.size") \
     X(SCHED_MNEXT, "runtime.schedt", "mnext") \
@@ -70,6 +97,7 @@
     X(MHEAP_ARENAS, "runtime.mheap", "arenas") \
     X(MHEAP_HEAP_ARENAS, "runtime.mheap", "heapArenas") \
     X(MHEAP_PAGES_IN_USE, "runtime.mheap", "pagesInUse") \
+    X(MHEAP_SWEEPGEN, "runtime.mheap", "sweepgen") \
     X(MHEAP_SWEEP_PAGES_PER_BYTE, "runtime.mheap", "sweepPagesPerByte") \
     X(MHEAP_SPANALLOC_INUSE, "runtime.mheap", "spanalloc.inuse") \
     X(MHEAP_CACHEALLOC_INUSE, "runtime.mheap", "cachealloc.inuse") \
@@ -80,6 +108,14 @@
     X(GC_CONTROLLER_TRIGGERED, "runtime.gcControllerState", "triggered") \
     X(GC_CONTROLLER_SWEEP_DIST_MIN_TRIGGER, "runtime.gcControllerState", "sweepDistMinTrigger") \
     X(GC_CONTROLLER_LAST_HEAP_GOAL, "runtime.gcControllerState", "lastHeapGoal") \
+    X(GC_CONTROLLER_HEAP_MINIMUM, "runtime.gcControllerState", "heapMinimum") \
+    X(GC_CONTROLLER_LAST_STACK_SCAN, "runtime.gcControllerState", "lastStackScan") \
+    X(GC_CONTROLLER_MAX_STACK_SCAN, "runtime.gcControllerState", "maxStackScan") \
+    X(GC_CONTROLLER_GLOBALS_SCAN, "runtime.gcControllerState", "globalsScan") \
+    X(GC_CONTROLLER_ASSIST_TIME, "runtime.gcControllerState", "assistTime") \
+    X(GC_CONTROLLER_DEDICATED_MARK_TIME, "runtime.gcControllerState", "dedicatedMarkTime") \
+    X(GC_CONTROLLER_FRACTIONAL_MARK_TIME, "runtime.gcControllerState", "fractionalMarkTime") \
+    X(GC_CONTROLLER_IDLE_MARK_TIME, "runtime.gcControllerState", "idleMarkTime") \
     X(GC_CONTROLLER_GC_PERCENT_HEAP_GOAL, "runtime.gcControllerState", "gcPercentHeapGoal") \
     X(GC_CONTROLLER_HEAP_IN_USE, "runtime.gcControllerState", "heapInUse") \
     X(GC_CONTROLLER_HEAP_RELEASED, "runtime.gcControllerState", "heapReleased") \
@@ -125,6 +161,12 @@
     X(WORK_MODE, "runtime.workType", "mode") \
     X(WORK_CYCLES, "runtime.workType", "cycles") \
     X(WORK_TSTART, "runtime.workType", "tstart") \
+    X(WORK_USER_FORCED, "runtime.workType", "userForced") \
+    X(WORK_STWPROCS, "runtime.workType", "stwprocs") \
+    X(WORK_MAXPROCS, "runtime.workType", "maxprocs") \
+    X(WORK_TSWEEP_TERM, "runtime.workType", "tSweepTerm") \
+    X(WORK_TMARK, "runtime.workType", "tMark") \
+    X(WORK_TMARK_TERM, "runtime.workType", "tMarkTerm") \
     X(WORK_TEND, "runtime.workType", "tEnd") \
     X(WORK_PAUSE_NS, "runtime.workType", "pauseNS") \
     X(WORK_HEAP0, "runtime.workType", "heap0") \
