@@ -48,6 +48,11 @@
  * less. */
 #define FAIR_SHARE 0.5
 #define LIKELY 2.6
+/* A kink is deeper than this part of the rise; more in a row are not looked for. */
+#define KINK 0.2
+#define MAX_KINKS 4
+/* Steps with a longer pause between them, in lengths of the step, are not seen as one rise. */
+#define PAUSE 8
 /* Saw: rises and falls that are this many errors and this part of the level. */
 #define SAW_ERRORS 5.0
 #define SAW_PART 0.1
@@ -358,52 +363,114 @@ static enum growth_verdict judge_span(struct span *span, const struct growth_inp
     return sign > 0 ? GROWTH_GROWING : GROWTH_SHRINKING;
 }
 
-/* When the present rise began: the kink of the whole series, where it lies furthest below the line from first to last;
- * again on what is left, while that bends too. */
-static uint64_t find_beginning(const struct growth_input *input, double sign, double rise)
+/* Where the series from a point on lies furthest below the line from there to the end: the kink, where its rise began
+ * or grew steeper. The point itself when it bends by less than `least` anywhere. */
+static uint32_t find_kink(const struct series *series, uint32_t begin, double sign, double least)
+{
+    uint32_t last = series->count - 1, at = begin;
+    struct point start = series_point(series, begin), end = series_point(series, last);
+    double line = (end.value - start.value) / fmax((double)(end.unix_ns - start.unix_ns), 1);
+    double deepest = least;
+    for (uint32_t i = begin + 1; i < last; i++) {
+        struct point point = series_point(series, i);
+        double below = (start.value + line * (double)(point.unix_ns - start.unix_ns) - point.value) * sign;
+        if (below > deepest) {
+            deepest = below;
+            at = i;
+        }
+    }
+    return at;
+}
+
+/* Narrows a span that was judged to the time since the present rise began: to the kink of the whole series; and again
+ * what is left, while that bends too. Never to less than what would be judged the same by itself: one step of a
+ * rise in steps is not a rise. The time at which it began is returned. */
+static uint64_t narrow_to_rise(struct span *judged, const struct growth_input *input, enum growth_verdict verdict)
 {
     const struct series *series = input->values;
-    uint32_t last = series->count - 1, begin = 0;
-    struct point end = series_point(series, last);
-    for (int round = 0; round < 4; round++) {
-        struct point start = series_point(series, begin);
-        double line = (end.value - start.value) / fmax((double)(end.unix_ns - start.unix_ns), 1);
-        double deepest = 0;
-        uint32_t at = begin;
-        for (uint32_t i = begin; i < last; i++) {
-            struct point point = series_point(series, i);
-            double below = (start.value + line * (double)(point.unix_ns - start.unix_ns) - point.value) * sign;
-            if (below > deepest) {
-                deepest = below;
-                at = i;
-            }
-        }
-        if (at == begin || deepest < 0.2 * rise)
+    double sign = verdict == GROWTH_GROWING ? 1 : -1, least = KINK * fabs(judged->slope) * judged->seconds;
+    uint32_t begin = 0;
+    for (int round = 0; round < MAX_KINKS; round++) {
+        uint32_t kink = find_kink(series, begin, sign, least);
+        if (kink == begin)
             break;
-        begin = at;
+        uint64_t since = series_point(series, kink).unix_ns;
+        if (since > judged->start) {
+            struct span rest;
+            if (!span_begin(&rest, input, (double)(judged->end - since)) || judge_span(&rest, input) != verdict)
+                break;
+            *judged = rest;
+        }
+        begin = kink;
     }
     return series_point(series, begin).unix_ns;
 }
 
-static struct growth conclude(const struct span *judged, const struct growth_input *input, enum growth_verdict verdict)
+/* The rise from a point over the next `length_ns`, at most until `until`; where its height is reached in *ret_top. */
+static double rise_from(const struct series *series, uint32_t begin, uint64_t length_ns, uint64_t until, double sign,
+                        uint32_t *ret_top)
 {
-    double sign = verdict == GROWTH_GROWING ? 1 : -1;
-    uint64_t since = find_beginning(input, sign, fabs(judged->slope) * judged->seconds);
-    /* Where it began within the span, the slope is that of the time since. */
-    struct span span = *judged, rest;
-    if (since > judged->start && span_begin(&rest, input, (double)(judged->end - since)) && span_count(&rest, input)) {
-        span_read_levels(&rest, input->values);
-        rest.slope = theil_sen(&rest);
-        if (rest.slope * sign > 0)
-            span = rest;
+    struct point start = series_point(series, begin);
+    double highest = 0;
+    *ret_top = begin;
+    for (uint32_t i = begin + 1; i < series->count; i++) {
+        struct point point = series_point(series, i);
+        if (point.unix_ns > until || point.unix_ns - start.unix_ns > length_ns)
+            break;
+        double rise = (point.value - start.value) * sign;
+        if (rise > highest) {
+            highest = rise;
+            *ret_top = i;
+        }
     }
-    double mean, steps = step_error(&span, &mean) / span.level_seconds;
+    return highest;
+}
+
+/* A rise as large and as quick, not long before the span, whose height was kept: then the span is one of several steps, and
+ * a rate that holds for longer than a step is that of several. The span then begins where the first of them has ended, so that
+ * a step for each pause between them counts. When the first began is returned; `since` where there is none. */
+static uint64_t widen_to_steps(struct span *span, const struct growth_input *input, double sign, uint64_t since)
+{
+    const struct series *series = input->values;
+    uint64_t length = span->end - span->start, edge = span->start;
+    double size = (span->last - span->first) * sign / 2, kept = span->first * sign, churn;
+    uint64_t oldest = span->end - input->window_ns;
+    uint64_t start = 0;
+    for (uint32_t i = index_at(series, edge); i > 0; i--) {
+        struct point point = series_point(series, i - 1);
+        uint32_t top;
+        if (point.unix_ns < oldest || edge - point.unix_ns > (PAUSE + 1) * length)
+            break;
+        if (kept - point.value * sign < size || rise_from(series, i - 1, 2 * length, edge, sign, &top) < size)
+            continue;
+        struct point height = series_point(series, top);
+        if (fabs(height.value - point.value) < LIKELY * change_error(input, point.unix_ns, point.value, height.value, &churn))
+            continue;
+        edge = since = point.unix_ns;
+        start = height.unix_ns;
+        kept = point.value * sign;
+    }
+    struct span steps;
+    if (start > 0 && span_begin(&steps, input, (double)(span->end - start)) && span_count(&steps, input)) {
+        span_read_levels(&steps, series);
+        steps.slope = (steps.last - steps.first) / steps.seconds;
+        *span = steps;
+    }
+    return since;
+}
+
+static struct growth conclude(struct span *span, const struct growth_input *input, enum growth_verdict verdict)
+{
+    uint32_t points = span->observations;
+    uint64_t since = narrow_to_rise(span, input, verdict);
+    since = widen_to_steps(span, input, verdict == GROWTH_GROWING ? 1 : -1, since);
+    double mean, steps = step_error(span, &mean) / span->level_seconds;
     return (struct growth){
         .verdict = verdict,
-        .per_second = span.slope,
-        .error_per_second = 2 * fmax(span.error / span.seconds, steps),
+        .per_second = span->slope,
+        .error_per_second = 2 * fmax(span->error / span->seconds, steps),
         .since_unix_ns = since,
-        .points = judged->observations,
+        .points = points,
     };
 }
 

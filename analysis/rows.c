@@ -16,6 +16,23 @@ void analysis_destroy(struct analysis *analysis)
 
 /* ---- allocation rows ---- */
 
+/* Both gains over the same time, as two rates need not stand for the same. */
+static double share_of_heap_growth(const struct history *history, const struct tracked *trend)
+{
+    const struct growth *heap = &history->heap_growth;
+    const struct series *marked = history_counter(history, COUNTER_HEAP_MARKED);
+    if (heap->verdict != GROWTH_GROWING || trend->growth.verdict != GROWTH_GROWING || trend->inuse.count == 0)
+        return NAN;
+    double before, held = 0;
+    if (!series_value_at(marked, heap->since_unix_ns, &before))
+        return NAN;
+    /* A site that came later began with nothing. */
+    series_value_at(&trend->inuse, heap->since_unix_ns, &held);
+    double gain = series_point(marked, marked->count - 1).value - before;
+    double part = series_point(&trend->inuse, trend->inuse.count - 1).value - held;
+    return gain > 0 ? fmin(fmax(part / gain, 0), 1) : NAN;
+}
+
 static void fill_row(const struct history *history, const struct sums *sums, const struct tracked *trend,
                      struct allocation_row *row)
 {
@@ -27,6 +44,7 @@ static void fill_row(const struct history *history, const struct sums *sums, con
     double total = (double)history->totals.published.inuse_bytes;
     row->share = total > 0 ? fmin(fmax(inuse / total, 0), 1) : 0;
     row->growth = trend->growth;
+    row->growth_share = share_of_heap_growth(history, trend);
     row->inuse = &trend->inuse;
     row->allocated = &trend->allocated;
     row->alloc_bytes_per_s = row->free_bytes_per_s = row->alloc_objects_per_s = NAN;

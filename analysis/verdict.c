@@ -227,8 +227,10 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
     const struct allocation_row *site = top_site(analysis);
     if (site) {
         char percent[UNITS_BUFFER];
-        double part = site->growth.per_second / analysis->heap.per_second;
-        if (part > 0.95)
+        double part = site->growth_share;
+        if (isnan(part))
+            text_append(text, " Fastest: ");
+        else if (part > 0.95)
             text_append(text, " Nearly all of it: ");
         else
             text_printf(text, " %s of it: ", units_format_percent(percent, part));

@@ -49,6 +49,7 @@ static void add_allocation(struct json_writer *writer, json_t *object, const str
     json_add_unsigned(writer, object, "sampled_objects", row->sampled_objects);
     json_add_real(writer, object, "relative_error", row->relative_error);
     json_add_real(writer, object, "share", row->share);
+    json_add_real(writer, object, "growth_share", row->growth_share);
     json_add_real(writer, object, "alloc_bytes_per_s", row->alloc_bytes_per_s);
     json_add_real(writer, object, "free_bytes_per_s", row->free_bytes_per_s);
     json_add_real(writer, object, "alloc_objects_per_s", row->alloc_objects_per_s);

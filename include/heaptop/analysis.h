@@ -56,7 +56,8 @@ enum growth_verdict {
 
 struct growth {
     enum growth_verdict verdict;
-    double per_second;          /* Robust slope (Theil-Sen) over the span judged; 0 with GROWTH_TOO_FEW. */
+    double per_second;          /* Robust slope (Theil-Sen) over the span judged; of a rise in steps the mean over
+                                   several of them. 0 with GROWTH_TOO_FEW. */
     double error_per_second;    /* Half width of its 95% confidence interval, sampling error included. */
     uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
@@ -120,6 +121,8 @@ struct allocation_row {
     double alloc_bytes_per_s, free_bytes_per_s; /* Over the window, between GC cycles; NAN before the second. */
     double alloc_objects_per_s;         /* The same in objects of the site's average size. */
     struct growth growth;               /* Of in-use bytes. */
+    double growth_share;                /* Growing, while the live heap grows: its part of what that has gained since
+                                           its rise began; NAN otherwise. */
     const struct series *inuse;         /* In-use bytes, as each GC cycle published them. Owned by the history. */
     const struct series *allocated;     /* Allocated bytes so far. */
 };

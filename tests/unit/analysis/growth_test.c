@@ -122,6 +122,21 @@ static void run_fill(struct allocator *allocator, double step, const struct para
     }
 }
 
+/* Grows in steps, each over a few cycles (`lifetime`): a batch of slices outgrow their arrays at about the same time,
+ * then for a while none does. */
+static void run_steps(struct allocator *allocator, double step, const struct parameters *parameters)
+{
+    if (allocator->seconds == 0)
+        allocator->period = parameters->period;
+    allocator->phase += step;
+    if (allocator->phase > allocator->period - parameters->lifetime)
+        allocate(allocator, poisson(parameters->objects * step / parameters->lifetime));
+    if (allocator->phase < allocator->period)
+        return;
+    allocator->phase = 0;
+    allocator->period = parameters->period * (1 + parameters->jitter * (2 * uniform() - 1));
+}
+
 /* ---- running them ---- */
 
 struct outcome {
@@ -129,6 +144,9 @@ struct outcome {
     double first_growing;       /* Seconds; the mean over the runs, INFINITY when one run never was. */
     double last_growing;        /* The latest of any run; 0 when none was. */
     double slope;               /* Of the last verdicts, mean. */
+    double slope_of_all;        /* Of all verdicts "growing", mean. */
+    double steepest;            /* Of all verdicts. */
+    double rate;                /* What is held at the end, a second. */
 };
 
 /* A cycle every `step` seconds; verdicts from `from` to `until` count. */
@@ -163,16 +181,21 @@ static struct outcome simulate(allocator_step *step_function, struct parameters 
             outcome.sawtooth += growth.verdict == GROWTH_SAWTOOTH;
             if (growth.verdict == GROWTH_GROWING) {
                 outcome.growing++;
+                outcome.slope_of_all += growth.per_second;
+                outcome.steepest = fmax(outcome.steepest, growth.per_second);
                 first = fmin(first, allocator.seconds);
                 outcome.last_growing = fmax(outcome.last_growing, allocator.seconds);
             }
         }
         outcome.first_growing += first / RUNS;
         outcome.slope += growth.per_second / RUNS;
+        outcome.rate += allocator.held * WEIGHT / allocator.seconds / RUNS;
         series_deinit(&inuse);
         series_deinit(&allocated);
         series_deinit(&cycles);
     }
+    if (outcome.growing > 0)
+        outcome.slope_of_all /= outcome.growing;
     return outcome;
 }
 
@@ -284,6 +307,24 @@ START_TEST(a_leak_stays_growing_and_its_slope_is_right)
     outcome = simulate(run_cache, parameters, 8, 240, 2400);
     ck_assert_double_gt(outcome.growing, 0.95 * outcome.judged);
     ck_assert_double_eq_tol(outcome.slope, 2 * WEIGHT, 0.1 * 2 * WEIGHT);
+}
+END_TEST
+
+/* A rate is that of the whole time it is said to hold for, and not of the latest step. */
+START_TEST(steps_are_not_taken_for_the_slope)
+{
+    static const struct { double objects, period, lifetime, jitter, step; } cases[] = {
+        {45, 20, 4, 0.3, 1}, {45, 20, 4, 0, 1}, {45, 20, 2, 0.3, 2}, {200, 40, 12, 0.3, 2}, {100, 60, 8, 0.5, 8},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct parameters parameters = {
+            .objects = cases[i].objects, .period = cases[i].period, .lifetime = cases[i].lifetime, .jitter = cases[i].jitter};
+        struct outcome outcome = simulate(run_steps, parameters, cases[i].step, 2.5 * cases[i].period, 900);
+        ck_assert_double_gt(outcome.growing, 0.8 * outcome.judged);
+        ck_assert_double_eq_tol(outcome.slope_of_all, outcome.rate, 0.15 * outcome.rate);
+        ck_assert_msg(outcome.steepest < 2.2 * outcome.rate, "case %zu: steepest %.2f", i,
+                      outcome.steepest / outcome.rate);
+    }
 }
 END_TEST
 
@@ -453,6 +494,7 @@ static Suite *make_suite(void)
     TCase *leaks = tcase_create("leaks");
     tcase_add_test(leaks, leaks_are_found);
     tcase_add_test(leaks, a_leak_stays_growing_and_its_slope_is_right);
+    tcase_add_test(leaks, steps_are_not_taken_for_the_slope);
     tcase_add_test(leaks, a_leak_with_teeth_is_found);
     tcase_add_test(leaks, a_draining_cache_is_shrinking);
     suite_add_tcase(suite, leaks);
