@@ -73,6 +73,7 @@ uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns);
 /* Samples over which the program's allocation rate is taken. */
 #define RECENT_SAMPLES 6
 
+/* What it owns is named in history_destroy, in history_memory and in history_copy. */
 struct history {
     struct history_options options;     /* Defaults filled in. */
     struct snapshot *latest;

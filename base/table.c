@@ -97,6 +97,20 @@ void table_clear(struct table *table)
     table->count = 0;
 }
 
+bool table_copy(const struct table *table, struct table *ret_copy)
+{
+    struct table copy = *table;
+    if (table->slots) {
+        size_t bytes = (table->capacity + 1) * sizeof(*table->slots);
+        copy.slots = malloc(bytes);
+        if (!copy.slots)
+            return false;
+        memcpy(copy.slots, table->slots, bytes);
+    }
+    *ret_copy = copy;
+    return true;
+}
+
 uint64_t table_hash_bytes(const void *bytes, size_t size, uint64_t seed)
 {
     const unsigned char *next = bytes;

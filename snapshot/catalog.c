@@ -1,6 +1,7 @@
 #include "heaptop/snapshot/catalog.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -48,7 +49,8 @@ struct catalog {
     struct list strings;        /* Of const char *. */
     struct list frames;         /* Of struct frame. */
     struct list stacks;         /* Of struct stack_entry. */
-    /* All below belongs to the writer alone. Tables map content hashes to ids. */
+    /* Held by whoever adds; guards all below. Tables map content hashes to ids. */
+    pthread_mutex_t writing;
     struct table strings_by_hash, frames_by_hash, stacks_by_hash;
     struct pool string_pool, frame_id_pool;
     size_t string_bytes;
@@ -182,7 +184,7 @@ static bool string_equal(const struct catalog *catalog, uint32_t id, const struc
     return strncmp(known, content->bytes, content->size) == 0 && known[content->size] == '\0';
 }
 
-string_id catalog_add_string(struct catalog *catalog, const char *bytes, size_t length)
+static string_id add_string(struct catalog *catalog, const char *bytes, size_t length)
 {
     /* What readers get is a C string: it ends at the first NUL. */
     struct content content = {.bytes = length ? bytes : "", .size = length ? strnlen(bytes, length) : 0};
@@ -208,7 +210,7 @@ string_id catalog_add_string(struct catalog *catalog, const char *bytes, size_t 
     return id;
 }
 
-string_id catalog_add_untrusted(struct catalog *catalog, const char *bytes, size_t length)
+static string_id add_untrusted(struct catalog *catalog, const char *bytes, size_t length)
 {
     struct text *scratch = &catalog->scratch;
     scratch->length = 0;
@@ -216,7 +218,7 @@ string_id catalog_add_untrusted(struct catalog *catalog, const char *bytes, size
     text_append_escaped(scratch, bytes, length);
     if (scratch->failed)
         return 0;
-    return catalog_add_string(catalog, scratch->data, scratch->length);
+    return add_string(catalog, scratch->data, scratch->length);
 }
 
 /* A frame's fields without the padding between them. */
@@ -238,7 +240,7 @@ static bool frame_equal(const struct catalog *catalog, uint32_t id, const struct
     return memcmp(words, content->bytes, sizeof(words)) == 0;
 }
 
-frame_id catalog_add_frame(struct catalog *catalog, const struct frame *frame)
+static frame_id add_frame(struct catalog *catalog, const struct frame *frame)
 {
     uint32_t words[7];
     pack_frame(frame, words);
@@ -293,7 +295,7 @@ static bool stack_equal(const struct catalog *catalog, uint32_t id, const struct
     return size == content->size && (size == 0 || memcmp(known.frames, content->bytes, size) == 0);
 }
 
-stack_id catalog_add_stack(struct catalog *catalog, const frame_id *frames, size_t depth)
+static stack_id add_stack(struct catalog *catalog, const frame_id *frames, size_t depth)
 {
     if (depth > MAX_DEPTH)
         return 0;
@@ -317,6 +319,35 @@ stack_id catalog_add_stack(struct catalog *catalog, const frame_id *frames, size
     }
     *place = id;
     return id;
+}
+
+/* Adding is rare, once a name is known: one lock for all kinds. */
+#define WHILE_WRITING(catalog, expression) \
+    __extension__({ \
+        pthread_mutex_lock(&(catalog)->writing); \
+        uint32_t id_ = (expression); \
+        pthread_mutex_unlock(&(catalog)->writing); \
+        id_; \
+    })
+
+string_id catalog_add_string(struct catalog *catalog, const char *bytes, size_t length)
+{
+    return WHILE_WRITING(catalog, add_string(catalog, bytes, length));
+}
+
+string_id catalog_add_untrusted(struct catalog *catalog, const char *bytes, size_t length)
+{
+    return WHILE_WRITING(catalog, add_untrusted(catalog, bytes, length));
+}
+
+frame_id catalog_add_frame(struct catalog *catalog, const struct frame *frame)
+{
+    return WHILE_WRITING(catalog, add_frame(catalog, frame));
+}
+
+stack_id catalog_add_stack(struct catalog *catalog, const frame_id *frames, size_t depth)
+{
+    return WHILE_WRITING(catalog, add_stack(catalog, frames, depth));
 }
 
 /* ---- reading ---- */
@@ -421,6 +452,7 @@ struct error *catalog_create(struct catalog **ret_catalog)
     catalog->strings.entry_size = sizeof(const char *);
     catalog->frames.entry_size = sizeof(struct frame);
     catalog->stacks.entry_size = sizeof(struct stack_entry);
+    pthread_mutex_init(&catalog->writing, NULL);
     table_init(&catalog->strings_by_hash);
     table_init(&catalog->frames_by_hash);
     table_init(&catalog->stacks_by_hash);
@@ -447,5 +479,6 @@ void catalog_unref(struct catalog *catalog)
     pool_deinit(&catalog->string_pool);
     pool_deinit(&catalog->frame_id_pool);
     text_deinit(&catalog->scratch);
+    pthread_mutex_destroy(&catalog->writing);
     free(catalog);
 }

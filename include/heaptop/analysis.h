@@ -91,6 +91,8 @@ struct history_options {
 
 struct error *history_create(const struct history_options *options, struct history **ret_history);
 void history_destroy(struct history *history);      /* Accepts NULL. */
+/* Another that knows the same and goes on by itself: what is added to the one is not in the other. */
+struct error *history_copy(const struct history *history, struct history **ret_copy);
 
 /* Adds the next snapshot of the session (in order of time), and keeps a reference to it as the latest. */
 struct error *history_add(struct history *history, struct snapshot *snapshot);

@@ -27,6 +27,9 @@ uint64_t *table_insert(struct table *table, uint64_t key, bool *ret_new);
 /* Empties the table and keeps its storage. */
 void table_clear(struct table *table);
 
+/* A table of its own with the same content; false (and untouched) when memory is out. */
+bool table_copy(const struct table *table, struct table *ret_copy);
+
 uint64_t table_hash_bytes(const void *bytes, size_t size, uint64_t seed);
 
 #endif

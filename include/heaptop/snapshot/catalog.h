@@ -1,6 +1,6 @@
 /* The strings, frames and stacks that the snapshots of one session share. Entries are only ever added and never move,
- * so one thread (the sampler, or a replay source) may add while others read every id that reached them in a snapshot:
- * the hand-over of the snapshot orders the memory. Ids count from 1; 0 means "none". */
+ * so threads (the sampler, a replay source over what it took) may add while others read every id that reached them in a
+ * snapshot: the hand-over of the snapshot orders the memory. Ids count from 1; 0 means "none". */
 #ifndef HEAPTOP_SNAPSHOT_CATALOG_H
 #define HEAPTOP_SNAPSHOT_CATALOG_H
 
