@@ -27,7 +27,7 @@ SETTLE_SECONDS = 20
 
 def report(pid, seconds):
     output = subprocess.run([oracle.HEAPTOP, "report", str(pid), "--for", f"{seconds}s", "--json"], check=True,
-                            stdout=subprocess.PIPE, timeout=60).stdout
+                            stdout=subprocess.PIPE, timeout=60 + 2 * seconds).stdout
     return json.loads(output)
 
 
@@ -40,12 +40,11 @@ def smaps_rss(pid):
     return total
 
 
-def examine(name, pid, is_at_rest, seconds=0):
-    document = report(pid, seconds)
+def parts_faults(document):
+    """What is wrong with the parts of a report, whether or not the target rests."""
     parts = document["memory_parts"]
     if not parts:
-        print(f"{name}: no parts: {document['unavailable'].get('memory_parts')}; {document['problems']}")
-        return False
+        return [f"no parts: {document['unavailable'].get('memory_parts')}; {document['problems']}"]
     rss, sizes = parts["rss_bytes"], parts["bytes"]
     faults = []
     if sum(sizes.values()) != rss + parts["excess_bytes"]:
@@ -59,6 +58,17 @@ def examine(name, pid, is_at_rest, seconds=0):
         faults.append("not all was looked at")
     if sizes["heap_undivided"] > MOST_UNEXPLAINED * rss:
         faults.append("the Go heap is not divided")
+    return faults
+
+
+def examine(name, pid, is_at_rest, seconds=0):
+    document = report(pid, seconds)
+    faults = parts_faults(document)
+    parts = document["memory_parts"]
+    if not parts:
+        print(f"{name}: {faults[0]}")
+        return False
+    rss, sizes = parts["rss_bytes"], parts["bytes"]
     if is_at_rest:
         judge = smaps_rss(pid)
         seen = sum(sizes.values()) - sizes["unexplained"]
