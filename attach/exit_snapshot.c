@@ -47,6 +47,7 @@ static bool copy_contents(struct snapshot *snapshot, const struct snapshot *last
     snapshot->profile_reason = copy_reason(&snapshot->arena, last->profile_reason);
     snapshot->profile_cycle = last->profile_cycle;
     snapshot->profile_torn = last->profile_torn;
+    snapshot->profile_since_unix_ns = last->profile_since_unix_ns;
     snapshot->sites_truncated = last->sites_truncated;
     /* GC cycles were already told of, and regions are read seldom anyway. */
     return copy_array(snapshot, last, sites, num_sites) &&

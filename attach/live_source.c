@@ -31,6 +31,8 @@ struct live_source {
     size_t queued;
     uint64_t interval_ns, dropped;
     bool is_stopping, is_finished, wants_memory_map;
+    uint64_t profile_rate;          /* To switch profiling on with when asked. */
+    enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling;
     struct error *failure;          /* Why it finished, to be handed out once. */
 };
 
@@ -99,7 +101,10 @@ static bool sample(struct live_source *live, unsigned *failures)
     uint64_t interval_ns = live->interval_ns, dropped = live->dropped;
     if (live->wants_memory_map)
         session_request_memory_map(live->session);
+    if (live->wants_profiling != PROFILING_AS_IT_IS)
+        session_request_profiling(live->session, live->wants_profiling == PROFILING_ON ? live->profile_rate : 0);
     live->wants_memory_map = false;
+    live->wants_profiling = PROFILING_AS_IT_IS;
     pthread_mutex_unlock(&live->mutex);
     struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
     if (error && ++*failures >= MAX_FAILURES) {
@@ -218,6 +223,8 @@ static void live_request(struct source *source, enum source_request what)
     pthread_mutex_lock(&live->mutex);
     if (what == SOURCE_REQUEST_MEMORY_MAP)
         live->wants_memory_map = true;
+    else
+        live->wants_profiling = what == SOURCE_REQUEST_PROFILING_ON ? PROFILING_ON : PROFILING_OFF;
     pthread_mutex_unlock(&live->mutex);
 }
 
@@ -290,6 +297,9 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
         error = session_open(pid, readers, &live->session);
     if (!error && options->memory_map)
         session_request_memory_map(live->session);
+    live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;
+    if (!error && options->profile_rate)
+        session_request_profiling(live->session, options->profile_rate);
     if (!error && options->sample_once) {
         struct snapshot *snapshot;
         error = session_sample(live->session, live->interval_ns, 0, &snapshot);

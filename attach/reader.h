@@ -35,6 +35,9 @@ struct reader_ops {
     struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
     /* Tells where the runtime's heap lies and what it is used for, into an empty survey; NULL where there is nothing to tell. Errors as of sample. */
     struct error *(*survey)(struct reader *reader, struct heap_survey *survey);
+    /* Where the variable lies that holds how often allocations are sampled, 0 meaning never; borne out by more than one
+     * witness, since it will be written to. NULL where there is none. ERROR_NO_MEMORY, ERROR_UNSUPPORTED (why it is not known). */
+    struct error *(*find_profile_rate)(struct reader *reader, remote_address *ret_address);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);
     void (*close)(struct reader *reader);

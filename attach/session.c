@@ -10,6 +10,7 @@
 #include "attach/mappings.h"
 #include "attach/memory_map.h"
 #include "attach/procfs.h"
+#include "attach/profile_switch.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
 
@@ -47,6 +48,12 @@ struct session {
     bool is_attached;
     uint64_t execs;
 
+    struct profile_switch *profile_switch;      /* On, of the program that runs now; or NULL. */
+    uint64_t wanted_profile_rate;       /* 0: off. */
+    char *profile_refusal;              /* Why it is not on although wanted; NULL when it is, or is not wanted. */
+    int64_t searched_profile_rate;      /* The rate for which it was last searched who has switched it on, */
+    uint64_t found_profile_since;       /* and what was found. */
+
     struct snapshot *last;              /* For when the process ends: a reference. */
     uint64_t sequence, retried;
     uint64_t maps_read_ns, cgroup_found_ns, own_rss_read_ns;    /* Monotonic; 0: never. */
@@ -54,6 +61,7 @@ struct session {
     uint64_t memory_map_ns;             /* Monotonic: when the last was made; 0: never. */
     uint64_t own_rss_bytes, opened_ns, attach_ns, symbols_ns;
     uint64_t cpu_before_ns;             /* What heaptop had spent before it attached. */
+    uint64_t writes;                    /* To the target. */
     uint64_t oom_kills;                 /* As of the attach. */
 };
 
@@ -114,6 +122,9 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
 /* Lets go of all that belongs to one program. */
 static void detach_program(struct session *session)
 {
+    profile_switch_off(session->profile_switch);
+    session->profile_switch = NULL;
+    session->searched_profile_rate = 0;
     for (size_t i = 0; i < session->num_readers; i++)
         session->readers[i]->ops->close(session->readers[i]);
     session->num_readers = 0;
@@ -136,6 +147,7 @@ void session_close(struct session *session)
         return;
     detach_program(session);
     arena_deinit(&session->program_arena);
+    free(session->profile_refusal);
     snapshot_unref(session->last);
     thread_reader_destroy(session->threads);
     cgroup_reader_destroy(session->cgroup);
@@ -422,6 +434,84 @@ static struct error *fill_regions(struct session *session, struct snapshot *snap
     return error ? error : mapping_list_fill(session->mappings, snapshot);
 }
 
+/* ---- memory profiling switched on ---- */
+
+void session_request_profiling(struct session *session, uint64_t rate)
+{
+    session->wanted_profile_rate = rate;
+    free(session->profile_refusal);
+    session->profile_refusal = NULL;
+}
+
+static struct error *find_profile_rate(const struct session *session, remote_address *ret_address)
+{
+    for (size_t i = 0; i < session->num_readers; i++) {
+        const struct reader_ops *ops = session->readers[i]->ops;
+        if (ops->find_profile_rate)
+            return ops->find_profile_rate(session->readers[i], ret_address);
+    }
+    return error_create(ERROR_UNSUPPORTED, "%s", session->program_problem ? "the program could not be looked into"
+                                                                          : "only Go programs have such a profile");
+}
+
+/* Switches as was asked for. Once refused it stays so until it is asked for again. */
+static struct error *switch_profiling(struct session *session)
+{
+    if (session->wanted_profile_rate == 0) {
+        profile_switch_off(session->profile_switch);
+        session->profile_switch = NULL;
+        return NULL;
+    }
+    if (session->profile_refusal)
+        return NULL;
+    remote_address address = 0;
+    struct error *error = NULL;
+    if (session->profile_switch) {
+        error = error_prefix(profile_switch_keep_guarded(session->profile_switch),
+                             "memory profiling stays on should heaptop be killed");
+    } else {
+        error = find_profile_rate(session, &address);
+        if (!error)
+            error = profile_switch_on(session->target, address, session->wanted_profile_rate, &session->profile_switch);
+        session->writes += !error;
+        if (is_final(error))
+            return error;
+        error = error_prefix(error, "memory profiling was not switched on");
+    }
+    if (error)
+        session->profile_refusal = strdup(error->message);
+    error_destroy(error);
+    return NULL;
+}
+
+/* Who has switched the profile on, if anybody has: looked for once, and when the rate has changed. */
+static void fill_profile_switch(struct session *session, struct snapshot *snapshot)
+{
+    const struct counter *rate = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
+    bool is_on = snapshot->profile_state == PROFILE_ON && counter_known(rate);
+    struct profile_switch *ours = session->profile_switch;
+    if (session->profile_refusal)
+        snapshot_add_problem(snapshot, "%s", session->profile_refusal);
+    if (ours && is_on && (uint64_t)rate->value.integer != profile_switch_rate(ours))
+        snapshot_add_problem(snapshot, "the program has set runtime.MemProfileRate itself since heaptop switched it on: it "
+                                       "will be left as it is");
+    if (ours) {
+        snapshot->profile_switch = PROFILE_SWITCH_ON;
+        snapshot->profile_since_unix_ns = profile_switch_since(ours);
+        return;
+    }
+    if (snapshot->profile_state == PROFILE_OFF)
+        snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
+    if (is_on && rate->value.integer != session->searched_profile_rate) {
+        session->searched_profile_rate = rate->value.integer;
+        session->found_profile_since = profile_switch_find(session->target);
+    }
+    if (!is_on)
+        session->searched_profile_rate = 0;
+    else if (session->found_profile_since)
+        snapshot->profile_since_unix_ns = session->found_profile_since;
+}
+
 static struct error *sample_readers(struct session *session, struct snapshot *snapshot)
 {
     for (size_t i = 0; i < session->num_readers; i++) {
@@ -479,6 +569,8 @@ static struct error *follow_exec(struct session *session, const struct process_s
         return NULL;
     if (!program_is_same(&now, before)) {
         session->execs++;
+        /* It was asked for in the program that was. */
+        session_request_profiling(session, 0);
         *before = now;
         session->maps_read_ns = 0;
         detach_program(session);
@@ -513,6 +605,8 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
         error = target_read_status(session->target, &status);
     if (!error)
         error = follow_exec(session, &stat.stat);
+    if (!error)
+        error = switch_profiling(session);
     if (error)
         return error;
     fill_process(snapshot, &stat.stat, &status);
@@ -526,6 +620,7 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
     if (error)
         return error;
     fill_reasons(session, snapshot);
+    fill_profile_switch(session, snapshot);
     snapshot->target = session->info;
     return NULL;
 }
@@ -554,6 +649,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
         .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_before_ns,
         .bytes_read = session->memory->bytes_read,
         .read_calls = session->memory->read_calls,
+        .writes = session->writes,
         .sample_ns = now - wall_before,
         .sample_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before,
         .attach_ns = session->attach_ns,

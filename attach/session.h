@@ -26,6 +26,9 @@ struct error *session_sample(struct session *session, uint64_t interval_ns, uint
 void session_request_memory_map(struct session *session);
 #define SESSION_MAP_PERIOD_NS UINT64_C(10000000000)
 
+/* The next sample shall begin with memory profiling switched on, one sample in so many bytes; 0: put back. */
+void session_request_profiling(struct session *session, uint64_t rate);
+
 /* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */
 struct error *session_attach(struct session *session);
 struct target *session_target(const struct session *session);

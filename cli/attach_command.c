@@ -7,7 +7,7 @@
 static enum exit_status watch(pid_t pid, const struct options *options, bool *ret_pick_again)
 {
     struct source *source = NULL;
-    const struct attach_options attach = {.interval_ns = options->interval_ns};
+    const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate};
     struct error *error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);

@@ -1,12 +1,26 @@
 #include <locale.h>
+#include <stdio.h>
 
 #include "cli/commands.h"
+#include "heaptop/attach.h"
 
 static enum exit_status (*const commands[COMMAND_COUNT])(const struct options *options) = {
     [COMMAND_RECORD] = record_command, [COMMAND_REPLAY] = replay_command,
     [COMMAND_ATTACH] = attach_command, [COMMAND_REPORT] = report_command, [COMMAND_EXPORT] = export_command,
     [COMMAND_DOCTOR] = doctor_command, [COMMAND_HELP] = help_command,     [COMMAND_VERSION] = version_command,
 };
+
+/* An earlier heaptop that was killed, and its guardian with it, can have left memory profiling on. */
+static void put_back_what_is_left(void)
+{
+    unsigned count;
+    struct error *error = profiling_put_back_left(&count);
+    if (count > 0)
+        fprintf(stderr, "heaptop: switched memory profiling off again in %u process%s: a heaptop that was killed had left it "
+                        "on\n", count, count == 1 ? "" : "es");
+    if (error)
+        error_print(error);
+}
 
 int main(int argc, char **argv)
 {
@@ -20,5 +34,7 @@ int main(int argc, char **argv)
         return help_command(&options);
     if (options.version)
         return version_command(&options);
+    if (options.command != COMMAND_HELP && options.command != COMMAND_VERSION && options.command != COMMAND_REPLAY)
+        put_back_what_is_left();
     return commands[options.command](&options);
 }

@@ -63,6 +63,18 @@ static struct error *set_duration(struct options *options, const char *argument)
     return units_parse_duration(argument, &options->duration_ns);
 }
 
+static struct error *set_enable_profiling(struct options *options, const char *argument)
+{
+    uint64_t rate = ATTACH_DEFAULT_PROFILE_RATE;
+    struct error *error = argument ? units_parse_bytes(argument, &rate) : NULL;
+    if (error)
+        return error;
+    if (rate < ATTACH_LEAST_PROFILE_RATE || rate > ATTACH_MOST_PROFILE_RATE || (rate & (rate - 1)) != 0)
+        return error_create(ERROR_USAGE, "it is a power of two from 4K to 1G: one sample in so many bytes allocated");
+    options->profile_rate = rate;
+    return NULL;
+}
+
 static struct error *set_format(struct options *options, const char *argument)
 {
     static const char *const later[] = {"folded", "svg", "csv", "openmetrics"};
@@ -152,6 +164,9 @@ const struct option_info option_infos[OPTION_COUNT] = {
                          set_interval},
     [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends",
                          set_duration},
+    [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RECORD | REPORT,
+                                 "turn a Go program's profiling on till heaptop ends",
+                                 set_enable_profiling},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof or json", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs",
                         set_profile},
@@ -178,8 +193,9 @@ static void build_getopt(enum command_id command, struct option *long_options, c
         const struct option_info *info = &option_infos[id];
         if (!(info->commands & 1u << command))
             continue;
-        long_options[count++] = (struct option){
-            .name = info->name, .has_arg = info->argument ? required_argument : no_argument, .val = LONG_BASE + id};
+        int has_argument = !info->argument ? no_argument : info->argument[0] == '[' ? optional_argument : required_argument;
+        long_options[count++] =
+            (struct option){.name = info->name, .has_arg = has_argument, .val = LONG_BASE + id};
         if (info->letter) {
             *letters++ = info->letter;
             if (info->argument)
@@ -214,7 +230,7 @@ static struct error *set_option(struct options *options, int value, char **argv)
                             typed);
     }
     struct error *error = info->set(options, optarg);
-    return info->argument ? error_prefix(error, "--%s %s", info->name, optarg) : error;
+    return info->argument && optarg ? error_prefix(error, "--%s %s", info->name, optarg) : error;
 }
 
 /* The command is the first word, where that is one; else it is attach, and the word is its target. */
@@ -282,6 +298,9 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
     return error;
 }
 
+/* Of the help: what is longer has its explanation on the next line. */
+#define LEFT_COLUMNS 25
+
 void options_write_help(enum command_id command, struct text *text)
 {
     for (int id = 0; id < OPTION_COUNT; id++) {
@@ -291,8 +310,10 @@ void options_write_help(enum command_id command, struct text *text)
         char left[64], letter[8] = "    ";
         if (info->letter)
             snprintf(letter, sizeof(letter), "-%c, ", info->letter);
-        snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name, info->argument ? " " : "",
-                 info->argument ? info->argument : "");
-        text_printf(text, "  %-25s%s\n", left, info->help);
+        snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name,
+                 info->argument && info->argument[0] != '[' ? " " : "", info->argument ? info->argument : "");
+        bool is_long = strlen(left) > LEFT_COLUMNS - 1;
+        text_printf(text, "  %-*s%s%*s%s\n", LEFT_COLUMNS, left, is_long ? "\n" : "", is_long ? LEFT_COLUMNS + 2 : 0, "",
+                    info->help);
     }
 }

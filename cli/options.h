@@ -42,6 +42,7 @@ enum option_id {
     OPTION_FOR,
     OPTION_INTERVAL,
     OPTION_DURATION,
+    OPTION_ENABLE_PROFILING,
     OPTION_FORMAT,
     OPTION_PROFILE,
     OPTION_OUTPUT,
@@ -56,7 +57,7 @@ enum option_id {
 struct option_info {
     const char *name;           /* Without the dashes. */
     char letter;                /* 0: none. */
-    const char *argument;       /* What it takes, as the help shows it; NULL: nothing. */
+    const char *argument;       /* What it takes, as the help shows it, "[=...]" where it may be left out; NULL: nothing. */
     unsigned commands;          /* Bit mask of the commands that know it. */
     const char *help;           /* One line. */
     struct error *(*set)(struct options *options, const char *argument);
@@ -75,6 +76,7 @@ struct options {
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
     uint64_t duration_ns;       /* How long record records; 0: until the process ends. */
+    uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
     enum output_format format;
     enum export_profile profile;
     const char *output;         /* "-": standard output. */

@@ -132,7 +132,7 @@ enum exit_status record_command(const struct options *options)
     _cleanup_close_ int signals = -1;
     _cleanup_(source_closep) struct source *source = NULL;
     struct recorder *recorder = NULL;
-    const struct attach_options attach = {.interval_ns = options->interval_ns};
+    const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate};
     struct error *error = open_signals(&signals);
     if (error)
         return error_print(error);

@@ -19,7 +19,7 @@ const struct schema_table schema_tables[] = {
               "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
               "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
               "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
-              "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER)"},
+              "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
     {"keyframes", "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
     {"counter_info", "CREATE TABLE counter_info (counter INTEGER PRIMARY KEY, name TEXT, object TEXT, unit TEXT, kind TEXT, help TEXT)"},
     {"counter_states", "CREATE TABLE counter_states (at INTEGER PRIMARY KEY, provenance INTEGER, reason INTEGER)"},

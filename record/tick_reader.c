@@ -18,8 +18,8 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_TICKS] =
         "SELECT tick, unix_ns, monotonic_ns, sequence, target, exited, exit_reason, profile_state, profile_reason, profile_cycle, "
         "profile_torn, sites_truncated, sites, mappings, regions, interval_ns, cpu_ns, bytes_read, read_calls, stops, stop_ns, "
-        "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped "
-        "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
+        "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped, "
+        "profile_since_unix_ns FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
     [SELECT_COUNTERS] = "SELECT * FROM counters WHERE tick BETWEEN ? AND ? ORDER BY tick",
     [SELECT_COUNTER_STATES] = SPAN("provenance, reason", "counter_states"),
     [SELECT_TARGET] =
@@ -500,6 +500,7 @@ static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
         for (int i = 0; i < (int)ARRAY_SIZE(figures); i++)
             if (!is_null(&span, 16 + i))
                 *figures[i] = (uint64_t)integer(&span, 16 + i);
+        row->profile_since_unix_ns = (uint64_t)integer(&span, 16 + (int)ARRAY_SIZE(figures));
     }
 }
 
@@ -719,6 +720,7 @@ static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
         snapshot->profile_reason = "not recorded";
     snapshot->profile_cycle = row->profile_cycle;
     snapshot->profile_torn = row->profile_torn;
+    snapshot->profile_since_unix_ns = row->profile_since_unix_ns;
     snapshot->sites_truncated = row->sites_truncated;
     snapshot->cost = row->cost;
     if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||

@@ -31,7 +31,7 @@ enum read_statement {
 /* Rows of `ticks`, the columns that a snapshot is made from. */
 struct read_tick {
     int64_t tick, target, exit_reason, profile_reason, sites, mappings, regions;
-    uint64_t unix_ns, monotonic_ns, sequence, interval_ns, profile_cycle;
+    uint64_t unix_ns, monotonic_ns, sequence, interval_ns, profile_cycle, profile_since_unix_ns;
     enum profile_state profile_state;
     bool exited, profile_torn, sites_truncated;
     struct cost cost;

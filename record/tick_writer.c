@@ -5,7 +5,7 @@
 #include "record/schema.h"
 
 static const char *const statement_texts[TICK_STATEMENTS] = {
-    [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_KEYFRAME] = "INSERT INTO keyframes VALUES (?)",
     [INSERT_COUNTER_STATE] = "INSERT INTO counter_states VALUES (?,?,?)",
     [INSERT_TARGET] = "INSERT INTO targets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -594,7 +594,7 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
                              (int64_t)cost->stops,     (int64_t)cost->stop_ns,      (int64_t)cost->writes,
                              (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
     const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried,
-                               (int64_t)cost->samples_dropped};
+                               (int64_t)cost->samples_dropped, (int64_t)snapshot->profile_since_unix_ns};
     struct row row = begin(writer, INSERT_TICK);
     integers(&row, head, ARRAY_SIZE(head));
     seldom(writer, &row, 0, snapshot->interval_ns);

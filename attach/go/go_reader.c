@@ -5,6 +5,7 @@
 #include "attach/go/heap_profile.h"
 #include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
+#include "attach/go/profile_rate.h"
 #include "attach/go/spans.h"
 #include "attach/reader.h"
 
@@ -177,6 +178,11 @@ static struct error *go_reader_survey(struct reader *base, struct heap_survey *s
     return spans_survey(((struct go_reader *)base)->process, survey);
 }
 
+static struct error *go_reader_find_profile_rate(struct reader *base, remote_address *ret_address)
+{
+    return go_profile_rate_find(((struct go_reader *)base)->process, ret_address);
+}
+
 /* One thing that heaptop shows, and the variables it needs. */
 struct capability {
     const char *subject;
@@ -307,6 +313,7 @@ const struct reader_ops go_reader_ops = {
     .open = go_reader_open,
     .sample = go_reader_sample,
     .survey = go_reader_survey,
+    .find_profile_rate = go_reader_find_profile_rate,
     .examine = go_reader_examine,
     .close = go_reader_close,
 };

@@ -592,12 +592,12 @@ static const char *off_reason(const struct profile_variables *variables, bool ha
 {
     if (variables->disabled)
         return "the linker has left heap profiling off because nothing in the program reads the heap profile: "
-               "a build that imports net/http/pprof or runtime/pprof has it on";
+               "a build that imports net/http/pprof or runtime/pprof has it on, and --enable-profiling switches it on now";
     if (has_buckets)
         return "the program has switched heap profiling off (runtime.MemProfileRate is 0): "
-               "what was sampled before is shown, and only its frees are still counted";
+               "what was sampled before is shown, and only its frees are still counted; --enable-profiling switches it on";
     return "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
-           "GODEBUG=memprofilerate=0): a start without that has it on";
+           "GODEBUG=memprofilerate=0): a start without that has it on, and --enable-profiling switches it on now";
 }
 
 struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot *snapshot)
@@ -635,6 +635,9 @@ struct error *heap_profile_sample(struct heap_profile *profile, struct snapshot 
         repeat_sites(profile, snapshot);
 
     bool is_off = variables.rate_known && variables.rate == 0;
+    /* The linker has it off: so somebody has switched it on, from outside in all likelihood. */
+    if (variables.rate_known && variables.rate != 0 && variables.disabled)
+        snapshot->profile_since_unix_ns = PROFILE_SINCE_UNKNOWN;
     snapshot->profile_state = is_off ? PROFILE_OFF : PROFILE_ON;
     snapshot->profile_reason = is_off ? off_reason(&variables, profile->buckets.count > 0) : NULL;
     if (profile->broken)

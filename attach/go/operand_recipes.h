@@ -16,6 +16,7 @@
     X(ALLOCMCACHE, "runtime.allocmcache") \
     X(NEXT_SAMPLE, "runtime.nextSample") \
     X(PROFILEALLOC, "runtime.profilealloc") \
+    X(PARSEDEBUGVARS, "runtime.parsedebugvars") \
     X(FOR_EACH_G, "runtime.forEachG") \
     X(FOR_EACH_G_RACE, "runtime.forEachGRace") \
     X(ATOMIC_ALL_G, "runtime.atomicAllG") \

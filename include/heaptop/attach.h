@@ -43,14 +43,26 @@ struct attach_options {
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
     bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */
     bool memory_map;            /* The first sample has one. */
+    /* Switches memory profiling on in a Go program that has it off, one sample in so many bytes, and puts it back when
+     * the source is closed, or heaptop dies: the one thing that is ever written to a target. A power of two within the
+     * bounds below; 0: writes nothing. Where it cannot be done nothing is written and the snapshots say why. */
+    uint64_t profile_rate;
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
+#define ATTACH_LEAST_PROFILE_RATE (UINT64_C(1) << 12)
+#define ATTACH_DEFAULT_PROFILE_RATE (UINT64_C(1) << 19)     /* Go's own (runtime/mprof.go MemProfileRate). */
+#define ATTACH_MOST_PROFILE_RATE (UINT64_C(1) << 30)
 
 /* Attaches and starts the sampler thread. The process is pinned by a pidfd, its start time and its executable, so
  * that a reused pid is never read. A process that is no Go program still gives RSS, threads and regions. Errors:
  * ERROR_GONE, ERROR_PERMISSION (the message names what was tried and what would help), ERROR_SYSTEM. A runtime that
  * cannot be read is no error: it is said in the snapshots. */
 struct error *live_source_open(pid_t pid, const struct attach_options *options, struct source **ret_source);
+
+/* Puts back memory profiling that an earlier heaptop has switched on and could not, as it was killed together with its
+ * guardian. *ret_count: processes in which something was written; set also with an error, which is that of one of those
+ * where it could not be done (ERROR_PERMISSION and others). */
+struct error *profiling_put_back_left(unsigned *ret_count);
 
 /* What doctor says: one row per thing that can or cannot be read. */
 enum doctor_state { DOCTOR_YES, DOCTOR_PARTLY, DOCTOR_NO, DOCTOR_UNKNOWN };

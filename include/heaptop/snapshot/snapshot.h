@@ -72,6 +72,15 @@ enum profile_state {
     PROFILE_ON,
 };
 
+/* What heaptop has to do with the profile being on. */
+enum profile_switch_state {
+    PROFILE_SWITCH_NONE,    /* Nothing: it is on, or cannot be switched on, or this is a recording. */
+    PROFILE_SWITCH_OFFERED, /* It is off, and source_request may ask for it to be switched on. */
+    PROFILE_SWITCH_ON,      /* This session has switched it on, and puts it back at its end. */
+};
+/* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */
+#define PROFILE_SINCE_UNKNOWN 1
+
 struct goroutine_group {
     string_id state;        /* "running", "runnable", "waiting", "syscall", "dead"... */
     string_id wait_reason;  /* "chan receive"; 0 unless waiting. */
@@ -146,6 +155,10 @@ struct snapshot {
     enum profile_state profile_state;
     const char *profile_reason;         /* In the arena or static; NULL when PROFILE_ON. */
     uint64_t profile_cycle;             /* The GC cycle that `published` stands for. */
+    /* When a heaptop switched profiling on in this process: what was allocated before is in no site. 0: the program has had
+     * it on from its start, as far as is known. */
+    uint64_t profile_since_unix_ns;
+    enum profile_switch_state profile_switch;
     bool profile_torn;                  /* No consistent reading was had; sites repeat the last good one. */
     struct site *sites;
     size_t num_sites;

@@ -9,6 +9,10 @@ struct source;
 /* What costs the target or heaptop more than a sample should, and is therefore only had when somebody looks. */
 enum source_request {
     SOURCE_REQUEST_MEMORY_MAP,  /* snapshot->memory_map, in one of the next snapshots. */
+    /* To write to the target: see attach_options.profile_rate. Only when a person has said so. snapshot->profile_switch
+     * tells what came of it; a problem says why where it could not be. */
+    SOURCE_REQUEST_PROFILING_ON,
+    SOURCE_REQUEST_PROFILING_OFF,
 };
 
 struct source_ops {

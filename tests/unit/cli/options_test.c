@@ -104,6 +104,12 @@ START_TEST(what_makes_no_sense_is_refused)
     check_refused("report 1 --for", ERROR_USAGE, "'--for'");
     check_refused("report --for soon 1", ERROR_USAGE, "--for soon");
     check_refused("report -i 9ms 1", ERROR_USAGE, "10 ms");
+    check_refused("export --format json --enable-profiling 1", ERROR_USAGE, "--enable-profiling");
+    check_refused("--enable-profiling= 1", ERROR_USAGE, "--enable-profiling");
+    check_refused("--enable-profiling=500K 1", ERROR_USAGE, "power of two");
+    check_refused("--enable-profiling=2K 1", ERROR_USAGE, "power of two");
+    check_refused("--enable-profiling=2G 1", ERROR_USAGE, "power of two");
+    check_refused("--enable-profiling=lots 1", ERROR_USAGE, "--enable-profiling lots");
     check_refused("--color perhaps 1", ERROR_USAGE, "--color perhaps");
     check_refused("export 1", ERROR_USAGE, "--format");
     check_refused("export --format png 1", ERROR_USAGE, "png");
@@ -123,7 +129,8 @@ START_TEST(every_option_is_known_to_a_command_and_explained)
         for (int command = 0; command < COMMAND_COUNT; command++) {
             struct text text = {0};
             char name[64];
-            snprintf(name, sizeof(name), "--%s ", info->name);
+            bool is_optional = info->argument && info->argument[0] == '[';
+            snprintf(name, sizeof(name), "--%s%s", info->name, is_optional ? info->argument : " ");
             options_write_help((enum command_id)command, &text);
             bool here = text.data && strstr(text.data, name);
             ck_assert_msg(here == ((info->commands >> command & 1) != 0), "%s in %s", name,
@@ -163,7 +170,9 @@ static void write_man_line(const struct option_info *info, struct text *text)
     text_append(text, "\\fB\\-\\-");
     append_name(text, info->name);
     text_append(text, "\\fR");
-    if (info->argument)
+    if (info->argument && info->argument[0] == '[')
+        text_printf(text, "[=\\fI%.*s\\fR]", (int)strcspn(info->argument + 2, "]"), info->argument + 2);
+    else if (info->argument)
         text_printf(text, " \\fI%s\\fR", info->argument);
     text_append(text, "\n");
 }

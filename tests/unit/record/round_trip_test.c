@@ -55,6 +55,7 @@ static void make_session(struct snapshot **snapshots, size_t count)
         snapshots[n] = builder_take(b);
         struct snapshot *taken = snapshots[n];
         taken->profile_reason = b->profile_reason;
+        taken->profile_since_unix_ns = n < 75 ? 0 : n < 110 ? PROFILE_SINCE_UNKNOWN : UINT64_C(1735689600123456789);
         taken->mappings = arena_alloc_array(&taken->arena, 1, sizeof(mapping));
         builder_check(taken->mappings != NULL);
         if (n == 120)

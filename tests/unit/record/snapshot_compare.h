@@ -161,6 +161,7 @@ __attribute__((unused)) static void compare_snapshots(const struct snapshot *a, 
     compare_text(a->profile_reason, b->profile_reason);
     ck_assert_uint_eq(a->profile_cycle, b->profile_cycle);
     ck_assert_int_eq(a->profile_torn, b->profile_torn);
+    ck_assert_uint_eq(a->profile_since_unix_ns, b->profile_since_unix_ns);
     ck_assert_int_eq(a->sites_truncated, b->sites_truncated);
     compare_lists(c, a, b);
     ck_assert_mem_eq(&a->cost, &b->cost, sizeof(a->cost));
