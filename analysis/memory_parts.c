@@ -80,6 +80,28 @@ static void divide_heap_by_counts(const struct snapshot *snapshot, struct memory
     }
 }
 
+/* What the runtime maps beyond what it counts: its allocator of what is never freed takes chunks of 256 KiB
+ * (runtime/malloc.go, persistentChunkSize), and counts what it hands out of them. */
+#define RUNTIME_UNCOUNTED_BYTES (UINT64_C(1) << 20)
+
+/* The kernel joins what the program maps to mappings of the runtime beside it, unless these have names: what the runtime
+ * does not count for itself is not its own. */
+static void divide_runtime(const struct snapshot *snapshot, struct memory_parts *parts)
+{
+    static const enum counter_id counted[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS,
+                                              COUNTER_GC_SYS, COUNTER_OTHER_SYS};
+    uint64_t own = RUNTIME_UNCOUNTED_BYTES, resident = both(&snapshot->memory_map->resident[REGION_GO_RUNTIME]);
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+        if (!counter_known(&snapshot->counters[counted[i]]))
+            return;
+        own += counter_or_zero(snapshot, counted[i]);
+    }
+    if (resident <= own)
+        return;
+    parts->bytes[MEMORY_PART_RUNTIME] -= resident - own;
+    parts->bytes[MEMORY_PART_ANONYMOUS] += resident - own;
+}
+
 struct memory_parts memory_parts_of(const struct snapshot *snapshot)
 {
     struct memory_parts parts = {0};
@@ -111,6 +133,7 @@ struct memory_parts memory_parts_of(const struct snapshot *snapshot)
         if (part_of_kind[kind] != MEMORY_PART_COUNT)
             parts.bytes[part_of_kind[kind]] += both(&map->resident[kind]);
     }
+    divide_runtime(snapshot, &parts);
     if (map->heap_known)
         divide_heap(snapshot, &parts);
     else

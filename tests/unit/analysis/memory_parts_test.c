@@ -128,6 +128,28 @@ START_TEST(test_counters_not_known)
 }
 END_TEST
 
+/* The kernel joins neighbours that the program and the runtime have mapped. */
+START_TEST(test_mapped_beside_the_runtime)
+{
+    struct memory_map map;
+    struct snapshot *snapshot = make_snapshot(&map);
+    static const enum counter_id own[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS, COUNTER_GC_SYS,
+                                          COUNTER_OTHER_SYS};
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+        snapshot_set(snapshot, own[i], (int64_t)MIB);
+    map.rss_bytes = 300 * MIB;
+    map.resident[REGION_GO_RUNTIME].anonymous = 109 * MIB;
+    struct memory_parts parts = memory_parts_of(snapshot);
+    ck_assert_uint_eq(sum(&parts), 300 * MIB);
+    /* What the runtime counts, a MiB that it does not count, and a MiB of its work buffers in the heap. */
+    ck_assert_uint_eq(parts.bytes[MEMORY_PART_RUNTIME], 7 * MIB);
+    ck_assert_uint_eq(parts.bytes[MEMORY_PART_ANONYMOUS], 110 * MIB);
+    snapshot_set_unavailable(snapshot, COUNTER_GC_SYS, "not found");
+    ck_assert_uint_eq(memory_parts_of(snapshot).bytes[MEMORY_PART_RUNTIME], 110 * MIB);
+    snapshot_unref(snapshot);
+}
+END_TEST
+
 START_TEST(test_kept_by_history)
 {
     struct memory_map map;
@@ -193,6 +215,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_more_pages_than_rss);
     tcase_add_test(tests, test_without_spans);
     tcase_add_test(tests, test_counters_not_known);
+    tcase_add_test(tests, test_mapped_beside_the_runtime);
     tcase_add_test(tests, test_kept_by_history);
     tcase_add_test(tests, test_notes);
     suite_add_tcase(suite, tests);
