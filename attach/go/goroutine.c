@@ -7,7 +7,8 @@
 static const enum go_field wanted_fields[] = {
     GO_FIELD_G_STACK_HI,  GO_FIELD_G_SCHED_SP,     GO_FIELD_G_SCHED_PC, GO_FIELD_G_SYSCALLSP,
     GO_FIELD_G_SYSCALLPC, GO_FIELD_G_ATOMICSTATUS, GO_FIELD_G_GOID,     GO_FIELD_G_WAITSINCE,
-    GO_FIELD_G_WAITREASON, GO_FIELD_G_GOPC,        GO_FIELD_G_STARTPC,
+    GO_FIELD_G_WAITREASON, GO_FIELD_G_GOPC,        GO_FIELD_G_STARTPC,  GO_FIELD_G_PARENT_GOID,
+    GO_FIELD_G_WAITING,   GO_FIELD_G_LABELS,
 };
 
 bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *ret_size)
@@ -18,15 +19,19 @@ bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *
 
 struct goroutine goroutine_decode(const struct copied_struct *copied)
 {
+    uint32_t status = (uint32_t)copied_struct_get_or_zero(copied, GO_FIELD_G_ATOMICSTATUS) & ~STATUS_SCAN_BIT;
     struct goroutine goroutine = {
         .goid = copied_struct_get_or_zero(copied, GO_FIELD_G_GOID),
+        .parent = copied_struct_get_or_zero(copied, GO_FIELD_G_PARENT_GOID),
         .pc = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_PC),
         .sp = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_SP),
         .stack_high = copied_struct_get_or_zero(copied, GO_FIELD_G_STACK_HI),
         .wait_since = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITSINCE),
         .created_by = copied_struct_get_or_zero(copied, GO_FIELD_G_GOPC),
         .start = copied_struct_get_or_zero(copied, GO_FIELD_G_STARTPC),
-        .status = (uint32_t)copied_struct_get_or_zero(copied, GO_FIELD_G_ATOMICSTATUS) & ~STATUS_SCAN_BIT,
+        .waiting = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITING),
+        .labels = copied_struct_get_or_zero(copied, GO_FIELD_G_LABELS),
+        .status = (uint8_t)(status < GOROUTINE_STATUS_COUNT ? status : GOROUTINE_STATUS_COUNT),
         .wait_reason = (uint8_t)copied_struct_get_or_zero(copied, GO_FIELD_G_WAITREASON),
     };
     /* As runtime/traceback.go (unwinder.initAt) chooses. */

@@ -22,24 +22,33 @@ enum goroutine_status {
     GOROUTINE_STATUS_COUNT
 };
 
+/* In no group of the sample. */
+#define NO_GROUP UINT32_MAX
+
+/* 104 bytes: there can be millions. */
 struct goroutine {
-    uint64_t goid;
+    uint64_t goid, parent;      /* Of the one whose go statement made it; 0 when it has none, or not known. */
     uint64_t pc, sp;            /* Where it goes on; of a goroutine in a system call, where it was entered. */
     uint64_t stack_high;        /* g.stack.hi. */
     /* 0 until a GC has seen the goroutine wait (runtime/mgcmark.go); set back when it runs. */
     uint64_t wait_since;
     uint64_t created_by, start; /* g.gopc, g.startpc. */
-    uint32_t status;            /* Without the scan bit; anything, if it is no goroutine. */
+    uint64_t waiting;           /* g.waiting: the sudog that it waits with, 0 when there is none. */
+    uint64_t labels;            /* g.labels: where its pprof labels are, 0 when it has none. */
+    stack_id stack;
+    string_id label_text;       /* What was last read of its labels. */
+    uint32_t group;             /* Of the sample: index of its group, or NO_GROUP. */
+    uint8_t status;             /* Without the scan bit; GOROUTINE_STATUS_COUNT if it is no goroutine's. */
     uint8_t wait_reason;
     bool in_syscall;            /* pc and sp are g.syscallpc and g.syscallsp. */
     bool stack_read, stack_cut; /* `stack` is what was last read for it; not all of it. */
-    stack_id stack;
+    bool labels_read;
 };
 
 /* The bytes of a g that goroutine_decode needs; false when the layout is not known. */
 bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *ret_size);
 
-/* The stack is none. */
+/* The stack and the text of labels are none. */
 struct goroutine goroutine_decode(const struct copied_struct *copied);
 
 /* Whether both are one goroutine where it was before, as far as its g tells. */

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach/go/goroutine.h"
+#include "attach/go/goroutine_labels.h"
+#include "attach/go/goroutine_list.h"
 #include "attach/go/goroutine_stacks.h"
 #include "attach/go/record_set.h"
+#include "attach/go/wait_reasons.h"
+#include "attach/go/waits.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 #include "heaptop/base/table.h"
@@ -17,10 +20,6 @@ static const char *const status_names[GOROUTINE_STATUS_COUNT] = {
     [GOROUTINE_LEAKED] = "leaked",
 };
 
-/* g.waitreason is one byte. */
-#define WAIT_REASONS 256u
-/* The longest is "sync.WaitGroup.Wait (durable)", 29 bytes. */
-#define MAX_WAIT_REASON_BYTES 64u
 /* Tries to read the part of allgs that is new while it stays where it is. */
 #define MAX_LIST_READINGS 4u
 #define POINTERS_A_READ 8192u
@@ -30,7 +29,7 @@ struct group_key {
     uint64_t created_by, start;     /* g.gopc, g.startpc. */
     uint32_t status, wait_reason;   /* wait_reason: 0 unless waiting. */
     stack_id stack;
-    uint32_t zero;                  /* Keys are compared byte by byte. */
+    string_id labels;               /* Keys are compared byte by byte: there is no gap. */
 };
 
 struct group {
@@ -38,12 +37,7 @@ struct group {
     uint32_t count;
     bool wait_known, stack_cut;
     uint64_t wait_min, wait_max;
-};
-
-struct wait_reason {
-    bool known;
-    string_id text;
-    bool is_runtime_idle;   /* What the finalizer and cleanup goroutines wait in when they have nothing to do. */
+    uint64_t oldest, newest;        /* Least and greatest goid. */
 };
 
 struct goroutines {
@@ -67,7 +61,10 @@ struct goroutines {
     size_t unreadable, invalid, ungrouped;
     uint64_t now;                       /* CLOCK_MONOTONIC, as the runtime's nanotime. */
     bool out_of_memory;
-    struct wait_reason wait_reasons[WAIT_REASONS];
+    VECTOR(uint32_t) places;            /* From a group here to that of the snapshot. */
+    struct goroutine_labels labels;
+    struct waits waits;
+    struct wait_reasons wait_reasons;
 };
 
 struct error *goroutines_create(const struct go_process *process, struct go_frames *frames,
@@ -81,6 +78,7 @@ struct error *goroutines_create(const struct go_process *process, struct go_fram
     goroutines->memory = process->context.memory;
     goroutines->catalog = process->context.catalog;
     goroutine_stacks_init(&goroutines->stacks, process, frames);
+    goroutines->wait_reasons.process = goroutines->labels.process = process;
     size_t size = 0;
     bool has_list = (go_variable(process, GO_VARIABLE_ALLGPTR) && go_variable(process, GO_VARIABLE_ALLGLEN)) ||
                     go_variable(process, GO_VARIABLE_ALLGS);
@@ -90,6 +88,8 @@ struct error *goroutines_create(const struct go_process *process, struct go_fram
         goroutines->unusable = "the layout of the runtime's goroutines (g) is not known";
     if (!goroutines->unusable) {
         struct error *error = record_set_init(&goroutines->records, goroutines->memory, size);
+        if (!error)
+            error = waits_init(&goroutines->waits, process);
         if (error) {
             goroutines_destroy(goroutines);
             return error;
@@ -108,6 +108,9 @@ void goroutines_destroy(struct goroutines *goroutines)
     vector_deinit(&goroutines->groups);
     vector_deinit(&goroutines->all);
     goroutine_stacks_deinit(&goroutines->stacks);
+    goroutine_labels_deinit(&goroutines->labels);
+    waits_deinit(&goroutines->waits);
+    vector_deinit(&goroutines->places);
     free(goroutines);
 }
 
@@ -245,6 +248,10 @@ static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
         now.stack_cut = goroutine->stack_cut;
         now.stack = goroutine->stack;
     }
+    if (now.goid == goroutine->goid && now.labels == goroutine->labels) {
+        now.labels_read = goroutine->labels_read;
+        now.label_text = goroutine->label_text;
+    }
     *goroutine = now;
 }
 
@@ -260,13 +267,16 @@ static struct error *read_goroutines(struct goroutines *goroutines)
     if (!error)
         error = goroutine_stacks_read(&goroutines->stacks, goroutines->all.items, count, &goroutines->records,
                                       goroutines->start);
+    if (!error)
+        error = goroutine_labels_read(&goroutines->labels, goroutines->all.items, count);
     return error;
 }
 
 /* Counts one goroutine in its group. */
-static void group_goroutine(struct goroutines *goroutines, const struct goroutine *goroutine)
+static void group_goroutine(struct goroutines *goroutines, struct goroutine *goroutine)
 {
     uint32_t status = goroutine->status;
+    goroutine->group = NO_GROUP;
     if (status >= GOROUTINE_STATUS_COUNT || status == GOROUTINE_MORIBUND || status == GOROUTINE_ENQUEUE) {
         goroutines->invalid++;
         return;
@@ -274,7 +284,8 @@ static void group_goroutine(struct goroutines *goroutines, const struct goroutin
     if (!status_names[status])
         return;     /* Not in use: dead, kept for the next go statement, or being made. */
     struct group_key key = {
-        .created_by = goroutine->created_by, .start = goroutine->start, .status = status, .stack = goroutine->stack};
+        .created_by = goroutine->created_by, .start = goroutine->start, .status = status, .stack = goroutine->stack,
+        .labels = goroutine->label_text};
     if (status == GOROUTINE_WAITING || status == GOROUTINE_LEAKED)
         key.wait_reason = goroutine->wait_reason;
     if (goroutines->groups.count >= GOROUTINES_MAX_GROUPS) {
@@ -284,6 +295,9 @@ static void group_goroutine(struct goroutines *goroutines, const struct goroutin
     struct group *group = find_group(goroutines, &key);
     if (!group)
         return;
+    goroutine->group = (uint32_t)(group - goroutines->groups.items);
+    group->oldest = group->count == 0 || goroutine->goid < group->oldest ? goroutine->goid : group->oldest;
+    group->newest = goroutine->goid > group->newest ? goroutine->goid : group->newest;
     group->count++;
     group->stack_cut |= goroutine->stack_cut;
     uint64_t since = goroutine->wait_since;
@@ -293,54 +307,6 @@ static void group_goroutine(struct goroutines *goroutines, const struct goroutin
         group->wait_max = !group->wait_known || waited > group->wait_max ? waited : group->wait_max;
         group->wait_known = true;
     }
-}
-
-static bool is_printable(const uint8_t *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] < ' ' || bytes[i] > '~')
-            return false;
-    }
-    return true;
-}
-
-/* The numbers of wait reasons differ between versions; the target has their names in runtime.waitReasonStrings, an
- * array of strings. */
-static struct error *find_wait_reason(struct goroutines *goroutines, uint32_t number,
-                                      const struct wait_reason **ret_reason)
-{
-    struct wait_reason *reason = &goroutines->wait_reasons[number];
-    *ret_reason = reason;
-    if (reason->known || number == 0)
-        return NULL;
-    uint8_t text[MAX_WAIT_REASON_BYTES];
-    uint64_t data = 0, length = 0;
-    bool ok = false;
-    remote_address strings = go_variable(goroutines->process, GO_VARIABLE_WAIT_REASON_STRINGS);
-    if (strings) {
-        uint8_t header[16];
-        struct memory_request request = {
-            .address = strings + (uint64_t)number * 16, .buffer = header, .size = sizeof(header)};
-        struct error *error = memory_read_batch(goroutines->memory, &request, 1);
-        if (error)
-            return error;
-        ok = !request.failed && bytes_u64_at(header, 16, 0, &data) && bytes_u64_at(header, 16, 8, &length) &&
-             length > 0 && length <= sizeof(text);
-        request = (struct memory_request){.address = data, .buffer = text, .size = ok ? (size_t)length : 0};
-        error = ok ? memory_read_batch(goroutines->memory, &request, 1) : NULL;
-        if (error)
-            return error;
-        ok = ok && !request.failed && is_printable(text, (size_t)length);
-    }
-    char numbered[32];
-    if (!ok)
-        length = (uint64_t)snprintf(numbered, sizeof(numbered), "wait reason %u", number);
-    const char *bytes = ok ? (const char *)text : numbered;
-    reason->text = catalog_add_untrusted(goroutines->catalog, bytes, (size_t)length);
-    reason->is_runtime_idle = ok && ((length == 14 && memcmp(text, "finalizer wait", 14) == 0) ||
-                                     (length == 12 && memcmp(text, "cleanup wait", 12) == 0));
-    reason->known = true;
-    return NULL;
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
@@ -365,52 +331,78 @@ static bool is_system(const char *start, uint32_t status, const struct wait_reas
     return !is_one_of(start, runners, ARRAY_SIZE(runners)) || status != GOROUTINE_WAITING || reason->is_runtime_idle;
 }
 
-static int compare_counts(const void *left, const void *right)
+static int compare_counts(const void *left, const void *right, void *argument)
 {
-    const struct goroutine_group *a = left, *b = right;
+    const struct group *groups = argument;
+    const struct group *a = &groups[*(const uint32_t *)left], *b = &groups[*(const uint32_t *)right];
     return (a->count < b->count) - (a->count > b->count);
 }
 
+static struct error *fill_group(struct goroutines *goroutines, const struct group *group, struct goroutine_group *row)
+{
+    const struct wait_reason *reason;
+    frame_id created_by, start;
+    const char *start_name;
+    struct error *error =
+        wait_reasons_find(&goroutines->wait_reasons, (uint8_t)group->key.wait_reason, &reason);
+    if (!error)
+        error = go_frames_caller(goroutines->frames, group->key.created_by, &created_by);
+    if (!error)
+        error = go_frames_start(goroutines->frames, group->key.start, &start, &start_name);
+    if (error)
+        return error;
+    /* The first goroutine is made by the runtime's start-up code. */
+    if (strcmp(start_name, "runtime.main") == 0)
+        created_by = 0;
+    uint8_t status = (uint8_t)group->key.status;
+    *row = (struct goroutine_group){
+        .state = catalog_add_string(goroutines->catalog, status_names[status], strlen(status_names[status])),
+        .wait_reason = reason->text,
+        .created_by = created_by,
+        .start = start,
+        .stack = group->key.stack,
+        .labels = group->key.labels,
+        .kind = (uint8_t)wait_kind_of_group(goroutines->catalog, status, reason, group->key.stack),
+        .stack_cut = group->stack_cut,
+        .count = group->count,
+        .system = is_system(start_name, status, reason),
+        .wait_ns_min = group->wait_min,
+        .wait_ns_max = group->wait_max,
+        .wait_known = group->wait_known,
+        .oldest_goid = group->oldest,
+        .newest_goid = group->newest,
+    };
+    return NULL;
+}
+
+/* The snapshot's groups, the largest first, then its goroutines one by one. */
 static struct error *fill_groups(struct goroutines *goroutines, struct snapshot *snapshot)
 {
     size_t count = goroutines->groups.count;
     struct goroutine_group *rows = arena_alloc_array(&snapshot->arena, count, sizeof(*rows));
-    if (!rows)
+    _cleanup_free_ uint32_t *order = calloc(count + 1, sizeof(*order));
+    if (!rows || !order || !vector_reserve(&goroutines->places, count))
         return error_no_memory();
+    for (size_t i = 0; i < count; i++)
+        order[i] = (uint32_t)i;
+    if (count > 1)
+        qsort_r(order, count, sizeof(*order), compare_counts, goroutines->groups.items);
     for (size_t i = 0; i < count; i++) {
-        const struct group *group = &goroutines->groups.items[i];
-        const struct wait_reason *reason;
-        frame_id created_by, start;
-        const char *start_name;
-        struct error *error = find_wait_reason(goroutines, group->key.wait_reason, &reason);
-        if (!error)
-            error = go_frames_caller(goroutines->frames, group->key.created_by, &created_by);
-        if (!error)
-            error = go_frames_start(goroutines->frames, group->key.start, &start, &start_name);
+        goroutines->places.items[order[i]] = (uint32_t)i;
+        struct error *error = fill_group(goroutines, &goroutines->groups.items[order[i]], &rows[i]);
         if (error)
             return error;
-        /* The first goroutine is made by the runtime's start-up code. */
-        if (strcmp(start_name, "runtime.main") == 0)
-            created_by = 0;
-        const char *state = status_names[group->key.status];
-        rows[i] = (struct goroutine_group){
-            .state = catalog_add_string(goroutines->catalog, state, strlen(state)),
-            .wait_reason = reason->text,
-            .created_by = created_by,
-            .start = start,
-            .stack = group->key.stack,
-            .stack_cut = group->stack_cut,
-            .count = group->count,
-            .system = is_system(start_name, group->key.status, reason),
-            .wait_ns_min = group->wait_min,
-            .wait_ns_max = group->wait_max,
-            .wait_known = group->wait_known,
-        };
     }
-    qsort(rows, count, sizeof(*rows), compare_counts);
     snapshot->goroutine_groups = rows;
     snapshot->num_goroutine_groups = count;
-    return NULL;
+    struct goroutine_list list = {.layout = &goroutines->process->layout,
+                                  .goroutines = goroutines->all.items,
+                                  .count = goroutines->all.count,
+                                  .records = &goroutines->records,
+                                  .start = goroutines->start,
+                                  .places = goroutines->places.items,
+                                  .reasons = &goroutines->wait_reasons};
+    return goroutine_list_fill(&list, &goroutines->waits, snapshot);
 }
 
 /* The free goroutines that each P keeps: the sum of p.gFree over allp. */
@@ -493,6 +485,14 @@ static void note_problems(const struct goroutines *goroutines, struct snapshot *
     if (goroutines->stacks.cut > 0)
         snapshot_add_problem(snapshot, "goroutines: %zu stacks are shown in part: deeper than %u frames, or not readable",
                              goroutines->stacks.cut, UNWIND_MAX_FRAMES);
+    if (goroutines->waits.unusable)
+        snapshot_add_problem(snapshot, "goroutines: what they wait on is not read: %s", goroutines->waits.unusable);
+    if (goroutines->labels.unreadable > 0)
+        snapshot_add_problem(snapshot, "goroutines: %zu sets of pprof labels are not readable",
+                             goroutines->labels.unreadable);
+    if (goroutines->labels.too_many)
+        snapshot_add_problem(snapshot, "goroutines: of their pprof labels only the first %u sets are told apart",
+                             LABELS_MAX_SETS);
     if (goroutines->ungrouped > 0)
         snapshot_add_problem(snapshot, "goroutines: %zu are in none of the first %u groups", goroutines->ungrouped,
                              GOROUTINES_MAX_GROUPS);

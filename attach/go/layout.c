@@ -13,6 +13,9 @@ const struct go_field_alias go_field_aliases[] = {
     {GO_FIELD_SCHED_RUNQSIZE, "runq.size"},
     /* runtime/mheap.go up to 1.24. */
     {GO_FIELD_MHEAP_HEAP_ARENAS, "allArenas"},
+    /* runtime/runtime2.go 1.26: of both words of a maybeTraceablePtr the second is the source of truth. */
+    {GO_FIELD_SUDOG_ELEM, "elem.vu"},
+    {GO_FIELD_SUDOG_C, "c.maybeTraceablePtr.vu"},
 };
 const unsigned go_field_alias_count = sizeof go_field_aliases / sizeof go_field_aliases[0];
 

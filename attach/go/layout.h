@@ -22,10 +22,26 @@
     X(G_GOID, "runtime.g", "goid") \
     X(G_WAITSINCE, "runtime.g", "waitsince") \
     X(G_WAITREASON, "runtime.g", "waitreason") \
+    X(G_WAITING, "runtime.g", "waiting") \
+    X(G_LABELS, "runtime.g", "labels") \
     X(G_PARENT_GOID, "runtime.g", "parentGoid") \
     X(G_GOPC, "runtime.g", "gopc") \
     X(G_STARTPC, "runtime.g", "startpc") \
     X(G_SIZE, "runtime.g", "") \
+    X(SUDOG_G, "runtime.sudog", "g") \
+    X(SUDOG_NEXT, "runtime.sudog", "next") \
+    X(SUDOG_ELEM, "runtime.sudog", "elem") \
+    X(SUDOG_WAITLINK, "runtime.sudog", "waitlink") \
+    X(SUDOG_C, "runtime.sudog", "c") \
+    X(HCHAN_QCOUNT, "runtime.hchan", "qcount") \
+    X(HCHAN_DATAQSIZ, "runtime.hchan", "dataqsiz") \
+    X(HCHAN_ELEMSIZE, "runtime.hchan", "elemsize") \
+    X(HCHAN_CLOSED, "runtime.hchan", "closed") \
+    X(HCHAN_TIMER, "runtime.hchan", "timer") \
+    X(HCHAN_SENDX, "runtime.hchan", "sendx") \
+    X(HCHAN_RECVX, "runtime.hchan", "recvx") \
+    X(HCHAN_RECVQ, "runtime.hchan", "recvq.first") \
+    X(HCHAN_SENDQ, "runtime.hchan", "sendq.first") \
     X(M_PROCID, "runtime.m", "procid") \
     X(M_CURG, "runtime.m", "curg") \
     X(M_ALLLINK, "runtime.m", "alllink") \

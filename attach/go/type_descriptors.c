@@ -228,7 +228,7 @@ static void take_struct(struct walk *walk, const struct struct_type *type)
     }
     for (unsigned i = 0; i < go_field_alias_count; i++) {
         enum go_field id = go_field_aliases[i].id;
-        if (walk->layout->offset[id] == GO_OFFSET_MISSING && strcmp(go_field_names[id].type, type->name.text) == 0)
+        if (strcmp(go_field_names[id].type, type->name.text) == 0)
             take_field(walk, type, id, go_field_aliases[i].field);
     }
 }

@@ -154,6 +154,32 @@ static void print_stack(const struct catalog *catalog, const struct goroutine_gr
     printf("]");
 }
 
+static void print_object(const struct wait_object *object)
+{
+    printf("{\"kind\":%u,\"address\":%" PRIu64 ",\"read\":%s,\"closed\":%s,\"timer\":%s,\"bounded\":%s,\"senders\":%u,"
+           "\"receivers\":%u,\"goroutines\":%u,\"length\":%" PRIu64 ",\"capacity\":%" PRIu64 "}",
+           object->kind, object->address, object->is_read ? "true" : "false", object->is_closed ? "true" : "false",
+           object->is_timer ? "true" : "false", object->is_bounded ? "true" : "false", object->senders, object->receivers,
+           object->goroutines, object->length, object->capacity);
+}
+
+/* Every goroutine that is listed, with what it waits on. */
+static void print_goroutines(const struct snapshot *snapshot)
+{
+    printf("\"goroutines_not_listed\":%zu,\"goroutines\":[", snapshot->goroutines_not_listed);
+    for (size_t i = 0; i < snapshot->num_goroutines; i++) {
+        const struct listed_goroutine *goroutine = &snapshot->goroutines[i];
+        printf("%s{\"goid\":%" PRIu64 ",\"parent\":%" PRIu64 ",\"group\":%u,\"since\":%" PRIu64 ",\"waits\":[",
+               i ? "," : "", goroutine->goid, goroutine->parent_goid, goroutine->group, goroutine->wait_since_ns);
+        for (unsigned j = 0; j < goroutine->num_waits; j++) {
+            printf("%s", j ? "," : "");
+            print_object(&snapshot->wait_objects[snapshot->waits[goroutine->first_wait + j]]);
+        }
+        printf("]}");
+    }
+    printf("]");
+}
+
 static void print_groups(const struct snapshot *snapshot)
 {
     const struct catalog *catalog = snapshot->catalog;
@@ -172,7 +198,13 @@ static void print_groups(const struct snapshot *snapshot)
         printf(",\"created_file\":");
         print_string(catalog_file(catalog, group->created_by));
         print_stack(catalog, group);
-        printf(",\"created_line\":%u", catalog_frame(catalog, group->created_by)->line);
+        printf(",\"created_line\":%u,\"kind\":\"%s\",\"labels\":%s", catalog_frame(catalog, group->created_by)->line,
+               wait_kind_name(group->kind), group->labels ? catalog_string(catalog, group->labels) : "{}");
+        printf(",\"examined\":%u,\"objects\":%u,\"object\":", group->examined, group->num_objects);
+        print_object(&group->object);
+        printf(",\"parent_known\":%s,\"parent_ended\":%s,\"parent_start\":", group->parent_known ? "true" : "false",
+               group->parent_ended ? "true" : "false");
+        print_string(catalog_function(catalog, group->parent_start));
         printf(",\"wait_known\":%s,\"wait_ns_min\":%" PRIu64 ",\"wait_ns_max\":%" PRIu64 "}",
                group->wait_known ? "true" : "false", group->wait_ns_min, group->wait_ns_max);
     }
@@ -244,6 +276,8 @@ static void answer_sample(struct probe *probe, const char *path)
     print_counters(snapshot);
     printf(",");
     print_groups(snapshot);
+    printf(",");
+    print_goroutines(snapshot);
     printf(",");
     print_cycles(snapshot);
     printf(",");

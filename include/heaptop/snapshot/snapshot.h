@@ -13,6 +13,7 @@
 #include "heaptop/base/error.h"
 #include "heaptop/snapshot/catalog.h"
 #include "heaptop/snapshot/counter.h"
+#include "heaptop/snapshot/goroutine.h"
 #include "heaptop/snapshot/memory_map.h"
 
 /* Whether a yes-or-no fact is known. */
@@ -80,19 +81,6 @@ enum profile_switch_state {
 };
 /* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */
 #define PROFILE_SINCE_UNKNOWN 1
-
-struct goroutine_group {
-    string_id state;        /* "running", "runnable", "waiting", "syscall", "dead"... */
-    string_id wait_reason;  /* "chan receive"; 0 unless waiting. */
-    frame_id created_by;    /* The go statement; 0 for main and when unknown. */
-    frame_id start;         /* The function the goroutine runs. */
-    stack_id stack;         /* Where they wait, or go on; 0 of those that run, and where it is not known. */
-    bool stack_cut;         /* Only the inner part of the stack was read. */
-    uint32_t count;
-    bool system;            /* The runtime's own (not in NumGoroutine). */
-    uint64_t wait_ns_min, wait_ns_max;  /* How long they have waited; 0, 0 when the runtime has not noted it (it does at GC). */
-    bool wait_known;
-};
 
 struct thread {
     pid_t tid;
@@ -166,6 +154,16 @@ struct snapshot {
 
     struct goroutine_group *goroutine_groups;
     size_t num_goroutine_groups;
+    /* One by one, where the source has that; NULL with a reason where it has not. Beyond SNAPSHOT_MAX_LISTED only some
+     * of each group. */
+    struct listed_goroutine *goroutines;
+    size_t num_goroutines;
+    size_t goroutines_not_listed;
+    const char *goroutines_reason;      /* Static: why none are listed; NULL when they are. */
+    struct wait_object *wait_objects;   /* Different ones, in no order. */
+    size_t num_wait_objects;
+    uint32_t *waits;                    /* Indices in wait_objects, for listed goroutines' first_wait. */
+    size_t num_waits;
     struct thread *threads;
     size_t num_threads;
     struct gc_cycle *gc_cycles;         /* Completed since the previous snapshot; in the first, all that the ring still holds. Oldest first. */
