@@ -4,25 +4,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct goroutine_key group_key(const struct goroutine_group *group)
+static struct goroutine_key key_of(enum goroutine_scope scope, const struct goroutine_group *group)
 {
-    return (struct goroutine_key){.state = group->state,
-                                  .wait_reason = group->wait_reason,
-                                  .created_by = group->created_by,
-                                  .start = group->start};
-}
-
-static struct goroutine_key creator_key(const struct goroutine_group *group)
-{
-    return (struct goroutine_key){.created_by = group->created_by, .start = group->start};
+    struct goroutine_key key = {.scope = scope};
+    if (scope == SCOPE_GROUP || scope == SCOPE_STATE) {
+        key.state = group->state;
+        key.wait_reason = group->wait_reason;
+    }
+    if (scope == SCOPE_GROUP || scope == SCOPE_CREATOR) {
+        key.created_by = group->created_by;
+        key.start = group->start;
+    }
+    if (scope == SCOPE_KIND)
+        key.kind = group->kind;
+    if (scope == SCOPE_LABELS)
+        key.labels = group->labels;
+    return key;
 }
 
 /* The entry of a key; NULL, and the hash under which it would go, when there is none. Entries of one hash are told
  * apart by comparing. */
 static struct tracked_goroutines *find_entry(const struct history *history, const struct goroutine_key *key,
-                                             bool creator, uint64_t *ret_hash)
+                                             uint64_t *ret_hash)
 {
-    for (uint64_t seed = creator;; seed += 2) {
+    for (uint64_t seed = 0;; seed++) {
         uint64_t hash = table_hash_bytes(key, sizeof(*key), seed);
         const uint64_t *index = table_find(&history->goroutines_by_key, hash);
         if (!index) {
@@ -30,34 +35,35 @@ static struct tracked_goroutines *find_entry(const struct history *history, cons
             return NULL;
         }
         struct tracked_goroutines *entry = &history->goroutines.items[*index];
-        if (entry->creator == creator && memcmp(&entry->key, key, sizeof(*key)) == 0)
+        if (memcmp(&entry->key, key, sizeof(*key)) == 0)
             return entry;
     }
 }
 
-const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group)
+const struct tracked_goroutines *history_find_goroutines(const struct history *history, enum goroutine_scope scope,
+                                                         const struct goroutine_group *group)
 {
-    struct goroutine_key key = group_key(group);
+    struct goroutine_key key = key_of(scope, group);
     uint64_t hash;
-    return find_entry(history, &key, false, &hash);
+    return find_entry(history, &key, &hash);
 }
 
-const struct tracked_goroutines *history_find_creator(const struct history *history,
-                                                      const struct goroutine_group *group)
+/* Whether one more entry of this scope is followed. Labels may be different for each request: they leave room for all
+ * else. */
+static bool has_room(const struct history *history, uint32_t scope)
 {
-    struct goroutine_key key = creator_key(group);
-    uint64_t hash;
-    return find_entry(history, &key, true, &hash);
+    size_t most = history->options.max_rows;
+    return history->goroutines.count < (scope == SCOPE_LABELS ? most / 4 : most);
 }
 
 /* The entry, made when new; NULL in *ret_entry when there are too many to follow. */
-static struct error *add_entry(struct history *history, const struct goroutine_key *key, bool creator,
+static struct error *add_entry(struct history *history, const struct goroutine_key *key,
                                struct tracked_goroutines **ret_entry)
 {
     uint64_t hash;
-    struct tracked_goroutines *entry = find_entry(history, key, creator, &hash);
-    if (!entry && history->goroutines.count < history->options.max_rows) {
-        if (!vector_append(&history->goroutines, (struct tracked_goroutines){.key = *key, .creator = creator}))
+    struct tracked_goroutines *entry = find_entry(history, key, &hash);
+    if (!entry && has_room(history, key->scope)) {
+        if (!vector_append(&history->goroutines, (struct tracked_goroutines){.key = *key}))
             return error_no_memory();
         uint64_t *index = table_insert(&history->goroutines_by_key, hash, NULL);
         if (!index) {
@@ -82,20 +88,17 @@ struct error *history_add_goroutines(struct history *history, const struct snaps
     if (snapshot->num_goroutine_groups == 0)
         return NULL;
     for (size_t i = 0; i < history->goroutines.count; i++)
-        history->goroutines.items[i].count = history->goroutines.items[i].largest = 0;
+        history->goroutines.items[i].count = 0;
     for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
         const struct goroutine_group *group = &snapshot->goroutine_groups[i];
-        struct goroutine_key keys[] = {group_key(group), creator_key(group)};
-        for (int creator = 0; creator < 2; creator++) {
+        for (enum goroutine_scope scope = 0; scope < SCOPE_COUNT; scope++) {
+            struct goroutine_key key = key_of(scope, group);
             struct tracked_goroutines *entry;
-            struct error *error = add_entry(history, &keys[creator], creator, &entry);
+            struct error *error = add_entry(history, &key, &entry);
             if (error)
                 return error;
-            if (!entry)
-                continue;
-            entry->count += group->count;
-            if (group->count > entry->largest)
-                entry->largest = group->count;
+            if (entry)
+                entry->count += group->count;
         }
     }
     uint64_t age = history_verdict_age(history, snapshot->unix_ns);

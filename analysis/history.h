@@ -49,18 +49,28 @@ struct tracked_call_site {
     uint32_t num_stacks;
 };
 
-struct goroutine_key {
-    string_id state, wait_reason;
-    frame_id created_by, start;
+/* What goroutines are counted by over time. */
+enum goroutine_scope {
+    SCOPE_GROUP,        /* State, creator and start, whatever their stacks: of these there may be ever new ones. */
+    SCOPE_CREATOR,      /* All that one go statement started. */
+    SCOPE_STATE,
+    SCOPE_KIND,
+    SCOPE_LABELS,
+    SCOPE_COUNT
 };
 
-/* All goroutines of a key, whatever their stacks: of these there may be ever new ones. Or (state and wait_reason 0) all
- * that one go statement started. */
+/* What is not of the scope is 0. */
+struct goroutine_key {
+    uint32_t scope;             /* enum goroutine_scope */
+    string_id state, wait_reason;
+    frame_id created_by, start;
+    uint32_t kind;              /* enum wait_kind */
+    string_id labels;
+};
+
 struct tracked_goroutines {
     struct goroutine_key key;
-    bool creator;
     uint32_t count;             /* In the latest snapshot that had groups. */
-    uint32_t largest;           /* The count of the largest group among them. */
     struct series counts;
     struct growth growth;
     uint64_t judged_unix_ns;
@@ -116,10 +126,9 @@ struct history {
 
 /* The series and growth of a call site: its own, or its only stack's. */
 const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site);
-/* The group's entry, or NULL. */
-const struct tracked_goroutines *history_find_group(const struct history *history, const struct goroutine_group *group);
-const struct tracked_goroutines *history_find_creator(const struct history *history,
-                                                      const struct goroutine_group *group);
+/* The entry that the group is counted in, or NULL. */
+const struct tracked_goroutines *history_find_goroutines(const struct history *history, enum goroutine_scope scope,
+                                                         const struct goroutine_group *group);
 
 /* Growing first, by falling slope; 0 when that does not tell them apart. For sorting. */
 int growth_compare(const struct growth *left, const struct growth *right);
@@ -129,6 +138,9 @@ struct error *history_add_goroutines(struct history *history, const struct snaps
 struct error *history_add_sites(struct history *history, const struct snapshot *snapshot);
 /* What the counts since the last cycle add to the verdicts of sites; sets *changed when any verdict or slope did. */
 struct error *history_heed_provisional(struct history *history, const struct snapshot *snapshot, bool *changed);
+
+/* The rows of goroutines of an analysis, whose snapshot is set. */
+struct error *analysis_compute_goroutines(const struct history *history, struct analysis *analysis);
 
 /* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is
  * more. */

@@ -97,143 +97,7 @@ static struct error *compute_allocations(const struct history *history, struct a
     return NULL;
 }
 
-/* ---- goroutines and threads ---- */
-
-static int compare_goroutines(const void *left, const void *right)
-{
-    const struct goroutine_row *a = left, *b = right;
-    int order = growth_compare(&a->growth, &b->growth);
-    if (order)
-        return order;
-    if (a->group.count != b->group.count)
-        return a->group.count > b->group.count ? -1 : 1;
-    if (a->group.start != b->group.start)
-        return a->group.start < b->group.start ? -1 : 1;
-    return a->group.state < b->group.state ? -1 : a->group.state > b->group.state;
-}
-
-frame_id goroutine_subject(const struct catalog *catalog, const struct goroutine_group *group)
-{
-    struct stack stack = catalog_stack(catalog, group->stack);
-    if (stack.depth > 0)
-        return stack.frames[catalog_stack_subject(catalog, group->stack)];
-    return group->start ? group->start : group->created_by;
-}
-
-static int compare_in_grouping(const void *left, const void *right, void *argument)
-{
-    enum goroutine_grouping grouping = *(const enum goroutine_grouping *)argument;
-    const struct goroutine_row *a = left, *b = right;
-    bool by_state = grouping == GOROUTINES_BY_STATE;
-    uint64_t first = (uint64_t)(by_state ? a->group.state : a->group.created_by) << 32;
-    uint64_t second = (uint64_t)(by_state ? b->group.state : b->group.created_by) << 32;
-    first |= by_state ? a->group.wait_reason : a->group.start;
-    second |= by_state ? b->group.wait_reason : b->group.start;
-    int order = (first > second) - (first < second);
-    if (order == 0)
-        order = (int)a->group.system - (int)b->group.system;
-    return order ? order : compare_goroutines(left, right);
-}
-
-bool goroutine_groups_match(enum goroutine_grouping grouping, const struct goroutine_group *a,
-                            const struct goroutine_group *b)
-{
-    bool same_state = a->state == b->state && a->wait_reason == b->wait_reason && a->system == b->system;
-    bool same_creator = a->created_by == b->created_by && a->start == b->start && a->system == b->system;
-    switch (grouping) {
-    case GOROUTINES_BY_CREATOR:
-        return same_creator;
-    case GOROUTINES_BY_STATE:
-        return same_state;
-    default:
-        return same_state && same_creator && a->stack == b->stack;
-    }
-}
-
-/* Adds a group to a row of several. */
-static void merge_group(struct goroutine_row *row, const struct goroutine_group *group)
-{
-    struct goroutine_group *sum = &row->group;
-    sum->state = sum->state == group->state ? sum->state : 0;
-    sum->wait_reason = sum->wait_reason == group->wait_reason ? sum->wait_reason : 0;
-    sum->created_by = sum->created_by == group->created_by ? sum->created_by : 0;
-    sum->start = sum->start == group->start ? sum->start : 0;
-    sum->stack = sum->stack == group->stack ? sum->stack : 0;
-    sum->stack_cut |= group->stack_cut;
-    sum->count += group->count;
-    if (group->wait_known) {
-        if (!sum->wait_known || group->wait_ns_min < sum->wait_ns_min)
-            sum->wait_ns_min = group->wait_ns_min;
-        if (!sum->wait_known || group->wait_ns_max > sum->wait_ns_max)
-            sum->wait_ns_max = group->wait_ns_max;
-        sum->wait_known = true;
-    }
-    row->num_groups++;
-}
-
-/* The rows of one grouping out of those of single groups. */
-static struct error *merge_goroutines(const struct history *history, struct analysis *analysis,
-                                      enum goroutine_grouping grouping)
-{
-    static const struct series none;
-    size_t count = analysis->num_goroutines, merged = 0;
-    struct goroutine_row *rows = arena_alloc_array(&analysis->arena, count, sizeof(*rows));
-    if (!rows)
-        return error_no_memory();
-    for (size_t i = 0; i < count; i++)
-        rows[i] = analysis->goroutines[i];
-    if (count > 1)
-        qsort_r(rows, count, sizeof(*rows), compare_in_grouping, &grouping);
-    struct goroutine_group first = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct goroutine_row row = rows[i];
-        if (i > 0 && goroutine_groups_match(grouping, &first, &row.group)) {
-            merge_group(&rows[merged - 1], &row.group);
-            if (grouping == GOROUTINES_BY_STATE)
-                rows[merged - 1].counts = &none;
-            continue;
-        }
-        first = row.group;
-        row.grouping = grouping;
-        const struct tracked_goroutines *creator = history_find_creator(history, &first);
-        if (grouping == GOROUTINES_BY_CREATOR && creator) {
-            row.counts = &creator->counts;
-            row.growth = creator->growth;
-        }
-        rows[merged++] = row;
-    }
-    if (merged > 1)
-        qsort(rows, merged, sizeof(*rows), compare_goroutines);
-    analysis->goroutines_by[grouping] = rows;
-    analysis->num_goroutines_by[grouping] = merged;
-    return NULL;
-}
-
-static struct error *compute_goroutines(const struct history *history, struct analysis *analysis)
-{
-    static const struct series none;
-    const struct snapshot *snapshot = analysis->snapshot;
-    size_t count = snapshot->num_goroutine_groups;
-    struct goroutine_row *rows = arena_alloc_array(&analysis->arena, count, sizeof(*rows));
-    if (!rows)
-        return error_no_memory();
-    for (size_t i = 0; i < count; i++) {
-        const struct goroutine_group *group = &snapshot->goroutine_groups[i];
-        const struct tracked_goroutines *own = history_find_group(history, group);
-        const struct tracked_goroutines *creator = history_find_creator(history, group);
-        rows[i] = (struct goroutine_row){.group = *group, .num_groups = 1, .counts = own ? &own->counts : &none};
-        if (creator && group->count == creator->largest)
-            rows[i].growth = creator->growth;
-        else if (own && group->count == own->largest && creator && own->largest != creator->largest)
-            rows[i].growth = own->growth;
-    }
-    if (count > 1)
-        qsort(rows, count, sizeof(*rows), compare_goroutines);
-    analysis->goroutines = analysis->goroutines_by[GOROUTINES_BY_STACK] = rows;
-    analysis->num_goroutines = analysis->num_goroutines_by[GOROUTINES_BY_STACK] = count;
-    struct error *error = merge_goroutines(history, analysis, GOROUTINES_BY_CREATOR);
-    return error ? error : merge_goroutines(history, analysis, GOROUTINES_BY_STATE);
-}
+/* ---- threads ---- */
 
 static struct error *compute_threads(const struct history *history, struct analysis *analysis)
 {
@@ -397,7 +261,7 @@ struct error *analysis_compute(const struct history *history, struct analysis **
     analysis->snapshot = history->latest;
     struct error *error = compute_allocations(history, analysis);
     if (!error)
-        error = compute_goroutines(history, analysis);
+        error = analysis_compute_goroutines(history, analysis);
     if (!error)
         error = compute_threads(history, analysis);
     if (!error)

@@ -358,7 +358,7 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_suspects(writer, document);
     json_add_call_sites(writer, document);
     json_add_sites(writer, document);
-    json_add_goroutine_groups(writer, document);
+    json_add_goroutines(writer, document);
     json_add_threads(writer, document);
     json_add_gc_cycles(writer, document);
     json_add_size_classes(writer, document);

@@ -32,10 +32,18 @@ void json_append_string(struct json_writer *writer, json_t *array, const char *v
 /* Says why the value at this path is null. The first reason for a path stays. */
 void json_say_unavailable(struct json_writer *writer, const char *path, const char *reason);
 
-/* Members of the document that are lists of rows (json_rows.c). */
+/* function, file and line as members; each null where unknown. */
+void json_fill_frame(struct json_writer *writer, json_t *object, frame_id id);
+/* A frame as one member; null for none. */
+void json_add_frame(struct json_writer *writer, json_t *object, const char *name, frame_id id);
+/* The member "stack", innermost frame first. */
+void json_add_stack(struct json_writer *writer, json_t *object, stack_id id);
+
+/* Members of the document that are lists of rows (json_rows.c, json_goroutines.c). */
 void json_add_sites(struct json_writer *writer, json_t *document);
 void json_add_call_sites(struct json_writer *writer, json_t *document);
-void json_add_goroutine_groups(struct json_writer *writer, json_t *document);
+/* goroutine_groups and goroutines. */
+void json_add_goroutines(struct json_writer *writer, json_t *document);
 void json_add_threads(struct json_writer *writer, json_t *document);
 void json_add_gc_cycles(struct json_writer *writer, json_t *document);
 void json_add_size_classes(struct json_writer *writer, json_t *document);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* function, file and line; each null where unknown. */
-static void fill_frame(struct json_writer *writer, json_t *object, frame_id id)
+void json_fill_frame(struct json_writer *writer, json_t *object, frame_id id)
 {
     const struct catalog *catalog = writer->snapshot->catalog;
     const struct frame *frame = catalog_frame(catalog, id);
@@ -20,20 +20,20 @@ static void fill_frame(struct json_writer *writer, json_t *object, frame_id id)
     }
 }
 
-static void add_frame(struct json_writer *writer, json_t *object, const char *name, frame_id id)
+void json_add_frame(struct json_writer *writer, json_t *object, const char *name, frame_id id)
 {
     if (!id)
         json_add(writer, object, name, json_null());
     else
-        fill_frame(writer, json_add_object(writer, object, name), id);
+        json_fill_frame(writer, json_add_object(writer, object, name), id);
 }
 
-static void add_stack(struct json_writer *writer, json_t *object, stack_id id)
+void json_add_stack(struct json_writer *writer, json_t *object, stack_id id)
 {
     struct stack stack = catalog_stack(writer->snapshot->catalog, id);
     json_t *frames = json_add_array(writer, object, "stack");
     for (uint32_t i = 0; i < stack.depth && !writer->failed; i++)
-        fill_frame(writer, json_append_object(writer, frames), stack.frames[i]);
+        json_fill_frame(writer, json_append_object(writer, frames), stack.frames[i]);
 }
 
 static void add_allocation(struct json_writer *writer, json_t *object, const struct allocation_row *row)
@@ -70,7 +70,7 @@ void json_add_sites(struct json_writer *writer, json_t *document)
         const struct allocation_row *row = &analysis->stacks[i];
         json_t *site = json_append_object(writer, sites);
         add_allocation(writer, site, row);
-        add_stack(writer, site, row->stack);
+        json_add_stack(writer, site, row->stack);
         if (row->growth.verdict == GROWTH_TOO_FEW)
             json_say_unavailable(writer, "sites[].growth_bytes_per_s", TOO_FEW_REASON);
     }
@@ -87,50 +87,11 @@ void json_add_call_sites(struct json_writer *writer, json_t *document)
     for (size_t i = 0; i < analysis->num_call_sites && !writer->failed; i++) {
         const struct allocation_row *row = &analysis->call_sites[i];
         json_t *site = json_append_object(writer, sites);
-        fill_frame(writer, site, row->subject);
+        json_fill_frame(writer, site, row->subject);
         json_add_integer(writer, site, "stacks", row->num_stacks);
         add_allocation(writer, site, row);
         if (row->growth.verdict == GROWTH_TOO_FEW)
             json_say_unavailable(writer, "call_sites[].growth_bytes_per_s", TOO_FEW_REASON);
-    }
-}
-
-void json_add_goroutine_groups(struct json_writer *writer, json_t *document)
-{
-    const struct analysis *analysis = writer->analysis;
-    const struct counter *count = &writer->snapshot->counters[COUNTER_GOROUTINES];
-    if (!analysis->num_goroutines && !counter_known(count)) {
-        json_add(writer, document, "goroutine_groups", json_null());
-        json_say_unavailable(writer, "goroutine_groups", count->reason);
-        return;
-    }
-    json_t *groups = json_add_array(writer, document, "goroutine_groups");
-    for (size_t i = 0; i < analysis->num_goroutines && !writer->failed; i++) {
-        const struct goroutine_group *group = &analysis->goroutines[i].group;
-        json_t *object = json_append_object(writer, groups);
-        json_add_integer(writer, object, "count", group->count);
-        json_add_string(writer, object, "state", catalog_string(writer->snapshot->catalog, group->state));
-        json_add_string(writer, object, "wait_reason", catalog_string(writer->snapshot->catalog, group->wait_reason));
-        json_add_boolean(writer, object, "system", group->system);
-        if (group->wait_known) {
-            json_add_unsigned(writer, object, "wait_ns_min", group->wait_ns_min);
-            json_add_unsigned(writer, object, "wait_ns_max", group->wait_ns_max);
-        } else {
-            json_add(writer, object, "wait_ns_min", json_null());
-            json_add(writer, object, "wait_ns_max", json_null());
-            json_say_unavailable(writer, "goroutine_groups[].wait_ns_min",
-                                 "the runtime notes it for those that a GC found waiting");
-        }
-        add_frame(writer, object, "created_by", group->created_by);
-        add_frame(writer, object, "start", group->start);
-        if (group->stack) {
-            add_stack(writer, object, group->stack);
-        } else {
-            json_add(writer, object, "stack", json_null());
-            json_say_unavailable(writer, "goroutine_groups[].stack", "it runs, or moved on while its stack was read");
-        }
-        json_add_boolean(writer, object, "stack_cut", group->stack_cut);
-        json_add_growth(writer, object, &analysis->goroutines[i].growth, "");
     }
 }
 
@@ -214,8 +175,8 @@ void json_add_suspects(struct json_writer *writer, json_t *document)
         json_t *object = json_append_object(writer, list);
         json_add_string(writer, object, "kind", kind->name);
         json_add_string(writer, object, "confidence", suspect_confidence_name(suspect->confidence));
-        add_frame(writer, object, "subject", suspect->subject);
-        add_frame(writer, object, "created_by", suspect->created_by);
+        json_add_frame(writer, object, "subject", suspect->subject);
+        json_add_frame(writer, object, "created_by", suspect->created_by);
         json_add_string(writer, object, "summary", suspect->summary);
         json_t *evidence = json_add_array(writer, object, "evidence");
         for (size_t j = 0; j < suspect->num_evidence && !writer->failed; j++)
@@ -226,7 +187,7 @@ void json_add_suspects(struct json_writer *writer, json_t *document)
         add_if(writer, object, "since_unix_ns", suspect->since_unix_ns, suspect->since_unix_ns != 0);
         json_add_real(writer, object, "share", suspect->share);
         if (suspect->stack)
-            add_stack(writer, object, suspect->stack);
+            json_add_stack(writer, object, suspect->stack);
         else
             json_add(writer, object, "stack", json_null());
     }

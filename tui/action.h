@@ -31,7 +31,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COU
     X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the column before") \
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
     X(TREE, 't', 0, LIST, "tree", "call sites as a tree of callers, or as a list") \
-    X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, by creator or by state") \
+    X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
     X(PAUSE, ' ', 0, VIEW, "pause", "hold the view; sampling goes on") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often") \
     X(FASTER, '-', 0, VIEW, "faster", "sample more often") \

@@ -131,9 +131,12 @@ struct allocation_row {
 
 /* What goroutines are listed by. */
 enum goroutine_grouping {
-    GOROUTINES_BY_STACK,        /* Each group by itself. */
+    GOROUTINES_BY_STACK,        /* Each group by itself, but for labels. */
     GOROUTINES_BY_CREATOR,      /* All that one go statement started with one function. */
     GOROUTINES_BY_STATE,        /* All that wait for the same, or are in the same state. */
+    GOROUTINES_BY_KIND,         /* All that do the same sort of thing. */
+    GOROUTINES_BY_LABELS,       /* All with the same pprof labels. */
+    GOROUTINES_BY_GROUP,        /* Each group of the snapshot by itself. */
     GOROUTINE_GROUPINGS,
 };
 
@@ -150,11 +153,13 @@ struct goroutine_row {
     struct goroutine_group group;
     enum goroutine_grouping grouping;
     uint32_t num_groups;
+    uint32_t group_index;       /* In the snapshot; of several groups, of one of them. */
+    bool labels_differ;         /* In a row of several groups: `labels` is 0 for that, not for having none. */
     /* Goroutines change their state all the time, but not who started them: so this judges the number of all that have
      * this creator and start, and stands at the largest of their groups. Of the others those are judged, by their own
      * count, that are the largest of their state; the rest is GROWTH_TOO_FEW. */
     struct growth growth;
-    /* Of this state, creator and start; of several groups, of this creator and start, or empty. Owned by the history. */
+    /* Of this state, creator and start; of other groupings, of all in the row. May be empty. Owned by the history. */
     const struct series *counts;
 };
 

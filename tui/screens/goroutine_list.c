@@ -107,12 +107,16 @@ static uint64_t identify(const void *context, const void *row)
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
     enum goroutine_grouping grouping = ((const struct goroutine_row *)row)->grouping;
     /* What is the same in all groups of a row now need not be so in the next sample. */
-    bool state = grouping != GOROUTINES_BY_CREATOR, creator = grouping != GOROUTINES_BY_STATE;
+    bool stack = grouping == GOROUTINES_BY_STACK || grouping == GOROUTINES_BY_GROUP;
+    bool state = stack || grouping == GOROUTINES_BY_STATE, creator = stack || grouping == GOROUTINES_BY_CREATOR;
+    bool labels = grouping == GOROUTINES_BY_LABELS || grouping == GOROUTINES_BY_GROUP;
     const uint32_t parts[] = {state ? group->state : 0,
                               state ? group->wait_reason : 0,
                               creator ? group->created_by : 0,
                               creator ? group->start : 0,
-                              grouping == GOROUTINES_BY_STACK ? group->stack : 0,
+                              stack ? group->stack : 0,
+                              labels ? group->labels : 0,
+                              stack || grouping == GOROUTINES_BY_KIND ? group->kind : 0,
                               group->system};
     return table_hash_bytes(parts, sizeof(parts), 0);
 }

@@ -83,6 +83,8 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
         [GOROUTINES_BY_STACK] = "By stack",
         [GOROUTINES_BY_CREATOR] = "By creator",
         [GOROUTINES_BY_STATE] = "By state",
+        [GOROUTINES_BY_KIND] = "By kind of wait",
+        [GOROUTINES_BY_LABELS] = "By labels",
     };
     section_draw(canvas, 1, titles[((struct goroutines *)state)->grouping], &screen->list, true);
     struct canvas below = canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2);
@@ -99,7 +101,7 @@ static bool goroutines_act(struct session *session, void *state, enum action act
 {
     struct goroutines *goroutines = state;
     if (action == ACTION_GROUPING) {
-        goroutines->grouping = (goroutines->grouping + 1) % GOROUTINE_GROUPINGS;
+        goroutines->grouping = (goroutines->grouping + 1) % GOROUTINES_BY_GROUP;
         error_destroy(goroutines_update(session, goroutines));
         return true;
     }
