@@ -29,9 +29,13 @@ const struct schema_table schema_tables[] = {
     {"site_provisional", "CREATE TABLE site_provisional (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
                          "free_bytes INTEGER)"},
     {"goroutine_groups", "CREATE TABLE goroutine_groups (goroutine_group INTEGER PRIMARY KEY, state INTEGER, wait_reason INTEGER, "
-                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER)"},
+                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER, kind TEXT, labels INTEGER)"},
     {"goroutine_group_values", "CREATE TABLE goroutine_group_values (at INTEGER PRIMARY KEY, count INTEGER, "
                                "newest_wait_monotonic_ns INTEGER, oldest_wait_monotonic_ns INTEGER)"},
+    {"goroutine_group_waits", "CREATE TABLE goroutine_group_waits (at INTEGER PRIMARY KEY, stack_cut INTEGER, parent INTEGER, "
+                              "parent_created_by INTEGER, parent_start INTEGER, examined INTEGER, objects INTEGER, "
+                              "object_kind INTEGER, object_flags INTEGER, object_address INTEGER, object_goroutines INTEGER, "
+                              "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
     {"threads", "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
     {"thread_values", "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
                       "system_call INTEGER, wait_channel INTEGER, goid INTEGER, read_monotonic_ns INTEGER)"},
@@ -84,7 +88,7 @@ const char schema_views[] =
     "alloc_objects, alloc_bytes FROM v_site_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY site;\n"
     "CREATE VIEW v_goroutine_group_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, g.goroutine_group AS goroutine_group, "
     "coalesce(v.count, 0) AS count, " STRING("g.state") " AS state, " STRING("g.wait_reason") " AS wait_reason, " FUNCTION("g.start")
-    " AS function, " FUNCTION("g.created_by") " AS created_by, (t.monotonic_ns - v.oldest_wait_monotonic_ns) / 1e9 AS longest_wait_s, "
+    " AS function, " FUNCTION("g.created_by") " AS created_by, g.kind AS kind, " STRING("g.labels") " AS labels, (t.monotonic_ns - v.oldest_wait_monotonic_ns) / 1e9 AS longest_wait_s, "
     "g.system AS system FROM goroutine_group_values v JOIN ticks t ON t.tick = " TICK("v") " JOIN goroutine_groups g ON g.goroutine_group = "
     KEY("v") ";\n"
     "CREATE VIEW v_goroutine_groups AS SELECT max(tick) AS tick, goroutine_group, count, state, wait_reason, function, created_by, system "

@@ -20,6 +20,10 @@
 /* 2^38 seconds are 8,700 years. */
 #define RECORD_MAX_TICK (INT64_C(1) << 38)
 
+/* goroutine_group_waits: parent (0: not known), and bits of object_flags. */
+enum { RECORD_PARENT_ENDED = 1, RECORD_PARENT_ALIVE = 2 };
+enum { RECORD_OBJECT_READ = 1, RECORD_OBJECT_CLOSED = 2, RECORD_OBJECT_TIMER = 4, RECORD_OBJECT_BOUNDED = 8 };
+
 struct schema_table {
     const char *name;
     const char *sql;        /* As SQLite keeps it; a reader holds the file's own against it. */

@@ -29,8 +29,12 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_SITE_PUBLISHED] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_published"),
     [SELECT_SITE_PROVISIONAL] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_provisional"),
     [SELECT_GROUP] =
-        "SELECT state, wait_reason, created_by, start, stack, system FROM goroutine_groups WHERE goroutine_group = ?",
+        "SELECT state, wait_reason, created_by, start, stack, system, labels, kind FROM goroutine_groups "
+        "WHERE goroutine_group = ?",
     [SELECT_GROUP_VALUES] = SPAN("count, newest_wait_monotonic_ns, oldest_wait_monotonic_ns", "goroutine_group_values"),
+    [SELECT_GROUP_WAITS] = SPAN("stack_cut, parent, parent_created_by, parent_start, examined, objects, object_kind, object_flags, "
+                                "object_address, object_goroutines, length, capacity, senders, receivers",
+                                "goroutine_group_waits"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
     [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, read_monotonic_ns",
                                   "thread_values"),
@@ -325,6 +329,14 @@ static void read_sites(struct tick_reader *reader, int64_t first, int64_t last)
 
 /* ---- goroutines and threads ---- */
 
+static uint8_t kind_of_name(const char *name)
+{
+    uint8_t kind = 0;
+    while (name && kind < WAIT_KIND_COUNT && strcmp(name, wait_kind_name(kind)) != 0)
+        kind++;
+    return name && kind < WAIT_KIND_COUNT ? kind : WAIT_UNKNOWN;
+}
+
 static struct read_group *find_group(struct tick_reader *reader, int64_t id)
 {
     struct row row;
@@ -341,9 +353,10 @@ static struct read_group *find_group(struct tick_reader *reader, int64_t id)
         reader->damaged++;
         return NULL;
     }
-    int64_t values[6];
-    for (int i = 0; i < 6; i++)
+    int64_t values[7];
+    for (int i = 0; i < 7; i++)
         values[i] = sqlite3_column_int64(row.statement, i);
+    uint8_t kind = kind_of_name((const char *)sqlite3_column_text(row.statement, 7));
     row_reset(&row);
     struct names *names = &reader->names;
     *group = (struct read_group){.id = id,
@@ -352,7 +365,9 @@ static struct read_group *find_group(struct tick_reader *reader, int64_t id)
                                            .created_by = names_frame(names, values[2]),
                                            .start = names_frame(names, values[3]),
                                            .stack = names_stack(names, values[4]),
-                                           .system = values[5] != 0}};
+                                           .system = values[5] != 0,
+                                           .labels = names_string(names, values[6]),
+                                           .kind = kind}};
     return group;
 }
 
@@ -369,6 +384,56 @@ static void read_groups(struct tick_reader *reader, int64_t first, int64_t last)
         group->newest_wait = integer(&span, 2);
         group->oldest_wait = integer(&span, 3);
     }
+}
+
+/* Numbers that a damaged file makes too large stay at the largest. */
+static uint32_t count_of(const struct span *span, int column)
+{
+    int64_t value = integer(span, column);
+    return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static void read_group_waits(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_GROUP_WAITS, first, last);
+    while (span_next(&span)) {
+        int64_t created_by = integer(&span, 3), start = integer(&span, 4), kind = integer(&span, 7);
+        int64_t parent = integer(&span, 2), flags = integer(&span, 8);
+        struct read_group *place = find_group(reader, span_key(&span));
+        if (!place)
+            continue;
+        struct goroutine_group *group = &place->group;
+        group->stack_cut = integer(&span, 1) != 0;
+        group->parent_known = parent != 0;
+        group->parent_ended = parent == RECORD_PARENT_ENDED;
+        group->examined = count_of(&span, 5);
+        group->num_objects = count_of(&span, 6);
+        group->object = (struct wait_object){
+            .kind = kind > 0 && kind < WAIT_OBJECT_KIND_COUNT ? (uint8_t)kind : WAIT_OBJECT_NONE,
+            .is_read = flags & RECORD_OBJECT_READ,
+            .is_closed = flags & RECORD_OBJECT_CLOSED,
+            .is_timer = flags & RECORD_OBJECT_TIMER,
+            .is_bounded = flags & RECORD_OBJECT_BOUNDED,
+            .address = (uint64_t)integer(&span, 9),
+            .goroutines = count_of(&span, 10),
+            .length = (uint64_t)integer(&span, 11),
+            .capacity = (uint64_t)integer(&span, 12),
+            .senders = count_of(&span, 13),
+            .receivers = count_of(&span, 14),
+        };
+        group->parent_created_by = names_frame(&reader->names, created_by);
+        group->parent_start = names_frame(&reader->names, start);
+    }
+}
+
+/* As it is in a keyframe that does not name it. */
+static void forget_group(struct read_group *group)
+{
+    group->present = false;
+    group->group.stack_cut = group->group.parent_known = group->group.parent_ended = false;
+    group->group.parent_created_by = group->group.parent_start = 0;
+    group->group.examined = group->group.num_objects = 0;
+    group->group.object = (struct wait_object){.kind = WAIT_OBJECT_NONE};
 }
 
 static struct read_thread *find_thread(struct tick_reader *reader, int64_t id)
@@ -511,7 +576,7 @@ static void forget(struct tick_reader *reader)
     for (size_t i = 0; i < reader->sites.count; i++)
         reader->sites.items[i].id = 0;
     for (size_t i = 0; i < reader->groups.count; i++)
-        reader->groups.items[i].present = false;
+        forget_group(&reader->groups.items[i]);
     for (size_t i = 0; i < reader->threads.count; i++)
         reader->threads.items[i].present = false;
     reader->size_classes.count = 0;
@@ -543,6 +608,7 @@ static void move_to(struct tick_reader *reader, int64_t tick)
     read_counters(reader, first, tick);
     read_sites(reader, first, tick);
     read_groups(reader, first, tick);
+    read_group_waits(reader, first, tick);
     read_threads(reader, first, tick);
     read_size_classes(reader, first, tick);
     read_regions(reader, first, tick);
@@ -571,6 +637,7 @@ static bool fill_groups(const struct tick_reader *reader, struct snapshot *snaps
     size_t count = 0;
     for (size_t i = 0; i < reader->groups.count; i++)
         count += reader->groups.items[i].present;
+    snapshot->goroutines_reason = "recordings keep groups of goroutines only";
     snapshot->goroutine_groups = arena_alloc_array(&snapshot->arena, count, sizeof(struct goroutine_group));
     if (!snapshot->goroutine_groups)
         return false;

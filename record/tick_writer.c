@@ -12,8 +12,9 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_SITE] = "INSERT INTO sites VALUES (?,?,?,?)",
     [INSERT_SITE_PUBLISHED] = "INSERT INTO site_published VALUES (?,?,?,?,?)",
     [INSERT_SITE_PROVISIONAL] = "INSERT INTO site_provisional VALUES (?,?,?,?,?)",
-    [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?)",
+    [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?,?,?)",
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
+    [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
     [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?)",
     [INSERT_GC_CYCLE] = "INSERT INTO gc_cycles VALUES (?,?,?,?,?,?,?,?)",
@@ -237,7 +238,7 @@ static void write_sites(struct tick_writer *writer, const struct snapshot *snaps
         } \
     } while (0)
 
-static void group_words(const struct goroutine_group *group, uint32_t words[6])
+static void group_words(const struct goroutine_group *group, uint32_t words[8])
 {
     words[0] = group->state;
     words[1] = group->wait_reason;
@@ -245,18 +246,20 @@ static void group_words(const struct goroutine_group *group, uint32_t words[6])
     words[3] = group->start;
     words[4] = group->stack;
     words[5] = group->system;
+    words[6] = group->kind;
+    words[7] = group->labels;
 }
 
-static bool group_matches(const struct written_group *written, const uint32_t words[6])
+static bool group_matches(const struct written_group *written, const uint32_t words[8])
 {
-    uint32_t own[6];
+    uint32_t own[8];
     group_words(&written->group, own);
     return memcmp(own, words, sizeof(own)) == 0;
 }
 
 static struct written_group *find_group(struct tick_writer *writer, const struct goroutine_group *group)
 {
-    uint32_t words[6];
+    uint32_t words[8];
     size_t index;
     uint64_t *place;
     group_words(group, words);
@@ -269,6 +272,41 @@ static struct written_group *find_group(struct tick_writer *writer, const struct
     }
     *place = writer->groups.count;
     return &writer->groups.items[writer->groups.count - 1];
+}
+
+/* What they wait on and who made them; a row where anything of it is known and has changed. */
+static void write_group_waits(struct tick_writer *writer, struct written_group *written,
+                              const struct goroutine_group *group, bool is_new)
+{
+    const struct wait_object *object = &group->object;
+    const int64_t waits[GROUP_WAIT_COLUMNS] = {
+        group->stack_cut,
+        group->parent_ended ? RECORD_PARENT_ENDED : group->parent_known ? RECORD_PARENT_ALIVE : 0,
+        dictionary_frame(&writer->dictionary, group->parent_created_by),
+        dictionary_frame(&writer->dictionary, group->parent_start),
+        group->examined,
+        group->num_objects,
+        object->kind,
+        (object->is_read ? RECORD_OBJECT_READ : 0) | (object->is_closed ? RECORD_OBJECT_CLOSED : 0) |
+            (object->is_timer ? RECORD_OBJECT_TIMER : 0) | (object->is_bounded ? RECORD_OBJECT_BOUNDED : 0),
+        (int64_t)object->address,
+        object->goroutines,
+        (int64_t)object->length,
+        (int64_t)object->capacity,
+        object->senders,
+        object->receivers,
+    };
+    static const int64_t nothing[GROUP_WAIT_COLUMNS];
+    /* What is new, or what a keyframe does not name, is all zeros; of a group that comes back it is not known. */
+    const int64_t *before = writer->keyframe || is_new ? nothing : written->waits;
+    bool comes_back = !writer->keyframe && !is_new && !written->present;
+    if (comes_back || memcmp(waits, before, sizeof(waits)) != 0) {
+        struct row row = begin(writer, INSERT_GROUP_WAITS);
+        row_integer(&row, key(writer, written->id));
+        integers(&row, waits, ARRAY_SIZE(waits));
+        row_done(&row);
+    }
+    memcpy(written->waits, waits, sizeof(waits));
 }
 
 static void write_group(struct tick_writer *writer, const struct snapshot *snapshot,
@@ -295,6 +333,8 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
         written->id = identity[0];
         struct row row = begin(writer, INSERT_GROUP);
         integers(&row, identity, ARRAY_SIZE(identity));
+        row_text(&row, wait_kind_name(group->kind), strlen(wait_kind_name(group->kind)));
+        row_integer(&row, string(writer, group->labels));
         row_done(&row);
     }
     bool is_same = written->present && written->group.wait_known == group->wait_known &&
@@ -312,6 +352,7 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
         }
         row_done(&row);
     }
+    write_group_waits(writer, written, group, is_new);
     written->group = *group;
     memcpy(written->values, values, sizeof(values));
     written->present = true;

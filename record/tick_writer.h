@@ -15,10 +15,14 @@ struct written_site {
     struct site site;
 };
 
+/* Columns of goroutine_group_waits behind the key. */
+#define GROUP_WAIT_COLUMNS 14
+
 struct written_group {
     int64_t id;
     struct goroutine_group group;       /* Its identity. */
     int64_t values[3];
+    int64_t waits[GROUP_WAIT_COLUMNS];
     uint64_t seen_in;       /* The tick. */
     bool present;
 };
@@ -43,6 +47,7 @@ enum tick_statement {
     INSERT_SITE_PROVISIONAL,
     INSERT_GROUP,
     INSERT_GROUP_VALUES,
+    INSERT_GROUP_WAITS,
     INSERT_THREAD,
     INSERT_THREAD_VALUES,
     INSERT_GC_CYCLE,

@@ -93,6 +93,26 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_int_eq(left->wait_known, right->wait_known);
         ck_assert_uint_eq(left->wait_ns_min, right->wait_ns_min);
         ck_assert_uint_eq(left->wait_ns_max, right->wait_ns_max);
+        compare_string(c, left->labels, right->labels);
+        ck_assert_uint_eq(left->kind, right->kind);
+        ck_assert_int_eq(left->stack_cut, right->stack_cut);
+        ck_assert_int_eq(left->parent_known, right->parent_known);
+        ck_assert_int_eq(left->parent_ended, right->parent_ended);
+        compare_frame(c, left->parent_created_by, right->parent_created_by);
+        compare_frame(c, left->parent_start, right->parent_start);
+        ck_assert_uint_eq(left->examined, right->examined);
+        ck_assert_uint_eq(left->num_objects, right->num_objects);
+        ck_assert_uint_eq(left->object.kind, right->object.kind);
+        ck_assert_uint_eq(left->object.address, right->object.address);
+        ck_assert_int_eq(left->object.is_read, right->object.is_read);
+        ck_assert_int_eq(left->object.is_closed, right->object.is_closed);
+        ck_assert_int_eq(left->object.is_timer, right->object.is_timer);
+        ck_assert_int_eq(left->object.is_bounded, right->object.is_bounded);
+        ck_assert_uint_eq(left->object.goroutines, right->object.goroutines);
+        ck_assert_uint_eq(left->object.length, right->object.length);
+        ck_assert_uint_eq(left->object.capacity, right->object.capacity);
+        ck_assert_uint_eq(left->object.senders, right->object.senders);
+        ck_assert_uint_eq(left->object.receivers, right->object.receivers);
     }
     ck_assert_uint_eq(a->num_threads, b->num_threads);
     for (size_t i = 0; i < a->num_threads; i++) {
