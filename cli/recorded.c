@@ -43,7 +43,7 @@ void recorded_deinit(struct recorded *recorded)
 DEFINE_CLEANUP(struct recording *, recording_close)
 DEFINE_CLEANUP(struct source *, source_close)
 
-struct error *recorded_open(const struct recorded *recorded, double speed, struct source **ret_source)
+struct error *recorded_open(struct recorded *recorded, double speed, struct source **ret_source)
 {
     _cleanup_(recording_closep) struct recording *recording = NULL;
     _cleanup_(source_closep) struct source *source = NULL;
@@ -62,6 +62,7 @@ struct error *recorded_open(const struct recorded *recorded, double speed, struc
         error = source->ops->seek(source, moment);
     if (error)
         return error;
+    recorded->moment_unix_ns = moment;
     *ret_source = take_pointer(source);
     return NULL;
 }

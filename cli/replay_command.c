@@ -12,11 +12,13 @@ enum exit_status replay_command(const struct options *options)
     bool pick_again = false;
     if (!recorded_find(options->target, &recorded))
         return error_print(error_create(ERROR_NOT_FOUND, "there is no recording '%s'", options->target));
-    struct error *error = recorded_open(&recorded, 1, &source);
+    struct error *error = recorded_open(&recorded, 0, &source);
     if (!error && !terminal_present())
         error = error_create(ERROR_UNSUPPORTED, "replay needs a terminal; what would help: heaptop report %s",
                              options->target);
+    struct tui_options tui = options->tui;
+    tui.start_unix_ns = recorded.moment_unix_ns;
     if (!error)
-        error = tui_run(source, &options->tui, &pick_again);
+        error = tui_run(source, &tui, &pick_again);
     return error ? error_print(error) : STATUS_DONE;
 }

@@ -38,7 +38,7 @@ static struct error *print_result(const struct history *history, bool json)
 }
 
 /* All of a recording. */
-static enum exit_status report_recorded(const struct recorded *recorded, bool json)
+static enum exit_status report_recorded(struct recorded *recorded, bool json)
 {
     _cleanup_close_ int interrupt = interrupt_open();
     _cleanup_(source_closep) struct source *source = NULL;

@@ -1,5 +1,6 @@
 /* A recording as a source: at its own pace, faster, or as fast as it is asked. */
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -7,6 +8,7 @@
 
 #include "heaptop/base/cleanup.h"
 #include "record/recording.h"
+#include "record/schema.h"
 
 #define SECOND UINT64_C(1000000000)
 /* Where nothing was recorded for a while, replay goes on after so many of the intervals at which samples are taken. */
@@ -17,8 +19,9 @@
 struct replay_source {
     struct source source;
     struct recording *recording;
-    double speed;               /* 0: not paced. */
+    double speed;               /* INFINITY: not paced; 0: held, only what was sought is given. */
     int timer;                  /* Readable when `next` is due; always, when it is not paced. */
+    sqlite3_stmt *scan;         /* NULL until it is needed. */
     int64_t shown;              /* The tick given last; 0: none. */
     uint64_t shown_unix_ns, interval_ns;
     int64_t wanted;             /* By seek: to be given next; 0: the one after `shown`. */
@@ -45,8 +48,8 @@ static void arm_next(struct replay_source *replay, uint64_t now)
 {
     int64_t tick;
     uint64_t unix_ns;
-    if (replay->speed <= 0) {
-        arm(replay, 1);
+    if (replay->speed <= 0 || isinf(replay->speed)) {
+        arm(replay, replay->speed > 0);
         return;
     }
     if (!tick_reader_next(&replay->recording->reader, replay->shown, &tick, &unix_ns)) {
@@ -84,7 +87,7 @@ static struct error *replay_next(struct source *source, uint64_t timeout_ns, str
     struct snapshot *snapshot = NULL;
     int64_t tick = replay->wanted;
     uint64_t unix_ns;
-    if (!wait_until_due(replay, timeout_ns)) {
+    if ((replay->speed <= 0 && tick == 0) || !wait_until_due(replay, timeout_ns)) {
         *ret_snapshot = NULL;
         return NULL;
     }
@@ -133,9 +136,212 @@ static int replay_descriptor(struct source *source)
     return ((struct replay_source *)source)->timer;
 }
 
+/* ---- the time line ---- */
+
+static struct error *copy_marks(struct recording *recording, struct arena *arena, struct timeline *timeline)
+{
+    struct recording_mark *marks;
+    size_t count;
+    struct error *error = recording_read_marks(recording, arena, &marks, &count);
+    if (error)
+        return error;
+    timeline->marks = arena_alloc_array(arena, count, sizeof(*timeline->marks));
+    if (!timeline->marks)
+        return error_no_memory();
+    timeline->num_marks = count;
+    for (size_t i = 0; i < count; i++)
+        timeline->marks[i] = (struct timeline_mark){.unix_ns = marks[i].unix_ns, .text = marks[i].text};
+    return NULL;
+}
+
+static struct error *copy_gaps(struct recording *recording, struct arena *arena, struct timeline *timeline)
+{
+    struct recording_gap *gaps;
+    size_t count;
+    struct error *error = recording_read_gaps(recording, arena, &gaps, &count);
+    if (error)
+        return error;
+    timeline->gaps = arena_alloc_array(arena, count, sizeof(*timeline->gaps));
+    if (!timeline->gaps)
+        return error_no_memory();
+    timeline->num_gaps = count;
+    for (size_t i = 0; i < count; i++)
+        timeline->gaps[i] = (struct timeline_gap){
+            .from_unix_ns = gaps[i].from_unix_ns, .to_unix_ns = gaps[i].to_unix_ns, .reason = gaps[i].reason};
+    return NULL;
+}
+
+static struct error *replay_read_timeline(struct source *source, struct arena *arena, struct timeline *ret_timeline)
+{
+    struct recording *recording = ((struct replay_source *)source)->recording;
+    struct recording_info info;
+    struct timeline timeline = {0};
+    struct error *error = recording_read_info(recording, &info);
+    if (!error && info.marks > 0)
+        error = copy_marks(recording, arena, &timeline);
+    if (!error && info.gaps > 0)
+        error = copy_gaps(recording, arena, &timeline);
+    if (error)
+        return error;
+    timeline.first_unix_ns = info.first_unix_ns;
+    timeline.last_unix_ns = info.last_unix_ns;
+    timeline.ended = info.closed;
+    *ret_timeline = timeline;
+    return NULL;
+}
+
+/* The columns that a point is made from, as far as the file has them. */
+static const enum counter_id scanned[] = {COUNTER_RSS, COUNTER_HEAP_LIVE, COUNTER_GOROUTINES, COUNTER_NUM_GC};
+
+static sqlite3_stmt *prepare_scan(struct recording *recording)
+{
+    _cleanup_(text_deinit) struct text sql = {0};
+    const struct tick_reader *reader = &recording->reader;
+    text_append(&sql, "SELECT t.tick, t.unix_ns");
+    for (size_t i = 0; i < ARRAY_SIZE(scanned); i++) {
+        size_t column = 0;
+        while (column < reader->num_columns && reader->columns[column] != scanned[i])
+            column++;
+        if (column < reader->num_columns)
+            text_printf(&sql, ", c.%s", schema_counter_names[scanned[i]]);
+        else
+            text_append(&sql, ", NULL");
+    }
+    text_append(&sql, " FROM ticks t LEFT JOIN counters c ON c.tick = t.tick WHERE t.tick > ? ORDER BY t.tick LIMIT ?");
+    if (sql.failed) {
+        recording->database.code = SQLITE_NOMEM;
+        return NULL;
+    }
+    return database_prepare(&recording->database, sql.data);
+}
+
+static double column_or_nan(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_type(statement, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(statement, column);
+}
+
+static struct error *replay_scan(struct source *source, int64_t *position, struct timeline_point *points, size_t room,
+                                 size_t *ret_count)
+{
+    struct replay_source *replay = (struct replay_source *)source;
+    struct recording *recording = replay->recording;
+    size_t count = 0;
+    int64_t last = *position;
+    if (!replay->scan)
+        replay->scan = prepare_scan(recording);
+    struct row row = row_begin(&recording->database, replay->scan);
+    row_integer(&row, last);
+    row_integer(&row, (int64_t)room);
+    while (count < room && row_next(&row)) {
+        int64_t tick = sqlite3_column_int64(row.statement, 0);
+        /* In a damaged file they need not rise. */
+        if (tick <= last)
+            break;
+        last = tick;
+        points[count++] = (struct timeline_point){.unix_ns = (uint64_t)sqlite3_column_int64(row.statement, 1),
+                                                  .rss_bytes = column_or_nan(row.statement, 2),
+                                                  .heap_live_bytes = column_or_nan(row.statement, 3),
+                                                  .goroutines = column_or_nan(row.statement, 4),
+                                                  .num_gc = column_or_nan(row.statement, 5)};
+    }
+    row_reset(&row);
+    struct error *error = database_error(&recording->database, "read", recording->path);
+    if (error)
+        return error;
+    *position = last;
+    *ret_count = count;
+    return NULL;
+}
+
+/* One number of one row, 0 when there is none. */
+static int64_t find_number(struct database *database, const char *sql, int64_t parameter)
+{
+    int64_t value = 0;
+    sqlite3_stmt *statement = database_prepare(database, sql);
+    struct row row = row_begin(database, statement);
+    row_integer(&row, parameter);
+    if (row_next(&row))
+        value = sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    return value;
+}
+
+static uint64_t find_cycle(struct recording *recording, int direction, uint64_t unix_ns)
+{
+    struct database *database = &recording->database;
+    int64_t tick = 0;
+    tick_reader_find(&recording->reader, unix_ns, &tick);
+    if (direction > 0)
+        tick = find_number(database, "SELECT at >> 24 FROM gc_cycles WHERE at >= ? ORDER BY at LIMIT 1",
+                           (tick + 1) << RECORD_KEY_BITS);
+    else
+        tick = find_number(database, "SELECT at >> 24 FROM gc_cycles WHERE at < ? ORDER BY at DESC LIMIT 1",
+                           tick << RECORD_KEY_BITS);
+    return tick ? (uint64_t)find_number(database, "SELECT unix_ns FROM ticks WHERE tick = ?", tick) : 0;
+}
+
+static uint64_t find_snapshot(struct recording *recording, int direction, uint64_t unix_ns)
+{
+    int64_t tick = 0;
+    uint64_t found = 0;
+    if (direction > 0) {
+        tick_reader_find(&recording->reader, unix_ns, &tick);
+        return tick_reader_next(&recording->reader, tick, &tick, &found) ? found : 0;
+    }
+    if (unix_ns == 0 || !tick_reader_find(&recording->reader, unix_ns - 1, &tick))
+        return 0;
+    return (uint64_t)find_number(&recording->database, "SELECT unix_ns FROM ticks WHERE tick = ?", tick);
+}
+
+static struct error *replay_find(struct source *source, enum timeline_landmark what, int direction, uint64_t unix_ns,
+                                 uint64_t *ret_unix_ns)
+{
+    struct recording *recording = ((struct replay_source *)source)->recording;
+    uint64_t found = 0;
+    switch (what) {
+    case TIMELINE_SNAPSHOT:
+        found = find_snapshot(recording, direction, unix_ns);
+        break;
+    case TIMELINE_MARK:
+        found = (uint64_t)find_number(&recording->database,
+                                      direction > 0 ? "SELECT min(unix_ns) FROM marks WHERE unix_ns > ?"
+                                                    : "SELECT max(unix_ns) FROM marks WHERE unix_ns < ?",
+                                      (int64_t)unix_ns);
+        break;
+    case TIMELINE_GC_CYCLE:
+        found = find_cycle(recording, direction, unix_ns);
+        break;
+    }
+    struct error *error = database_error(&recording->database, "read", recording->path);
+    if (!error)
+        *ret_unix_ns = found;
+    return error;
+}
+
+static void replay_set_pace(struct source *source, double speed)
+{
+    struct replay_source *replay = (struct replay_source *)source;
+    replay->speed = speed;
+    replay->due_ns = 0;
+    if (replay->wanted)
+        arm(replay, 1);
+    else
+        arm_next(replay, now_ns());
+}
+
+static const struct timeline_ops replay_timeline = {
+    .read = replay_read_timeline,
+    .scan = replay_scan,
+    .find = replay_find,
+    .set_pace = replay_set_pace,
+};
+
+/* ---- life ---- */
+
 static void replay_close(struct source *source)
 {
     struct replay_source *replay = (struct replay_source *)source;
+    sqlite3_finalize(replay->scan);
     recording_close(replay->recording);
     close_p(&replay->timer);
     free(replay);
@@ -146,6 +352,7 @@ static const struct source_ops replay_ops = {
     .seek = replay_seek,
     .descriptor = replay_descriptor,
     .close = replay_close,
+    .timeline = &replay_timeline,
 };
 
 struct error *replay_source_open(struct recording *recording, const struct replay_options *options,
@@ -158,7 +365,7 @@ struct error *replay_source_open(struct recording *recording, const struct repla
     }
     replay->source = (struct source){.ops = &replay_ops, .live = false};
     replay->recording = recording;
-    replay->speed = options->speed;
+    replay->speed = options->speed > 0 ? options->speed : (double)INFINITY;
     replay->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (replay->timer < 0) {
         struct error *error = error_from_errno(errno, "cannot create a timer");

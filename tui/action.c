@@ -48,6 +48,6 @@ const char *key_name(uint32_t key, char *buffer)
 const char *action_group_title(enum action_group group)
 {
     static const char *const titles[GROUP_COUNT] = {
-        [GROUP_MOVE] = "Moving", [GROUP_LIST] = "Lists", [GROUP_VIEW] = "View", [GROUP_PROGRAM] = "Program"};
+        [GROUP_MOVE] = "Moving", [GROUP_LIST] = "Lists", [GROUP_VIEW] = "View", [GROUP_TIME] = "Time", [GROUP_PROGRAM] = "Program"};
     return titles[group];
 }

@@ -7,7 +7,7 @@
 
 #include "tui/event.h"
 
-enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COUNT };
+enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRAM, GROUP_COUNT };
 
 /* X(ACTION, first key, second key, group, footer word, help) */
 #define TUI_ACTIONS(X) \
@@ -17,8 +17,8 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COU
     X(RIGHT, 'l', INPUT_RIGHT, MOVE, "right", "move long names right; open a branch of the tree") \
     X(PAGE_UP, INPUT_PAGE_UP, CONTROL('b'), MOVE, "page up", "one page up") \
     X(PAGE_DOWN, INPUT_PAGE_DOWN, CONTROL('f'), MOVE, "page down", "one page down") \
-    X(TOP, 'g', INPUT_HOME, MOVE, "top", "first line") \
-    X(BOTTOM, 'G', INPUT_END, MOVE, "end", "last line") \
+    X(TOP, 'g', 0, MOVE, "top", "first line") \
+    X(BOTTOM, 'G', 0, MOVE, "end", "last line") \
     X(NEXT_PANE, INPUT_TAB, 0, MOVE, "list", "next list on this screen") \
     X(PREVIOUS_PANE, INPUT_BACK_TAB, 0, MOVE, "list back", "previous list on this screen") \
     X(OPEN, INPUT_ENTER, 0, LIST, "open", "open the selected line") \
@@ -32,13 +32,26 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_PROGRAM, GROUP_COU
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
     X(TREE, 't', 0, LIST, "tree", "call sites as a tree of callers, or as a list") \
     X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
-    X(PAUSE, ' ', 0, VIEW, "pause", "hold the view; sampling goes on") \
-    X(SLOWER, '+', '=', VIEW, "slower", "sample less often") \
-    X(FASTER, '-', 0, VIEW, "faster", "sample more often") \
+    X(PAUSE, ' ', 0, VIEW, "pause", "hold the view, sampling goes on; in the past: play or stop") \
+    X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \
+    X(FASTER, '-', 0, VIEW, "faster", "sample more often; in the past: play slower") \
     X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs over a longer time") \
     X(SPAN_SHORTER, '[', 0, VIEW, "shorter", "graphs over a shorter time") \
     X(PROBLEMS, '!', 0, VIEW, "problems", "what could not be read, and why") \
     X(REDRAW, CONTROL('l'), 0, VIEW, "redraw", "draw the screen anew") \
+    X(TIME_LINE, 'T', 0, TIME, "time line", "show or hide the time line") \
+    X(STEP_BACK, ',', 0, TIME, "back", "one sample back; in the live view: into its past") \
+    X(STEP_FORWARD, '.', 0, TIME, "forward", "one sample forward") \
+    X(JUMP, ':', '@', TIME, "jump", "go to 14:03, -5m, +30s, mark, gc, rise, start, end") \
+    X(FIRST_MOMENT, INPUT_HOME, 0, TIME, "start", "the first sample; in the live view: the first line") \
+    X(LAST_MOMENT, INPUT_END, 0, TIME, "newest", "the newest sample; in the live view: the last line") \
+    X(NEXT_MARK, '}', 0, TIME, "next mark", "the next mark") \
+    X(PREVIOUS_MARK, '{', 0, TIME, "mark before", "the mark before") \
+    X(NEXT_GC, 'c', 0, TIME, "next GC", "the next GC cycle") \
+    X(PREVIOUS_GC, 'C', 0, TIME, "GC before", "the GC cycle before") \
+    X(LARGEST_RISE, '^', 0, TIME, "rise", "where RSS rose most") \
+    X(SPAN_START, '(', 0, TIME, "from here", "growth over a span: it starts here") \
+    X(SPAN_END, ')', 0, TIME, "to here", "growth over a span: it ends here") \
     X(HELP, '?', INPUT_F1, PROGRAM, "help", "this help") \
     X(PICK, 'p', 0, PROGRAM, "processes", "look at another process") \
     X(QUIT, 'q', 0, PROGRAM, "quit", "leave heaptop")

@@ -35,11 +35,23 @@ static int draw_state(const struct session *session, struct canvas canvas, int r
 {
     const struct model *model = &session->model;
     const struct snapshot *shown = model->shown;
-    char interval[UNITS_BUFFER], text[FORMAT_BUFFER];
+    char interval[UNITS_BUFFER], text[2 * FORMAT_BUFFER];
     units_format_duration(interval, (double)model->interval_ns);
     enum role role = ROLE_CALM;
     uint32_t mark = 0x25cf;
-    if (model->failure || (model->latest && model->latest->exited)) {
+    if (session->playback.is_on && shown) {
+        char clock[FORMAT_BUFFER];
+        const char *over = shown->exited ? " EXITED" : "";
+        format_clock(clock, shown->unix_ns);
+        if (model->failure)
+            snprintf(text, sizeof(text), "REPLAY %s DAMAGED", clock);
+        else if (session->playback.is_playing)
+            snprintf(text, sizeof(text), "REPLAY %s %gx", clock, playback_speed(&session->playback));
+        else
+            snprintf(text, sizeof(text), "REPLAY %s%s", clock, over);
+        role = session->playback.is_playing ? ROLE_CALM : ROLE_NOTICE;
+        mark = session->playback.is_playing ? 0x25b6 : 0x2016;
+    } else if (model->failure || (model->latest && model->latest->exited)) {
         snprintf(text, sizeof(text), "EXITED");
         role = ROLE_NOTICE;
         mark = 0x25cb;
@@ -154,6 +166,14 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
         [VERDICT_GROWING] = {0x25b2, ROLE_GROWING, ROLE_FIGURE, GROUND_ALERT},
     };
     const char *text = session->verdict.data ? session->verdict.data : "Waiting for the first sample.";
+    char reading[FORMAT_BUFFER + 96];
+    if (model->is_reading) {
+        char percent[UNITS_BUFFER];
+        snprintf(reading, sizeof(reading), "Reading what was before this moment, %s: verdicts and graphs follow.",
+                 units_format_percent(percent, rewind_progress(&model->rewind)));
+        text = reading;
+        level = VERDICT_WAITING;
+    }
     int lines = canvas.height < 24 ? 2 : MAX_VERDICT_LINES, width = canvas.width - 4, used = 0;
     while (*text && used < lines) {
         size_t length = line_length(text, width);
@@ -254,8 +274,15 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
 {
     canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
     if (session->prompt != PROMPT_NONE) {
-        int x = canvas_text(canvas, 1, y, ROLE_STRONG, session->prompt == PROMPT_SEARCH ? "/" : "\\");
-        const char *hint = session->prompt == PROMPT_SEARCH ? "Enter keep   Esc leave" : "Enter keep   Esc clear";
+        static const struct {
+            const char *sign, *hint;
+        } prompts[] = {
+            [PROMPT_SEARCH] = {"/", "Enter keep   Esc leave"},
+            [PROMPT_FILTER] = {"\\", "Enter keep   Esc clear"},
+            [PROMPT_JUMP] = {"go to:", "14:03  -5m  +30s  mark  gc  rise  start  end"},
+        };
+        int x = canvas_text(canvas, 1, y, ROLE_STRONG, prompts[session->prompt].sign);
+        const char *hint = prompts[session->prompt].hint;
         int width = canvas.width - x - 4 - (int)strlen(hint);
         line_edit_draw(&session->edit, canvas, x + 1, y, width);
         canvas_text_right(canvas, canvas.width - 1, y, ROLE_MUTED, hint);
@@ -269,9 +296,13 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
     /* The way out is always shown. */
     int limit = canvas.width - 3 - key_width(ACTION_QUIT);
     int x = draw_key(canvas, 1, y, limit, ACTION_HELP);
+    static const enum action of_the_past[] = {ACTION_PAUSE, ACTION_STEP_BACK, ACTION_STEP_FORWARD, ACTION_JUMP};
+    for (size_t i = 0; session->playback.is_on && i < ARRAY_SIZE(of_the_past); i++)
+        x = draw_key(canvas, x, y, limit, of_the_past[i]);
     for (const enum action *action = top->ops->footer; action && *action != ACTION_NONE; action++)
         x = draw_key(canvas, x, y, limit, *action);
-    x = draw_key(canvas, x, y, limit, ACTION_PAUSE);
+    if (!session->playback.is_on)
+        x = draw_key(canvas, x, y, limit, ACTION_PAUSE);
     if (session->can_pick)
         x = draw_key(canvas, x, y, limit, ACTION_PICK);
     draw_key(canvas, x, y, canvas.width, ACTION_QUIT);

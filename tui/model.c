@@ -38,11 +38,26 @@ static void release_frozen(struct model *model)
     arena_init(&model->frozen);
 }
 
+static struct passage passage_of(const struct model *model)
+{
+    return (struct passage){
+        .history = model->history, .latest = model->latest, .with_regions = model->with_regions};
+}
+
+static void set_passage(struct model *model, const struct passage *passage)
+{
+    model->history = passage->history;
+    model->latest = passage->latest;
+    model->with_regions = passage->with_regions;
+}
+
 struct error *model_init(struct model *model, struct source *source, uint64_t interval_ns)
 {
     *model = (struct model){.source = source, .interval_ns = interval_ns ? interval_ns : SECOND_NS,
                             .cost_per_second = NAN};
     arena_init(&model->frozen);
+    strip_init(&model->strip);
+    rewind_init(&model->rewind, source);
     return history_create(NULL, &model->history);
 }
 
@@ -50,9 +65,9 @@ void model_deinit(struct model *model)
 {
     analysis_destroy(model->analysis);
     snapshot_unref(model->shown);
-    snapshot_unref(model->latest);
-    snapshot_unref(model->with_regions);
-    history_destroy(model->history);
+    struct passage passage = passage_of(model);
+    passage_deinit(&passage);
+    rewind_deinit(&model->rewind);
     release_frozen(model);
     arena_deinit(&model->frozen);
     free(model->failure);
@@ -97,14 +112,17 @@ static void note_cost(struct model *model, const struct snapshot *snapshot)
 static struct error *take_in(struct model *model, struct snapshot *snapshot)
 {
     note_cost(model, snapshot);
-    struct error *error = history_add(model->history, snapshot);
+    struct passage passage = passage_of(model);
+    struct error *error = passage_add(&passage, snapshot);
+    set_passage(model, &passage);
     if (error)
         return error;
-    replace_snapshot(&model->latest, snapshot);
-    if (snapshot->num_regions > 0)
-        replace_snapshot(&model->with_regions, snapshot);
     if (snapshot->interval_ns > 0)
         model->interval_ns = snapshot->interval_ns;
+    if (model->source->ops->timeline)
+        return rewind_note(&model->rewind, &passage);
+    const struct timeline_point point = strip_point(snapshot);
+    strip_add(&model->strip, &point);
     return NULL;
 }
 
@@ -134,6 +152,101 @@ struct error *model_pull(struct model *model, bool *ret_changed)
     /* A held view changes only in saying that there is more. */
     *ret_changed = true;
     return model->paused ? NULL : show_latest(model);
+}
+
+/* ---- going back, and forward again ---- */
+
+/* How long a jump may keep somebody waiting for its history. */
+#define READ_AT_ONCE_NS (UINT64_C(25) * 1000000)
+
+/* Takes what the passage has, and shows it. The passage is left empty, also when this fails. */
+static struct error *adopt(struct model *model, struct passage *passage, bool is_reading)
+{
+    struct analysis *analysis;
+    struct error *error = analysis_compute(passage->history, &analysis);
+    if (error) {
+        passage_deinit(passage);
+        return error;
+    }
+    /* The analysis goes first: its rows borrow from the history. */
+    analysis_destroy(model->analysis);
+    model->analysis = analysis;
+    struct passage before = passage_of(model);
+    passage_deinit(&before);
+    set_passage(model, passage);
+    *passage = (struct passage){0};
+    model->is_reading = is_reading;
+    model->cost_per_second = NAN;
+    if (model->latest->interval_ns > 0)
+        model->interval_ns = model->latest->interval_ns;
+    replace_snapshot(&model->shown, model->latest);
+    return NULL;
+}
+
+static struct error *show_alone(struct model *model, struct snapshot *snapshot)
+{
+    struct passage alone = {0};
+    struct error *error = history_create(NULL, &alone.history);
+    if (!error)
+        error = passage_add(&alone, snapshot);
+    if (error) {
+        passage_deinit(&alone);
+        return error;
+    }
+    return adopt(model, &alone, true);
+}
+
+static struct error *read_history(struct model *model, struct snapshot *snapshot)
+{
+    bool done = false;
+    struct passage read = {0}, present = model->is_reading ? (struct passage){0} : passage_of(model);
+    struct error *error = rewind_begin(&model->rewind, &present, snapshot->unix_ns);
+    if (!error)
+        error = rewind_work(&model->rewind, READ_AT_ONCE_NS, &done, &read);
+    if (error)
+        return error;
+    return done ? adopt(model, &read, false) : show_alone(model, snapshot);
+}
+
+struct error *model_seek(struct model *model, uint64_t unix_ns)
+{
+    const struct source_ops *ops = model->source->ops;
+    const struct snapshot *present = model->is_reading ? NULL : model->latest;
+    struct snapshot *snapshot = NULL;
+    uint64_t after = 0;
+    ops->timeline->set_pace(model->source, (double)INFINITY);
+    struct error *error = ops->seek(model->source, unix_ns);
+    if (!error)
+        error = ops->next(model->source, 0, &snapshot);
+    if (!error && present)
+        error = ops->timeline->find(model->source, TIMELINE_SNAPSHOT, +1, present->unix_ns, &after);
+    if (error || !snapshot) {
+        snapshot_unref(snapshot);
+        return error;
+    }
+    if (present && after == snapshot->unix_ns) {
+        error = take_in(model, snapshot);
+        if (!error)
+            error = show_latest(model);
+    } else if (!present || present->unix_ns != snapshot->unix_ns) {
+        error = read_history(model, snapshot);
+    }
+    snapshot_unref(snapshot);
+    return error;
+}
+
+struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_changed)
+{
+    struct passage read = {0};
+    bool done = false;
+    *ret_changed = false;
+    if (!model->is_reading)
+        return NULL;
+    struct error *error = rewind_work(&model->rewind, budget_ns, &done, &read);
+    if (error || !done)
+        return error;
+    *ret_changed = true;
+    return adopt(model, &read, false);
 }
 
 /* ---- holding the view ---- */

@@ -4,16 +4,22 @@
 #define TUI_MODEL_H
 
 #include "heaptop/analysis.h"
+#include "tui/rewind.h"
+#include "tui/strip.h"
 
 struct frozen_series;
 
 struct model {
     struct source *source;          /* Borrowed. */
-    struct history *history;
+    struct history *history;        /* This and the next two: see struct passage. */
+    struct snapshot *latest;        /* Newer than `shown` while the view is held. */
+    struct snapshot *with_regions;
     struct analysis *analysis;      /* Of `shown`; NULL before the first sample. */
     struct snapshot *shown;         /* A reference. */
-    struct snapshot *latest;        /* A reference; newer than `shown` while the view is held. */
-    struct snapshot *with_regions;  /* The latest that had regions; a reference, or NULL. */
+    struct strip strip;             /* The whole session. */
+    struct rewind rewind;           /* Of a source that remembers. */
+    /* What is on view is a single sample whose history is still being read. */
+    bool is_reading;
     bool paused;
     struct arena frozen;            /* Copies of the series that the held analysis shows. */
     struct frozen_series *frozen_series;
@@ -29,6 +35,13 @@ void model_deinit(struct model *model);
 /* Takes in what the source has, without waiting. *ret_changed: there is something new to show. A source that fails is
  * `failure`. */
 struct error *model_pull(struct model *model, bool *ret_changed);
+
+/* Shows the last sample at or before a time, of a source that remembers. Where its history takes long to read, the
+ * sample stands alone at first: `is_reading`. */
+struct error *model_seek(struct model *model, uint64_t unix_ns);
+/* Reads on for so long. *ret_changed: the history is there. */
+struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_changed);
+
 struct error *model_set_paused(struct model *model, bool paused);
 /* To the next longer (+1) or shorter (-1) interval between samples. */
 void model_change_interval(struct model *model, int direction);

@@ -7,6 +7,8 @@
 
 /* A source without a descriptor is asked this often. */
 #define SOURCE_POLL_MS 100
+/* A recording that somebody looks at may go on. */
+#define PLAYBACK_POLL_MS 1000
 /* How often processes are listed in the picker. */
 #define PICKER_PERIOD_NS UINT64_C(1000000000)
 
@@ -30,7 +32,8 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
     if (error)
         return error;
     struct session_options session_options = {
-        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live};
+        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live,
+        .start_unix_ns = options->start_unix_ns};
     terminal_size(terminal, &session_options.width, &session_options.height);
     _cleanup_(session_destroyp) struct session *session = NULL;
     error = session_create(source, &session_options, &session);
@@ -56,7 +59,9 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
         }
         /* A source that has ended would wake us for ever. */
         bool over = session->model.failure != NULL;
-        terminal_wait(terminal, over ? -1 : descriptor, over || descriptor >= 0 ? -1 : SOURCE_POLL_MS);
+        int timeout_ms = over ? -1 : session_is_busy(session) ? 0 : session->playback.is_on ? PLAYBACK_POLL_MS
+                         : descriptor >= 0 ? -1 : SOURCE_POLL_MS;
+        terminal_wait(terminal, over ? -1 : descriptor, timeout_ms);
     }
     *ret_pick_again = session->pick_again;
     return NULL;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tui/chrome.h"
+#include "tui/time_line.h"
 
 #define WHEEL_LINES 3
 
@@ -46,6 +47,7 @@ void session_destroy(struct session *session)
     for (size_t i = 0; session->tabs && i < NUM_TABS; i++)
         close_screen(&session->tabs[i]);
     free(session->tabs);
+    playback_close(session);
     text_deinit(&session->verdict);
     grid_deinit(&session->grid);
     model_deinit(&session->model);
@@ -73,6 +75,12 @@ struct error *session_create(struct source *source, const struct session_options
         if (error)
             return error;
     }
+    if (source->ops->timeline) {
+        session->is_time_line_shown = true;
+        error = playback_open(session, options->start_unix_ns);
+        if (error)
+            return error;
+    }
     *ret_session = take_pointer(session);
     return NULL;
 }
@@ -92,10 +100,13 @@ static struct error *update_top(struct session *session)
     return session->model.analysis && top->ops->update ? top->ops->update(session, top->state) : NULL;
 }
 
-static struct error *renew(struct session *session)
+struct error *session_renew(struct session *session)
 {
     struct error *error = NULL;
-    if (session->model.analysis) {
+    if (session->model.is_reading) {
+        /* A sample alone has no verdict; the line says why. */
+        text_deinit(&session->verdict);
+    } else if (session->model.analysis) {
         text_deinit(&session->verdict);
         error = analysis_write_verdict(session->model.analysis, &session->verdict);
     }
@@ -104,12 +115,21 @@ static struct error *renew(struct session *session)
 
 struct error *session_pull(struct session *session)
 {
-    bool changed, was_paused = session->model.paused;
+    bool changed = false, was_paused = session->model.paused;
+    if (session->playback.is_on) {
+        struct error *error = playback_work(session, &changed);
+        return error || !changed ? error : session_renew(session);
+    }
     struct error *error = model_pull(&session->model, &changed);
     if (error || !changed)
         return error;
     session->changed = true;
-    return was_paused ? NULL : renew(session);
+    return was_paused ? NULL : session_renew(session);
+}
+
+bool session_is_busy(const struct session *session)
+{
+    return playback_is_busy(session);
 }
 
 void session_say(struct session *session, const char *format, ...)
@@ -177,8 +197,27 @@ static struct error *begin_prompt(struct session *session, enum prompt prompt)
     return NULL;
 }
 
+static void begin_jump(struct session *session)
+{
+    session->prompt = PROMPT_JUMP;
+    session->typed[0] = '\0';
+    line_edit_begin(&session->edit, session->typed, sizeof(session->typed));
+}
+
+static struct error *jump_key(struct session *session, uint32_t key)
+{
+    if (key != INPUT_ESCAPE && key != INPUT_ENTER) {
+        line_edit_key(&session->edit, key);
+        return NULL;
+    }
+    session->prompt = PROMPT_NONE;
+    return key == INPUT_ENTER ? playback_jump_to(session, session->typed) : NULL;
+}
+
 static struct error *prompt_key(struct session *session, uint32_t key)
 {
+    if (session->prompt == PROMPT_JUMP)
+        return jump_key(session, key);
     struct list *list = focused_list(session);
     bool is_search = session->prompt == PROMPT_SEARCH;
     if (key == INPUT_ESCAPE) {
@@ -244,7 +283,7 @@ static struct error *act_on_list(struct session *session, enum action action)
 static struct error *set_paused(struct session *session, bool paused)
 {
     struct error *error = model_set_paused(&session->model, paused);
-    return error ? error : renew(session);
+    return error ? error : session_renew(session);
 }
 
 static struct error *act(struct session *session, enum action action)
@@ -254,6 +293,12 @@ static struct error *act(struct session *session, enum action action)
         return NULL;
     if (session->model.analysis && top->ops->act && top->ops->act(session, top->state, action))
         return NULL;
+    if (session->playback.is_on) {
+        bool done;
+        struct error *error = playback_act(session, action, &done);
+        if (error || done)
+            return error;
+    }
     switch (action) {
     case ACTION_QUIT:
         session->quit = true;
@@ -284,6 +329,16 @@ static struct error *act(struct session *session, enum action action)
     case ACTION_SPAN_SHORTER:
         model_change_span(&session->model, action == ACTION_SPAN_LONGER ? +1 : -1);
         return NULL;
+    case ACTION_TIME_LINE:
+        session->is_time_line_shown = !session->is_time_line_shown;
+        return NULL;
+    case ACTION_JUMP:
+        begin_jump(session);
+        return NULL;
+    case ACTION_FIRST_MOMENT:
+        return act_on_list(session, ACTION_TOP);
+    case ACTION_LAST_MOMENT:
+        return act_on_list(session, ACTION_BOTTOM);
     default:
         return act_on_list(session, action);
     }
@@ -313,6 +368,11 @@ static struct error *handle_key(struct session *session, uint32_t key)
 
 static struct error *press(struct session *session, const struct event *event)
 {
+    uint64_t moment;
+    if (time_line_moment_at(session, event->x, event->y, &moment)) {
+        session->playback.is_playing = false;
+        return session->playback.is_on ? playback_jump(session, moment) : NULL;
+    }
     if (event->y == session->tab_y && session->depth == 0)
         for (size_t i = 0; i < NUM_TABS; i++)
             if (event->x >= session->tab_x[i] - 1 && event->x < session->tab_x[i + 1] - 1)
@@ -407,6 +467,11 @@ void session_draw(struct session *session)
         return;
     }
     struct canvas inner = chrome_draw(session, canvas);
+    int height = time_line_height(session, canvas.height);
+    session->time_line_height = 0;
+    if (height > 0)
+        time_line_draw(session, canvas_part(inner, 0, inner.height - height, inner.width, height));
+    inner = canvas_part(inner, 0, 0, inner.width, inner.height - height);
     const struct open_screen *top = session_top(session);
     if (session->model.analysis)
         top->ops->draw(session, top->state, inner);

@@ -9,6 +9,7 @@
 #include "tui/line_edit.h"
 #include "tui/list.h"
 #include "tui/model.h"
+#include "tui/playback.h"
 
 struct session;
 
@@ -42,7 +43,7 @@ struct open_screen {
     void *state;
 };
 
-enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER };
+enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP };
 enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS };
 
 struct session_options {
@@ -50,6 +51,7 @@ struct session_options {
     enum glyphs glyphs;
     uint64_t interval_ns;
     bool can_pick;              /* Going back to a picker is possible. */
+    uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
 };
 
 struct session {
@@ -59,8 +61,12 @@ struct session {
     size_t tab;
     struct open_screen above[SESSION_MAX_DEPTH];        /* Opened from the tab, one from the other. */
     size_t depth;
+    struct playback playback;
+    bool is_time_line_shown;
+    int time_line_y, time_line_height;                  /* Where it was drawn, for the mouse. */
     enum prompt prompt;
     struct line_edit edit;
+    char typed[LIST_NEEDLE];    /* Into a prompt that is no list's. */
     char before_prompt[LIST_NEEDLE];
     enum popup popup;
     int popup_top;
@@ -77,11 +83,16 @@ struct error *session_create(struct source *source, const struct session_options
                              struct session **ret_session);
 void session_destroy(struct session *session);      /* Accepts NULL. */
 
-/* Takes in what the source has. */
+/* Takes in what the source has, and goes on with what takes longer than a key may wait. */
 struct error *session_pull(struct session *session);
+/* Whether there is more of the latter: then session_pull is to be called again at once. */
+bool session_is_busy(const struct session *session);
 struct error *session_handle(struct session *session, const struct event *event);
 /* Draws into session->grid. */
 void session_draw(struct session *session);
+
+/* The model shows another sample. */
+struct error *session_renew(struct session *session);
 
 /* For screens. */
 struct error *session_push(struct session *session, const struct screen_ops *ops, const void *argument);

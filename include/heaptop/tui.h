@@ -12,6 +12,7 @@ struct tui_options {
     enum tui_glyphs glyphs;     /* AUTO: UTF-8 when the locale is. */
     bool mouse;
     uint64_t interval_ns;
+    uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
 };
 
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.

@@ -3,6 +3,7 @@
 #define HEAPTOP_SNAPSHOT_SOURCE_H
 
 #include "heaptop/snapshot/snapshot.h"
+#include "heaptop/snapshot/timeline.h"
 
 struct source;
 
@@ -28,6 +29,8 @@ struct source_ops {
     /* NULL in sources that cannot. To be repeated for as long as it is wanted; how often it is granted is up to the source. */
     void (*request)(struct source *source, enum source_request what);
     void (*close)(struct source *source);
+    /* NULL in sources that remember nothing; those that have it can seek. */
+    const struct timeline_ops *timeline;
 };
 
 struct source {

@@ -1,5 +1,6 @@
 /* What replay shows for a tick equals what the live view showed: two sessions, one over the source that a live process
- * would be and one over its recording, driven by the same keys. */
+ * would be and one over its recording, driven by the same keys. Only the title and the line of keys say which is which.
+ * Then the same after jumps: the replay goes to a tick, and a live view has just seen it. */
 #include "tests/unit/tui/tui_test.h"
 
 #include "tests/unit/check_main.h"
@@ -43,14 +44,29 @@ static const char *const keys[] = {
     "Esc",
     "2 Right Down Left",
     "G",
-    "Space",
-    "Space",
 };
+
+/* Without the title and the line of keys; cuts the text. */
+static const char *between(char *text)
+{
+    char *body = strchr(text, '\n'), *end;
+    ck_assert_ptr_nonnull(body);
+    end = strrchr(body, '\n');
+    if (end && end[1] == '\0') {
+        *end = '\0';
+        end = strrchr(body, '\n');
+    }
+    ck_assert_ptr_nonnull(end);
+    *end = '\0';
+    return body;
+}
 
 static void check_same(struct stage *live, struct stage *replayed, const char *when)
 {
     char *a = stage_text(live), *b = stage_text(replayed);
-    ck_assert_msg(strcmp(a, b) == 0, "after '%s' live shows\n%s\nand replay\n%s", when, a, b);
+    const char *live_text = between(a), *replayed_text = between(b);
+    ck_assert_msg(strcmp(live_text, replayed_text) == 0, "after '%s' live shows\n%.1800s\nand replay\n%.1800s", when,
+                  live_text, replayed_text);
     free(a);
     free(b);
 }
@@ -75,13 +91,12 @@ static void check_shape(const struct shape *shape)
     record_all(path, snapshots, shape->seconds);
     struct session_options options = {.width = shape->width, .height = shape->height, .glyphs = GLYPHS_BRAILLE};
     live.source = builder_source(snapshots, shape->seconds);
-    /* The title says which of the two it is; all else must be the same. */
-    live.source->live = false;
     replayed.source = replay(path);
     ck_assert_ptr_null(session_create(live.source, &options, &live.session));
     ck_assert_ptr_null(session_create(replayed.source, &options, &replayed.session));
     stage_pull(&live);
     stage_pull(&replayed);
+    stage_keys(&replayed, "T");
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         stage_keys(&live, keys[i]);
         stage_keys(&replayed, keys[i]);
@@ -108,11 +123,64 @@ START_TEST(replay_shows_what_the_live_view_showed)
 }
 END_TEST
 
+#define JUMP_SECONDS 400
+
+/* Screens whose contents rest on all that was before. */
+static const char *const looks[] = {"", "2", "2 Enter", "Esc 3", "5", "6", "1"};
+
+/* There and back, near and far; each time all screens must be those of a live view that has seen just so much. */
+START_TEST(replay_shows_it_after_a_jump_too)
+{
+    static const unsigned moments[] = {0, 399, 1, 200, 199, 198, 201, 390, 389, 12, 399, 300, 301, 2, 0};
+    struct snapshot **snapshots = calloc(JUMP_SECONDS, sizeof(*snapshots));
+    struct stage replayed = {0};
+    struct scene scene;
+    const char *path = scratch_path("jumps.heaptop");
+    ck_assert_ptr_nonnull(snapshots);
+    setenv("TZ", "UTC", 1);
+    tzset();
+    scene_init(&scene);
+    for (unsigned i = 0; i < JUMP_SECONDS; i++)
+        snapshots[i] = scene_next(&scene);
+    unlink(path);
+    record_all(path, snapshots, JUMP_SECONDS);
+    struct session_options options = {.width = 160, .height = 44, .glyphs = GLYPHS_BRAILLE};
+    replayed.source = replay(path);
+    ck_assert_ptr_null(session_create(replayed.source, &options, &replayed.session));
+    stage_keys(&replayed, "T");
+    for (size_t i = 0; i < ARRAY_SIZE(moments); i++) {
+        struct stage live = {.source = builder_source(snapshots, moments[i] + 1)};
+        ck_assert_ptr_null(session_create(live.source, &options, &live.session));
+        stage_pull(&live);
+        ck_assert_ptr_null(playback_jump(replayed.session, snapshots[moments[i]]->unix_ns));
+        while (session_is_busy(replayed.session))
+            ck_assert_ptr_null(session_pull(replayed.session));
+        ck_assert_uint_eq(replayed.session->model.shown->sequence, snapshots[moments[i]]->sequence);
+        for (size_t j = 0; j < ARRAY_SIZE(looks); j++) {
+            char when[32];
+            snprintf(when, sizeof(when), "a jump to %u, %s", moments[i], looks[j]);
+            stage_keys(&live, looks[j]);
+            stage_keys(&replayed, looks[j]);
+            check_same(&live, &replayed, when);
+        }
+        session_destroy(live.session);
+        source_close(live.source);
+    }
+    session_destroy(replayed.session);
+    source_close(replayed.source);
+    builder_release(snapshots, JUMP_SECONDS);
+    free(snapshots);
+    scene_deinit(&scene);
+    scratch_remove();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("replay_screens");
     TCase *tests = tcase_create("replay_screens");
     tcase_add_loop_test(tests, replay_shows_what_the_live_view_showed, 0, 7);
+    tcase_add_test(tests, replay_shows_it_after_a_jump_too);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1,0 +1,194 @@
+#include "tui/rewind.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#define FIRST_SPACING 128
+/* Just before the goal a copy is kept too: whoever went there is likely to step back. */
+#define SHORTLY_BEFORE 12
+
+static uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void passage_deinit(struct passage *passage)
+{
+    history_destroy(passage->history);
+    snapshot_unref(passage->latest);
+    snapshot_unref(passage->with_regions);
+    *passage = (struct passage){0};
+}
+
+static void replace(struct snapshot **place, struct snapshot *snapshot)
+{
+    snapshot_ref(snapshot);
+    snapshot_unref(*place);
+    *place = snapshot;
+}
+
+struct error *passage_add(struct passage *passage, struct snapshot *snapshot)
+{
+    struct error *error = history_add(passage->history, snapshot);
+    if (error)
+        return error;
+    replace(&passage->latest, snapshot);
+    if (snapshot->num_regions > 0)
+        replace(&passage->with_regions, snapshot);
+    return NULL;
+}
+
+struct error *passage_copy(const struct passage *passage, struct passage *ret_copy)
+{
+    struct passage copy = {0};
+    struct error *error = history_copy(passage->history, &copy.history);
+    if (error)
+        return error;
+    copy.latest = passage->latest ? snapshot_ref(passage->latest) : NULL;
+    copy.with_regions = passage->with_regions ? snapshot_ref(passage->with_regions) : NULL;
+    *ret_copy = copy;
+    return NULL;
+}
+
+void rewind_init(struct rewind *rewind, struct source *source)
+{
+    *rewind = (struct rewind){.source = source, .spacing = FIRST_SPACING};
+}
+
+void rewind_deinit(struct rewind *rewind)
+{
+    for (size_t i = 0; i < rewind->num_checkpoints; i++)
+        passage_deinit(&rewind->checkpoints[i].passage);
+    passage_deinit(&rewind->reading);
+    *rewind = (struct rewind){0};
+}
+
+/* ---- checkpoints ---- */
+
+static uint64_t latest_ns(const struct passage *passage)
+{
+    return passage->latest ? passage->latest->unix_ns : 0;
+}
+
+/* The number of checkpoints at or before a time. */
+static size_t checkpoints_until(const struct rewind *rewind, uint64_t unix_ns)
+{
+    size_t count = 0;
+    while (count < rewind->num_checkpoints && rewind->checkpoints[count].unix_ns <= unix_ns)
+        count++;
+    return count;
+}
+
+/* Every second one goes; the first and the last stay. */
+static void thin_out(struct rewind *rewind)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < rewind->num_checkpoints; i++) {
+        if (i % 2 == 1 && i + 1 < rewind->num_checkpoints)
+            passage_deinit(&rewind->checkpoints[i].passage);
+        else
+            rewind->checkpoints[kept++] = rewind->checkpoints[i];
+    }
+    rewind->num_checkpoints = kept;
+    rewind->spacing *= 2;
+}
+
+static struct error *keep(struct rewind *rewind, const struct passage *passage)
+{
+    uint64_t unix_ns = latest_ns(passage);
+    size_t at = checkpoints_until(rewind, unix_ns);
+    rewind->since_checkpoint = 0;
+    if (at > 0 && rewind->checkpoints[at - 1].unix_ns == unix_ns)
+        return NULL;
+    struct passage copy;
+    struct error *error = passage_copy(passage, &copy);
+    if (error)
+        return error;
+    memmove(rewind->checkpoints + at + 1, rewind->checkpoints + at,
+            (rewind->num_checkpoints - at) * sizeof(rewind->checkpoints[0]));
+    rewind->checkpoints[at] = (struct checkpoint){.unix_ns = unix_ns, .passage = copy};
+    rewind->num_checkpoints++;
+    uint64_t each = history_memory(copy.history);
+    while (rewind->num_checkpoints > REWIND_MAX_CHECKPOINTS ||
+           (rewind->num_checkpoints > 2 && rewind->num_checkpoints * each > REWIND_MAX_BYTES))
+        thin_out(rewind);
+    return NULL;
+}
+
+struct error *rewind_note(struct rewind *rewind, const struct passage *passage)
+{
+    return ++rewind->since_checkpoint >= rewind->spacing ? keep(rewind, passage) : NULL;
+}
+
+/* ---- reading ---- */
+
+struct error *rewind_begin(struct rewind *rewind, const struct passage *present, uint64_t goal_unix_ns)
+{
+    passage_deinit(&rewind->reading);
+    size_t until = checkpoints_until(rewind, goal_unix_ns);
+    const struct passage *base = until > 0 ? &rewind->checkpoints[until - 1].passage : NULL;
+    uint64_t now = latest_ns(present);
+    if (now != 0 && now <= goal_unix_ns && (!base || now > latest_ns(base)))
+        base = present;
+    struct error *error =
+        base ? passage_copy(base, &rewind->reading) : history_create(NULL, &rewind->reading.history);
+    if (error)
+        return error;
+    rewind->from_unix_ns = latest_ns(&rewind->reading);
+    rewind->goal_unix_ns = goal_unix_ns;
+    rewind->since_checkpoint = 0;
+    rewind->source->ops->timeline->set_pace(rewind->source, (double)INFINITY);
+    return rewind->source->ops->seek(rewind->source, rewind->from_unix_ns);
+}
+
+/* A copy shortly before the goal, unless there is one already. */
+static bool is_worth_keeping(const struct rewind *rewind, const struct snapshot *snapshot)
+{
+    uint64_t left = rewind->goal_unix_ns - snapshot->unix_ns;
+    uint64_t interval = snapshot->interval_ns ? snapshot->interval_ns : UINT64_C(1000000000);
+    return rewind->since_checkpoint > SHORTLY_BEFORE && left / SHORTLY_BEFORE < interval &&
+           left / SHORTLY_BEFORE * 4 > interval * 3;
+}
+
+struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_done, struct passage *ret_passage)
+{
+    uint64_t end = monotonic_ns() + budget_ns;
+    *ret_done = false;
+    while (latest_ns(&rewind->reading) < rewind->goal_unix_ns) {
+        struct snapshot *snapshot = NULL;
+        struct error *error = rewind->source->ops->next(rewind->source, 0, &snapshot);
+        if (error)
+            return error;
+        /* The goal is a sample of this source: it ends here only when the file has lost it meanwhile. */
+        if (!snapshot)
+            break;
+        bool is_new = snapshot->unix_ns > latest_ns(&rewind->reading);
+        if (is_new)
+            error = passage_add(&rewind->reading, snapshot);
+        if (!error && is_new)
+            error = rewind_note(rewind, &rewind->reading);
+        if (!error && is_new && is_worth_keeping(rewind, snapshot))
+            error = keep(rewind, &rewind->reading);
+        snapshot_unref(snapshot);
+        if (error)
+            return error;
+        if (monotonic_ns() >= end && latest_ns(&rewind->reading) < rewind->goal_unix_ns)
+            return NULL;
+    }
+    *ret_done = true;
+    *ret_passage = rewind->reading;
+    rewind->reading = (struct passage){0};
+    return NULL;
+}
+
+double rewind_progress(const struct rewind *rewind)
+{
+    uint64_t now = latest_ns(&rewind->reading), from = rewind->from_unix_ns, goal = rewind->goal_unix_ns;
+    /* From the very beginning, whose time is known with the first sample. */
+    if (from == 0 && rewind->reading.history)
+        from = history_first_unix_ns(rewind->reading.history);
+    return goal > from && now > from ? (double)(now - from) / (double)(goal - from) : 0;
+}

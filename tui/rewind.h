@@ -1,0 +1,55 @@
+/* The history as of any moment of a source that remembers: what a session knew then, to the last verdict. A history is
+ * made by adding sample after sample, so going back begins at a copy that was kept on the way and reads on from there;
+ * where that takes long it is done bit by bit, between keys. */
+#ifndef TUI_REWIND_H
+#define TUI_REWIND_H
+
+#include "heaptop/analysis.h"
+
+/* Copies kept, and their memory. When there are more, every second one goes. */
+#define REWIND_MAX_CHECKPOINTS 32
+#define REWIND_MAX_BYTES (UINT64_C(96) << 20)
+
+/* What adding samples has led to. */
+struct passage {
+    struct history *history;
+    struct snapshot *latest;        /* The one added last; a reference, or NULL. */
+    struct snapshot *with_regions;  /* The latest that had regions; a reference, or NULL. */
+};
+
+void passage_deinit(struct passage *passage);
+/* Adds the next sample. */
+struct error *passage_add(struct passage *passage, struct snapshot *snapshot);
+struct error *passage_copy(const struct passage *passage, struct passage *ret_copy);
+
+struct checkpoint {
+    uint64_t unix_ns;       /* Of its latest sample. */
+    struct passage passage;
+};
+
+struct rewind {
+    struct source *source;      /* Borrowed; has a timeline. */
+    struct checkpoint checkpoints[REWIND_MAX_CHECKPOINTS + 1];  /* In order of time. */
+    size_t num_checkpoints;
+    uint64_t spacing;           /* Samples from one to the next. */
+    uint64_t since_checkpoint;  /* Samples added to what is being read, or played, since the last one. */
+    /* What is being read, from the moment `from` to `goal`; its history is NULL when nothing is. */
+    struct passage reading;
+    uint64_t from_unix_ns, goal_unix_ns;
+};
+
+void rewind_init(struct rewind *rewind, struct source *source);
+void rewind_deinit(struct rewind *rewind);
+
+/* A sample was added to what is on view: keeps a copy now and then. */
+struct error *rewind_note(struct rewind *rewind, const struct passage *passage);
+
+/* Begins to read up to the sample of this time, from the best there is: a checkpoint, what is on view (`present`, whose
+ * history may be NULL), or the beginning. What was being read is given up. */
+struct error *rewind_begin(struct rewind *rewind, const struct passage *present, uint64_t goal_unix_ns);
+/* Reads on for so long. *ret_done: `reading` is as of the goal, and is handed over to *ret_passage. */
+struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_done, struct passage *ret_passage);
+/* How far the reading has come, 0 to 1. */
+double rewind_progress(const struct rewind *rewind);
+
+#endif

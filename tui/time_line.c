@@ -1,0 +1,187 @@
+#include "tui/time_line.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/format.h"
+#include "tui/graph.h"
+#include "tui/session.h"
+
+/* Figures are named at the left. */
+#define LABEL_WIDTH 20
+/* "15:04:05" */
+#define CLOCK_WIDTH 8
+/* From this height of the screen on there are three figures, below one. */
+#define TALL_SCREEN 30
+/* More cycles than every third column would be a fence. */
+#define CYCLE_PARTS 3
+
+static const struct {
+    const char *label;
+    char *(*format)(char *buffer, double value);
+    enum counter_id counter;
+} figures[STRIP_FIGURES] = {
+    [STRIP_RSS] = {"RSS", units_format_bytes, COUNTER_RSS},
+    [STRIP_HEAP] = {"heap live", units_format_bytes, COUNTER_HEAP_LIVE},
+    [STRIP_GOROUTINES] = {"goroutines", units_format_count, COUNTER_GOROUTINES},
+};
+
+int time_line_height(const struct session *session, int screen_height)
+{
+    if (!session->is_time_line_shown || session->model.strip.first_unix_ns == 0)
+        return 0;
+    return screen_height < TALL_SCREEN ? 2 : 1 + STRIP_FIGURES;
+}
+
+/* What the whole width stands for. */
+static void time_range(const struct session *session, uint64_t *ret_from, uint64_t *ret_to)
+{
+    const struct playback *playback = &session->playback;
+    const struct strip *strip = &session->model.strip;
+    *ret_from = playback->is_on ? playback->timeline.first_unix_ns : strip->first_unix_ns;
+    *ret_to = playback->is_on ? playback->timeline.last_unix_ns : strip->last_unix_ns;
+    /* One sample alone still has a width. */
+    if (*ret_to <= *ret_from)
+        *ret_to = *ret_from + 1;
+}
+
+static int column_of(uint64_t unix_ns, uint64_t from, uint64_t to, int width)
+{
+    if (unix_ns <= from)
+        return 0;
+    int column = (int)((double)(unix_ns - from) / (double)(to - from) * width);
+    return column < width ? column : width - 1;
+}
+
+static void draw_figure(const struct session *session, struct canvas canvas, int y, enum strip_figure figure)
+{
+    char buffer[UNITS_BUFFER];
+    double columns[GRID_MAX_WIDTH], value;
+    uint64_t from, to;
+    int width = canvas.width - LABEL_WIDTH - 1;
+    time_range(session, &from, &to);
+    canvas_text(canvas, 1, y, ROLE_MUTED, figures[figure].label);
+    if (session->model.shown && counter_value(session->model.shown, figures[figure].counter, &value))
+        canvas_text_right(canvas, LABEL_WIDTH - 1, y, ROLE_FIGURE, figures[figure].format(buffer, value));
+    strip_columns(&session->model.strip, figure, from, to, columns, (size_t)width);
+    sparkline_draw(canvas, LABEL_WIDTH, y, width, columns, false);
+}
+
+static void draw_cycles(const struct session *session, struct canvas axis, uint64_t from, uint64_t to)
+{
+    bool has[GRID_MAX_WIDTH];
+    int count = 0;
+    double width = (double)(to - from) / axis.width;
+    for (int x = 0; x < axis.width; x++) {
+        has[x] = strip_cycles(&session->model.strip, from + (uint64_t)(width * x), from + (uint64_t)(width * (x + 1))) > 0;
+        count += has[x];
+    }
+    for (int x = 0; x < axis.width && count <= axis.width / CYCLE_PARTS; x++)
+        if (has[x])
+            canvas_rune(axis, x, 0, ROLE_FAINT, 0x2534);
+}
+
+static void draw_gaps(const struct session *session, struct canvas axis, uint64_t from, uint64_t to)
+{
+    const struct timeline *timeline = &session->playback.timeline;
+    for (size_t i = 0; i < timeline->num_gaps; i++) {
+        int first = column_of(timeline->gaps[i].from_unix_ns, from, to, axis.width);
+        int last = column_of(timeline->gaps[i].to_unix_ns, from, to, axis.width);
+        for (int x = first; x <= last; x++)
+            canvas_rune(axis, x, 0, ROLE_NOTICE, 0x254c);
+    }
+}
+
+/* As much of each text as there is room for before the next. */
+static void draw_marks(const struct session *session, struct canvas axis, uint64_t from, uint64_t to)
+{
+    const struct timeline *timeline = &session->playback.timeline;
+    for (size_t i = timeline->num_marks; i > 0; i--) {
+        const struct timeline_mark *mark = &timeline->marks[i - 1];
+        int x = column_of(mark->unix_ns, from, to, axis.width), end = axis.width;
+        if (i < timeline->num_marks)
+            end = column_of(timeline->marks[i].unix_ns, from, to, axis.width);
+        if (end - x > 3)
+            canvas_text_fit(axis, x + 1, 0, end - x - 2, ROLE_NOTICE, mark->text);
+        canvas_rune(axis, x, 0, ROLE_NOTICE, 0x25bc);
+    }
+}
+
+static void draw_span(const struct session *session, struct canvas canvas, struct canvas axis, uint64_t from,
+                      uint64_t to)
+{
+    const struct playback *playback = &session->playback;
+    int start = column_of(playback->span_start_ns, from, to, axis.width);
+    int end = column_of(playback->span_end_ns, from, to, axis.width);
+    if (playback_has_span(playback))
+        for (int y = 0; y < canvas.height; y++)
+            canvas_ground(canvas, LABEL_WIDTH + start, y, end - start + 1, GROUND_SELECTED);
+    if (playback->span_start_ns)
+        canvas_rune(axis, start, 0, ROLE_STRONG, '[');
+    if (playback->span_end_ns)
+        canvas_rune(axis, end, 0, ROLE_STRONG, ']');
+}
+
+/* Where the view stands, and how it moves. */
+static void draw_clock(const struct session *session, struct canvas canvas, int y)
+{
+    const struct playback *playback = &session->playback;
+    char clock[FORMAT_BUFFER];
+    if (!session->model.shown)
+        return;
+    bool moves = playback->is_on ? playback->is_playing : !session->model.paused;
+    canvas_rune(canvas, 1, y, ROLE_STRONG, moves ? 0x25b6 : 0x2016);
+    int x = canvas_text(canvas, 3, y, ROLE_FIGURE, format_clock(clock, session->model.shown->unix_ns));
+    if (playback->is_on && (playback->speed > 0 || playback->is_playing))
+        canvas_printf(canvas, x + 1, y, ROLE_MUTED, "%gx", playback_speed(playback));
+}
+
+static void draw_axis(const struct session *session, struct canvas canvas, int y)
+{
+    uint64_t from, to;
+    char clock[FORMAT_BUFFER];
+    struct canvas axis = canvas_part(canvas, LABEL_WIDTH, y, canvas.width - LABEL_WIDTH - 1, 1);
+    time_range(session, &from, &to);
+    canvas_rule(axis, 0, 0, axis.width, ROLE_FAINT);
+    draw_cycles(session, axis, from, to);
+    int here = session->model.shown ? column_of(session->model.shown->unix_ns, from, to, axis.width) : -1;
+    /* The ends are named where nothing would stand on their names. */
+    if (here > CLOCK_WIDTH || here < 0)
+        canvas_text(axis, 0, 0, ROLE_MUTED, format_clock(clock, from));
+    if (here < axis.width - 1 - CLOCK_WIDTH)
+        canvas_text_right(axis, axis.width, 0, ROLE_MUTED, format_clock(clock, to));
+    draw_gaps(session, axis, from, to);
+    draw_marks(session, axis, from, to);
+    draw_span(session, canvas, axis, from, to);
+    draw_clock(session, canvas, y);
+    if (here < 0)
+        return;
+    for (int row = 0; row < y; row++)
+        canvas_ground(canvas, LABEL_WIDTH + here, row, 1, GROUND_CURSOR);
+    canvas_rune(axis, here, 0, ROLE_STRONG, 0x25cf);
+}
+
+void time_line_draw(struct session *session, struct canvas canvas)
+{
+    int y = 0;
+    session->time_line_y = canvas.y;
+    session->time_line_height = canvas.height;
+    for (int figure = 0; figure < STRIP_FIGURES && y + 1 < canvas.height; figure++)
+        draw_figure(session, canvas, y++, (enum strip_figure)figure);
+    draw_axis(session, canvas, y);
+}
+
+bool time_line_moment_at(const struct session *session, int x, int y, uint64_t *ret_unix_ns)
+{
+    uint64_t from, to;
+    int width = session->grid.width - LABEL_WIDTH - 1;
+    if (session->time_line_height == 0 || y < session->time_line_y ||
+        y >= session->time_line_y + session->time_line_height || x < LABEL_WIDTH || x >= LABEL_WIDTH + width)
+        return false;
+    time_range(session, &from, &to);
+    /* The first and the last column are the ends. */
+    double part = width > 1 ? (double)(x - LABEL_WIDTH) / (width - 1) : 1;
+    *ret_unix_ns = from + (uint64_t)(part * (double)(to - from));
+    return true;
+}
