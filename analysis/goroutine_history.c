@@ -82,6 +82,51 @@ static struct error *add_entry(struct history *history, const struct goroutine_k
     return NULL;
 }
 
+static bool is_runner(const struct snapshot *snapshot, const struct goroutine_group *group)
+{
+    static const char *const names[] = {"runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"};
+    const char *start = catalog_function(snapshot->catalog, group->start);
+    /* Their own code below: in a function of the program when a frame is not the runtime's. */
+    uint32_t subject = catalog_stack_subject(snapshot->catalog, group->stack);
+    struct stack stack = catalog_stack(snapshot->catalog, group->stack);
+    if (strncmp(start, "runtime.run", strlen("runtime.run")) != 0 || stack.depth == 0 ||
+        catalog_frame(snapshot->catalog, stack.frames[subject])->origin == FRAME_RUNTIME)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(start, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Since when goroutines that run finalizers and cleanups have stood where they are. */
+static void note_runners(struct history *history, const struct snapshot *snapshot)
+{
+    for (size_t i = 0; i < history->num_runners; i++)
+        history->runners[i].seen = false;
+    for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
+        const struct goroutine_group *group = &snapshot->goroutine_groups[i];
+        if (!is_runner(snapshot, group))
+            continue;
+        size_t at = 0;
+        while (at < history->num_runners &&
+               (history->runners[at].start != group->start || history->runners[at].stack != group->stack))
+            at++;
+        if (at == MAX_RUNNERS)
+            continue;
+        if (at == history->num_runners)
+            history->runners[history->num_runners++] = (struct runner){
+                .start = group->start, .stack = group->stack, .since_unix_ns = snapshot->unix_ns};
+        history->runners[at].seen = true;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < history->num_runners; i++) {
+        if (history->runners[i].seen)
+            history->runners[kept++] = history->runners[i];
+    }
+    history->num_runners = kept;
+}
+
 struct error *history_add_goroutines(struct history *history, const struct snapshot *snapshot)
 {
     /* Every process has goroutines: none means that they were not read. */
@@ -101,6 +146,7 @@ struct error *history_add_goroutines(struct history *history, const struct snaps
                 entry->count += group->count;
         }
     }
+    note_runners(history, snapshot);
     uint64_t age = history_verdict_age(history, snapshot->unix_ns);
     for (size_t i = 0; i < history->goroutines.count; i++) {
         struct tracked_goroutines *entry = &history->goroutines.items[i];

@@ -15,6 +15,7 @@
 /* Rises below these are none. */
 #define SMALLEST_HEAP_RISE (256 << 10)
 #define SMALLEST_RSS_RISE (1 << 20)
+#define SMALLEST_TIMER_RISE 16
 /* Verdicts on what is sampled hold for the window divided by this: seven seconds of fifteen minutes. */
 #define VERDICT_PARTS 128
 
@@ -63,6 +64,7 @@ void history_destroy(struct history *history)
     series_deinit(&history->marked);
     series_deinit(&history->gc_readings);
     series_deinit(&history->outside_go);
+    series_deinit(&history->outside_anonymous);
     for (size_t i = 0; i < history->stacks.count; i++)
         tracked_deinit(&history->stacks.items[i].tracked);
     for (size_t i = 0; i < history->call_sites.count; i++)
@@ -137,8 +139,12 @@ static struct error *add_outside(struct history *history, const struct snapshot 
             return NULL;
     }
     double mapped = counter_value(snapshot, COUNTER_GO_SYS) - counter_value(snapshot, COUNTER_HEAP_RELEASED);
-    bool added = series_add(&history->outside_go, history->options.counter_points, snapshot->unix_ns,
-                            counter_value(snapshot, COUNTER_RSS) - mapped);
+    uint32_t points = history->options.counter_points;
+    bool added =
+        series_add(&history->outside_go, points, snapshot->unix_ns, counter_value(snapshot, COUNTER_RSS) - mapped);
+    if (added && is_fresh(&snapshot->counters[COUNTER_ANON]))
+        added = series_add(&history->outside_anonymous, points, snapshot->unix_ns,
+                           counter_value(snapshot, COUNTER_ANON) - mapped);
     return added ? NULL : error_no_memory();
 }
 
@@ -233,6 +239,8 @@ static struct error *add_memory_map(struct history *history, const struct snapsh
     for (size_t i = 0; i < map->num_span_classes; i++)
         history->span_classes.items[i] = map->span_classes[i];
     history->memory_parts = memory_parts_of(snapshot);
+    if (!history->first_parts.known)
+        history->first_parts = history->memory_parts;
     return NULL;
 }
 
@@ -253,6 +261,10 @@ static void judge_process(struct history *history, const struct snapshot *snapsh
     history->goroutine_growth =
         growth_of_series(&history->counters[COUNTER_GOROUTINES], window, SMALLEST_GOROUTINE_RISE);
     history->outside_growth = growth_of_series(&history->outside_go, window, SMALLEST_RSS_RISE);
+    history->outside_anonymous_growth = growth_of_series(&history->outside_anonymous, window, SMALLEST_RSS_RISE);
+    history->timer_growth = growth_of_series(&history->counters[COUNTER_TIMERS], window, SMALLEST_TIMER_RISE);
+    history->finalizer_growth =
+        growth_of_series(&history->counters[COUNTER_FINALIZERS_QUEUED], window, SMALLEST_TIMER_RISE);
 }
 
 struct error *history_add(struct history *history, struct snapshot *snapshot)
@@ -317,7 +329,8 @@ size_t history_memory(const struct history *history)
     for (int id = 0; id < COUNTER_COUNT; id++)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
     bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) +
-             series_memory(&history->gc_readings) + series_memory(&history->outside_go);
+             series_memory(&history->gc_readings) + series_memory(&history->outside_go) +
+             series_memory(&history->outside_anonymous);
     for (size_t i = 0; i < history->stacks.count; i++)
         bytes += tracked_memory(&history->stacks.items[i].tracked);
     for (size_t i = 0; i < history->call_sites.count; i++)

@@ -76,6 +76,16 @@ struct tracked_goroutines {
     uint64_t judged_unix_ns;
 };
 
+/* A goroutine of the runtime that stands in a program's finalizer or cleanup function. */
+struct runner {
+    frame_id start;             /* runtime.runfinq and the like. */
+    stack_id stack;
+    uint64_t since_unix_ns;     /* Since when it has been seen at the same place. */
+    bool seen;                  /* In the latest snapshot that had groups. */
+};
+/* The runtime starts one for finalizers, and for cleanups at most as many as there are Ps (runtime/mcleanup.go, Go 1.25-1.27). */
+#define MAX_RUNNERS 32
+
 /* What is observed at every sample need not be judged at each: a verdict over fifteen minutes does not change in a
  * second. This is how long it holds; a fraction of what has been observed, at most of the window. */
 uint64_t history_verdict_age(const struct history *history, uint64_t unix_ns);
@@ -88,6 +98,7 @@ struct history {
     struct history_options options;     /* Defaults filled in. */
     struct snapshot *latest;
     struct memory_parts memory_parts;   /* Of the latest snapshot that had a memory map. */
+    struct memory_parts first_parts;    /* Of the first. */
     VECTOR(struct span_class) span_classes;
     uint64_t first_unix_ns;
     struct series counters[COUNTER_COUNT], rates[COUNTER_COUNT];
@@ -100,8 +111,10 @@ struct history {
     uint64_t num_gc_readings;
     struct growth heap_growth;
     struct series outside_go;           /* RSS less GO_SYS less HEAP_RELEASED. */
-    struct growth rss_growth, goroutine_growth, outside_growth;
-    uint64_t judged_unix_ns;            /* When these three were last judged. */
+    struct series outside_anonymous;    /* The same of anonymous memory only. */
+    struct growth rss_growth, goroutine_growth, outside_growth, outside_anonymous_growth, timer_growth,
+        finalizer_growth;
+    uint64_t judged_unix_ns;            /* When these were last judged. */
 
     VECTOR(struct bucket) buckets;
     bool buckets_are_newer;             /* An add failed halfway: they are of a later snapshot than the latest. */
@@ -116,6 +129,8 @@ struct history {
 
     VECTOR(struct tracked_goroutines) goroutines;
     struct table goroutines_by_key;
+    struct runner runners[MAX_RUNNERS];
+    size_t num_runners;
 
     VECTOR(struct gc_cycle) cycles;
     VECTOR(double) cpu_fractions;       /* Of latest->threads. */

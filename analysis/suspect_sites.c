@@ -5,35 +5,115 @@
 
 /* A slope of so many times its confidence interval's half width is beyond doubt. */
 #define SURE_ERRORS 3
+/* A rise of less is not worth a word; nor is a site with less than this part of what the fastest gains. */
+#define SMALLEST_RISE (256.0 * 1024)
+#define SMALLEST_PART 0.02
+#define MAX_SITES 6
+/* Two sites on one path gain objects at one pace when their rates are within this factor. */
+#define SAME_PACE 4
 
-static void add_site(struct suspect_list *list, const struct allocation_row *row)
+static enum suspect_confidence judge(const struct suspect_list *list, const struct growth *growth)
 {
+    int confidence = SUSPECT_LIKELY;
+    if (growth->provisional)
+        confidence = SUSPECT_POSSIBLE;
+    else if (growth->per_second >= SURE_ERRORS * growth->error_per_second)
+        confidence = SUSPECT_SURE;
+    if (confidence > SUSPECT_POSSIBLE && suspect_is_start_up(list, growth->since_unix_ns))
+        confidence--;
+    return (enum suspect_confidence)confidence;
+}
+
+static void tell_evidence(struct suspect_list *list, const struct allocation_row *row, struct suspicion *suspicion)
+{
+    char held[UNITS_BUFFER], objects[UNITS_BUFFER], each[UNITS_BUFFER], percent[UNITS_BUFFER], made[UNITS_BUFFER],
+        freed[UNITS_BUFFER];
     const struct growth *growth = &row->growth;
-    bool sure = !growth->provisional && growth->per_second >= SURE_ERRORS * growth->error_per_second;
-    struct suspicion *suspicion =
-        suspect_add(list, SUSPECT_SITE_GROWS, sure ? SUSPECT_SURE : growth->provisional ? SUSPECT_POSSIBLE : SUSPECT_LIKELY);
+    const struct site_values *values = growth->provisional ? &row->provisional : &row->published;
+    const char *size = "";
+    if (values->inuse_objects > 0)
+        size = suspect_text(list, " in %s objects of %s", units_format_count(objects, (double)values->inuse_objects),
+                            units_format_bytes(each, (double)values->inuse_bytes / (double)values->inuse_objects));
+    suspect_add_evidence(suspicion, suspect_text(list, "It holds %s%s, %s of the heap profile.",
+                                                 units_format_bytes(held, (double)values->inuse_bytes), size,
+                                                 units_format_percent(percent, row->share)));
+    if (growth->provisional)
+        suspect_add_evidence(suspicion, "Too few GC cycles have come to confirm it: of what it ever allocated hardly "
+                                        "anything was freed so far.");
+    else if (row->alloc_bytes_per_s > 0)
+        suspect_add_evidence(suspicion,
+                             suspect_text(list, "Seen over %u GC cycles: it allocates %s and frees %s.",
+                                          growth->points, units_format_rate(made, row->alloc_bytes_per_s),
+                                          units_format_rate(freed, fmax(row->free_bytes_per_s, 0))));
+    if (!isnan(row->growth_share))
+        suspect_add_evidence(suspicion, suspect_text(list, "%s of what the live heap has gained.",
+                                                     units_format_percent(percent, row->growth_share)));
+    else if (list->analysis->heap.verdict == GROWTH_PLATEAU || list->analysis->heap.verdict == GROWTH_SHRINKING)
+        suspect_add_evidence(suspicion, "As a whole the heap does not grow: other call sites give up what it gains.");
+}
+
+/* Whether b lies on a's path, or is in the same function. */
+static bool on_one_path(const struct suspect_list *list, const struct allocation_row *a, const struct allocation_row *b)
+{
+    string_id first = catalog_frame(list->catalog, a->subject)->function,
+              second = catalog_frame(list->catalog, b->subject)->function;
+    if (!first || !second)
+        return false;
+    return first == second || suspect_site_has(list, a, second) || suspect_site_has(list, b, first);
+}
+
+static bool at_one_pace(const struct allocation_row *a, const struct allocation_row *b)
+{
+    double first = suspect_objects_per_second(a), second = suspect_objects_per_second(b);
+    return first <= SAME_PACE * second && second <= SAME_PACE * first;
+}
+
+static void add_site(struct suspect_list *list, size_t index)
+{
+    const struct analysis *analysis = list->analysis;
+    const struct allocation_row *row = &analysis->call_sites[index];
+    const struct growth *growth = &row->growth;
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_SITE_GROWS, judge(list, growth));
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
-    char rate[UNITS_BUFFER], held[UNITS_BUFFER];
+    char rate[UNITS_BUFFER];
+    list->is_explained[index] = true;
     suspicion->weight = growth->per_second;
     suspect->subject = row->subject;
     suspect->stack = row->stack;
     suspect->per_second = growth->per_second;
     suspect->since_unix_ns = growth->since_unix_ns;
-    suspect->summary = suspect_text(list, "%s keeps what it allocates: it grows %s%s.", suspect_frame(list, row->subject),
-                                    units_format_rate(rate, growth->per_second), suspect_since(list, growth->since_unix_ns));
-    suspect_add_evidence(suspect, suspect_text(list, "In use %s, seen rising over %u GC cycles.",
-                                               units_format_bytes(held, (double)row->published.inuse_bytes),
-                                               growth->points));
-    suspect->advice = "Find what holds on to the objects made at this line, and when they should be let go.";
+    suspect->share = row->growth_share;
+    suspect->summary = suspect_text(list, "%s %s: %s more%s.", suspect_frame(list, row->subject),
+                                    growth->provisional ? "seems to keep what it allocates" : "keeps what it allocates",
+                                    units_format_rate(rate, growth->per_second),
+                                    suspect_since(list, growth->since_unix_ns));
+    suspect->advice = "Find what holds on to the objects that are made at this line (a map, slice, cache or channel that is "
+                      "only added to) and where they should be let go.";
+    tell_evidence(list, row, suspicion);
+    for (size_t i = index + 1; i < analysis->num_call_sites; i++) {
+        const struct allocation_row *other = &analysis->call_sites[i];
+        if (other->growth.verdict != GROWTH_GROWING)
+            break;
+        if (!list->is_explained[i] && on_one_path(list, row, other) && at_one_pace(row, other))
+            suspect_fold_site(list, suspicion, i);
+    }
 }
 
 void suspects_find_sites(struct suspect_list *list)
 {
     const struct analysis *analysis = list->analysis;
-    for (size_t i = 0; i < analysis->num_call_sites; i++) {
-        if (analysis->call_sites[i].growth.verdict == GROWTH_GROWING)
-            add_site(list, &analysis->call_sites[i]);
+    unsigned found = 0;
+    for (size_t i = 0; i < analysis->num_call_sites && found < MAX_SITES; i++) {
+        const struct growth *growth = &analysis->call_sites[i].growth;
+        /* They stand in falling order of growth. */
+        if (growth->verdict != GROWTH_GROWING ||
+            growth->per_second < SMALLEST_PART * analysis->call_sites[0].growth.per_second)
+            break;
+        if (list->is_explained[i] || suspect_rise(list, growth) < SMALLEST_RISE)
+            continue;
+        add_site(list, i);
+        found++;
     }
 }

@@ -8,14 +8,18 @@
 /* A suspect, and what it is ranked by. */
 struct suspicion {
     struct suspect suspect;
-    double weight;      /* Bytes a second that it accounts for, near enough. */
+    double weight;              /* Bytes a second that it accounts for, near enough. */
+    unsigned sites_folded;      /* Call sites whose growth it explains. */
+    double folded_per_second;   /* Bytes, of these. */
 };
 
 struct suspect_list {
     const struct history *history;
     const struct analysis *analysis;
+    const struct catalog *catalog;
     struct arena *arena;        /* The analysis's. */
     VECTOR(struct suspicion) found;
+    bool *is_explained;         /* Of each of analysis->call_sites: its growth is the consequence of a suspect. */
     bool failed;                /* Memory ran out: what was found is not to be used. */
 };
 
@@ -30,10 +34,33 @@ const char *suspect_text(struct suspect_list *list, const char *format, ...) __a
 const char *suspect_frame(struct suspect_list *list, frame_id frame);
 /* " for 12 min", or nothing where it is not known since when. */
 const char *suspect_since(struct suspect_list *list, uint64_t since_unix_ns);
+/* "14/s", "3/min" */
+const char *suspect_count_rate(struct suspect_list *list, double per_second);
 /* What is more than fits is left out. */
-void suspect_add_evidence(struct suspect *suspect, const char *text);
+void suspect_add_evidence(struct suspicion *suspicion, const char *text);
+/* The call site's growth is a consequence of the suspicion, which is told among its evidence. */
+void suspect_fold_site(struct suspect_list *list, struct suspicion *suspicion, size_t site);
 
-void suspects_find_sites(struct suspect_list *list);
+/* How a rise is seen. */
+double suspect_rise(const struct suspect_list *list, const struct growth *growth);      /* Since it began. */
+double suspect_seconds(const struct suspect_list *list, uint64_t since_unix_ns);        /* Until now. */
+/* It began while the program was starting: what is loaded and filled then is no leak yet. */
+bool suspect_is_start_up(const struct suspect_list *list, uint64_t since_unix_ns);
+
+/* Whether any frame of a stack is in this function; whether any of a call site's stacks has one. */
+bool suspect_stack_has(const struct suspect_list *list, stack_id stack, string_id function);
+bool suspect_site_has(const struct suspect_list *list, const struct allocation_row *site, string_id function);
+/* Objects of a call site that come to stay, a second. */
+double suspect_objects_per_second(const struct allocation_row *site);
+/* Not the runtime's and not the standard library's. */
+bool suspect_is_program(const struct suspect_list *list, frame_id frame);
+
+/* In this order: causes claim the call sites that grow because of them. */
+void suspects_find_finalizers(struct suspect_list *list);
 void suspects_find_goroutines(struct suspect_list *list);
+void suspects_find_timers(struct suspect_list *list);
+void suspects_find_sites(struct suspect_list *list);
+void suspects_find_stuck(struct suspect_list *list);
+void suspects_find_process(struct suspect_list *list);
 
 #endif

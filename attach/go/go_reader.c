@@ -1,5 +1,6 @@
 /* The reader of Go programs: locates the runtime once, then decodes its state into each snapshot. */
 #include "attach/go/collector.h"
+#include "attach/go/finalizers.h"
 #include "attach/go/frames.h"
 #include "attach/go/goroutines.h"
 #include "attach/go/heap_profile.h"
@@ -7,6 +8,7 @@
 #include "attach/go/memory_stats.h"
 #include "attach/go/profile_rate.h"
 #include "attach/go/spans.h"
+#include "attach/go/timers.h"
 #include "attach/reader.h"
 
 #include <stdlib.h>
@@ -169,6 +171,10 @@ static struct error *go_reader_sample(struct reader *base, struct snapshot *snap
         error = goroutines_sample(reader->goroutines, &reader->procs, snapshot);
     if (!error)
         error = machines_sample(&reader->machines, reader->process, snapshot);
+    if (!error)
+        error = timers_sample(&reader->procs, reader->process, snapshot);
+    if (!error)
+        error = finalizers_sample(reader->process, snapshot);
     snapshot->cost.samples_retried += heap_profile_retries(reader->heap_profile) > retries;
     return error;
 }
@@ -206,6 +212,7 @@ static const struct capability capabilities[] = {
      5,
      "the count, the groups or the names of wait reasons"},
     {"thread goroutines", {GO_VARIABLE_ALLM}, 1, "which goroutine a thread runs"},
+    {"timers and finalizers", {GO_VARIABLE_ALLP, GO_VARIABLE_FINQ}, 2, "their number"},
 };
 
 static const char rebuild_remedy[] = "a build with symbols (without -ldflags=-s) can be read in full";

@@ -11,6 +11,10 @@ const struct go_field_alias go_field_aliases[] = {
     {GO_FIELD_P_GFREE_N, "gFree.size"},
     {GO_FIELD_SCHED_GFREE_N, "gFree.stack.size"},
     {GO_FIELD_SCHED_RUNQSIZE, "runq.size"},
+    /* runtime/runtime2.go up to 1.22. */
+    {GO_FIELD_P_TIMERS_HEAP, "timers"},
+    {GO_FIELD_P_TIMERS_LEN, "numTimers"},
+    {GO_FIELD_P_TIMERS_ZOMBIES, "deletedTimers"},
     /* runtime/mheap.go up to 1.24. */
     {GO_FIELD_MHEAP_HEAP_ARENAS, "allArenas"},
     /* runtime/runtime2.go 1.26: of both words of a maybeTraceablePtr the second is the source of truth. */

@@ -94,6 +94,9 @@ const struct operand_recipe go_operand_recipes[] = {
     /* mcache.go flushallmcaches: for i := 0; i < int(gomaxprocs); i++, its only variable. */
     {GO_VARIABLE_GOMAXPROCS, GO_FUNCTION_FLUSHALLMCACHES, OPERAND_LOAD, 4, .pick = PICK_FIRST},
     {GO_VARIABLE_GOMAXPROCS, GO_FUNCTION_START_THE_WORLD, OPERAND_LOAD, 4, .pick = PICK_EACH},
+
+    /* mfinal.go queuefinalizer: if finq == nil || finq.cnt == uint32(len(finq.fin)), its first pointer. */
+    {GO_VARIABLE_FINQ, GO_FUNCTION_QUEUEFINALIZER, OPERAND_LOAD, 8, .pick = PICK_FIRST},
 };
 const unsigned go_operand_recipe_count = sizeof go_operand_recipes / sizeof go_operand_recipes[0];
 

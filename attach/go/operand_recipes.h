@@ -42,6 +42,7 @@
     X(SYS_ALLOC, "runtime.sysAlloc") \
     X(WAIT_REASON_STRING, "runtime.waitReason.String") \
     X(GOROUTINEHEADER, "runtime.goroutineheader") \
+    X(QUEUEFINALIZER, "runtime.queuefinalizer") \
     X(MALG, "runtime.malg") \
     X(ALLOCM, "runtime.allocm")
 

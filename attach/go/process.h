@@ -24,6 +24,7 @@
     X(WORK, "runtime.work") \
     X(WAIT_REASON_STRINGS, "runtime.waitReasonStrings") \
     X(GOMAXPROCS, "runtime.gomaxprocs") \
+    X(FINQ, "runtime.finq") \
     X(FIRST_MODULE_DATA, "runtime.firstmoduledata") \
     X(BUILD_VERSION, "runtime.buildVersion")
 

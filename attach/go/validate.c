@@ -365,6 +365,18 @@ static bool check_wait_reasons(struct check *check)
            is_string(check, check->address + 32, "IO wait");
 }
 
+/* runtime/mfinal.go finblock: alllink, next, cnt; 101 finalizers fit into its 4 KiB. Mostly there is none. */
+static bool check_finalizer_queue(struct check *check)
+{
+    remote_address block = peek_u64(&check->peek, check->address);
+    for (unsigned i = 0; block && i < SAMPLED_ELEMENTS; i++) {
+        if (!is_pointer(block) || peek_u32(&check->peek, block + 16) > 101)
+            return false;
+        block = peek_u64(&check->peek, block + 8);
+    }
+    return true;
+}
+
 static bool check_build_version(struct check *check)
 {
     uint64_t header[2];
@@ -401,6 +413,7 @@ static const struct {
     [GO_VARIABLE_WORK] = {check_work, 8},
     [GO_VARIABLE_WAIT_REASON_STRINGS] = {check_wait_reasons, 8},
     [GO_VARIABLE_GOMAXPROCS] = {check_gomaxprocs, 4},
+    [GO_VARIABLE_FINQ] = {check_finalizer_queue, 8},
     [GO_VARIABLE_FIRST_MODULE_DATA] = {check_module_data, 8},
     [GO_VARIABLE_BUILD_VERSION] = {check_build_version, 8},
 };

@@ -73,6 +73,9 @@ enum counter_kind {
     X(MEMORY_LIMIT, "go", "memory_limit_bytes", UNIT_BYTES, COUNTER_GAUGE, "GOMEMLIMIT; the largest integer when there is none") \
     X(MEM_PROFILE_RATE, "go", "mem_profile_rate", UNIT_BYTES, COUNTER_GAUGE, "runtime.MemProfileRate: mean bytes between samples; 0 is off") \
     X(GOROUTINES, "go", "goroutines", UNIT_COUNT, COUNTER_GAUGE, "Goroutines, the runtime's own left out, as runtime.NumGoroutine counts") \
+    X(TIMERS, "go", "timers", UNIT_COUNT, COUNTER_GAUGE, \
+      "Timers that the runtime waits for: time.Timer, Ticker, AfterFunc, Sleep, deadlines; from Go 1.23 those with a channel only while somebody waits on it") \
+    X(FINALIZERS_QUEUED, "go", "finalizers_queued", UNIT_COUNT, COUNTER_GAUGE, "Objects whose finalizers are queued and have not begun to run") \
     X(GOMAXPROCS, "go", "gomaxprocs", UNIT_COUNT, COUNTER_GAUGE, "Number of Ps")
 
 enum counter_id {

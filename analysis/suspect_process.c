@@ -1,0 +1,292 @@
+/* Suspects that are about the process as a whole: GC, idle heap, memory outside Go, the limit. */
+#include <math.h>
+
+#include "analysis/suspects.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* GC: over how long, how many cycles a second, what they free of the heap at most, and their part of the CPU. */
+#define THRASH_SPAN_NS (30 * SECOND_NS)
+#define THRASH_PER_SECOND 1.0
+#define THRASH_CYCLES 15
+#define THRASH_KNOWN_CYCLES 5
+#define THRASH_FREED 0.2
+#define THRASH_CPU 0.05
+#define SURE_CPU 0.25
+/* In use of GOMEMLIMIT: Go then collects to stay below it. */
+#define PINNED 0.9
+/* Idle heap that is kept: how much, of RSS, for how long. */
+#define IDLE_BYTES (64.0 * 1048576)
+#define IDLE_PART 0.5
+#define IDLE_SPAN_NS (600 * SECOND_NS)
+/* Growth outside Go. */
+#define OUTSIDE_RISE (4.0 * 1048576)
+#define OUTSIDE_SECONDS 30
+#define SURE_OUTSIDE_SECONDS 60
+/* The part of the growth that pages looked at twice must account for. */
+#define SEEN_PART 0.5
+/* A limit that is met later is far; nor is it near while less than this part of it is in use. */
+#define NEAR_LIMIT_SECONDS (24 * 3600.0)
+#define NEAR_LIMIT_PART 0.5
+/* What nothing is known of in bytes a second ranks below what grows. */
+#define SMALL_WEIGHT 1e-3
+
+static double counter_or(const struct suspect_list *list, enum counter_id id, double otherwise)
+{
+    const struct counter *counter = &list->analysis->snapshot->counters[id];
+    return counter_known(counter) ? (double)counter->value.integer : otherwise;
+}
+
+/* The least that a counter was over the last span; NAN when it was not watched so long. */
+static double least_over(const struct suspect_list *list, enum counter_id id, uint64_t span_ns)
+{
+    const struct series *series = history_counter(list->history, id);
+    uint64_t now = list->analysis->snapshot->unix_ns;
+    double least;
+    if (now < span_ns || !series_value_at(series, now - span_ns, &least))
+        return NAN;
+    for (uint32_t i = series->count; i > 0; i--) {
+        struct point point = series_point(series, i - 1);
+        if (point.unix_ns < now - span_ns)
+            break;
+        least = fmin(least, point.value);
+    }
+    return least;
+}
+
+/* ---- GC ---- */
+
+struct thrash {
+    double per_second, freed, cpu;      /* Cycles; part of the heap before; part of the program's CPU, NAN unknown. */
+    unsigned cycles, known;
+    bool forced, pinned;
+};
+
+/* The part of the CPU that GC took lately: memstats.gc_cpu_fraction is of all time since the program started. */
+static double recent_gc_cpu(const struct suspect_list *list)
+{
+    const struct snapshot *snapshot = list->analysis->snapshot;
+    const struct series *fractions = history_counter(list->history, COUNTER_GC_CPU_FRACTION);
+    const struct counter *counter = &snapshot->counters[COUNTER_GC_CPU_FRACTION];
+    uint64_t start = snapshot->target.start_unix_ns, then = snapshot->unix_ns - THRASH_SPAN_NS;
+    double before;
+    if (!counter_known(counter))
+        return NAN;
+    if (!start || then <= start || !series_value_at(fractions, then, &before))
+        return counter->value.real;
+    double now_s = (double)(snapshot->unix_ns - start) / 1e9, then_s = (double)(then - start) / 1e9;
+    return fmax((counter->value.real * now_s - before * then_s) / (now_s - then_s), 0);
+}
+
+static struct thrash measure_gc(const struct suspect_list *list)
+{
+    size_t count;
+    const struct gc_cycle *cycles = history_cycles(list->history, &count);
+    uint64_t now = list->analysis->snapshot->unix_ns, first = history_first_unix_ns(list->history);
+    uint64_t start = now > THRASH_SPAN_NS && now - THRASH_SPAN_NS > first ? now - THRASH_SPAN_NS : first;
+    struct thrash thrash = {.cpu = recent_gc_cpu(list)};
+    double before = 0, after = 0;
+    for (size_t i = count; i > 0 && cycles[i - 1].times_known && cycles[i - 1].end_unix_ns >= start; i--) {
+        const struct gc_cycle *cycle = &cycles[i - 1];
+        uint64_t peak = cycle->heap_peak > cycle->heap_before ? cycle->heap_peak : cycle->heap_before;
+        thrash.cycles++;
+        if (!cycle->heap_known || peak == 0)
+            continue;
+        thrash.known++;
+        before += (double)peak;
+        after += (double)cycle->heap_after;
+    }
+    thrash.per_second = now > start ? thrash.cycles / ((double)(now - start) / 1e9) : 0;
+    thrash.freed = before > 0 ? fmax(1 - after / before, 0) : NAN;
+    double forced = 0, last = counter_or(list, COUNTER_NUM_FORCED_GC, 0);
+    if (series_value_at(history_counter(list->history, COUNTER_NUM_FORCED_GC), start, &forced))
+        thrash.forced = (last - forced) * 2 > thrash.cycles;
+    double limit = counter_or(list, COUNTER_MEMORY_LIMIT, INFINITY);
+    double used = counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0);
+    thrash.pinned = limit > 0 && limit < 0x1p62 && used >= PINNED * limit;
+    return thrash;
+}
+
+static void find_thrash(struct suspect_list *list)
+{
+    struct thrash thrash = measure_gc(list);
+    char percent[UNITS_BUFFER], limit[UNITS_BUFFER], freed[UNITS_BUFFER];
+    if (thrash.cycles < THRASH_CYCLES || thrash.known < THRASH_KNOWN_CYCLES || thrash.per_second <= THRASH_PER_SECOND ||
+        !(thrash.freed < THRASH_FREED) || thrash.cpu < THRASH_CPU)
+        return;
+    bool sure = thrash.pinned || thrash.cpu >= SURE_CPU;
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_GC_THRASH, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    /* Sure, it is a fire: above leaks, for it stands between the program and its work now. */
+    suspicion->weight = sure ? 1e14 : SMALL_WEIGHT;
+    suspect->per_second = thrash.per_second;
+    suspect->summary = suspect_text(list, "The GC runs %s and frees only %s of the heap each time.",
+                                    suspect_count_rate(list, thrash.per_second),
+                                    units_format_percent(freed, thrash.freed));
+    if (!isnan(thrash.cpu))
+        suspect_add_evidence(suspicion, suspect_text(list, "It takes %s of the program's CPU.",
+                                                     units_format_percent(percent, thrash.cpu)));
+    if (thrash.pinned)
+        suspect_add_evidence(
+            suspicion, suspect_text(list, "What Go has in use is at GOMEMLIMIT, %s: each allocation near it makes it collect.",
+                                    units_format_bytes(limit, counter_or(list, COUNTER_MEMORY_LIMIT, 0))));
+    if (thrash.forced)
+        suspect_add_evidence(suspicion, "Most of these cycles are forced, by runtime.GC or debug.FreeOSMemory.");
+    suspect->advice =
+        thrash.pinned ? "Give it a higher GOMEMLIMIT, or find what the live heap holds: the call sites that hold most."
+        : thrash.forced ? "Find who calls runtime.GC or debug.FreeOSMemory, and how often."
+                        : "Set GOGC higher, with GOMEMLIMIT as the bound, or find what the live heap holds.";
+}
+
+/* ---- idle heap ---- */
+
+static void find_idle(struct suspect_list *list)
+{
+    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS), rss = counter_or(list, COUNTER_RSS, NAN);
+    double released = counter_or(list, COUNTER_HEAP_RELEASED, 0);
+    const struct memory_parts *parts = &list->analysis->memory_parts;
+    double kept = idle - released;
+    char bytes[UNITS_BUFFER], whole[UNITS_BUFFER];
+    if (parts->known && parts->heap_known)
+        kept = fmin(kept, (double)parts->bytes[MEMORY_PART_IDLE]);
+    if (!(kept >= IDLE_BYTES) || !(kept >= IDLE_PART * rss))
+        return;
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_HEAP_IDLE, SUSPECT_POSSIBLE);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    suspicion->weight = SMALL_WEIGHT / 2;
+    suspect->summary = suspect_text(list, "%s of %s resident is idle heap that Go keeps, for ten minutes and more.",
+                                    units_format_bytes(bytes, kept), units_format_bytes(whole, rss));
+    suspect_add_evidence(suspicion, "It is no leak: the next peak is served from it.");
+    suspect->advice = "If the memory is needed elsewhere: set GOMEMLIMIT near what is in use, or call debug.FreeOSMemory after "
+                      "peaks.";
+}
+
+/* ---- outside Go ---- */
+
+/* What parts of RSS outside Go have gained between the two times that its pages were looked at; NAN when they were not. */
+static double part_gain(const struct suspect_list *list, enum memory_part part)
+{
+    const struct memory_parts *first = &list->history->first_parts, *last = &list->analysis->memory_parts;
+    if (!first->known || !last->known || last->unix_ns < first->unix_ns + OUTSIDE_SECONDS * SECOND_NS / 2)
+        return NAN;
+    return (double)last->bytes[part] - (double)first->bytes[part];
+}
+
+static const enum memory_part outside_parts[] = {MEMORY_PART_C_HEAP, MEMORY_PART_ANONYMOUS, MEMORY_PART_SHARED,
+                                                 MEMORY_PART_THREAD_STACKS};
+
+static const char *advise_outside(enum memory_part most)
+{
+    switch (most) {
+    case MEMORY_PART_C_HEAP:
+        return "Look for C.malloc, C.CString and C libraries whose results nobody frees.";
+    case MEMORY_PART_ANONYMOUS:
+        return "Look for mmap without munmap (syscall.Mmap, an off-heap cache, a database), and C code that allocates large "
+               "pieces.";
+    case MEMORY_PART_THREAD_STACKS:
+        return "Look for goroutines that lock a thread or block in C and system calls: each takes a thread.";
+    default:
+        return "Look for C code (cgo) and mmap: the Memory screen shows which part of RSS it is.";
+    }
+}
+
+static void find_outside(struct suspect_list *list)
+{
+    const struct growth *growth = &list->history->outside_anonymous_growth, *rss = &list->analysis->rss;
+    double rise = suspect_rise(list, growth), seconds = suspect_seconds(list, growth->since_unix_ns), seen = 0, most = 0;
+    enum memory_part holder = MEMORY_PART_UNEXPLAINED;
+    char rate[UNITS_BUFFER], bytes[UNITS_BUFFER];
+    /* By itself it only says that pages which Go counts as its own have been touched: RSS must rise by it. */
+    if (growth->verdict != GROWTH_GROWING || rss->verdict != GROWTH_GROWING || rise < OUTSIDE_RISE ||
+        seconds < OUTSIDE_SECONDS)
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(outside_parts); i++) {
+        double gain = part_gain(list, outside_parts[i]);
+        seen += fmax(gain, 0);
+        if (gain > most) {
+            most = gain;
+            holder = outside_parts[i];
+        }
+    }
+    bool looked = !isnan(part_gain(list, MEMORY_PART_C_HEAP));
+    if (looked && seen < SEEN_PART * OUTSIDE_RISE)
+        return;
+    bool sure = looked && seen >= SEEN_PART * rise && seconds >= SURE_OUTSIDE_SECONDS &&
+                !suspect_is_start_up(list, growth->since_unix_ns);
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_OUTSIDE_GO_GROWS, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    suspicion->weight = growth->per_second;
+    suspect->per_second = growth->per_second;
+    suspect->since_unix_ns = growth->since_unix_ns;
+    suspect->summary = suspect_text(list, "Memory outside Go grows %s%s.", units_format_rate(rate, growth->per_second),
+                                    suspect_since(list, growth->since_unix_ns));
+    if (looked)
+        suspect_add_evidence(suspicion, suspect_text(list, "Most of it is in: %s, %s more since it was first looked at.",
+                                                     memory_part_infos[holder].label, units_format_bytes(bytes, most)));
+    else
+        suspect_add_evidence(suspicion, "Which part of RSS it is, the Memory screen tells.");
+    suspect_add_evidence(suspicion, "It is anonymous memory (no file's) beyond all that the Go runtime has mapped.");
+    suspect->advice = advise_outside(holder);
+}
+
+/* ---- the limit ---- */
+
+/* What grows towards it says so itself; alone it stands where nothing else is known to grow. */
+static void find_limit(struct suspect_list *list)
+{
+    const struct analysis *analysis = list->analysis;
+    char limit[UNITS_BUFFER], left[UNITS_BUFFER], rate[UNITS_BUFFER];
+    if (analysis->limit_bytes == 0 || !(analysis->seconds_to_limit < NEAR_LIMIT_SECONDS))
+        return;
+    const char *name = analysis->limit_is_soft ? "GOMEMLIMIT" : "The memory limit";
+    units_format_bytes(limit, (double)analysis->limit_bytes);
+    const char *when =
+        analysis->seconds_to_limit > 0
+            ? suspect_text(list, "%s, %s, is met in %s at this rate.", name, limit,
+                           units_format_duration(left, analysis->seconds_to_limit * 1e9))
+            : suspect_text(list, "%s, %s, is met.", name, limit);
+    bool told = false;
+    for (size_t i = 0; i < list->found.count; i++) {
+        struct suspicion *suspicion = &list->found.items[i];
+        enum suspect_kind kind = suspicion->suspect.kind;
+        if (kind == SUSPECT_SITE_GROWS || kind == SUSPECT_GOROUTINES_GROW || kind == SUSPECT_OUTSIDE_GO_GROWS ||
+            kind == SUSPECT_TIMERS_GROW || kind == SUSPECT_FINALIZERS) {
+            suspect_add_evidence(suspicion, when);
+            told = true;
+        }
+    }
+    /* RSS rises with garbage too, and stops: it has to come near. */
+    double used = analysis->limit_is_soft ? counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0)
+                                          : counter_or(list, COUNTER_RSS, 0);
+    if (told || used < NEAR_LIMIT_PART * (double)analysis->limit_bytes)
+        return;
+    const struct growth *growth = analysis->rss.verdict == GROWTH_GROWING ? &analysis->rss : &analysis->heap;
+    struct suspicion *suspicion =
+        suspect_add(list, SUSPECT_LIMIT_NEAR,
+                    suspect_is_start_up(list, growth->since_unix_ns) ? SUSPECT_POSSIBLE : SUSPECT_LIKELY);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    suspicion->weight = growth->per_second;
+    suspect->per_second = growth->per_second;
+    suspect->since_unix_ns = growth->since_unix_ns;
+    suspect->summary = when;
+    suspect_add_evidence(suspicion, suspect_text(list, "%s grows %s%s.", growth == &analysis->rss ? "RSS" : "The live heap",
+                                                 units_format_rate(rate, growth->per_second),
+                                                 suspect_since(list, growth->since_unix_ns)));
+    suspect->advice = "Find what grows: the Memory screen tells which part of RSS, the heap profile which code.";
+}
+
+void suspects_find_process(struct suspect_list *list)
+{
+    find_thrash(list);
+    find_idle(list);
+    find_outside(list);
+    find_limit(list);
+}

@@ -1,0 +1,161 @@
+/* Timers and tickers that are never stopped: by their number, and by call sites that make them and grow.
+ *
+ * Up to Go 1.22 every timer that was started is in a heap until it is stopped or has fired, and a ticker for ever. From
+ * 1.23 on the collector frees those that nobody refers to, and those with a channel are in a heap only while somebody
+ * waits on it (runtime/time.go): then those that are kept show only as a call site that grows. */
+#include <math.h>
+#include <string.h>
+
+#include "analysis/suspects.h"
+
+#define SURE_ERRORS 3
+#define SHORTEST_SECONDS 20
+#define SMALLEST_RISE 32
+#define SMALLEST_SITE_RISE (128.0 * 1024)
+/* Timers that go with growing goroutines: sleeps, deadlines. */
+#define SAME_PACE 3
+/* runtime.timer, time.Timer and a channel for it (runtime/time.go, time/sleep.go, Go 1.19-1.27). */
+#define TIMER_BYTES 250.0
+
+/* Which function of package time makes the timers of this site, or NULL. */
+static const char *maker_of(const struct suspect_list *list, stack_id stack)
+{
+    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After", "time.Tick"};
+    struct stack frames = catalog_stack(list->catalog, stack);
+    const char *found = NULL;
+    for (uint32_t i = 0; i < frames.depth; i++) {
+        const char *name = catalog_function(list->catalog, frames.frames[i]);
+        for (size_t j = 0; j < ARRAY_SIZE(makers); j++) {
+            if (strcmp(name, makers[j]) == 0)
+                found = makers[j];
+        }
+    }
+    return found;
+}
+
+static const char *advise(const char *maker)
+{
+    if (maker && strcmp(maker, "time.AfterFunc") == 0)
+        return "Stop the timer (or cancel the context) where what it was made for ends.";
+    if (maker && (strcmp(maker, "time.After") == 0))
+        return "time.After in a loop makes a timer each time round: make one and reset it.";
+    return "Stop the ticker or timer where what it was made for ends: defer t.Stop().";
+}
+
+/* The call site that makes timers and grows fastest; else the one that made most of those that are there. */
+static const struct allocation_row *find_maker(const struct suspect_list *list, const char **ret_maker)
+{
+    const struct analysis *analysis = list->analysis;
+    const struct allocation_row *most = NULL;
+    for (size_t i = 0; i < analysis->num_call_sites; i++) {
+        const struct allocation_row *row = &analysis->call_sites[i];
+        const char *maker = maker_of(list, row->stack);
+        bool grows = row->growth.verdict == GROWTH_GROWING;
+        if (!maker || (most && !grows && row->provisional.inuse_bytes <= most->provisional.inuse_bytes))
+            continue;
+        most = row;
+        *ret_maker = maker;
+        if (grows)
+            break;
+    }
+    return most && most->provisional.inuse_bytes > 0 ? most : NULL;
+}
+
+/* A sleeping goroutine has a timer, a connection with a deadline two. */
+static bool go_with_goroutines(const struct suspect_list *list)
+{
+    const struct growth *goroutines = &list->analysis->goroutine_count, *timers = &list->history->timer_growth;
+    return goroutines->verdict == GROWTH_GROWING && timers->per_second <= SAME_PACE * goroutines->per_second;
+}
+
+static bool grow_in_number(const struct suspect_list *list)
+{
+    const struct growth *growth = &list->history->timer_growth;
+    return growth->verdict == GROWTH_GROWING && suspect_seconds(list, growth->since_unix_ns) >= SHORTEST_SECONDS &&
+           suspect_rise(list, growth) >= SMALLEST_RISE && !go_with_goroutines(list);
+}
+
+static void fold_makers(struct suspect_list *list, struct suspicion *suspicion)
+{
+    for (size_t i = 0; i < list->analysis->num_call_sites; i++) {
+        const struct allocation_row *row = &list->analysis->call_sites[i];
+        if (row->growth.verdict != GROWTH_GROWING)
+            break;
+        if (!list->is_explained[i] && maker_of(list, row->stack))
+            suspect_fold_site(list, suspicion, i);
+    }
+}
+
+static void add_by_number(struct suspect_list *list)
+{
+    const struct growth *growth = &list->history->timer_growth;
+    const char *maker = NULL;
+    const struct allocation_row *site = find_maker(list, &maker);
+    int64_t number = list->analysis->snapshot->counters[COUNTER_TIMERS].value.integer;
+    bool sure = growth->per_second >= SURE_ERRORS * growth->error_per_second &&
+                !suspect_is_start_up(list, growth->since_unix_ns);
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_TIMERS_GROW, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    char count[UNITS_BUFFER];
+    suspicion->weight = growth->per_second * TIMER_BYTES;
+    suspect->subject = site ? site->subject : 0;
+    suspect->stack = site ? site->stack : 0;
+    suspect->per_second = growth->per_second;
+    suspect->since_unix_ns = growth->since_unix_ns;
+    suspect->summary = suspect_text(list, "Timers are started and not stopped: %s more%s%s%s.",
+                                    suspect_count_rate(list, growth->per_second),
+                                    suspect_since(list, growth->since_unix_ns), site ? ", by " : "",
+                                    site ? suspect_frame(list, site->subject) : "");
+    suspect_add_evidence(suspicion, suspect_text(list, "%s timers are running now.", units_format_exact(count, number)));
+    if (site && site->growth.verdict != GROWTH_GROWING)
+        suspect_add_evidence(suspicion, suspect_text(list, "Of those sampled when they were made most come from this "
+                                                           "line, by %s; too few were sampled to see it grow.", maker));
+    else if (site)
+        suspect_add_evidence(suspicion, suspect_text(list, "Made by %s, as the heap profile shows.", maker));
+    else
+        suspect_add_evidence(suspicion, "None of them was sampled when it was made: the line is not known yet.");
+    suspect->advice = advise(maker);
+    fold_makers(list, suspicion);
+}
+
+/* Kept, though not in a heap. */
+static void add_by_site(struct suspect_list *list, size_t index, const char *maker)
+{
+    const struct allocation_row *row = &list->analysis->call_sites[index];
+    const struct growth *growth = &row->growth;
+    struct suspicion *suspicion =
+        suspect_add(list, SUSPECT_TIMERS_GROW, growth->provisional ? SUSPECT_POSSIBLE : SUSPECT_LIKELY);
+    if (!suspicion)
+        return;
+    struct suspect *suspect = &suspicion->suspect;
+    suspect->subject = row->subject;
+    suspect->stack = row->stack;
+    suspect->per_second = suspect_objects_per_second(row);
+    suspect->since_unix_ns = growth->since_unix_ns;
+    suspect->summary = suspect_text(list, "%s makes timers (%s) that are kept: %s more%s.",
+                                    suspect_frame(list, row->subject), maker,
+                                    suspect_count_rate(list, suspect->per_second),
+                                    suspect_since(list, growth->since_unix_ns));
+    suspect->advice = advise(maker);
+    fold_makers(list, suspicion);
+}
+
+void suspects_find_timers(struct suspect_list *list)
+{
+    if (grow_in_number(list)) {
+        add_by_number(list);
+        return;
+    }
+    for (size_t i = 0; i < list->analysis->num_call_sites; i++) {
+        const struct allocation_row *row = &list->analysis->call_sites[i];
+        if (row->growth.verdict != GROWTH_GROWING)
+            break;
+        const char *maker = list->is_explained[i] ? NULL : maker_of(list, row->stack);
+        if (maker && suspect_rise(list, &row->growth) >= SMALLEST_SITE_RISE) {
+            add_by_site(list, i, maker);
+            break;
+        }
+    }
+}
