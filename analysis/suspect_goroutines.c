@@ -61,45 +61,34 @@ static bool grows_enough(const struct suspect_list *list, const struct goroutine
            rise >= SMALLEST_PART * row->group.count;
 }
 
-static bool waits_for_network(const struct suspect_list *list, const struct goroutine_group *group)
-{
-    return strcmp(catalog_string(list->catalog, group->wait_reason), "IO wait") == 0;
-}
-
 static enum suspect_confidence judge(const struct suspect_list *list, const struct candidate *candidate)
 {
     const struct growth *growth = &candidate->row->growth;
     bool waits = candidate->most->wait_reason != 0;
     bool sure = growth->per_second >= SURE_ERRORS * growth->error_per_second && waits &&
                 suspect_seconds(list, growth->since_unix_ns) >= SURE_SECONDS &&
-                !waits_for_network(list, candidate->most);
+                candidate->most->kind != WAIT_NETWORK;
     if (!sure || suspect_is_start_up(list, growth->since_unix_ns))
         return waits ? SUSPECT_LIKELY : SUSPECT_POSSIBLE;
     return SUSPECT_SURE;
 }
 
 /* What to do, by what they wait for. */
-static const char *advise(const struct suspect_list *list, const struct goroutine_group *group)
+static const char *advise(const struct goroutine_group *group)
 {
-    static const struct {
-        const char *reason, *advice;
-    } advices[] = {
-        {"chan send", "Nobody receives from that channel any more: find the receiver that has left, or give the sender a "
-                      "way out (a context, a buffered channel)."},
-        {"chan receive", "Nobody sends to that channel or closes it any more: find the sender that has left, or end "
-                         "the wait by a context."},
-        {"select", "None of its cases ever comes: find which was meant to end it, such as a context that nobody cancels."},
-        {"IO wait", "Connections are opened and not closed, or more clients come: set deadlines, close response bodies."},
-        {"sleep", "They sleep and go on: find what should make them stop."},
-        {"sync", "Find who holds the lock, or who should have signalled: it returned without doing so, or waits itself."},
-        {"semacquire", "Find who should have released it: an Unlock or a Done that is not reached."},
+    static const char *const advices[WAIT_KIND_COUNT] = {
+        [WAIT_CHAN_SEND] = "Nobody receives from that channel any more: find the receiver that has left, or give the sender a "
+                           "way out (a context, a buffered channel).",
+        [WAIT_CHAN_RECEIVE] = "Nobody sends to that channel or closes it any more: find the sender that has left, or end "
+                              "the wait by a context.",
+        [WAIT_SELECT] = "None of its cases ever comes: find which was meant to end it, such as a context that nobody cancels.",
+        [WAIT_LOCK] = "Find who holds the lock: a goroutine that returned without unlocking, or waits itself.",
+        [WAIT_SEMAPHORE] = "Find who should have released it: a Done, Signal or Unlock that is not reached.",
+        [WAIT_NETWORK] = "Connections are opened and not closed, or more clients come: set deadlines, close response bodies.",
+        [WAIT_SLEEP] = "They sleep and go on: find what should make them stop.",
     };
-    const char *reason = catalog_string(list->catalog, group->wait_reason);
-    for (size_t i = 0; i < ARRAY_SIZE(advices); i++) {
-        if (strncmp(reason, advices[i].reason, strlen(advices[i].reason)) == 0)
-            return advices[i].advice;
-    }
-    return "Find what should end these goroutines, and why it does not come.";
+    const char *advice = group->kind < WAIT_KIND_COUNT ? advices[group->kind] : NULL;
+    return advice ? advice : "Find what should end these goroutines, and why it does not come.";
 }
 
 /* Bytes of stack that each more of them brings: what the stacks have gained by what the goroutines have. */
@@ -176,6 +165,23 @@ static void tell_wait(struct suspect_list *list, const struct candidate *candida
                                                      units_format_exact(part, most->count), state, waited));
 }
 
+/* What they wait on, as far as it was looked at. */
+static void tell_object(struct suspect_list *list, const struct goroutine_group *group, struct suspicion *suspicion)
+{
+    const struct wait_object *object = &group->object;
+    char waiting[UNITS_BUFFER], length[UNITS_BUFFER];
+    if (object->kind == WAIT_OBJECT_NIL_CHANNEL) {
+        suspect_add_evidence(suspicion, "The channel is nil: nothing can ever wake them.");
+    } else if (group->examined > 1 && group->num_objects == 1 && object->kind == WAIT_OBJECT_CHANNEL && object->is_read) {
+        suspect_add_evidence(suspicion,
+                             suspect_text(list, "All on one channel: %s wait to send, %u to receive; %s elements in it.",
+                                          units_format_exact(waiting, object->senders), object->receivers,
+                                          units_format_exact(length, (int64_t)object->length)));
+    } else if (group->examined > 1 && group->num_objects == group->examined && object->kind == WAIT_OBJECT_CHANNEL) {
+        suspect_add_evidence(suspicion, "Each waits on a channel of its own.");
+    }
+}
+
 static void add_goroutines(struct suspect_list *list, struct candidate *candidates, size_t count, size_t chosen)
 {
     const struct candidate *candidate = &candidates[chosen];
@@ -195,8 +201,9 @@ static void add_goroutines(struct suspect_list *list, struct candidate *candidat
                                     suspect_frame(list, suspect->subject),
                                     suspect_count_rate(list, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
-    suspect->advice = advise(list, candidate->most);
+    suspect->advice = advise(candidate->most);
     tell_wait(list, candidate, suspicion);
+    tell_object(list, candidate->most, suspicion);
     if (suspect->created_by)
         suspect_add_evidence(suspicion, suspect_text(list, "Started by %s.", suspect_frame(list, suspect->created_by)));
     for (size_t i = 0; i < count; i++) {

@@ -11,12 +11,12 @@
 #define WEIGHT_EACH 1e-6
 
 /* What a wait is like when many are in it. */
-enum wait_class {
-    WAIT_NEVER_ENDS,    /* A nil channel, a select without cases. */
-    WAIT_SEND,
-    WAIT_LOCK,
-    WAIT_AMBIGUOUS,     /* Where healthy programs wait for work, or for an end that is far: select, WaitGroup. */
-    WAIT_HEALTHY,
+enum stuck_class {
+    STUCK_FOR_EVER,    /* A nil channel, a select without cases. */
+    STUCK_IN_SEND,
+    STUCK_AT_LOCK,
+    STUCK_PERHAPS,     /* Where healthy programs wait for work, or for an end that is far: select, WaitGroup. */
+    STUCK_NOT,
 };
 
 /* How many, how long all of them, how long the oldest. */
@@ -25,40 +25,47 @@ static const struct {
     uint64_t newest_ns, oldest_ns;
     const char *advice;
 } demands[] = {
-    [WAIT_NEVER_ENDS] = {10, 10, 0, 0, "They can never go on: nothing comes from a nil channel or a select without cases. Find why the "
-                                       "channel was never made."},
-    [WAIT_SEND] = {5, 20, MINUTE_NS, 3 * MINUTE_NS, "Nobody receives from that channel: find the receiver that has left or is stuck itself."},
-    [WAIT_LOCK] = {3, 3, MINUTE_NS / 2, MINUTE_NS, "Find who holds the lock: a goroutine that returned without unlocking, or waits itself."},
-    [WAIT_AMBIGUOUS] = {50, UINT32_MAX, 2 * MINUTE_NS, 10 * MINUTE_NS, "Find what was meant to end this wait: a context that nobody cancels, a Done that is not reached."},
+    [STUCK_FOR_EVER] = {10, 10, 0, 0,
+                        "They can never go on: nothing comes from a nil channel or a select without cases. Find why the "
+                        "channel was never made."},
+    [STUCK_IN_SEND] = {5, 20, MINUTE_NS, 3 * MINUTE_NS,
+                       "Nobody receives from that channel: find the receiver that has left or is stuck itself."},
+    [STUCK_AT_LOCK] = {3, 3, MINUTE_NS / 2, MINUTE_NS,
+                       "Find who holds the lock: a goroutine that returned without unlocking, or waits itself."},
+    [STUCK_PERHAPS] = {50, UINT32_MAX, 2 * MINUTE_NS, 10 * MINUTE_NS,
+                       "Find what was meant to end this wait: a context that nobody cancels, a Done that is not reached."},
 };
 
 /* All that wait for one thing at one line. */
 struct line {
     string_id reason, function;
     uint32_t number, count;
+    uint32_t examined, objects; /* On how many objects those wait of which it is known. */
     uint64_t newest_ns, oldest_ns;
     frame_id subject;
     const struct goroutine_group *most;
     bool known;                 /* How long all of them have waited. */
 };
 
-static enum wait_class classify(const char *reason)
+static enum stuck_class classify(const struct suspect_list *list, const struct goroutine_group *group)
 {
-    static const struct {
-        const char *reason;
-        enum wait_class class;
-    } classes[] = {
-        {"chan receive (nil chan)", WAIT_NEVER_ENDS}, {"chan send (nil chan)", WAIT_NEVER_ENDS},
-        {"select (no cases)", WAIT_NEVER_ENDS},       {"chan send", WAIT_SEND},
-        {"sync.Mutex.Lock", WAIT_LOCK},               {"sync.RWMutex.Lock", WAIT_LOCK},
-        {"sync.RWMutex.RLock", WAIT_LOCK},            {"select", WAIT_AMBIGUOUS},
-        {"semacquire", WAIT_AMBIGUOUS},               {"sync.WaitGroup.Wait", WAIT_AMBIGUOUS},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
-        if (strcmp(reason, classes[i].reason) == 0)
-            return classes[i].class;
+    const char *reason = catalog_string(list->catalog, group->wait_reason);
+    /* "chan send (nil chan)", "select (no cases)": runtime/runtime2.go waitReasonStrings, Go 1.19-1.27. */
+    if (strstr(reason, "(nil chan)") || strcmp(reason, "select (no cases)") == 0)
+        return STUCK_FOR_EVER;
+    switch (group->kind) {
+    case WAIT_CHAN_SEND:
+        return STUCK_IN_SEND;
+    case WAIT_LOCK:
+        return STUCK_AT_LOCK;
+    case WAIT_SELECT:
+        return STUCK_PERHAPS;
+    case WAIT_SEMAPHORE:
+        /* Who waits on a Cond waits for work. */
+        return strcmp(reason, "sync.Cond.Wait") == 0 ? STUCK_NOT : STUCK_PERHAPS;
+    default:
+        return STUCK_NOT;
     }
-    return WAIT_HEALTHY;
 }
 
 /* The line of a group, made when new; NULL when there are too many. */
@@ -89,18 +96,19 @@ static size_t gather_lines(const struct suspect_list *list, struct line *lines, 
     *ret_connections = 0;
     for (size_t i = 0; i < analysis->num_goroutines; i++) {
         const struct goroutine_group *group = &analysis->goroutines[i].group;
-        const char *reason = catalog_string(list->catalog, group->wait_reason);
-        if (strcmp(reason, "IO wait") == 0)
+        if (group->kind == WAIT_NETWORK)
             *ret_connections += group->count;
         frame_id subject = goroutine_subject(list->catalog, group);
         /* Main waits for the end of the program. */
-        if (group->system || !group->stack || !group->created_by || classify(reason) == WAIT_HEALTHY ||
+        if (group->system || !group->stack || !group->created_by || classify(list, group) == STUCK_NOT ||
             !suspect_is_program(list, subject))
             continue;
         struct line *line = find_line(lines, &count, group, subject, catalog_frame(list->catalog, subject));
         if (!line)
             continue;
         line->count += group->count;
+        line->examined += group->examined;
+        line->objects += group->num_objects;
         line->known &= group->wait_known;
         if (group->count > line->most->count)
             line->most = group;
@@ -112,7 +120,7 @@ static size_t gather_lines(const struct suspect_list *list, struct line *lines, 
     return count;
 }
 
-static bool is_stuck(const struct line *line, enum wait_class class, uint64_t connections)
+static bool is_stuck(const struct line *line, enum stuck_class class, uint64_t connections)
 {
     if (line->count < demands[class].count)
         return false;
@@ -120,8 +128,10 @@ static bool is_stuck(const struct line *line, enum wait_class class, uint64_t co
         return true;
     if (!line->known || line->newest_ns < demands[class].newest_ns || line->oldest_ns < demands[class].oldest_ns)
         return false;
-    /* A pool that has had nothing to do since some moment has waited since then; clients stay for hours. */
-    return class != WAIT_AMBIGUOUS || (line->oldest_ns >= 2 * line->newest_ns && connections * 2 < line->count);
+    /* A pool waits on one channel, and when it has had nothing to do since some moment it has waited since then; clients
+     * stay for hours. */
+    return class != STUCK_PERHAPS || (line->oldest_ns >= 2 * line->newest_ns && connections * 2 < line->count &&
+                                      line->objects * 2 >= line->examined);
 }
 
 /* Goroutines that are growing have been told already. */
@@ -138,7 +148,7 @@ static bool is_told(const struct suspect_list *list, const struct line *line)
     return false;
 }
 
-static void add_stuck(struct suspect_list *list, const struct line *line, enum wait_class class)
+static void add_stuck(struct suspect_list *list, const struct line *line, enum stuck_class class)
 {
     struct suspicion *suspicion =
         suspect_add(list, SUSPECT_GOROUTINES_STUCK,
@@ -159,7 +169,7 @@ static void add_stuck(struct suspect_list *list, const struct line *line, enum w
         suspect_add_evidence(suspicion, suspect_text(list, "None of them has moved for %s, the oldest not for %s.",
                                                      units_format_duration(newest, (double)line->newest_ns),
                                                      units_format_duration(oldest, (double)line->oldest_ns)));
-    if (class == WAIT_NEVER_ENDS)
+    if (class == STUCK_FOR_EVER)
         suspect_add_evidence(suspicion, "Nothing can end this wait.");
     if (suspect->created_by)
         suspect_add_evidence(suspicion, suspect_text(list, "Started by %s.", suspect_frame(list, suspect->created_by)));
@@ -172,7 +182,7 @@ void suspects_find_stuck(struct suspect_list *list)
     uint64_t connections;
     size_t count = gather_lines(list, lines, &connections);
     for (size_t i = 0; i < count; i++) {
-        enum wait_class class = classify(catalog_string(list->catalog, lines[i].reason));
+        enum stuck_class class = classify(list, lines[i].most);
         if (is_stuck(&lines[i], class, connections) && !is_told(list, &lines[i]))
             add_stuck(list, &lines[i], class);
     }
