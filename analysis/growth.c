@@ -25,7 +25,8 @@
  *    ratchet: it never falls back by more than a quarter of the rise, and rises in many separate parts of the span. One
  *    step is neither;
  *  - recency: it still rises. The last part of the span has risen at a fair share of the slope; so a cache that has
- *    filled stops to be growing as soon as its silence could not be chance;
+ *    filled stops to be growing as soon as its silence could not be chance, or the live heap, whose size is known
+ *    exactly, has fallen silent as well;
  *  - a new high: it stands above all that was before the span, so that one tooth of a saw does not count.
  *
  * It is tried over the window, then over halves of it down to a thirty-second (a leak that began lately), then over
@@ -277,6 +278,22 @@ static bool rises_as_foretold(double rise, double foretold, double error)
     return rise >= fmin(FAIR_SHARE * foretold, foretold - LIKELY * error);
 }
 
+/* Whether the exact size of all that the values are a part of leaves room for the rise: it rises as well, or goes back
+ * and forth by as much. */
+static bool whole_may_rise(const struct span *span, const struct growth_input *input, uint64_t start, double foretold)
+{
+    if (!input->whole || input->whole->count == 0)
+        return true;
+    double highest = -INFINITY, fall_back = 0;
+    for (uint32_t i = index_at(input->whole, span->start); i < input->whole->count; i++) {
+        double value = series_point(input->whole, i).value;
+        highest = fmax(highest, value);
+        fall_back = fmax(fall_back, highest - value);
+    }
+    double rise = value_at(input->whole, span->end) - value_at(input->whole, start);
+    return rise + fall_back >= FAIR_SHARE * foretold;
+}
+
 /* Whether the last part of the span still rises at a fair share of the slope. */
 static bool is_recent(const struct span *span, const struct growth_input *input, double sign)
 {
@@ -306,7 +323,11 @@ static bool is_recent(const struct span *span, const struct growth_input *input,
         first = value_at(input->values, start);
         /* If it still grows there, at least as many objects came as the slope foretells. */
         error = fmax(change_error(input, start, first, span->last, &churn), sqrt(input->weight * rise / part));
-        if (!rises_as_foretold((span->last - first) * sign, rise / part, error))
+        double seen = (span->last - first) * sign;
+        if (!rises_as_foretold(seen, rise / part, error))
+            return false;
+        /* What is beyond chance came at the expense of others. */
+        if (sign > 0 && seen < LIKELY * error && !whole_may_rise(span, input, start, rise / part))
             return false;
     }
     return true;

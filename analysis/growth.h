@@ -11,6 +11,8 @@ struct growth_input {
     double weight;                      /* Bytes that one sampled object stands for; 0 where the values are exact. */
     /* The number of observations so far, over time. NULL: `values` got a value at each, at an even pace. */
     const struct series *observations;
+    /* Sampled figures: the exact size of what they are a part of (the live heap), at about the same times; or NULL. */
+    const struct series *whole;
     double smallest_rise;
     uint32_t min_observations;          /* Fewer give GROWTH_TOO_FEW. */
     uint64_t window_ns;

@@ -269,6 +269,7 @@ static bool observe(struct history *history, struct tracked *tracked, uint64_t u
                                  .allocated = &tracked->allocated,
                                  .weight = sums_weight(&tracked->sums),
                                  .observations = &history->profile_cycles,
+                                 .whole = &history->marked,
                                  .min_observations = GROWTH_MIN_OBSERVATIONS,
                                  .window_ns = history->options.window_ns};
     tracked->growth = growth_judge(&input);

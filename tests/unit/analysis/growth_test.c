@@ -68,6 +68,7 @@ struct parameters {
     double leak_from;
     double freed;           /* Part of a tooth's objects that is freed at its end. */
     double jitter;
+    bool whole;             /* The size of the live heap is known: this allocator's mean size. */
 };
 
 typedef void allocator_step(struct allocator *allocator, double step, const struct parameters *parameters);
@@ -139,6 +140,13 @@ static void run_steps(struct allocator *allocator, double step, const struct par
 
 /* ---- running them ---- */
 
+/* The mean number of objects that a cache holds which has filled over `period`, and a leak beside it. */
+static double mean_size(double seconds, const struct parameters *parameters)
+{
+    double filled = parameters->period > 0 ? fmin(seconds / parameters->period, 1) : 1;
+    return parameters->objects * filled + parameters->leak * fmax(seconds - parameters->leak_from, 0);
+}
+
 struct outcome {
     double judged, growing, shrinking, sawtooth;
     double first_growing;       /* Seconds; the mean over the runs, INFINITY when one run never was. */
@@ -157,7 +165,7 @@ static struct outcome simulate(allocator_step *step_function, struct parameters 
     for (int run = 0; run < RUNS; run++) {
         random_state = 88172645463325252u + 7919u * (unsigned)run;
         struct allocator allocator = {0};
-        struct series inuse = {0}, allocated = {0}, cycles = {0};
+        struct series inuse = {0}, allocated = {0}, cycles = {0}, whole = {0};
         double first = INFINITY;
         struct growth growth = {0};
         for (double cycle = 1; allocator.seconds < until; cycle++) {
@@ -167,12 +175,15 @@ static struct outcome simulate(allocator_step *step_function, struct parameters 
             ck_assert(series_add(&inuse, 96, now, allocator.held * WEIGHT));
             ck_assert(series_add(&allocated, 96, now, allocator.allocated * WEIGHT));
             ck_assert(series_add(&cycles, 1024, now, cycle));
+            double size = mean_size(allocator.seconds, &parameters) * WEIGHT;
+            ck_assert(series_add(&whole, 1024, now, 16 * MEBIBYTE + size));
             if (allocator.seconds < from)
                 continue;
             struct growth_input input = {.values = &inuse,
                                          .allocated = &allocated,
                                          .weight = WEIGHT,
                                          .observations = &cycles,
+                                         .whole = parameters.whole ? &whole : NULL,
                                          .min_observations = GROWTH_MIN_OBSERVATIONS,
                                          .window_ns = SERIES_RECENT_NS};
             growth = growth_judge(&input);
@@ -193,6 +204,7 @@ static struct outcome simulate(allocator_step *step_function, struct parameters 
         series_deinit(&inuse);
         series_deinit(&allocated);
         series_deinit(&cycles);
+        series_deinit(&whole);
     }
     if (outcome.growing > 0)
         outcome.slope_of_all /= outcome.growing;
@@ -270,6 +282,22 @@ START_TEST(a_filled_cache_stops_growing)
         snprintf(what, sizeof(what), "case %zu", i);
         assert_calm(after, 0.01, what);
     }
+}
+END_TEST
+
+/* Of few samples it takes long to tell that they come no more; the live heap tells it at once, and is no hindrance to
+ * what leaks. */
+START_TEST(a_silent_heap_tells_that_a_cache_is_full)
+{
+    struct parameters cache = {.objects = 65, .period = 32, .lifetime = 32};
+    struct outcome alone = simulate(run_fill, cache, 2, 46, 120);
+    cache.whole = true;
+    struct outcome within = simulate(run_fill, cache, 2, 46, 120);
+    assert_calm(within, 0.01, "the live heap known");
+    ck_assert_double_lt(within.growing, alone.growing);
+    struct parameters leak = {.leak = 2, .whole = true};
+    struct outcome growing = simulate(run_cache, leak, 2, 12, 300);
+    ck_assert_double_gt(growing.growing, 0.97 * growing.judged);
 }
 END_TEST
 
@@ -490,6 +518,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(healthy, caches_are_not_growing, 0, 3);
     tcase_add_test(healthy, saws_are_not_growing);
     tcase_add_test(healthy, a_filled_cache_stops_growing);
+    tcase_add_test(healthy, a_silent_heap_tells_that_a_cache_is_full);
     suite_add_tcase(suite, healthy);
     TCase *leaks = tcase_create("leaks");
     tcase_add_test(leaks, leaks_are_found);
