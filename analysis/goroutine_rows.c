@@ -49,6 +49,13 @@ bool goroutine_groups_match(enum goroutine_grouping grouping, const struct gorou
     return memcmp(first, second, sizeof(first)) == 0;
 }
 
+uint64_t goroutine_group_key(enum goroutine_grouping grouping, const struct goroutine_group *group)
+{
+    uint32_t words[NUM_WORDS];
+    identify(grouping, group, words);
+    return table_hash_bytes(words, sizeof(words), (uint64_t)grouping);
+}
+
 static int compare_in_grouping(const void *left, const void *right, void *argument)
 {
     enum goroutine_grouping grouping = *(const enum goroutine_grouping *)argument;

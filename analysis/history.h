@@ -139,6 +139,11 @@ struct history {
     unsigned num_total_alloc;
 };
 
+/* Frames of one function and line are one call site, though their addresses differ. */
+uint64_t history_call_site_key(const struct frame *frame);
+/* The same for two groups that are in one row of this grouping. */
+uint64_t goroutine_group_key(enum goroutine_grouping grouping, const struct goroutine_group *group);
+
 /* The series and growth of a call site: its own, or its only stack's. */
 const struct tracked *history_call_site_trend(const struct history *history, const struct tracked_call_site *call_site);
 /* The entry that the group is counted in, or NULL. */

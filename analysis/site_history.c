@@ -14,7 +14,7 @@ const struct tracked *history_call_site_trend(const struct history *history, con
 }
 
 /* Frames of one function and line are one call site, though their addresses differ. Ids are below 2^24. */
-static uint64_t call_site_key(const struct frame *frame)
+uint64_t history_call_site_key(const struct frame *frame)
 {
     return frame->function ? (uint64_t)frame->function << 32 | frame->line : UINT64_C(1) << 63 | frame->address;
 }
@@ -40,7 +40,7 @@ static struct error *find_call_site(struct history *history, const struct snapsh
                                     uint32_t stack, uint32_t *ret_index)
 {
     bool is_new;
-    uint64_t key = call_site_key(catalog_frame(snapshot->catalog, subject));
+    uint64_t key = history_call_site_key(catalog_frame(snapshot->catalog, subject));
     /* Room first: an index in the table must never point at nothing. */
     if (!vector_reserve(&history->call_sites, history->call_sites.count + 1))
         return error_no_memory();

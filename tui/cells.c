@@ -1,6 +1,7 @@
 #include "tui/cells.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tui/graph.h"
@@ -51,6 +52,23 @@ void cell_trend(const struct list_cell *cell, const struct series *series, const
     int width = cell->canvas.width < TREND_MOST ? cell->canvas.width : TREND_MOST;
     model_columns(cell->context, series, values, (size_t)width);
     sparkline_draw(cell->canvas, 0, 0, width, values, growth->verdict == GROWTH_GROWING);
+}
+
+void cell_change(const struct list_cell *cell, const struct growth *growth, bool of_bytes)
+{
+    char buffer[UNITS_BUFFER], text[UNITS_BUFFER + 4];
+    double change = growth->change;
+    const char *sign = change < 0 ? "\xe2\x88\x92" : change > 0 ? "+" : "";
+    snprintf(text, sizeof(text), "%s%s", sign,
+             of_bytes ? units_format_bytes(buffer, fabs(change)) : units_format_exact(buffer, fabs(change)));
+    enum role role = verdict_role(growth->verdict);
+    cell_right(cell, growth->verdict == GROWTH_PLATEAU || change == 0 ? ROLE_FAINT : role, change == 0 ? "0" : text);
+}
+
+bool has_chosen_span(const void *context)
+{
+    struct chosen_span span;
+    return model_span_chosen(context, &span);
 }
 
 int compare_numbers(double a, double b)

@@ -19,6 +19,10 @@ void cell_not_known(const struct list_cell *cell);
 void cell_bytes(const struct list_cell *cell, enum role role, double bytes);
 void cell_frame(const struct list_cell *cell, frame_id frame);
 void cell_place(const struct list_cell *cell, frame_id frame);
+/* A growth's change over the span that was chosen. */
+void cell_change(const struct list_cell *cell, const struct growth *growth, bool of_bytes);
+/* For columns that are there while a span is chosen. */
+bool has_chosen_span(const void *context);
 void cell_trend(const struct list_cell *cell, const struct series *series, const struct growth *growth);
 
 /* Ascending; not known comes first. */

@@ -167,6 +167,9 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
     };
     const char *text = session->verdict.data ? session->verdict.data : "Waiting for the first sample.";
     char reading[FORMAT_BUFFER + 96];
+    struct chosen_span span;
+    if (level == VERDICT_CALM && model_span_chosen(model, &span))
+        level = VERDICT_NOTICE;
     if (model->is_reading) {
         char percent[UNITS_BUFFER];
         snprintf(reading, sizeof(reading), "Reading what was before this moment, %s: verdicts and graphs follow.",

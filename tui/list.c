@@ -273,8 +273,9 @@ static void place_columns(struct list *list, int width)
     size_t count = list->ops->num_columns, flexible = count;
     int used = MARK_WIDTH;
     for (size_t i = 0; i < count; i++) {
-        list->column_width[i] = columns[i].width;
-        used += columns[i].width + COLUMN_GAP;
+        bool is_shown = !columns[i].is_shown || (list->context && columns[i].is_shown(list->context));
+        list->column_width[i] = is_shown ? columns[i].width : 0;
+        used += is_shown ? columns[i].width + COLUMN_GAP : 0;
         if (columns[i].flexible)
             flexible = i;
     }

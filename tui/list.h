@@ -33,6 +33,7 @@ struct column {
     void (*draw)(const struct list_cell *cell, const void *row);
     int (*compare)(const void *context, const void *a, const void *b);  /* Ascending; NULL: not to sort by. */
     const char *help;           /* For the help screen; NULL where the title says it all. */
+    bool (*is_shown)(const void *context);  /* Whether it has anything to say now; NULL: always. */
 };
 
 struct list_ops {

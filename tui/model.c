@@ -65,6 +65,8 @@ void model_deinit(struct model *model)
 {
     analysis_destroy(model->analysis);
     snapshot_unref(model->shown);
+    snapshot_unref(model->span_start);
+    snapshot_unref(model->span_end);
     struct passage passage = passage_of(model);
     passage_deinit(&passage);
     rewind_deinit(&model->rewind);
@@ -81,17 +83,57 @@ static void replace_snapshot(struct snapshot **place, struct snapshot *snapshot)
     snapshot_unref(before);
 }
 
+bool model_span_chosen(const struct model *model, struct chosen_span *ret_span)
+{
+    const struct snapshot *end = model->span_end ? model->span_end : model->shown;
+    if (!model->span_start || !end || end->unix_ns <= model->span_start->unix_ns)
+        return false;
+    *ret_span = (struct chosen_span){.start = model->span_start, .end = end};
+    return true;
+}
+
+/* The analysis of a history whose latest sample is the one on view. */
+static struct error *analyse(const struct model *model, const struct history *history, struct analysis **ret_analysis)
+{
+    struct chosen_span span;
+    struct analysis *analysis;
+    struct error *error = analysis_compute(history, &analysis);
+    if (!error && model_span_chosen(model, &span))
+        error = analysis_set_span(analysis, &span);
+    if (error) {
+        analysis_destroy(analysis);
+        return error;
+    }
+    *ret_analysis = analysis;
+    return NULL;
+}
+
 /* Makes the latest sample the one on view. */
 static struct error *show_latest(struct model *model)
 {
     struct analysis *analysis;
-    struct error *error = analysis_compute(model->history, &analysis);
+    replace_snapshot(&model->shown, model->latest);
+    struct error *error = analyse(model, model->history, &analysis);
     if (error)
         return error;
     analysis_destroy(model->analysis);
     model->analysis = analysis;
-    replace_snapshot(&model->shown, model->latest);
     return NULL;
+}
+
+struct error *model_toggle_span_edge(struct model *model, bool is_end)
+{
+    struct snapshot **edge = is_end ? &model->span_end : &model->span_start;
+    bool is_here = *edge && model->shown && (*edge)->unix_ns == model->shown->unix_ns;
+    if (!model->shown)
+        return NULL;
+    if (is_here) {
+        snapshot_unref(*edge);
+        *edge = NULL;
+    } else {
+        replace_snapshot(edge, model->shown);
+    }
+    return show_latest(model);
 }
 
 /* How much of the newest value goes into the smoothed cost. */
@@ -163,7 +205,8 @@ struct error *model_pull(struct model *model, bool *ret_changed)
 static struct error *adopt(struct model *model, struct passage *passage, bool is_reading)
 {
     struct analysis *analysis;
-    struct error *error = analysis_compute(passage->history, &analysis);
+    replace_snapshot(&model->shown, passage->latest);
+    struct error *error = analyse(model, passage->history, &analysis);
     if (error) {
         passage_deinit(passage);
         return error;
@@ -179,7 +222,6 @@ static struct error *adopt(struct model *model, struct passage *passage, bool is
     model->cost_per_second = NAN;
     if (model->latest->interval_ns > 0)
         model->interval_ns = model->latest->interval_ns;
-    replace_snapshot(&model->shown, model->latest);
     return NULL;
 }
 

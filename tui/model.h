@@ -20,6 +20,9 @@ struct model {
     struct rewind rewind;           /* Of a source that remembers. */
     /* What is on view is a single sample whose history is still being read. */
     bool is_reading;
+    /* The edges of the span over which growth is shown, references; NULL: the start is not chosen, and growth is that
+     * over the window; the end is not chosen, and is what is on view. */
+    struct snapshot *span_start, *span_end;
     bool paused;
     struct arena frozen;            /* Copies of the series that the held analysis shows. */
     struct frozen_series *frozen_series;
@@ -41,6 +44,11 @@ struct error *model_pull(struct model *model, bool *ret_changed);
 struct error *model_seek(struct model *model, uint64_t unix_ns);
 /* Reads on for so long. *ret_changed: the history is there. */
 struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_changed);
+
+/* The sample on view becomes an edge of the span, or, where it is one already, is one no more. */
+struct error *model_toggle_span_edge(struct model *model, bool is_end);
+/* False where there is no span, or it ends before it starts. */
+bool model_span_chosen(const struct model *model, struct chosen_span *ret_span);
 
 struct error *model_set_paused(struct model *model, bool paused);
 /* To the next longer (+1) or shorter (-1) interval between samples. */

@@ -29,11 +29,6 @@ double playback_speed(const struct playback *playback)
     return speeds[playback->speed];
 }
 
-bool playback_has_span(const struct playback *playback)
-{
-    return playback->span_start_ns != 0 && playback->span_end_ns > playback->span_start_ns;
-}
-
 static const struct timeline_ops *timeline_of(const struct session *session)
 {
     return session->model.source->ops->timeline;
@@ -285,20 +280,24 @@ static void change_speed(struct session *session, int direction)
     set_pace(session);
 }
 
-/* The start or the end of the span is here; asked for again at the same place, it is no more. */
-static struct error *set_span(struct session *session, bool end)
+static struct error *set_span(struct session *session, bool is_end)
 {
-    struct playback *playback = &session->playback;
-    uint64_t here = session->model.shown ? session->model.shown->unix_ns : 0;
-    uint64_t *edge = end ? &playback->span_end_ns : &playback->span_start_ns;
-    *edge = *edge == here ? 0 : here;
-    if (!playback->span_start_ns && playback->span_end_ns)
+    struct model *model = &session->model;
+    struct chosen_span span;
+    struct error *error = model_toggle_span_edge(model, is_end);
+    if (!error)
+        error = session_renew(session);
+    if (!model->span_start && model->span_end)
         session_say(session, "the span ends here; go to where it starts and press (");
-    else if (playback->span_start_ns && !playback->span_end_ns)
-        session_say(session, "the span starts here; go to where it ends and press )");
-    else if (playback->span_start_ns && playback->span_end_ns <= playback->span_start_ns)
+    else if (model->span_start && model->span_end && !model_span_chosen(model, &span))
         session_say(session, "the span's end lies before its start");
-    return NULL;
+    else if (model->span_start && !model->span_end)
+        session_say(session, "growth is now since here, up to where you go; ) sets the end, ( here again clears it");
+    else if (model->span_start)
+        session_say(session, "growth is now that of the span; ( and ) at its edges clear it");
+    else
+        session_say(session, "growth is again that of the last minutes");
+    return error;
 }
 
 struct error *playback_act(struct session *session, enum action action, bool *ret_done)

@@ -19,7 +19,6 @@ struct playback {
     uint64_t cursor_unix_ns;        /* What was asked for: the sample on view is the last one up to it. */
     bool is_playing;
     size_t speed;                   /* Index of the speeds. */
-    uint64_t span_start_ns, span_end_ns;    /* 0 where not set. */
 };
 
 /* Begins at the last sample at or before this time; 0: at the newest, and goes on where the session does. */
@@ -38,6 +37,5 @@ struct error *playback_jump(struct session *session, uint64_t unix_ns);
 struct error *playback_jump_to(struct session *session, const char *text);
 /* Seconds of the session in one. */
 double playback_speed(const struct playback *playback);
-bool playback_has_span(const struct playback *playback);
 
 #endif

@@ -44,7 +44,7 @@ static void write_columns(const struct session *session, struct popup_text *text
     size_t told = 0;
     for (size_t i = 0; list && i < list->ops->num_columns; i++) {
         const struct column *column = &list->ops->columns[i];
-        if (!column->help)
+        if (!column->help || (column->is_shown && !column->is_shown(list->context)))
             continue;
         if (told++ == 0)
             add_line(text, ROLE_STRONG, ROLE_TEXT, "Columns", "%s", "");

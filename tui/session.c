@@ -107,8 +107,11 @@ struct error *session_renew(struct session *session)
         /* A sample alone has no verdict; the line says why. */
         text_deinit(&session->verdict);
     } else if (session->model.analysis) {
+        struct chosen_span span;
         text_deinit(&session->verdict);
-        error = analysis_write_verdict(session->model.analysis, &session->verdict);
+        error = model_span_chosen(&session->model, &span)
+                    ? analysis_write_span(session->model.analysis, &span, &session->verdict)
+                    : analysis_write_verdict(session->model.analysis, &session->verdict);
     }
     return error ? error : update_top(session);
 }

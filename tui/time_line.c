@@ -111,16 +111,18 @@ static void draw_marks(const struct session *session, struct canvas axis, uint64
 static void draw_span(const struct session *session, struct canvas canvas, struct canvas axis, uint64_t from,
                       uint64_t to)
 {
-    const struct playback *playback = &session->playback;
-    int start = column_of(playback->span_start_ns, from, to, axis.width);
-    int end = column_of(playback->span_end_ns, from, to, axis.width);
-    if (playback_has_span(playback))
+    const struct model *model = &session->model;
+    struct chosen_span span;
+    if (model_span_chosen(model, &span)) {
+        int start = column_of(span.start->unix_ns, from, to, axis.width);
+        int end = column_of(span.end->unix_ns, from, to, axis.width);
         for (int y = 0; y < canvas.height; y++)
             canvas_ground(canvas, LABEL_WIDTH + start, y, end - start + 1, GROUND_SELECTED);
-    if (playback->span_start_ns)
-        canvas_rune(axis, start, 0, ROLE_STRONG, '[');
-    if (playback->span_end_ns)
-        canvas_rune(axis, end, 0, ROLE_STRONG, ']');
+    }
+    if (model->span_start)
+        canvas_rune(axis, column_of(model->span_start->unix_ns, from, to, axis.width), 0, ROLE_STRONG, '(');
+    if (model->span_end)
+        canvas_rune(axis, column_of(model->span_end->unix_ns, from, to, axis.width), 0, ROLE_STRONG, ')');
 }
 
 /* Where the view stands, and how it moves. */

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "heaptop/analysis/memory_parts.h"
+#include "heaptop/analysis/span.h"
 #include "heaptop/analysis/suspects.h"
 #include "heaptop/base.h"
 #include "heaptop/snapshot.h"
@@ -64,6 +65,9 @@ struct growth {
     /* Only of call sites and stacks, and only growing: judged by what was counted since the last cycle, as too few
      * cycles have come. A site qualifies when of all that it ever allocated hardly anything was freed. */
     bool provisional;
+    /* Over a span that somebody chose (analysis_set_span): no judgement, but what changed, and that per second. */
+    bool is_of_span;
+    double change;
 };
 
 /* Fewer observations give GROWTH_TOO_FEW: GC cycles for heap figures; samples for RSS and counts, which come at any

@@ -41,6 +41,11 @@ static void draw_alloc(const struct list_cell *cell, const void *row)
         cell_right(cell, rate > 0 ? ROLE_TEXT : ROLE_FAINT, rate > 0 ? units_format_rate(buffer, rate) : "0");
 }
 
+static void draw_change(const struct list_cell *cell, const void *row)
+{
+    cell_change(cell, &((const struct allocation_row *)row)->growth, true);
+}
+
 static void draw_trend(const struct list_cell *cell, const void *row)
 {
     const struct allocation_row *site = row;
@@ -103,6 +108,8 @@ DEFINE_COMPARE(compare_inuse, struct allocation_row, published.inuse_bytes)
 DEFINE_COMPARE(compare_objects, struct allocation_row, published.inuse_objects)
 DEFINE_COMPARE(compare_share, struct allocation_row, share)
 DEFINE_COMPARE(compare_alloc, struct allocation_row, alloc_bytes_per_s)
+
+DEFINE_COMPARE(compare_change, struct allocation_row, growth.change)
 
 static int compare_growth(const void *context, const void *first, const void *second)
 {
@@ -176,6 +183,8 @@ static const struct column site_columns[] = {
      .help = "of all bytes in use that the heap profile knows"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
      .help = "of the bytes in use across GC cycles, with its mark"},
+    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,
+     .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"},
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
      .help = "bytes a second, freed again or not"},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,
@@ -206,6 +215,8 @@ static const struct column stack_columns[] = {
      .help = "bytes allocated here and not freed, as of the last GC"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
      .help = "of the bytes in use across GC cycles, with its mark"},
+    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,
+     .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"},
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
      .help = "bytes a second, freed again or not"},
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,

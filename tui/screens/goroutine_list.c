@@ -24,6 +24,11 @@ static void draw_growth(const struct list_cell *cell, const void *row)
     growth_draw(cell->canvas, &((const struct goroutine_row *)row)->growth, false);
 }
 
+static void draw_change(const struct list_cell *cell, const void *row)
+{
+    cell_change(cell, &((const struct goroutine_row *)row)->growth, false);
+}
+
 static void draw_trend(const struct list_cell *cell, const void *row)
 {
     const struct goroutine_row *group = row;
@@ -79,6 +84,8 @@ static void draw_creator(const struct list_cell *cell, const void *row)
 
 DEFINE_COMPARE(compare_count, struct goroutine_row, group.count)
 DEFINE_COMPARE(compare_wait, struct goroutine_row, group.wait_ns_max)
+
+DEFINE_COMPARE(compare_change, struct goroutine_row, growth.change)
 
 static int compare_growth(const void *context, const void *first, const void *second)
 {
@@ -145,6 +152,8 @@ static const struct column columns[] = {
      .help = "goroutines in the same state, doing the same"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
      .help = "of all that one go statement started"},
+    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,
+     .is_shown = has_chosen_span, .help = "how their number changed over the span that was chosen"},
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 4, .draw = draw_trend,
      .help = "the count over the time of the graphs"},
     {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state,
