@@ -251,20 +251,21 @@ static void find_limit(struct suspect_list *list)
             ? suspect_text(list, "%s, %s, is met in %s at this rate.", name, limit,
                            units_format_duration(left, analysis->seconds_to_limit * 1e9))
             : suspect_text(list, "%s, %s, is met.", name, limit);
-    bool told = false;
+    struct suspicion *heaviest = NULL;
     for (size_t i = 0; i < list->found.count; i++) {
         struct suspicion *suspicion = &list->found.items[i];
         enum suspect_kind kind = suspicion->suspect.kind;
-        if (kind == SUSPECT_SITE_GROWS || kind == SUSPECT_GOROUTINES_GROW || kind == SUSPECT_OUTSIDE_GO_GROWS ||
-            kind == SUSPECT_TIMERS_GROW || kind == SUSPECT_FINALIZERS) {
-            suspect_add_evidence(suspicion, when);
-            told = true;
-        }
+        if ((kind == SUSPECT_SITE_GROWS || kind == SUSPECT_GOROUTINES_GROW || kind == SUSPECT_OUTSIDE_GO_GROWS ||
+             kind == SUSPECT_TIMERS_GROW || kind == SUSPECT_FINALIZERS) &&
+            (!heaviest || suspicion->weight > heaviest->weight))
+            heaviest = suspicion;
     }
+    if (heaviest)
+        suspect_add_evidence(heaviest, when);
     /* RSS rises with garbage too, and stops: it has to come near. */
     double used = analysis->limit_is_soft ? counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0)
                                           : counter_or(list, COUNTER_RSS, 0);
-    if (told || used < NEAR_LIMIT_PART * (double)analysis->limit_bytes)
+    if (heaviest || used < NEAR_LIMIT_PART * (double)analysis->limit_bytes)
         return;
     const struct growth *growth = analysis->rss.verdict == GROWTH_GROWING ? &analysis->rss : &analysis->heap;
     struct suspicion *suspicion =

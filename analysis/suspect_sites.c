@@ -85,8 +85,10 @@ static void add_site(struct suspect_list *list, size_t index)
     suspect->per_second = growth->per_second;
     suspect->since_unix_ns = growth->since_unix_ns;
     suspect->share = row->growth_share;
-    suspect->summary = suspect_text(list, "%s %s: %s more%s.", suspect_frame(list, row->subject),
-                                    growth->provisional ? "seems to keep what it allocates" : "keeps what it allocates",
+    const char *keeps = growth->provisional                                ? "seems to keep what it allocates"
+                        : row->free_bytes_per_s > row->alloc_bytes_per_s / 5 ? "keeps some of what it allocates"
+                                                                             : "keeps what it allocates";
+    suspect->summary = suspect_text(list, "%s %s: %s more%s.", suspect_frame(list, row->subject), keeps,
                                     units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
     suspect->advice = "Find what holds on to the objects that are made at this line (a map, slice, cache or channel that is "

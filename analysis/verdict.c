@@ -16,6 +16,7 @@
 enum verdict_case {
     CASE_EXITED,
     CASE_HEAP_GROWS,
+    CASE_SUSPECT,               /* The first suspect, which is no call site. */
     CASE_SITE_GROWS,
     CASE_SITE_SEEMS_TO_GROW,    /* By provisional counts: too few GC cycles yet. */
     CASE_GOROUTINES_GROW,
@@ -54,6 +55,22 @@ static const struct goroutine_row *top_goroutines(const struct analysis *analysi
     return NULL;
 }
 
+/* The suspect that stands first, or NULL. */
+static const struct suspect *top_suspect(const struct analysis *analysis)
+{
+    return analysis->num_suspects > 0 ? &analysis->suspects[0] : NULL;
+}
+
+/* The first of this kind, or NULL. */
+static const struct suspect *find_suspect(const struct analysis *analysis, enum suspect_kind kind)
+{
+    for (size_t i = 0; i < analysis->num_suspects; i++) {
+        if (analysis->suspects[i].kind == kind)
+            return &analysis->suspects[i];
+    }
+    return NULL;
+}
+
 /* Idle heap that is still resident. The runtime's counts take for it what was never touched as well: its pages, once looked at, tell better. */
 static double kept_heap(const struct analysis *analysis)
 {
@@ -72,12 +89,23 @@ static bool knows_heap(const struct analysis *analysis)
     return counter_known(&analysis->snapshot->counters[COUNTER_HEAP_MARKED]) || analysis->heap.points > 0;
 }
 
+static bool outside_grows(const struct analysis *analysis)
+{
+    return grows(&analysis->rss) && knows_heap(analysis) && analysis->heap.verdict != GROWTH_TOO_FEW &&
+           grows(&analysis->outside_go) && analysis->outside_go.per_second > analysis->rss.per_second / 2;
+}
+
 static enum verdict_case find_case(const struct analysis *analysis)
 {
     if (analysis->snapshot->exited)
         return CASE_EXITED;
     if (grows(&analysis->heap))
         return CASE_HEAP_GROWS;
+    const struct suspect *suspect = top_suspect(analysis);
+    /* Idle heap and memory outside Go have sentences of their own below. */
+    if (suspect && suspect->kind != SUSPECT_SITE_GROWS && suspect->kind != SUSPECT_HEAP_IDLE &&
+        (suspect->kind != SUSPECT_OUTSIDE_GO_GROWS || !outside_grows(analysis)))
+        return CASE_SUSPECT;
     const struct allocation_row *site = top_site(analysis);
     if (site && !site->growth.provisional)
         return CASE_SITE_GROWS;
@@ -86,8 +114,7 @@ static enum verdict_case find_case(const struct analysis *analysis)
     if (site)
         return CASE_SITE_SEEMS_TO_GROW;
     bool heap_is_judged = knows_heap(analysis) && analysis->heap.verdict != GROWTH_TOO_FEW;
-    if (grows(&analysis->rss) && heap_is_judged && grows(&analysis->outside_go) &&
-        analysis->outside_go.per_second > analysis->rss.per_second / 2)
+    if (outside_grows(analysis))
         return CASE_OUTSIDE_GROWS;
     if (grows(&analysis->rss))
         return CASE_RSS_GROWS;
@@ -113,6 +140,11 @@ enum verdict_level analysis_verdict_level(const struct analysis *analysis)
         if (analysis->heap.verdict == GROWTH_PLATEAU || analysis->heap.verdict == GROWTH_SHRINKING)
             return VERDICT_NOTICE;
         return VERDICT_GROWING;
+    case CASE_SUSPECT: {
+        const struct suspect *suspect = top_suspect(analysis);
+        bool present = suspect->kind == SUSPECT_GOROUTINES_STUCK || suspect->kind == SUSPECT_GC_THRASH;
+        return present || suspect->confidence == SUSPECT_POSSIBLE ? VERDICT_NOTICE : VERDICT_GROWING;
+    }
     case CASE_EXITED:
     case CASE_SITE_SEEMS_TO_GROW:
     case CASE_RSS_GROWS:
@@ -200,9 +232,20 @@ static void write_count_rate(struct text *text, double per_second)
     text_printf(text, rate < 9.95 ? "%.1f/%s" : "%.0f/%s", rate, unit);
 }
 
-/* " Goroutines grow 14/s for 3 min: created by f  x.go:1." Where the creators are not known, the number only. */
+static void write_suspect(const struct suspect *suspect, struct text *text)
+{
+    text_printf(text, "%s%s", text->length ? " " : "", suspect->summary);
+}
+
+/* " Goroutines grow 14/s for 3 min: created by f  x.go:1." Where the creators are not known, the number only; what the
+ * suspect says, where they are one. */
 static void write_goroutines(const struct analysis *analysis, struct text *text)
 {
+    const struct suspect *suspect = find_suspect(analysis, SUSPECT_GOROUTINES_GROW);
+    if (suspect) {
+        write_suspect(suspect, text);
+        return;
+    }
     const struct goroutine_row *row = top_goroutines(analysis);
     const struct growth *growth = row ? &row->growth : &analysis->goroutine_count;
     if (!grows(growth))
@@ -224,17 +267,21 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
     write_rate(text, analysis->heap.per_second);
     write_since(analysis, &analysis->heap, text);
     text_append(text, ".");
-    const struct allocation_row *site = top_site(analysis);
-    if (site) {
+    const struct suspect *suspect = top_suspect(analysis);
+    frame_id site = suspect ? suspect->subject : top_site(analysis) ? top_site(analysis)->subject : 0;
+    if (suspect && suspect->kind != SUSPECT_SITE_GROWS) {
+        if (suspect->kind != SUSPECT_GOROUTINES_GROW)
+            write_suspect(suspect, text);
+    } else if (site) {
         char percent[UNITS_BUFFER];
-        double part = site->growth_share;
+        double part = suspect ? suspect->share : top_site(analysis)->growth_share;
         if (isnan(part))
             text_append(text, " Fastest: ");
         else if (part > 0.95)
             text_append(text, " Nearly all of it: ");
         else
             text_printf(text, " %s of it: ", units_format_percent(percent, part));
-        write_site(analysis, site, text);
+        catalog_write_frame(analysis->snapshot->catalog, site, text);
         text_append(text, ".");
     } else if (analysis->snapshot->profile_state == PROFILE_ON) {
         text_append(text, " No call site stands out yet.");
@@ -397,6 +444,10 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
     case CASE_HEAP_GROWS:
         write_heap_growth(analysis, &text);
         write_goroutines(analysis, &text);
+        write_limit(analysis, &text);
+        break;
+    case CASE_SUSPECT:
+        write_suspect(top_suspect(analysis), &text);
         write_limit(analysis, &text);
         break;
     case CASE_SITE_GROWS:

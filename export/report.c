@@ -63,7 +63,7 @@ void report_wrap(struct report *report, unsigned indent, const char *string)
     text_append(out, "\n");
 }
 
-static void add_section(struct report *report, const char *title)
+void report_section(struct report *report, const char *title)
 {
     text_printf(report->out, "\n%s\n", title);
 }
@@ -320,7 +320,7 @@ static void add_stack(struct report *report, const struct allocation_row *row)
 
 static void add_growing_sites(struct report *report, size_t growing)
 {
-    add_section(report, "Call sites that grow, with the stack that holds most");
+    report_section(report, "Call sites that grow, with the stack that holds most");
     add_site_heading(report);
     for (size_t i = 0; i < growing && i < MAX_SITES; i++) {
         const struct allocation_row *row = &report->analysis->call_sites[i];
@@ -356,7 +356,7 @@ static void add_largest_sites(struct report *report)
     qsort(rows, analysis->num_call_sites, sizeof(*rows), compare_inuse);
     snprintf(title, sizeof(title), "Call sites that hold most, of %s in use by %zu sites",
              units_format_bytes(total, (double)analysis->totals.published.inuse_bytes), analysis->totals.call_sites);
-    add_section(report, title);
+    report_section(report, title);
     add_site_heading(report);
     for (size_t i = 0; i < analysis->num_call_sites && i < MAX_SITES && rows[i]->published.inuse_bytes > 0; i++)
         add_site_row(report, rows[i]);
@@ -370,7 +370,7 @@ static void add_sites(struct report *report)
     if (snapshot->profile_state != PROFILE_ON) {
         /* Without a runtime of that kind the verdict has said so. */
         if (snapshot->profile_reason) {
-            add_section(report, "Call sites");
+            report_section(report, "Call sites");
             report_wrap(report, 2, snapshot->profile_reason);
         }
         return;
@@ -408,7 +408,7 @@ static void add_goroutines(struct report *report)
     const struct catalog *catalog = analysis->snapshot->catalog;
     if (!analysis->num_goroutines)
         return;
-    add_section(report, "Goroutines");
+    report_section(report, "Goroutines");
     text_printf(report->out, "  %9s %7s  %-19s %s\n", "count", "growth", "waits for",
                 "is in, and where it was started");
     size_t shown = 0;
@@ -445,7 +445,7 @@ static void add_cycles(struct report *report)
     uint64_t now = report->analysis->snapshot->unix_ns;
     if (!count)
         return;
-    add_section(report, "The last GC cycles");
+    report_section(report, "The last GC cycles");
     text_printf(report->out, "  %9s %14s %9s %9s %9s %9s\n", "cycle", "ended", "pause", "before", "after", "goal");
     for (size_t i = count > MAX_CYCLES ? count - MAX_CYCLES : 0; i < count; i++) {
         const struct gc_cycle *cycle = &cycles[i];
@@ -481,7 +481,8 @@ struct error *export_report(const struct history *history, const struct analysis
         text_deinit(&out);
         return error;
     }
-    add_section(&report, "Key figures");
+    report_add_suspects(&report);
+    report_section(&report, "Key figures");
     add_memory_figures(&report);
     add_runtime_figures(&report);
     add_sites(&report);

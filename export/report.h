@@ -16,10 +16,16 @@ size_t report_clip(struct text *out, const char *string, size_t columns);
 /* Appends the words of a string as whole lines, each indented. */
 void report_wrap(struct report *report, unsigned indent, const char *string);
 
+/* A section's heading. */
+void report_section(struct report *report, const char *title);
+
 const struct counter *report_counter(const struct report *report, enum counter_id id);
 bool report_known(const struct report *report, enum counter_id id);
 /* Of an integer counter that is known. */
 double report_value(const struct report *report, enum counter_id id);
+
+/* What to look at first (report_suspects.c). */
+void report_add_suspects(struct report *report);
 
 /* The closing parts (report_memory.c). */
 void report_add_memory(struct report *report);

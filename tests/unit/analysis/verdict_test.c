@@ -219,7 +219,7 @@ static void goroutine_leak(struct builder *b, unsigned second)
 START_TEST(leaking_goroutines_are_named)
 {
     ck_assert_str_eq(verdict_after(goroutine_leak, 181, builder_create()),
-                     "Goroutines grow 14/s for 3 min: created by watch.Start  watch.go:170.");
+                     "Goroutines in watch.(*W).loop  watch.go:244 do not end: 14/s more for 3 min.");
     ck_assert_int_eq(last_level, VERDICT_GROWING);
 }
 END_TEST
