@@ -65,6 +65,7 @@ void history_destroy(struct history *history)
     series_deinit(&history->gc_readings);
     series_deinit(&history->outside_go);
     series_deinit(&history->outside_anonymous);
+    series_deinit(&history->unattributed);
     for (size_t i = 0; i < history->stacks.count; i++)
         tracked_deinit(&history->stacks.items[i].tracked);
     for (size_t i = 0; i < history->call_sites.count; i++)
@@ -330,7 +331,8 @@ size_t history_memory(const struct history *history)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
     bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) +
              series_memory(&history->gc_readings) + series_memory(&history->outside_go) +
-             series_memory(&history->outside_anonymous);
+             series_memory(&history->outside_anonymous) +
+             series_memory(&history->unattributed);
     for (size_t i = 0; i < history->stacks.count; i++)
         bytes += tracked_memory(&history->stacks.items[i].tracked);
     for (size_t i = 0; i < history->call_sites.count; i++)

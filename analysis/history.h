@@ -125,6 +125,15 @@ struct history {
     VECTOR(uint32_t) call_site_order;
     VECTOR(uint32_t) stack_order;
     struct allocation_totals totals;
+    bool has_profile;                   /* One was on so far; profile_rate and so on are of the latest. */
+    bool profile_is_new;                /* It began with the snapshot that is being added. */
+    uint64_t profile_first_unix_ns;     /* When that was. */
+    int64_t profile_rate;
+    uint64_t profile_since_unix_ns;
+    bool has_unattributed;              /* The three below are known, as of the latest snapshot. */
+    int64_t unattributed_bytes;
+    struct series unattributed;         /* Once a cycle. */
+    struct growth unattributed_growth;
     uint64_t provisional_unix_ns;       /* When provisional growth was last judged. */
 
     VECTOR(struct tracked_goroutines) goroutines;
@@ -161,6 +170,13 @@ struct error *history_heed_provisional(struct history *history, const struct sna
 
 /* The rows of goroutines of an analysis, whose snapshot is set. */
 struct error *analysis_compute_goroutines(const struct history *history, struct analysis *analysis);
+
+/* Memory allocated before profiling was switched on: before and after the sums are made, and once a cycle. */
+void history_begin_profile(struct history *history, const struct snapshot *snapshot, int64_t rate);
+void history_measure_unattributed(struct history *history, const struct snapshot *snapshot);
+struct error *history_observe_unattributed(struct history *history, const struct snapshot *snapshot);
+/* Whether the rise of a site may be no more than new objects in the place of such that had no site. */
+bool history_only_replaces(const struct history *history, const struct series *inuse, const struct growth *growth);
 
 /* Bytes that one sampled object of these stands for: the mean over bytes allocated, or over bytes in use where that is
  * more. */

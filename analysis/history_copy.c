@@ -53,6 +53,7 @@ static bool copy_process(const struct history *history, struct history *copy)
     good = copy_series(&history->gc_readings, &copy->gc_readings) && good;
     good = copy_series(&history->outside_go, &copy->outside_go) && good;
     good = copy_series(&history->outside_anonymous, &copy->outside_anonymous) && good;
+    good = copy_series(&history->unattributed, &copy->unattributed) && good;
     good = COPY_VECTOR(&history->cycles, &copy->cycles) && good;
     good = COPY_VECTOR(&history->cpu_fractions, &copy->cpu_fractions) && good;
     good = COPY_VECTOR(&history->next_cpu_fractions, &copy->next_cpu_fractions) && good;

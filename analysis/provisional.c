@@ -45,7 +45,7 @@ static bool settle_silent(const struct history *history, const struct snapshot *
         return false;
     enum growth_verdict before = *verdict;
     bool silent = !(tracked->sums.allocated_since > 0);
-    bool long_enough = snapshot->unix_ns >= history->first_unix_ns + TELLING_SILENCE_NS;
+    bool long_enough = snapshot->unix_ns >= history->profile_first_unix_ns + TELLING_SILENCE_NS;
     *verdict = silent && long_enough ? GROWTH_PLATEAU : GROWTH_TOO_FEW;
     return *verdict != before;
 }
@@ -95,6 +95,9 @@ static struct error *heed(const struct history *history, const struct snapshot *
         return NULL;
     }
     *changed |= settle_silent(history, snapshot, tracked);
+    /* Where objects may take the place of such that have no site, nothing tells before a few cycles have come. */
+    if (history->has_unattributed)
+        return NULL;
     return judge_keeping(history, snapshot, tracked, judge, changed);
 }
 

@@ -41,7 +41,7 @@ static void fill_row(const struct history *history, const struct sums *sums, con
     row->sampled_objects = sums->sampled_objects;
     double inuse = (double)sums->published.inuse_bytes;
     row->relative_error = inuse > 0 && sums->variance > 0 ? sqrt(sums->variance) / inuse : 0;
-    double total = (double)history->totals.published.inuse_bytes;
+    double total = (double)history->totals.published.inuse_bytes + (double)history->unattributed_bytes;
     row->share = total > 0 ? fmin(fmax(inuse / total, 0), 1) : 0;
     row->growth = trend->growth;
     row->growth_share = share_of_heap_growth(history, trend);
@@ -58,13 +58,27 @@ static void fill_row(const struct history *history, const struct sums *sums, con
             row->alloc_bytes_per_s * (double)row->published.alloc_objects / (double)row->published.alloc_bytes;
 }
 
+static void fill_unattributed(const struct history *history, struct allocation_row *row)
+{
+    *row = (struct allocation_row){.is_unattributed = true,
+                                   .published.inuse_bytes = history->unattributed_bytes,
+                                   .growth = history->unattributed_growth,
+                                   .growth_share = NAN,
+                                   .alloc_bytes_per_s = NAN,
+                                   .free_bytes_per_s = NAN,
+                                   .alloc_objects_per_s = NAN,
+                                   .inuse = &history->unattributed};
+    double total = (double)history->totals.published.inuse_bytes + (double)history->unattributed_bytes;
+    row->share = total > 0 ? fmin((double)history->unattributed_bytes / total, 1) : 0;
+}
+
 static struct error *compute_allocations(const struct history *history, struct analysis *analysis)
 {
     analysis->totals = history->totals;
     if (analysis->snapshot->profile_state != PROFILE_ON)
         return NULL;
     size_t num_sites = history->call_site_order.count, num_stacks = history->stack_order.count;
-    struct allocation_row *sites = arena_alloc_array(&analysis->arena, num_sites, sizeof(*sites));
+    struct allocation_row *sites = arena_alloc_array(&analysis->arena, num_sites + 1, sizeof(*sites));
     struct allocation_row *stacks = arena_alloc_array(&analysis->arena, num_stacks, sizeof(*stacks));
     if (!sites || !stacks)
         return error_no_memory();
@@ -89,6 +103,10 @@ static struct error *compute_allocations(const struct history *history, struct a
         while (next < num_stacks && history->stacks.items[history->stack_order.items[next]].call_site == index)
             next++;
         sites[i].num_stacks = next - sites[i].first_stack;
+    }
+    if (history->has_unattributed) {
+        analysis->unattributed = &sites[num_sites];
+        fill_unattributed(history, analysis->unattributed);
     }
     analysis->call_sites = sites;
     analysis->num_call_sites = num_sites;

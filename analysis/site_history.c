@@ -212,7 +212,7 @@ static struct error *update_buckets(struct history *history, const struct snapsh
         if (i >= comparable)
             bucket_set_rate(bucket, site->object_size, rate);
         bucket_update(bucket, site, rate);
-        if (!previous)
+        if (history->profile_is_new)
             bucket->first_allocated = bucket->provisional.alloc_bytes;
     }
     return NULL;
@@ -273,6 +273,8 @@ static bool observe(struct history *history, struct tracked *tracked, uint64_t u
                                  .min_observations = GROWTH_MIN_OBSERVATIONS,
                                  .window_ns = history->options.window_ns};
     tracked->growth = growth_judge(&input);
+    if (history_only_replaces(history, &tracked->inuse, &tracked->growth))
+        tracked->growth = (struct growth){.verdict = GROWTH_TOO_FEW, .points = tracked->growth.points};
     set_rates(history, tracked);
     return true;
 }
@@ -285,6 +287,9 @@ static struct error *observe_all(struct history *history, const struct snapshot 
     if (!series_add(&history->profile_cycles, history->options.counter_points, snapshot->unix_ns,
                     (double)history->num_profile_cycles))
         return error_no_memory();
+    struct error *error = history_observe_unattributed(history, snapshot);
+    if (error)
+        return error;
     for (size_t i = 0; i < history->stacks.count; i++) {
         if (!observe(history, &history->stacks.items[i].tracked, snapshot->unix_ns))
             return error_no_memory();
@@ -372,12 +377,14 @@ struct error *history_add_sites(struct history *history, const struct snapshot *
 {
     if (snapshot->profile_state != PROFILE_ON)
         return NULL;
+    history_begin_profile(history, snapshot, profile_rate(snapshot));
     struct error *error = update_buckets(history, snapshot);
     /* Until all has gone well they are ahead of the latest snapshot, and may not be compared with it. */
     history->buckets_are_newer = true;
     if (error)
         return error;
     update_sums(history, snapshot);
+    history_measure_unattributed(history, snapshot);
     bool is_new_cycle = history->num_profile_cycles == 0 || snapshot->profile_cycle != history->profile_cycle;
     bool changed = history->stack_order.count != history->stacks.count;
     if (is_new_cycle && !snapshot->profile_torn) {

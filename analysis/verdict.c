@@ -284,7 +284,10 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
         catalog_write_frame(analysis->snapshot->catalog, site, text);
         text_append(text, ".");
     } else if (analysis->snapshot->profile_state == PROFILE_ON) {
-        text_append(text, " No call site stands out yet.");
+        text_append(text, " No call site stands out yet");
+        text_append(text, analysis->unattributed && analysis->unattributed->growth.verdict == GROWTH_SHRINKING
+                              ? ": what was allocated before profiling was switched on is still being replaced."
+                              : ".");
     } else {
         text_append(text, " Which code, the heap profile would tell");
         if (analysis->snapshot->profile_reason)

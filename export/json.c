@@ -265,6 +265,29 @@ static void add_values(struct json_writer *writer, json_t *object, const char *p
     }
 }
 
+/* Whether it was switched on while the process ran, and what is therefore in no site. */
+static void add_switched_on(struct json_writer *writer, json_t *object)
+{
+    const struct snapshot *snapshot = writer->snapshot;
+    const struct allocation_row *row = writer->analysis->unattributed;
+    uint64_t since = snapshot->profile_since_unix_ns;
+    json_add_boolean(writer, object, "switched_on", since != 0);
+    json_add(writer, object, "switched_on_unix_ns", since > PROFILE_SINCE_UNKNOWN ? json_integer((json_int_t)since) : json_null());
+    if (since == PROFILE_SINCE_UNKNOWN)
+        json_say_unavailable(writer, "heap_profile.switched_on_unix_ns", "no heaptop has left word of it");
+    if (!row) {
+        json_add(writer, object, "unattributed", json_null());
+        return;
+    }
+    json_t *unattributed = json_add_object(writer, object, "unattributed");
+    json_add_string(writer, unattributed, "what", "allocated before profiling was switched on");
+    json_add_integer(writer, unattributed, "inuse_bytes", row->published.inuse_bytes);
+    json_add_real(writer, unattributed, "share", row->share);
+    json_add_growth(writer, unattributed, &row->growth, "bytes");
+    if (row->growth.verdict == GROWTH_TOO_FEW)
+        json_say_unavailable(writer, "heap_profile.unattributed.growth_bytes_per_s", "too few GC cycles were seen");
+}
+
 static void add_profile(struct json_writer *writer, json_t *document)
 {
     static const char *const states[] = {[PROFILE_NONE] = "none", [PROFILE_OFF] = "off", [PROFILE_ON] = "on"};
@@ -287,6 +310,7 @@ static void add_profile(struct json_writer *writer, json_t *document)
     json_add_unsigned(writer, object, "call_sites", totals->call_sites);
     add_values(writer, object, "", &totals->published);
     add_values(writer, object, "provisional_", &totals->provisional);
+    add_switched_on(writer, object);
 }
 
 static void add_conclusions(struct json_writer *writer, json_t *document)

@@ -287,6 +287,14 @@ static void add_site_row(struct report *report, const struct allocation_row *row
     char held[UNITS_BUFFER], share[UNITS_BUFFER], growth[UNITS_BUFFER], allocated[UNITS_BUFFER], objects[UNITS_BUFFER];
     bool judged = row->growth.verdict != GROWTH_TOO_FEW;
     size_t used = 32;
+    if (row->is_unattributed) {
+        text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
+                    units_format_percent(share, row->share), judged ? units_format_rate(growth, row->growth.per_second) : "?");
+        if (report->columns >= WIDE_COLUMNS)
+            text_printf(report->out, "%11s %8s  ", "", "");
+        text_append(report->out, "(allocated before profiling was switched on)\n");
+        return;
+    }
     text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
                 units_format_percent(share, row->share),
                 judged ? units_format_rate(growth, row->growth.per_second) : "?");
@@ -346,19 +354,20 @@ static void add_largest_sites(struct report *report)
 {
     const struct analysis *analysis = report->analysis;
     char total[UNITS_BUFFER], title[128];
-    const struct allocation_row **rows = calloc(analysis->num_call_sites, sizeof(*rows));
+    size_t count = analysis->num_call_sites + (analysis->unattributed != NULL);
+    const struct allocation_row **rows = calloc(count, sizeof(*rows));
     if (!rows) {
         report->out->failed = true;
         return;
     }
-    for (size_t i = 0; i < analysis->num_call_sites; i++)
+    for (size_t i = 0; i < count; i++)
         rows[i] = &analysis->call_sites[i];
-    qsort(rows, analysis->num_call_sites, sizeof(*rows), compare_inuse);
+    qsort(rows, count, sizeof(*rows), compare_inuse);
     snprintf(title, sizeof(title), "Call sites that hold most, of %s in use by %zu sites",
              units_format_bytes(total, (double)analysis->totals.published.inuse_bytes), analysis->totals.call_sites);
     report_section(report, title);
     add_site_heading(report);
-    for (size_t i = 0; i < analysis->num_call_sites && i < MAX_SITES && rows[i]->published.inuse_bytes > 0; i++)
+    for (size_t i = 0; i < count && i < MAX_SITES && rows[i]->published.inuse_bytes > 0; i++)
         add_site_row(report, rows[i]);
     free(rows);
 }
@@ -380,7 +389,7 @@ static void add_sites(struct report *report)
         growing++;
     if (growing)
         add_growing_sites(report, growing);
-    if (analysis->num_call_sites)
+    if (analysis->num_call_sites || analysis->unattributed)
         add_largest_sites(report);
     char cycle[UNITS_BUFFER], rate[UNITS_BUFFER];
     struct text note = {0};
@@ -389,6 +398,11 @@ static void add_sites(struct report *report)
     if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
         text_printf(&note, "; estimated from one sample in %s allocated",
                     units_format_bytes(rate, report_value(report, COUNTER_MEM_PROFILE_RATE)));
+    if (snapshot->profile_since_unix_ns > PROFILE_SINCE_UNKNOWN && snapshot->unix_ns > snapshot->profile_since_unix_ns)
+        text_printf(&note, "; profiling was switched on %s ago",
+                    units_format_duration(cycle, (double)(snapshot->unix_ns - snapshot->profile_since_unix_ns)));
+    else if (snapshot->profile_since_unix_ns)
+        text_append(&note, "; profiling was switched on while the process ran");
     if (snapshot->profile_torn)
         text_append(&note, "; the last good reading: a GC cycle ended during each newer one");
     if (snapshot->sites_truncated)

@@ -116,6 +116,9 @@ size_t history_memory(const struct history *history);
 
 /* A call site (all stacks with one subject frame) or one stack. */
 struct allocation_row {
+    /* Not a site, but what was allocated before profiling was switched on (analysis.unattributed): it has only published
+     * bytes in use, a share, a growth and a series. */
+    bool is_unattributed;
     frame_id subject;                   /* catalog_stack_subject's frame. */
     stack_id stack;                     /* The stack; for a call site the one with the most bytes in use. */
     uint32_t first_stack, num_stacks;   /* For a call site: its rows in analysis.stacks. */
@@ -123,7 +126,7 @@ struct allocation_row {
     struct site_values provisional;
     uint64_t sampled_objects;           /* In use, as counted: the estimate's relative error is about 1/sqrt(n). */
     double relative_error;              /* 0 where the rate is 1 (every allocation counted). */
-    double share;                       /* Of all in-use bytes in the profile; 0 to 1. */
+    double share;                       /* Of all in-use bytes in the profile, and of those before it; 0 to 1. */
     double alloc_bytes_per_s, free_bytes_per_s; /* Over the window, between GC cycles; NAN before the second. */
     double alloc_objects_per_s;         /* The same in objects of the site's average size. */
     struct growth growth;               /* Of in-use bytes. */
@@ -187,6 +190,9 @@ struct analysis {
     struct allocation_totals totals;
     struct allocation_row *call_sites;  /* By falling growth (growing first), then in-use bytes. */
     size_t num_call_sites;
+    /* Stands behind the last call site, so that a list of num_call_sites + 1 rows has it too; NULL unless profiling was
+     * switched on while the process ran. */
+    struct allocation_row *unattributed;
     struct allocation_row *stacks;      /* Grouped by call site, in-use bytes falling within. */
     size_t num_stacks;
     struct goroutine_row *goroutines;   /* By falling growth, then count. */

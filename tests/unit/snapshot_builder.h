@@ -41,6 +41,7 @@ struct builder {
     struct counter counters[COUNTER_COUNT];
     enum profile_state profile_state;
     const char *profile_reason;     /* Static. */
+    uint64_t profile_since_unix_ns; /* Profiling was switched on then; 0: it always was. */
     bool torn;                      /* The next snapshots are marked torn. */
     const char *exit_reason;        /* Not NULL: the next snapshot says the target is gone. Static. */
     uint64_t cycle;
@@ -342,6 +343,7 @@ __attribute__((unused)) static struct snapshot *builder_take(struct builder *b)
     snapshot->profile_reason = b->profile_reason;
     snapshot->profile_cycle = b->cycle;
     snapshot->profile_torn = b->torn;
+    snapshot->profile_since_unix_ns = b->profile_since_unix_ns;
     if (b->profile_state == PROFILE_ON) {
         BUILDER_COPY(snapshot, sites, &b->sites);
         for (size_t i = 0; i < b->sites.count; i++)
