@@ -292,6 +292,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         return error_create(ERROR_USAGE, "what is '%s'? %s takes one process", argv[optind],
                             command_infos[options.command].name);
     options.tui.interval_ns = options.interval_ns;
+    options.tui.profile_rate = options.profile_rate;
     struct error *error = check_operands(&options);
     if (!error)
         *ret_options = options;

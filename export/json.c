@@ -280,7 +280,7 @@ static void add_switched_on(struct json_writer *writer, json_t *object)
         return;
     }
     json_t *unattributed = json_add_object(writer, object, "unattributed");
-    json_add_string(writer, unattributed, "what", "allocated before profiling was switched on");
+    json_add_string(writer, unattributed, "what", ANALYSIS_UNATTRIBUTED);
     json_add_integer(writer, unattributed, "inuse_bytes", row->published.inuse_bytes);
     json_add_real(writer, unattributed, "share", row->share);
     json_add_growth(writer, unattributed, &row->growth, "bytes");

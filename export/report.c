@@ -292,7 +292,7 @@ static void add_site_row(struct report *report, const struct allocation_row *row
                     units_format_percent(share, row->share), judged ? units_format_rate(growth, row->growth.per_second) : "?");
         if (report->columns >= WIDE_COLUMNS)
             text_printf(report->out, "%11s %8s  ", "", "");
-        text_append(report->out, "(allocated before profiling was switched on)\n");
+        text_append(report->out, "(" ANALYSIS_UNATTRIBUTED ")\n");
         return;
     }
     text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
@@ -354,7 +354,7 @@ static void add_largest_sites(struct report *report)
 {
     const struct analysis *analysis = report->analysis;
     char total[UNITS_BUFFER], title[128];
-    size_t count = analysis->num_call_sites + (analysis->unattributed != NULL);
+    size_t count = analysis_num_listed(analysis);
     const struct allocation_row **rows = calloc(count, sizeof(*rows));
     if (!rows) {
         report->out->failed = true;

@@ -81,8 +81,9 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
     char duration[UNITS_BUFFER], text[FORMAT_BUFFER];
     units_format_duration(duration,
                           isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
-    snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stops \xc2\xb7 %llu writes", duration,
-             (unsigned long long)cost->stops, (unsigned long long)cost->writes);
+    snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stop%s \xc2\xb7 %llu write%s", duration,
+             (unsigned long long)cost->stops, cost->stops == 1 ? "" : "s", (unsigned long long)cost->writes,
+             cost->writes == 1 ? "" : "s");
     int x = right - (int)utf8_width(text);
     if (x < limit)
         return right;
@@ -234,6 +235,9 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
         if (right - (int)strlen(text) > 62)
             right = canvas_text_right(canvas, right, y, ROLE_NOTICE, text) - 2;
     }
+    /* The one thing that heaptop has changed is never out of sight. */
+    if (session->model.latest && session->model.latest->profile_switch == PROFILE_SWITCH_ON && right - 12 > 62)
+        right = canvas_text_right(canvas, right, y, ROLE_NOTICE, "profiling on") - 2;
     session->tab_y = y;
     if (session->depth > 0) {
         memset(session->tab_x, 0, sizeof(session->tab_x));

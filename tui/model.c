@@ -316,7 +316,7 @@ static bool freeze_analysis(struct model *model)
 {
     struct analysis *analysis = model->analysis;
     bool done = true;
-    for (size_t i = 0; i < analysis->num_call_sites; i++)
+    for (size_t i = 0; i < analysis_num_listed(analysis); i++)
         done = done && freeze_series(model, &analysis->call_sites[i].inuse) &&
                freeze_series(model, &analysis->call_sites[i].allocated);
     for (size_t i = 0; i < analysis->num_stacks; i++)

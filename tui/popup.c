@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,6 +111,46 @@ static void write_problems(const struct session *session, struct popup_text *tex
         add_line(text, ROLE_CALM, ROLE_TEXT, "", "%s", "Everything could be read.");
 }
 
+/* What would be done, what it costs, and how it is undone: read under pressure. */
+static void write_profiling_on(const struct session *session, struct popup_text *text)
+{
+    char rate[UNITS_BUFFER], speed[UNITS_BUFFER], samples[UNITS_BUFFER];
+    double allocates = session->model.analysis ? session->model.analysis->alloc_bytes_per_s : NAN;
+    units_format_bytes(rate, (double)session->profile_rate);
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "writes 8 bytes, once: MemProfileRate is %llu",
+             (unsigned long long)session->profile_rate);
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "no stop, no restart, nothing else");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "a stack is taken for one in %s,", rate);
+    if (isfinite(allocates))
+        add_line(text, ROLE_TEXT, ROLE_TEXT, "", "at %s about %s a second, some us each,",
+                 units_format_rate(speed, allocates),
+                 units_format_count(samples, ceil(allocates / (double)session->profile_rate)));
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and keeps some hundred bytes for each stack");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites of what is allocated from now on;");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "what was allocated before stays one row");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
+}
+
+static void write_profiling_off(const struct session *session, struct popup_text *text)
+{
+    (void)session;
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "writes 8 bytes: MemProfileRate is 0 again");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: they are no longer counted");
+}
+
+/* What a popup is made of. */
+static const struct {
+    const char *title, *note;       /* Without a note: how it scrolls and closes. */
+    void (*write)(const struct session *session, struct popup_text *text);
+} looks[] = {
+    [POPUP_HELP] = {" Help ", NULL, write_keys},
+    [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
+    [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",
+                            write_profiling_on},
+    [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",
+                             write_profiling_off},
+};
+
 static bool is_blank(const struct popup_line *line)
 {
     return line->left[0] == '\0' && line->right[0] == '\0';
@@ -135,10 +176,7 @@ static int second_column(struct popup_text *text)
 void popup_draw(struct session *session, struct canvas canvas)
 {
     struct popup_text text = {.lines = {0}};
-    if (session->popup == POPUP_HELP)
-        write_keys(session, &text);
-    else
-        write_problems(session, &text);
+    looks[session->popup].write(session, &text);
     /* Long lists of keys stand in two columns where there is room. */
     int column = text.left_width + 2 + text.width;
     int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
@@ -150,14 +188,16 @@ void popup_draw(struct session *session, struct canvas canvas)
     struct canvas box = canvas_part(canvas, (canvas.width - width) / 2, (canvas.height - height) / 2, width, height);
     canvas_clear(box, GROUND_POPUP);
     canvas_frame(box, ROLE_MUTED);
-    canvas_text(box, 2, 0, ROLE_STRONG, session->popup == POPUP_HELP ? " Help " : " Not as it should be ");
+    canvas_text(box, 2, 0, ROLE_STRONG, looks[session->popup].title);
     int most = rows - (height - 2);
     if (session->popup_top > most)
         session->popup_top = most;
     if (session->popup_top < 0)
         session->popup_top = 0;
     canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED,
-                      most > 0 ? " j k scroll, any other key closes " : " any key closes ");
+                      looks[session->popup].note ? looks[session->popup].note
+                      : most > 0                 ? " j k scroll, any other key closes "
+                                                 : " any key closes ");
     for (int c = 0; c < columns; c++) {
         int from = c * second, end = c == 0 ? second : count;
         for (int y = 0; y < height - 2 && from + session->popup_top + y < end; y++) {

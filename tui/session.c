@@ -9,6 +9,8 @@
 #include "tui/time_line.h"
 
 #define WHEEL_LINES 3
+/* Go's (runtime/mprof.go MemProfileRate). */
+#define DEFAULT_PROFILE_RATE (512 << 10)
 
 static const struct screen_ops *const tab_screens[] = {
     &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
@@ -63,6 +65,7 @@ struct error *session_create(struct source *source, const struct session_options
         return error_no_memory();
     session->grid.glyphs = options->glyphs;
     session->can_pick = options->can_pick;
+    session->profile_rate = options->profile_rate ? options->profile_rate : DEFAULT_PROFILE_RATE;
     session->changed = true;
     struct error *error = model_init(&session->model, source, options->interval_ns);
     if (error)
@@ -289,6 +292,35 @@ static struct error *set_paused(struct session *session, bool paused)
     return error ? error : session_renew(session);
 }
 
+/* Asks, where there is something to ask. */
+static void ask_profiling(struct session *session)
+{
+    const struct snapshot *latest = session->model.latest;
+    session->popup_top = 0;
+    if (!session->model.source->live)
+        session_say(session, "this is a recording: profiling is what it was");
+    else if (!latest || latest->exited || latest->profile_state == PROFILE_NONE)
+        session_say(session, "there is no heap profile to switch on");
+    else if (latest->profile_switch == PROFILE_SWITCH_ON)
+        session->popup = POPUP_PROFILING_OFF;
+    else if (latest->profile_switch == PROFILE_SWITCH_OFFERED)
+        session->popup = POPUP_PROFILING_ON;
+    else if (latest->profile_since_unix_ns)
+        session_say(session, "another heaptop has switched profiling on in this process, and will put it back");
+    else
+        session_say(session, "this program profiles by itself: there is nothing to switch on");
+}
+
+static void answer_profiling(struct session *session, uint32_t key)
+{
+    bool on = session->popup == POPUP_PROFILING_ON;
+    session->popup = POPUP_NONE;
+    if (key != 'y' && key != 'Y')
+        return;
+    source_request(session->model.source, on ? SOURCE_REQUEST_PROFILING_ON : SOURCE_REQUEST_PROFILING_OFF);
+    session_say(session, on ? "switching memory profiling on with the next sample" : "putting memory profiling back with the next sample");
+}
+
 static struct error *act(struct session *session, enum action action)
 {
     const struct open_screen *top = session_top(session);
@@ -313,6 +345,9 @@ static struct error *act(struct session *session, enum action action)
     case ACTION_PROBLEMS:
         session->popup = action == ACTION_HELP ? POPUP_HELP : POPUP_PROBLEMS;
         session->popup_top = 0;
+        return NULL;
+    case ACTION_PROFILING:
+        ask_profiling(session);
         return NULL;
     case ACTION_BACK:
         return go_back(session);
@@ -353,6 +388,10 @@ static struct error *handle_key(struct session *session, uint32_t key)
     if (session->prompt != PROMPT_NONE)
         return prompt_key(session, key);
     enum action action = action_of_key(key);
+    if (session->popup >= POPUP_PROFILING_ON) {
+        answer_profiling(session, key);
+        return NULL;
+    }
     if (session->popup != POPUP_NONE) {
         if (action == ACTION_DOWN || action == ACTION_PAGE_DOWN)
             session->popup_top += action == ACTION_DOWN ? 1 : 10;
@@ -454,6 +493,15 @@ int section_draw(struct canvas canvas, int y, const char *title, const struct li
     else
         snprintf(note, sizeof(note), " %zu / %zu ", list->selected + 1, list->num_rows);
     canvas_text_right(canvas, canvas.width - 2, y, ROLE_MUTED, note);
+    return 1;
+}
+
+int profiling_offer_draw(const struct session *session, struct canvas canvas, int y)
+{
+    if (!session->model.shown || session->model.shown->profile_switch != PROFILE_SWITCH_OFFERED)
+        return 0;
+    int x = canvas_text(canvas, 2, y, ROLE_KEY, "P");
+    canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT, "switches it on in the running process; asks first");
     return 1;
 }
 

@@ -44,7 +44,8 @@ struct open_screen {
 };
 
 enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP };
-enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS };
+/* The last two ask: y does it, any other key does not. */
+enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF };
 
 struct session_options {
     int width, height;
@@ -52,6 +53,7 @@ struct session_options {
     uint64_t interval_ns;
     bool can_pick;              /* Going back to a picker is possible. */
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
+    uint64_t profile_rate;      /* With which the source would switch profiling on; 0: Go's own. */
 };
 
 struct session {
@@ -70,6 +72,7 @@ struct session {
     char before_prompt[LIST_NEEDLE];
     enum popup popup;
     int popup_top;
+    uint64_t profile_rate;
     struct text verdict;        /* Of the sample on view. */
     char message[160];          /* Shown in place of the keys until the next event. */
     bool changed;               /* The grid no longer shows the state. */
@@ -105,6 +108,9 @@ struct error *session_open_goroutines(struct session *session, enum goroutine_gr
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
 void session_say(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct open_screen *session_top(const struct session *session);
+
+/* Says which key would switch profiling on, where it is off and can be; returns the rows it took. */
+int profiling_offer_draw(const struct session *session, struct canvas canvas, int y);
 
 /* A section's heading: a rule with a title, and a note at its right. Returns the rows it took. */
 int section_draw(struct canvas canvas, int y, const char *title, const struct list *list, bool focused);

@@ -219,6 +219,15 @@ struct analysis {
     size_t num_suspects;
 };
 
+/* Call sites and, behind them, the row without one, if any. */
+static inline size_t analysis_num_listed(const struct analysis *analysis)
+{
+    return analysis->num_call_sites + (analysis->unattributed != NULL);
+}
+/* What that row is called, and where there is less room. */
+#define ANALYSIS_UNATTRIBUTED "allocated before profiling was switched on"
+#define ANALYSIS_UNATTRIBUTED_SHORT "before profiling was on"
+
 /* Computes all of it. */
 struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis);
 void analysis_destroy(struct analysis *analysis);   /* Accepts NULL. */

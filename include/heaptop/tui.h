@@ -13,6 +13,7 @@ struct tui_options {
     bool mouse;
     uint64_t interval_ns;
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
+    uint64_t profile_rate;      /* With which the source would switch profiling on when asked; 0: Go's own. */
 };
 
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.

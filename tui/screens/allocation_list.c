@@ -16,6 +16,10 @@ static void draw_inuse(const struct list_cell *cell, const void *row)
 static void draw_objects(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
+    if (((const struct allocation_row *)row)->is_unattributed) {
+        cell_not_known(cell);
+        return;
+    }
     cell_right(cell, ROLE_TEXT,
                units_format_count(buffer, (double)((const struct allocation_row *)row)->published.inuse_objects));
 }
@@ -54,12 +58,18 @@ static void draw_trend(const struct list_cell *cell, const void *row)
 
 static void draw_function(const struct list_cell *cell, const void *row)
 {
+    if (((const struct allocation_row *)row)->is_unattributed) {
+        bool is_narrow = cell->canvas.width < (int)sizeof(ANALYSIS_UNATTRIBUTED) - 1;
+        cell_left(cell, ROLE_NOTICE, is_narrow ? ANALYSIS_UNATTRIBUTED_SHORT : ANALYSIS_UNATTRIBUTED);
+        return;
+    }
     cell_frame(cell, ((const struct allocation_row *)row)->subject);
 }
 
 static void draw_place(const struct list_cell *cell, const void *row)
 {
-    cell_place(cell, ((const struct allocation_row *)row)->subject);
+    if (!((const struct allocation_row *)row)->is_unattributed)
+        cell_place(cell, ((const struct allocation_row *)row)->subject);
 }
 
 /* Another stack of the same call site, or NULL. */
@@ -137,7 +147,8 @@ static int compare_place(const void *context, const void *first, const void *sec
 static uint64_t identify_site(const void *context, const void *row)
 {
     (void)context;
-    return ((const struct allocation_row *)row)->subject;
+    const struct allocation_row *site = row;
+    return site->is_unattributed ? UINT64_MAX : site->subject;
 }
 
 static uint64_t identify_stack(const void *context, const void *row)
@@ -155,6 +166,10 @@ static const char *text_of_frame(const struct catalog *catalog, frame_id frame, 
 
 static const char *text_of_site(const void *context, const void *row, char *buffer)
 {
+    if (((const struct allocation_row *)row)->is_unattributed) {
+        snprintf(buffer, LIST_TEXT, "%s", ANALYSIS_UNATTRIBUTED);
+        return buffer;
+    }
     return text_of_frame(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer);
 }
 
@@ -166,6 +181,8 @@ static const char *text_of_stack(const void *context, const void *row, char *buf
 static int measure_site(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
+    if (((const struct allocation_row *)row)->is_unattributed)
+        return (int)sizeof(ANALYSIS_UNATTRIBUTED_SHORT) - 1;
     return (int)utf8_width(
         frame_function(cell_catalog(context), ((const struct allocation_row *)row)->subject, buffer));
 }

@@ -188,6 +188,7 @@ static void draw_sites(const struct session *session, struct overview *overview,
     const char *why = shown->profile_reason ? shown->profile_reason
                       : shown->profile_state == PROFILE_ON ? "nothing sampled yet" : "no heap profile in this program";
     canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, why);
+    profiling_offer_draw(session, below, 2);
 }
 
 static void overview_draw(struct session *session, void *state, struct canvas canvas)
@@ -239,7 +240,7 @@ static struct error *overview_update(struct session *session, void *state)
 {
     struct overview *overview = state;
     const struct analysis *analysis = session->model.analysis;
-    bool done = list_set_rows(&overview->sites, &session->model, analysis->call_sites, analysis->num_call_sites,
+    bool done = list_set_rows(&overview->sites, &session->model, analysis->call_sites, analysis_num_listed(analysis),
                               sizeof(*analysis->call_sites)) &&
                 list_set_rows(&overview->goroutines, &session->model, analysis->goroutines, analysis->num_goroutines,
                               sizeof(*analysis->goroutines)) &&
@@ -280,7 +281,9 @@ static bool overview_act(struct session *session, void *state, enum action actio
     const void *row = list_selected(list);
     if (!row)
         return true;
-    if (list == &overview->sites)
+    if (list == &overview->sites && ((const struct allocation_row *)row)->is_unattributed)
+        session_say(session, "what was %s has no call site", ANALYSIS_UNATTRIBUTED);
+    else if (list == &overview->sites)
         error_destroy(session_open_site(session, ((const struct allocation_row *)row)->subject));
     else
         error_destroy(

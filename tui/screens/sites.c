@@ -216,7 +216,7 @@ static struct error *sites_update(struct session *session, void *state)
     if (sites->as_tree)
         return build_tree(session, sites);
     const struct analysis *analysis = session->model.analysis;
-    return list_set_rows(&sites->list, &session->model, analysis->call_sites, analysis->num_call_sites,
+    return list_set_rows(&sites->list, &session->model, analysis->call_sites, analysis_num_listed(analysis),
                          sizeof(*analysis->call_sites))
                ? NULL
                : error_no_memory();
@@ -246,7 +246,13 @@ static void draw_profile_line(const struct model *model, struct canvas canvas)
     if (counter_value(shown, COUNTER_MEM_PROFILE_RATE, &rate) && rate > 1) {
         snprintf(text, sizeof(text), "sampled every %s", units_format_bytes(figure, rate));
         if (x + 3 + (int)strlen(text) < canvas.width)
-            canvas_text(canvas, x + 3, 0, ROLE_MUTED, text);
+            x = canvas_text(canvas, x + 3, 0, ROLE_MUTED, text);
+    }
+    if (shown->profile_since_unix_ns > PROFILE_SINCE_UNKNOWN && shown->unix_ns > shown->profile_since_unix_ns) {
+        snprintf(text, sizeof(text), "on for %s",
+                 units_format_duration(figure, (double)(shown->unix_ns - shown->profile_since_unix_ns)));
+        if (x + 3 + (int)strlen(text) < canvas.width)
+            canvas_text(canvas, x + 3, 0, ROLE_NOTICE, text);
     }
 }
 
@@ -257,6 +263,8 @@ static void sites_draw(struct session *session, void *state, struct canvas canva
     draw_profile_line(&session->model, canvas);
     section_draw(canvas, 1, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
     list_draw(list, canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2), true);
+    if (list->num_all == 0)
+        profiling_offer_draw(session, canvas, 3);
 }
 
 static struct list *sites_focus(void *state)
@@ -300,7 +308,9 @@ static bool sites_act(struct session *session, void *state, enum action action)
     if (action != ACTION_OPEN)
         return false;
     const struct allocation_row *row = list_selected(&sites->list);
-    if (row)
+    if (row && row->is_unattributed)
+        session_say(session, "what was %s has no call site", ANALYSIS_UNATTRIBUTED);
+    else if (row)
         error_destroy(session_open_site(session, row->subject));
     return true;
 }

@@ -23,6 +23,9 @@ struct golden {
 #define USUAL_ASCII {.width = 80, .height = 24, .seconds = 200, .glyphs = GLYPHS_ASCII}
 #define USUAL_BLOCK {.width = 110, .height = 34, .seconds = 200, .glyphs = GLYPHS_BLOCK}
 
+#define OFF(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_OFFERED}
+#define SWITCHED(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_SWITCHED}
+
 static const struct golden goldens[] = {
     {"overview-160x44", WIDE, DEPTH_256, ""},
     {"overview-80x24", USUAL, DEPTH_16, ""},
@@ -47,6 +50,13 @@ static const struct golden goldens[] = {
     {"site-160x44", WIDE, DEPTH_256, "Enter"},
     {"site-80x24", USUAL, TEXT_ONLY, "2 Enter Tab j"},
     {"site-60x15", SMALL, TEXT_ONLY, "2 Enter"},
+    {"overview-profiling-off-160x44", OFF(160, 44), TEXT_ONLY, ""},
+    {"sites-profiling-off-80x24", OFF(80, 24), TEXT_ONLY, "2"},
+    {"profiling-confirm-80x24", OFF(80, 24), DEPTH_256, "2 P"},
+    {"profiling-confirm-60x15", OFF(60, 15), TEXT_ONLY, "P"},
+    {"overview-profiling-switched-80x24", SWITCHED(80, 24), TEXT_ONLY, ""},
+    {"sites-profiling-switched-160x44", SWITCHED(160, 44), DEPTH_256, "2"},
+    {"profiling-put-back-80x24", SWITCHED(80, 24), TEXT_ONLY, "P"},
     {"goroutines-160x44", WIDE, TEXT_ONLY, "3"},
     {"goroutines-80x24", USUAL, TEXT_ONLY, "3 j"},
     {"goroutines-by-creator-80x24", USUAL, TEXT_ONLY, "3 o j"},

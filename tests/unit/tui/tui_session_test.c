@@ -268,6 +268,68 @@ START_TEST(drawing_is_quick)
 }
 END_TEST
 
+static int requested = -1;
+
+static void note_request(struct source *source, enum source_request what)
+{
+    (void)source;
+    requested = (int)what;
+}
+
+/* What was asked of the source after these keys; -1: nothing. */
+static int request_after(enum stage_profiling profiling, bool live, const char *keys)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){.width = 80, .height = 24, .seconds = 20, .profiling = profiling});
+    struct source_ops ops = *stage.source->ops;
+    ops.request = note_request;
+    struct source source = {.ops = &ops, .live = live};
+    stage.session->model.source = &source;
+    requested = -1;
+    stage_keys(&stage, keys);
+    ck_assert(!stage.session->quit);
+    stage.session->model.source = stage.source;
+    stage_close(&stage);
+    return requested;
+}
+
+START_TEST(nothing_is_written_before_it_is_confirmed)
+{
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P Enter"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P Esc y"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P P"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P q"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "y"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, true, "P y"), SOURCE_REQUEST_PROFILING_ON);
+    ck_assert_int_eq(request_after(PROFILING_SWITCHED, true, "P n"), -1);
+    ck_assert_int_eq(request_after(PROFILING_SWITCHED, true, "P y"), SOURCE_REQUEST_PROFILING_OFF);
+    /* A program that profiles by itself, and a recording. */
+    ck_assert_int_eq(request_after(PROFILING_OWN, true, "P y"), -1);
+    ck_assert_int_eq(request_after(PROFILING_OFFERED, false, "P y"), -1);
+}
+END_TEST
+
+/* The row without a call site can be selected, but not opened. */
+START_TEST(what_has_no_call_site_is_not_opened)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){
+                           .width = 120, .height = 40, .seconds = 100, .profiling = PROFILING_SWITCHED});
+    stage_keys(&stage, "2 G");
+    session_draw(stage.session);
+    struct text text = {0};
+    grid_dump_text(&stage.session->grid, &text);
+    ck_assert_ptr_nonnull(strstr(text.data, "before profiling was on"));
+    text_deinit(&text);
+    stage_keys(&stage, "Enter");
+    ck_assert_uint_eq(stage.session->depth, 0);
+    ck_assert_ptr_nonnull(strstr(stage.session->message, "has no call site"));
+    stage_keys(&stage, "/ before Enter Space Space");
+    stage_close(&stage);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("session");
@@ -283,6 +345,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, keys_that_leave);
     tcase_add_test(tests, a_source_that_fails_is_said_and_not_asked_again);
     tcase_add_test(tests, every_key_asks_for_one_thing);
+    tcase_add_test(tests, nothing_is_written_before_it_is_confirmed);
+    tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
     suite_add_tcase(suite, tests);
     return suite;

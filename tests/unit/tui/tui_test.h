@@ -15,12 +15,37 @@ struct stage {
     struct session *session;
 };
 
+enum stage_profiling {
+    PROFILING_OWN,          /* The program has it on. */
+    PROFILING_OFFERED,      /* It is off. */
+    PROFILING_SWITCHED,     /* heaptop has switched it on. */
+};
+
 struct stage_options {
     int width, height;
     enum glyphs glyphs;
     unsigned seconds;       /* Of the scene that were seen. */
     bool is_native, exits;
+    enum stage_profiling profiling;
 };
+
+__attribute__((unused)) static void stage_set_profiling(struct snapshot *snapshot, enum stage_profiling profiling)
+{
+    if (profiling == PROFILING_OFFERED) {
+        snapshot->profile_state = PROFILE_OFF;
+        snapshot->profile_reason = "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
+                                   "GODEBUG=memprofilerate=0)";
+        snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
+        snapshot->num_sites = 0;
+        snapshot_set(snapshot, COUNTER_MEM_PROFILE_RATE, 0);
+    }
+    if (profiling == PROFILING_SWITCHED) {
+        snapshot->profile_switch = PROFILE_SWITCH_ON;
+        snapshot->profile_since_unix_ns = BUILDER_START_NS - 20 * BUILDER_SECOND_NS;
+        snapshot_set(snapshot, COUNTER_HEAP_MARKED, snapshot->counters[COUNTER_HEAP_MARKED].value.integer + (INT64_C(310) << 20));
+        snapshot->cost.writes = 1;
+    }
+}
 
 __attribute__((unused)) static void stage_pull(struct stage *stage)
 {
@@ -44,6 +69,7 @@ __attribute__((unused)) static void stage_open(struct stage *stage, const struct
         if (options->exits && i + 1 == count)
             stage->scene.b->exit_reason = "exited with status 2";
         stage->snapshots[i] = scene_next(&stage->scene);
+        stage_set_profiling(stage->snapshots[i], options->profiling);
     }
     stage->source = builder_source(stage->snapshots, count);
     struct session_options session_options = {
