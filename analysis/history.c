@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analysis/growth.h"
+#include "analysis/scheduler_load.h"
 #include "analysis/series.h"
 
 #define DEFAULT_COUNTER_POINTS 1024
@@ -60,6 +61,8 @@ void history_destroy(struct history *history)
         series_deinit(&history->counters[id]);
         series_deinit(&history->rates[id]);
     }
+    for (int i = 0; i < WAIT_KIND_COUNT; i++)
+        series_deinit(&history->kinds[i]);
     series_deinit(&history->profile_cycles);
     series_deinit(&history->marked);
     series_deinit(&history->gc_readings);
@@ -284,6 +287,8 @@ struct error *history_add(struct history *history, struct snapshot *snapshot)
     if (!error)
         error = history_add_goroutines(history, snapshot);
     if (!error)
+        error = history_add_kinds(history, snapshot);
+    if (!error)
         error = history_add_sites(history, snapshot);
     if (!error)
         error = add_memory_map(history, snapshot);
@@ -329,6 +334,8 @@ size_t history_memory(const struct history *history)
     size_t bytes = sizeof(*history);
     for (int id = 0; id < COUNTER_COUNT; id++)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
+    for (int i = 0; i < WAIT_KIND_COUNT; i++)
+        bytes += series_memory(&history->kinds[i]);
     bytes += series_memory(&history->profile_cycles) + series_memory(&history->marked) +
              series_memory(&history->gc_readings) + series_memory(&history->outside_go) +
              series_memory(&history->outside_anonymous) +

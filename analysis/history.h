@@ -103,6 +103,8 @@ struct history {
     uint64_t first_unix_ns;
     struct series counters[COUNTER_COUNT], rates[COUNTER_COUNT];
 
+    struct series kinds[WAIT_KIND_COUNT];     /* Goroutines by enum wait_kind. */
+
     struct series profile_cycles;       /* How many readings of the profile so far that a new cycle had published. */
     uint64_t profile_cycle, num_profile_cycles;
     struct series marked;               /* HEAP_MARKED, once a cycle. */

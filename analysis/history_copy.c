@@ -48,6 +48,8 @@ static bool copy_process(const struct history *history, struct history *copy)
         good = copy_series(&history->counters[id], &copy->counters[id]) && good;
         good = copy_series(&history->rates[id], &copy->rates[id]) && good;
     }
+    for (int i = 0; i < WAIT_KIND_COUNT; i++)
+        good = copy_series(&history->kinds[i], &copy->kinds[i]) && good;
     good = copy_series(&history->profile_cycles, &copy->profile_cycles) && good;
     good = copy_series(&history->marked, &copy->marked) && good;
     good = copy_series(&history->gc_readings, &copy->gc_readings) && good;

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "analysis/scheduler_load.h"
 #include "analysis/suspects.h"
 
 void analysis_destroy(struct analysis *analysis)
@@ -134,34 +135,6 @@ static struct error *compute_threads(const struct history *history, struct analy
 
 /* ---- the process as a whole ---- */
 
-static int compare_pauses(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
-    return (a > b) - (a < b);
-}
-
-static struct error *compute_pauses(const struct history *history, struct analysis *analysis)
-{
-    analysis->pause_p99_ns = analysis->pause_max_ns = NAN;
-    size_t count, used = 0;
-    const struct gc_cycle *cycles = history_cycles(history, &count);
-    uint64_t now = analysis->snapshot->unix_ns, window = history->options.window_ns;
-    _cleanup_free_ uint64_t *pauses = malloc((count ? count : 1) * sizeof(*pauses));
-    if (!pauses)
-        return error_no_memory();
-    for (size_t i = 0; i < count; i++) {
-        if (cycles[i].times_known && cycles[i].end_unix_ns + window >= now)
-            pauses[used++] = cycles[i].pause_ns;
-    }
-    if (used == 0)
-        return NULL;
-    qsort(pauses, used, sizeof(*pauses), compare_pauses);
-    /* The smallest pause that at least 99 of 100 do not exceed. */
-    analysis->pause_p99_ns = (double)pauses[(used * 99 + 99) / 100 - 1];
-    analysis->pause_max_ns = (double)pauses[used - 1];
-    return NULL;
-}
-
 /* A monotonic counter's rise per second over the window. */
 static double window_rate(const struct history *history, enum counter_id id)
 {
@@ -248,7 +221,10 @@ static struct error *compute_process(const struct history *history, struct analy
     analysis->alloc_bytes_per_s_window = window_rate(history, COUNTER_TOTAL_ALLOC);
     analysis->gc_per_s = window_rate(history, COUNTER_NUM_GC);
     compute_limit(analysis);
-    return compute_pauses(history, analysis);
+    analysis->scheduler = scheduler_load_of(history);
+    size_t count;
+    const struct gc_cycle *cycles = history_cycles(history, &count);
+    return gc_activity_compute(cycles, count, analysis->snapshot->unix_ns, history->options.window_ns, &analysis->gc);
 }
 
 static struct error *copy_memory_parts(const struct history *history, struct analysis *analysis)

@@ -53,7 +53,7 @@ static bool copy_contents(struct snapshot *snapshot, const struct snapshot *last
     return copy_array(snapshot, last, sites, num_sites) &&
            copy_array(snapshot, last, goroutine_groups, num_goroutine_groups) &&
            copy_array(snapshot, last, threads, num_threads) &&
-           copy_array(snapshot, last, size_classes, num_size_classes) &&
+           copy_array(snapshot, last, size_classes, num_size_classes) && copy_array(snapshot, last, procs, num_procs) &&
            copy_array(snapshot, last, mappings, num_mappings);
 }
 

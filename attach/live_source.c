@@ -121,9 +121,10 @@ static bool sample(struct live_source *live, unsigned *failures)
     return !has_exited;
 }
 
-/* Waits for the next tick, the end of the process, or a change of interval. False when it shall stop. */
+/* Waits, looking now and then at what will have passed by then, for the next tick, the end of the process, or a change of interval. False when it shall stop. */
 static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t *ret_due)
 {
+    uint64_t look_interval = session_look_interval(live->session), looked = now_ns();
     for (;;) {
         pthread_mutex_lock(&live->mutex);
         uint64_t interval_ns = live->interval_ns;
@@ -139,7 +140,13 @@ static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t 
             *ret_due = due;
             return true;
         }
-        struct timespec left = to_timespec(due - now);
+        if (look_interval != 0 && looked + look_interval <= now) {
+            session_look(live->session);
+            looked = now;
+        }
+        bool looks_first = look_interval != 0 && looked + look_interval < due;
+        uint64_t until = looks_first ? looked + look_interval : due;
+        struct timespec left = to_timespec(until > now ? until - now : 0);
         struct pollfd descriptors[] = {
             {.fd = live->wake, .events = POLLIN},
             {.fd = session_exit_descriptor(live->session), .events = POLLIN},

@@ -33,6 +33,12 @@ struct reader_ops {
      * lack of memory or a target that is gone. Readings repeated within this sample are added to
      * snapshot->cost.samples_retried; the rest of the cost is the sampler's. */
     struct error *(*sample)(struct reader *reader, struct snapshot *snapshot);
+    /* A quick look at what the runtime will have forgotten by the next sample, which then tells of it. Costs a few
+     * microseconds. Errors as of sample. */
+    struct error *(*look)(struct reader *reader);
+    /* How soon after a sample or a look to look again, in nanoseconds; 0: not before the next sample. Both NULL where there is
+     * nothing to look at. */
+    uint64_t (*look_interval)(struct reader *reader);
     /* Tells where the runtime's heap lies and what it is used for, into an empty survey; NULL where there is nothing to tell. Errors as of sample. */
     struct error *(*survey)(struct reader *reader, struct heap_survey *survey);
     /* Where the variable lies that holds how often allocations are sampled, 0 meaning never; borne out by more than one

@@ -526,6 +526,26 @@ static struct error *sample_readers(struct session *session, struct snapshot *sn
     return NULL;
 }
 
+uint64_t session_look_interval(const struct session *session)
+{
+    uint64_t shortest = 0;
+    for (size_t i = 0; i < session->num_readers; i++) {
+        const struct reader_ops *ops = session->readers[i]->ops;
+        uint64_t interval = ops->look_interval ? ops->look_interval(session->readers[i]) : 0;
+        if (interval != 0 && (shortest == 0 || interval < shortest))
+            shortest = interval;
+    }
+    return shortest;
+}
+
+void session_look(struct session *session)
+{
+    for (size_t i = 0; i < session->num_readers; i++) {
+        if (session->readers[i]->ops->look)
+            error_destroy(session->readers[i]->ops->look(session->readers[i]));
+    }
+}
+
 /* With no reader for the runtime, says why its figures are missing. */
 static void fill_reasons(struct session *session, struct snapshot *snapshot)
 {
@@ -535,7 +555,7 @@ static void fill_reasons(struct session *session, struct snapshot *snapshot)
     snapshot->profile_state = PROFILE_NONE;
     snapshot->profile_reason = reason;
     for (int id = 0; id < COUNTER_COUNT; id++) {
-        if (strcmp(counter_infos[id].group, "go") == 0)
+        if (strcmp(counter_infos[id].group, "go") == 0 || strcmp(counter_infos[id].group, "scheduler") == 0)
             snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);
     }
 }

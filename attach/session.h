@@ -22,6 +22,11 @@ void session_close(struct session *session);        /* Accepts NULL. */
 struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped,
                              struct snapshot **ret_snapshot);
 
+/* How soon after the last sample or look to look again at what passes between samples; 0: not before the next sample. */
+uint64_t session_look_interval(const struct session *session);
+/* What cannot be read now, the next sample tells of. */
+void session_look(struct session *session);
+
 /* The next sample shall have a memory map, unless the last one is younger than SESSION_MAP_PERIOD_NS. */
 void session_request_memory_map(struct session *session);
 #define SESSION_MAP_PERIOD_NS UINT64_C(10000000000)

@@ -103,7 +103,8 @@ static struct error *list_threads(struct thread_reader *reader)
         }
         const uint64_t *known = table_find(&reader->by_tid, (uint64_t)tid);
         bool is_kept = known && !reader->entries.items[*known].is_gone;
-        struct entry entry = is_kept ? reader->entries.items[*known] : (struct entry){.thread.tid = tid};
+        struct entry entry = is_kept ? reader->entries.items[*known]
+                                     : (struct entry){.thread = {.tid = tid, .proc = -1, .machine = -1}};
         out_of_memory = !vector_append(&listed, entry);
     }
     table_clear(&reader->by_tid);

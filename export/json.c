@@ -26,6 +26,14 @@ void json_add_unsigned(struct json_writer *writer, json_t *object, const char *n
     json_add_integer(writer, object, name, value > INT64_MAX ? INT64_MAX : (int64_t)value);
 }
 
+void json_add_if(struct json_writer *writer, json_t *object, const char *name, uint64_t value, bool known)
+{
+    if (known)
+        json_add_unsigned(writer, object, name, value);
+    else
+        json_add(writer, object, name, json_null());
+}
+
 void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value)
 {
     json_add(writer, object, name, isfinite(value) ? json_real(value) : json_null());
@@ -344,8 +352,8 @@ static void add_conclusions(struct json_writer *writer, json_t *document)
         {"alloc_bytes_per_s", "rates.alloc_bytes_per_s", analysis->alloc_bytes_per_s,
          "two samples of go.total_alloc_bytes are needed"},
         {"gc_per_s", "rates.gc_per_s", analysis->gc_per_s, "two samples of go.num_gc are needed"},
-        {"pause_p99_ns", "rates.pause_p99_ns", analysis->pause_p99_ns, "no GC cycle was seen"},
-        {"pause_max_ns", "rates.pause_max_ns", analysis->pause_max_ns, "no GC cycle was seen"},
+        {"pause_p99_ns", "rates.pause_p99_ns", analysis->gc.pause_p99_ns, "no GC cycle was seen"},
+        {"pause_max_ns", "rates.pause_max_ns", analysis->gc.pause_max_ns, "no GC cycle was seen"},
         {"seconds_to_limit", "rates.seconds_to_limit", analysis->seconds_to_limit, "nothing grows towards a limit"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
@@ -384,6 +392,8 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_sites(writer, document);
     json_add_goroutines(writer, document);
     json_add_threads(writer, document);
+    json_add_scheduler(writer, document);
+    json_add_gc(writer, document);
     json_add_gc_cycles(writer, document);
     json_add_size_classes(writer, document);
     json_add_memory_parts(writer, document);

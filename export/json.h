@@ -20,6 +20,8 @@ void json_add_integer(struct json_writer *writer, json_t *object, const char *na
 /* Above INT64_MAX it says INT64_MAX. */
 void json_add_unsigned(struct json_writer *writer, json_t *object, const char *name, uint64_t value);
 /* null for what is no number. */
+/* null where it is not known. */
+void json_add_if(struct json_writer *writer, json_t *object, const char *name, uint64_t value, bool known);
 void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value);
 /* null for NULL and "". Text that is not UTF-8 is escaped. */
 void json_add_string(struct json_writer *writer, json_t *object, const char *name, const char *value);
@@ -45,6 +47,10 @@ void json_add_call_sites(struct json_writer *writer, json_t *document);
 /* goroutine_groups and goroutines. */
 void json_add_goroutines(struct json_writer *writer, json_t *document);
 void json_add_threads(struct json_writer *writer, json_t *document);
+void json_add_thread_role(struct json_writer *writer, json_t *object, const struct thread *thread);
+/* Into the object of the scheduler's counters, which is there already. */
+void json_add_scheduler(struct json_writer *writer, json_t *document);
+void json_add_gc(struct json_writer *writer, json_t *document);
 void json_add_gc_cycles(struct json_writer *writer, json_t *document);
 void json_add_size_classes(struct json_writer *writer, json_t *document);
 /* memory_parts and span_classes. */

@@ -113,36 +113,9 @@ void json_add_threads(struct json_writer *writer, json_t *document)
         json_add_string(writer, object, "system_call", catalog_string(catalog, thread->system_call));
         json_add_string(writer, object, "wait_channel", catalog_string(catalog, thread->wait_channel));
         json_add(writer, object, "goid", thread->goid ? json_integer((json_int_t)thread->goid) : json_null());
+        json_add_thread_role(writer, object, thread);
         json_add(writer, object, "stack", json_null());
         json_say_unavailable(writer, "threads[].stack", "this version of heaptop does not read thread stacks");
-    }
-}
-
-static void add_if(struct json_writer *writer, json_t *object, const char *name, uint64_t value, bool known)
-{
-    if (known)
-        json_add_unsigned(writer, object, name, value);
-    else
-        json_add(writer, object, name, json_null());
-}
-
-void json_add_gc_cycles(struct json_writer *writer, json_t *document)
-{
-    size_t count = 0;
-    const struct gc_cycle *cycles = history_cycles(writer->history, &count);
-    json_t *list = json_add_array(writer, document, "gc_cycles");
-    for (size_t i = 0; i < count && !writer->failed; i++) {
-        json_t *object = json_append_object(writer, list);
-        json_add_unsigned(writer, object, "number", cycles[i].number);
-        add_if(writer, object, "end_unix_ns", cycles[i].end_unix_ns, cycles[i].times_known);
-        add_if(writer, object, "pause_ns", cycles[i].pause_ns, cycles[i].times_known);
-        add_if(writer, object, "heap_before_bytes", cycles[i].heap_before, cycles[i].heap_known);
-        add_if(writer, object, "heap_peak_bytes", cycles[i].heap_peak, cycles[i].heap_known);
-        add_if(writer, object, "heap_after_bytes", cycles[i].heap_after, cycles[i].heap_known);
-        add_if(writer, object, "heap_goal_bytes", cycles[i].heap_goal, cycles[i].goal_known);
-        if (!cycles[i].times_known || !cycles[i].heap_known || !cycles[i].goal_known)
-            json_say_unavailable(writer, "gc_cycles[]",
-                                 "the runtime keeps pauses of 256 cycles, and heap sizes of the newest only");
     }
 }
 
@@ -184,7 +157,7 @@ void json_add_suspects(struct json_writer *writer, json_t *document)
         json_add_string(writer, object, "next", suspect->advice);
         json_add_real(writer, object, "per_second", suspect->per_second);
         json_add_string(writer, object, "unit", kind->unit);
-        add_if(writer, object, "since_unix_ns", suspect->since_unix_ns, suspect->since_unix_ns != 0);
+        json_add_if(writer, object, "since_unix_ns", suspect->since_unix_ns, suspect->since_unix_ns != 0);
         json_add_real(writer, object, "share", suspect->share);
         if (suspect->stack)
             json_add_stack(writer, object, suspect->stack);

@@ -224,9 +224,9 @@ static void add_runtime_figures(struct report *report)
                     units_format_exact(buffer, report_counter(report, COUNTER_NUM_GC)->value.integer));
         if (analysis->gc_per_s > 0)
             text_printf(&text, ", one in %s", units_format_duration(buffer, 1e9 / analysis->gc_per_s));
-        if (!isnan(analysis->pause_p99_ns))
-            text_printf(&text, "; pause p99 %s, longest %s", units_format_duration(buffer, analysis->pause_p99_ns),
-                        units_format_duration(other, analysis->pause_max_ns));
+        if (!isnan(analysis->gc.pause_p99_ns))
+            text_printf(&text, "; pause p99 %s, longest %s", units_format_duration(buffer, analysis->gc.pause_p99_ns),
+                        units_format_duration(other, analysis->gc.pause_max_ns));
         if (report_known(report, COUNTER_GC_CPU_FRACTION))
             text_printf(&text, "; %s of its CPU time",
                         units_format_percent(buffer, report_counter(report, COUNTER_GC_CPU_FRACTION)->value.real));

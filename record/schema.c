@@ -38,9 +38,15 @@ const struct schema_table schema_tables[] = {
                               "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
     {"threads", "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
     {"thread_values", "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
-                      "system_call INTEGER, wait_channel INTEGER, goid INTEGER, read_monotonic_ns INTEGER)"},
+                      "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
+                      "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
+    {"procs", "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
+              "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
     {"gc_cycles", "CREATE TABLE gc_cycles (at INTEGER PRIMARY KEY, number INTEGER, end_unix_ns INTEGER, pause_ns INTEGER, "
-                  "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER)"},
+                  "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER, cause INTEGER, since_init_ns INTEGER, "
+                  "sweep_termination_ns INTEGER, mark_ns INTEGER, mark_termination_ns INTEGER, procs INTEGER, stop_procs INTEGER, "
+                  "assist_cpu_ns INTEGER, background_cpu_ns INTEGER, idle_cpu_ns INTEGER, stack_bytes INTEGER, globals_bytes INTEGER, "
+                  "cpu_fraction REAL)"},
     {"size_classes", "CREATE TABLE size_classes (at INTEGER PRIMARY KEY, mallocs INTEGER, frees INTEGER)"},
     {"regions", "CREATE TABLE regions (at INTEGER PRIMARY KEY, start_address INTEGER, size INTEGER, permissions TEXT, name INTEGER)"},
     {"mappings", "CREATE TABLE mappings (at INTEGER PRIMARY KEY, start_address INTEGER, end_address INTEGER, file_offset INTEGER, "
@@ -59,6 +65,11 @@ const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
 #define FUNCTION(column) "(SELECT s.text FROM frames f JOIN strings s ON s.string = f.function WHERE f.frame = " column ")"
 #define PLACE(column) \
     "(SELECT s.text || ':' || f.line FROM frames f JOIN strings s ON s.string = f.file WHERE f.frame = " column ")"
+#define CAUSE(column) "CASE " column " WHEN 1 THEN 'heap goal' WHEN 2 THEN 'memory limit' WHEN 3 THEN 'forced' WHEN 4 THEN 'periodic' END"
+#define STATE(column) "CASE " column " WHEN 0 THEN 'idle' WHEN 1 THEN 'running' WHEN 2 THEN 'system call' WHEN 3 THEN 'stopped' END"
+#define ROLE(column) \
+    "CASE " column " WHEN 1 THEN 'runs Go' WHEN 2 THEN 'schedules' WHEN 3 THEN 'looks for work' WHEN 4 THEN 'system call' " \
+    "WHEN 5 THEN 'in C' WHEN 6 THEN 'idle' WHEN 7 THEN 'locked, idle' WHEN 8 THEN 'Go runtime' WHEN 9 THEN 'C thread' END"
 #define SITE_VIEW(view, table) \
     "CREATE VIEW " view " AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, s.site AS site, " FUNCTION("k.subject") \
     " AS function, " PLACE("k.subject") " AS place, s.object_size AS object_size, v.allocs - v.frees AS sampled_objects, " \
@@ -95,12 +106,15 @@ const char schema_views[] =
     "FROM v_goroutine_group_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY goroutine_group HAVING count > 0;\n"
     "CREATE VIEW v_thread_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, r.thread AS thread, r.tid AS tid, "
     STRING("r.name") " AS name, v.state AS state, v.cpu_ns / 1e9 AS cpu_s, " STRING("v.system_call") " AS system_call, "
-    STRING("v.wait_channel") " AS wait_channel, v.goid AS goid FROM thread_values v JOIN ticks t ON t.tick = " TICK("v")
+    STRING("v.wait_channel") " AS wait_channel, v.goid AS goid, " ROLE("v.role") " AS role, v.machine AS machine, v.proc AS proc, "
+    "v.locked_goid AS locked_goid FROM thread_values v JOIN ticks t ON t.tick = " TICK("v")
     " JOIN threads r ON r.thread = " KEY("v") ";\n"
-    "CREATE VIEW v_threads AS SELECT max(tick) AS tick, thread, tid, name, state, cpu_s, system_call, wait_channel, goid "
-    "FROM v_thread_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY thread HAVING state IS NOT NULL;\n"
-    "CREATE VIEW v_gc_cycles AS SELECT number, " TICK("g") " AS tick, " TIME("g.end_unix_ns") " AS ended, pause_ns / 1e6 AS pause_ms, heap_before, "
-    "heap_peak, heap_after, heap_goal FROM gc_cycles g;\n"
+    "CREATE VIEW v_threads AS SELECT max(tick) AS tick, thread, tid, name, state, cpu_s, system_call, wait_channel, goid, role, "
+    "machine, proc, locked_goid FROM v_thread_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY thread HAVING state IS NOT NULL;\n"
+    "CREATE VIEW v_gc_cycles AS SELECT number, " TICK("g") " AS tick, " TIME("g.end_unix_ns") " AS ended, " CAUSE("cause") " AS cause, "
+    "pause_ns / 1e6 AS pause_ms, mark_ns / 1e6 AS mark_ms, heap_before, heap_peak, heap_after, heap_goal, cpu_fraction FROM gc_cycles g;\n"
+    "CREATE VIEW v_procs AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " KEY("p") " AS proc, " STATE("p.state")
+    " AS state, p.queue AS queue, p.machine AS machine, p.tid AS tid, p.goid AS goid FROM procs p JOIN ticks t ON t.tick = " TICK("p") ";\n"
     "CREATE VIEW v_regions AS SELECT " TICK("r") " AS tick, start_address, size, permissions, " STRING("name") " AS name FROM regions r;\n"
     "CREATE VIEW v_problems AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " STRING("p.text")
     " AS text FROM problems p JOIN ticks t ON t.tick = " TICK("p") ";\n"

@@ -16,6 +16,8 @@
 #define RECORD_MAX_KEY ((INT64_C(1) << RECORD_KEY_BITS) - 1)
 /* Sites, goroutine groups and threads are numbered from 1; beyond, there are no more of them in the file. */
 #define RECORD_MAX_IDENTITY (INT64_C(1) << 20)
+/* GOMAXPROCS is far below. */
+#define RECORD_MAX_PROCS (1 << 16)
 #define RECORD_MAX_REGIONS (INT64_C(1) << 17)
 /* 2^38 seconds are 8,700 years. */
 #define RECORD_MAX_TICK (INT64_C(1) << 38)

@@ -36,10 +36,13 @@ static const char *const statement_texts[READ_STATEMENTS] = {
                                 "object_address, object_goroutines, length, capacity, senders, receivers",
                                 "goroutine_group_waits"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
-    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, read_monotonic_ns",
-                                  "thread_values"),
-    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal",
-                              "gc_cycles"),
+    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, role, proc, machine, locked_goid, read_monotonic_ns",
+             "thread_values"),
+    [SELECT_PROCS] = SPAN("state, queue, machine, tid, goid, schedule_ticks, syscall_ticks", "procs"),
+    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal, cause, since_init_ns, "
+             "sweep_termination_ns, mark_ns, mark_termination_ns, procs, stop_procs, assist_cpu_ns, background_cpu_ns, "
+             "idle_cpu_ns, stack_bytes, globals_bytes, cpu_fraction",
+             "gc_cycles"),
     [SELECT_SIZE_CLASSES] = SPAN("mallocs, frees", "size_classes"),
     [SELECT_REGIONS] = SPAN("start_address, size, permissions, name", "regions"),
     [SELECT_MAPPINGS] = SPAN("start_address, end_address, file_offset, file, build_id", "mappings"),
@@ -95,6 +98,7 @@ void tick_reader_deinit(struct tick_reader *reader)
     vector_deinit(&reader->sites);
     vector_deinit(&reader->groups);
     vector_deinit(&reader->threads);
+    vector_deinit(&reader->procs);
     vector_deinit(&reader->size_classes);
     vector_deinit(&reader->regions);
 }
@@ -477,14 +481,45 @@ static void read_threads(struct tick_reader *reader, int64_t first, int64_t last
         struct thread *thread = &place->thread;
         int64_t system_call = integer(&span, 4), wait_channel = integer(&span, 5);
         place->present = !is_null(&span, 1);
-        place->has_read_time = !is_null(&span, 7);
+        place->has_read_time = !is_null(&span, 11);
         thread->state = read_state(&span);
         thread->cpu_ns = (uint64_t)integer(&span, 2);
         thread->processor = (int)integer(&span, 3);
         thread->goid = (uint64_t)integer(&span, 6);
-        thread->read_monotonic_ns = (uint64_t)integer(&span, 7);
+        int64_t role = integer(&span, 7), proc = integer(&span, 8);
+        thread->role = role >= 0 && role < THREAD_ROLES ? (uint8_t)role : THREAD_ROLE_UNKNOWN;
+        thread->proc = proc >= -1 && proc <= RECORD_MAX_IDENTITY ? (int32_t)proc : -1;
+        thread->machine = integer(&span, 9);
+        thread->locked_goid = (uint64_t)integer(&span, 10);
+        thread->read_monotonic_ns = (uint64_t)integer(&span, 11);
         thread->system_call = names_string(&reader->names, system_call);
         thread->wait_channel = names_string(&reader->names, wait_channel);
+    }
+}
+
+static void read_procs(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    struct span span = keys_begin(reader, SELECT_PROCS, first, last);
+    while (span_next(&span)) {
+        int64_t id = span_key(&span), state = integer(&span, 1), queue = integer(&span, 2), tid = integer(&span, 4);
+        if (id >= RECORD_MAX_PROCS || state < 0 || state >= PROC_STATES || queue < 0 || queue > UINT32_MAX || tid < 0 ||
+            tid > INT32_MAX) {
+            reader->damaged++;
+            continue;
+        }
+        if (!GROW(reader, &reader->procs, (size_t)id + 1))
+            return;
+        reader->procs.items[id] = (struct read_proc){
+            .present = !is_null(&span, 1),
+            .proc = {.id = (uint32_t)id,
+                     .state = (uint8_t)state,
+                     .queue = (uint32_t)queue,
+                     .machine = integer(&span, 3),
+                     .tid = (pid_t)tid,
+                     .goid = (uint64_t)integer(&span, 5),
+                     .schedule_ticks = (uint32_t)integer(&span, 6),
+                     .system_call_ticks = (uint32_t)integer(&span, 7)},
+        };
     }
 }
 
@@ -579,6 +614,7 @@ static void forget(struct tick_reader *reader)
         forget_group(&reader->groups.items[i]);
     for (size_t i = 0; i < reader->threads.count; i++)
         reader->threads.items[i].present = false;
+    reader->procs.count = 0;
     reader->size_classes.count = 0;
     reader->regions.count = 0;
     reader->row = (struct read_tick){0};
@@ -610,6 +646,7 @@ static void move_to(struct tick_reader *reader, int64_t tick)
     read_groups(reader, first, tick);
     read_group_waits(reader, first, tick);
     read_threads(reader, first, tick);
+    read_procs(reader, first, tick);
     read_size_classes(reader, first, tick);
     read_regions(reader, first, tick);
     reader->tick = tick;
@@ -685,22 +722,58 @@ static bool fill_size_classes(const struct tick_reader *reader, struct snapshot 
     return snapshot->size_classes != NULL;
 }
 
+static bool fill_procs(const struct tick_reader *reader, struct snapshot *snapshot)
+{
+    size_t count = 0;
+    while (count < reader->procs.count && reader->procs.items[count].present)
+        count++;
+    snapshot->procs = arena_alloc_array(&snapshot->arena, count, sizeof(struct proc));
+    for (size_t i = 0; snapshot->procs && i < count; i++)
+        snapshot->procs[i] = reader->procs.items[i].proc;
+    snapshot->num_procs = snapshot->procs ? count : 0;
+    return snapshot->procs != NULL;
+}
+
+static struct gc_cycle read_cycle(const struct span *span)
+{
+    int64_t cause = integer(span, 8);
+    return (struct gc_cycle){
+        .number = (uint64_t)integer(span, 1),
+        .cause = cause >= 0 && cause < GC_CAUSES ? (uint8_t)cause : GC_CAUSE_UNKNOWN,
+        .end_unix_ns = (uint64_t)integer(span, 2),
+        .pause_ns = (uint64_t)integer(span, 3),
+        .heap_before = (uint64_t)integer(span, 4),
+        .heap_peak = (uint64_t)integer(span, 5),
+        .heap_after = (uint64_t)integer(span, 6),
+        .heap_goal = (uint64_t)integer(span, 7),
+        .since_init_ns = (uint64_t)integer(span, 9),
+        .sweep_termination_ns = (uint64_t)integer(span, 10),
+        .mark_ns = (uint64_t)integer(span, 11),
+        .mark_termination_ns = (uint64_t)integer(span, 12),
+        .procs = (uint32_t)integer(span, 13),
+        .stop_procs = (uint32_t)integer(span, 14),
+        .assist_cpu_ns = (uint64_t)integer(span, 15),
+        .background_cpu_ns = (uint64_t)integer(span, 16),
+        .idle_cpu_ns = (uint64_t)integer(span, 17),
+        .stack_bytes = (uint64_t)integer(span, 18),
+        .globals_bytes = (uint64_t)integer(span, 19),
+        .cpu_fraction = sqlite3_column_double(span->row.statement, 20),
+        .times_known = !is_null(span, 2),
+        .heap_known = !is_null(span, 4),
+        .goal_known = !is_null(span, 7),
+        .since_init_known = !is_null(span, 9),
+        .phases_known = !is_null(span, 10),
+        .cpu_known = !is_null(span, 15),
+    };
+}
+
 static bool fill_cycles(struct tick_reader *reader, struct snapshot *snapshot)
 {
     VECTOR(struct gc_cycle) cycles = {0};
     bool good = true;
     struct span span = keys_begin(reader, SELECT_GC_CYCLES, reader->tick, reader->tick);
     while (good && cycles.count < MAX_LIST && span_next(&span))
-        good = vector_append(&cycles, (struct gc_cycle){.number = (uint64_t)integer(&span, 1),
-                                                        .end_unix_ns = (uint64_t)integer(&span, 2),
-                                                        .pause_ns = (uint64_t)integer(&span, 3),
-                                                        .heap_before = (uint64_t)integer(&span, 4),
-                                                        .heap_peak = (uint64_t)integer(&span, 5),
-                                                        .heap_after = (uint64_t)integer(&span, 6),
-                                                        .heap_goal = (uint64_t)integer(&span, 7),
-                                                        .times_known = !is_null(&span, 2),
-                                                        .heap_known = !is_null(&span, 4),
-                                                        .goal_known = !is_null(&span, 7)});
+        good = vector_append(&cycles, read_cycle(&span));
     row_reset(&span.row);
     snapshot->gc_cycles = good ? arena_alloc_array(&snapshot->arena, cycles.count, sizeof(struct gc_cycle)) : NULL;
     if (snapshot->gc_cycles && cycles.count)
@@ -791,7 +864,7 @@ static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
     snapshot->sites_truncated = row->sites_truncated;
     snapshot->cost = row->cost;
     if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
-        !fill_size_classes(reader, snapshot) || !fill_cycles(reader, snapshot) || !fill_regions(reader, snapshot) ||
+        !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) || !fill_cycles(reader, snapshot) || !fill_regions(reader, snapshot) ||
         !fill_mappings(reader, snapshot))
         return false;
     fill_problems(reader, snapshot);

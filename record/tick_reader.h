@@ -19,6 +19,7 @@ enum read_statement {
     SELECT_GROUP_WAITS,
     SELECT_THREAD,
     SELECT_THREAD_VALUES,
+    SELECT_PROCS,
     SELECT_GC_CYCLES,
     SELECT_SIZE_CLASSES,
     SELECT_REGIONS,
@@ -57,6 +58,11 @@ struct read_thread {
     bool present;
 };
 
+struct read_proc {
+    struct proc proc;
+    bool present;
+};
+
 /* Where a site of the file stands in a snapshot's list. */
 struct site_definition {
     bool known;
@@ -81,6 +87,7 @@ struct tick_reader {
     VECTOR(struct read_site) sites;         /* By position. */
     VECTOR(struct read_group) groups;       /* By id. */
     VECTOR(struct read_thread) threads;
+    VECTOR(struct read_proc) procs;         /* By id. */
     VECTOR(struct size_class) size_classes;
     VECTOR(struct region) regions;          /* By position. */
     uint64_t damaged;               /* Rows that were left out. */

@@ -16,8 +16,9 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
     [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
-    [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?)",
-    [INSERT_GC_CYCLE] = "INSERT INTO gc_cycles VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_PROC] = "INSERT INTO procs VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_GC_CYCLE] = "INSERT INTO gc_cycles VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_SIZE_CLASS] = "INSERT INTO size_classes VALUES (?,?,?)",
     [INSERT_REGION] = "INSERT INTO regions VALUES (?,?,?,?,?)",
     [INSERT_MAPPING] = "INSERT INTO mappings VALUES (?,?,?,?,?,?)",
@@ -55,6 +56,7 @@ void tick_writer_deinit(struct tick_writer *writer)
     table_deinit(&writer->groups_by_identity);
     vector_deinit(&writer->threads);
     table_deinit(&writer->threads_by_identity);
+    vector_deinit(&writer->procs);
     vector_deinit(&writer->size_classes);
     vector_deinit(&writer->regions);
     vector_deinit(&writer->mappings);
@@ -399,6 +401,9 @@ static struct written_thread *find_thread(struct tick_writer *writer, const stru
     return &writer->threads.items[writer->threads.count - 1];
 }
 
+/* Values of a thread that may change, as written. */
+#define THREAD_VALUES ARRAY_SIZE(((struct written_thread *)0)->values)
+
 static void write_thread(struct tick_writer *writer, const struct snapshot *snapshot, const struct thread *thread)
 {
     struct written_thread *written = find_thread(writer, thread);
@@ -421,17 +426,21 @@ static void write_thread(struct tick_writer *writer, const struct snapshot *snap
                               string(writer, thread->system_call),
                               string(writer, thread->wait_channel),
                               (int64_t)thread->goid,
+                              thread->role,
+                              thread->proc,
+                              thread->machine,
+                              (int64_t)thread->locked_goid,
                               thread->read_monotonic_ns == snapshot->monotonic_ns ? -1
                                                                                   : (int64_t)thread->read_monotonic_ns};
     if (writer->keyframe || is_new || !written->present || memcmp(values, written->values, sizeof(values)) != 0) {
         struct row row = begin(writer, INSERT_THREAD_VALUES);
         row_integer(&row, key(writer, written->id));
         row_text(&row, &thread->state, thread->state ? 1 : 0);
-        integers(&row, values + 1, 5);
-        if (values[6] == -1)
+        integers(&row, values + 1, THREAD_VALUES - 2);
+        if (values[THREAD_VALUES - 1] == -1)
             row_null(&row);
         else
-            row_integer(&row, values[6]);
+            row_integer(&row, values[THREAD_VALUES - 1]);
         row_done(&row);
     }
     memcpy(written->values, values, sizeof(values));
@@ -452,10 +461,48 @@ static void write_threads(struct tick_writer *writer, const struct snapshot *sna
             continue;
         struct row row = begin(writer, INSERT_THREAD_VALUES);
         row_integer(&row, key(writer, thread->id));
+        for (size_t column = 0; column < THREAD_VALUES; column++)
+            row_null(&row);
+        row_done(&row);
+    }
+}
+
+/* ---- Ps ---- */
+
+static bool same_proc(const struct proc *a, const struct proc *b)
+{
+    return a->state == b->state && a->queue == b->queue && a->machine == b->machine && a->tid == b->tid &&
+           a->goid == b->goid && a->schedule_ticks == b->schedule_ticks && a->system_call_ticks == b->system_call_ticks;
+}
+
+/* Those that changed; a state of NULL where there is no such P any more. */
+static void write_procs(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    size_t count = snapshot->num_procs, known = writer->procs.count;
+    if (!vector_reserve(&writer->procs, count)) {
+        out_of_memory(writer);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct proc *proc = &snapshot->procs[i];
+        if (!writer->keyframe && i < known && same_proc(proc, &writer->procs.items[i]))
+            continue;
+        writer->procs.items[i] = *proc;
+        struct row row = begin(writer, INSERT_PROC);
+        integers(&row,
+                 (const int64_t[]){key(writer, (int64_t)i), proc->state, proc->queue, proc->machine, proc->tid,
+                                   (int64_t)proc->goid, proc->schedule_ticks, proc->system_call_ticks},
+                 8);
+        row_done(&row);
+    }
+    for (size_t i = count; i < known && !writer->keyframe; i++) {
+        struct row row = begin(writer, INSERT_PROC);
+        row_integer(&row, key(writer, (int64_t)i));
         for (int column = 0; column < 7; column++)
             row_null(&row);
         row_done(&row);
     }
+    writer->procs.count = count;
 }
 
 /* ---- GC cycles, size classes ---- */
@@ -469,7 +516,19 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
             bool known;
         } columns[] = {{cycle->end_unix_ns, cycle->times_known}, {cycle->pause_ns, cycle->times_known},
                        {cycle->heap_before, cycle->heap_known},  {cycle->heap_peak, cycle->heap_known},
-                       {cycle->heap_after, cycle->heap_known},   {cycle->heap_goal, cycle->goal_known}};
+                       {cycle->heap_after, cycle->heap_known},   {cycle->heap_goal, cycle->goal_known},
+                       {cycle->cause, true},
+                       {cycle->since_init_ns, cycle->since_init_known},
+                       {cycle->sweep_termination_ns, cycle->phases_known},
+                       {cycle->mark_ns, cycle->phases_known},
+                       {cycle->mark_termination_ns, cycle->phases_known},
+                       {cycle->procs, cycle->phases_known},
+                       {cycle->stop_procs, cycle->phases_known},
+                       {cycle->assist_cpu_ns, cycle->cpu_known},
+                       {cycle->background_cpu_ns, cycle->cpu_known},
+                       {cycle->idle_cpu_ns, cycle->cpu_known},
+                       {cycle->stack_bytes, cycle->cpu_known},
+                       {cycle->globals_bytes, cycle->cpu_known}};
         struct row row = begin(writer, INSERT_GC_CYCLE);
         row_integer(&row, key(writer, (int64_t)i));
         row_integer(&row, (int64_t)cycle->number);
@@ -479,6 +538,10 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
             else
                 row_null(&row);
         }
+        if (cycle->cpu_known)
+            row_real(&row, cycle->cpu_fraction);
+        else
+            row_null(&row);
         row_done(&row);
     }
 }
@@ -613,6 +676,7 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     write_sites(writer, snapshot, sites);
     write_groups(writer, snapshot);
     write_threads(writer, snapshot);
+    write_procs(writer, snapshot);
     write_cycles(writer, snapshot);
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);

@@ -31,7 +31,7 @@ struct written_thread {
     int64_t id;
     pid_t tid;
     string_id name;
-    int64_t values[7];
+    int64_t values[11];
     uint64_t seen_in;
     bool present;
 };
@@ -50,6 +50,7 @@ enum tick_statement {
     INSERT_GROUP_WAITS,
     INSERT_THREAD,
     INSERT_THREAD_VALUES,
+    INSERT_PROC,
     INSERT_GC_CYCLE,
     INSERT_SIZE_CLASS,
     INSERT_REGION,
@@ -79,6 +80,7 @@ struct tick_writer {
     struct table groups_by_identity;    /* To index + 1. */
     VECTOR(struct written_thread) threads;
     struct table threads_by_identity;
+    VECTOR(struct proc) procs;          /* As they were written last. */
     VECTOR(struct size_class) size_classes;
     VECTOR(struct region) regions;      /* As they were read last. */
     VECTOR(struct mapping) mappings;

@@ -7,6 +7,7 @@
 #include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
 #include "attach/go/profile_rate.h"
+#include "attach/go/scheduler.h"
 #include "attach/go/spans.h"
 #include "attach/go/timers.h"
 #include "attach/reader.h"
@@ -29,6 +30,7 @@ struct go_reader {
     struct goroutines *goroutines;
     struct collector collector;
     struct machines machines;
+    struct scheduler scheduler;
 };
 
 static void go_reader_close(struct reader *base)
@@ -40,6 +42,7 @@ static void go_reader_close(struct reader *base)
     procs_deinit(&reader->procs);
     goroutines_destroy(reader->goroutines);
     machines_deinit(&reader->machines);
+    scheduler_deinit(&reader->scheduler);
     go_frames_destroy(reader->frames);
     go_process_destroy(reader->process);
     free(reader);
@@ -152,6 +155,18 @@ static struct error *go_reader_open(const struct reader_context *context, struct
     return NULL;
 }
 
+/* Ms are bounded by the threads there are, with some to spare for those that come and go meanwhile. */
+static struct error *sample_scheduler(struct go_reader *reader, struct snapshot *snapshot)
+{
+    size_t most = snapshot->num_threads > 0 ? snapshot->num_threads * 2 + 64 : MACHINES_MAX;
+    struct error *error = machines_read(&reader->machines, reader->process, most);
+    if (!error)
+        error = scheduler_sample(&reader->scheduler, reader->process, &reader->procs, &reader->machines, snapshot);
+    if (!error)
+        error = machines_note_threads(&reader->machines, &reader->procs, snapshot);
+    return error;
+}
+
 static struct error *go_reader_sample(struct reader *base, struct snapshot *snapshot)
 {
     struct go_reader *reader = (struct go_reader *)base;
@@ -170,13 +185,28 @@ static struct error *go_reader_sample(struct reader *base, struct snapshot *snap
     if (!error)
         error = goroutines_sample(reader->goroutines, &reader->procs, snapshot);
     if (!error)
-        error = machines_sample(&reader->machines, reader->process, snapshot);
+        error = sample_scheduler(reader, snapshot);
     if (!error)
         error = timers_sample(&reader->procs, reader->process, snapshot);
     if (!error)
         error = finalizers_sample(reader->process, snapshot);
     snapshot->cost.samples_retried += heap_profile_retries(reader->heap_profile) > retries;
     return error;
+}
+
+/* GC cycles that would pass unseen between two samples. */
+static struct error *go_reader_look(struct reader *base)
+{
+    struct go_reader *reader = (struct go_reader *)base;
+    struct error *error = memory_state_read(reader->memory_state);
+    if (!error)
+        collector_note(&reader->collector, reader->memory_state);
+    return error;
+}
+
+static uint64_t go_reader_look_interval(struct reader *base)
+{
+    return collector_look_interval(&((struct go_reader *)base)->collector);
 }
 
 static struct error *go_reader_survey(struct reader *base, struct heap_survey *survey)
@@ -211,7 +241,10 @@ static const struct capability capabilities[] = {
      {GO_VARIABLE_ALLGPTR, GO_VARIABLE_ALLGLEN, GO_VARIABLE_SCHED, GO_VARIABLE_ALLP, GO_VARIABLE_WAIT_REASON_STRINGS},
      5,
      "the count, the groups or the names of wait reasons"},
-    {"thread goroutines", {GO_VARIABLE_ALLM}, 1, "which goroutine a thread runs"},
+    {"scheduler",
+     {GO_VARIABLE_ALLM, GO_VARIABLE_ALLP, GO_VARIABLE_SCHED},
+     3,
+     "what threads are at, the run queues or the counts of threads"},
     {"timers and finalizers", {GO_VARIABLE_ALLP, GO_VARIABLE_FINQ}, 2, "their number"},
 };
 
@@ -319,6 +352,8 @@ const struct reader_ops go_reader_ops = {
     .name = "go",
     .open = go_reader_open,
     .sample = go_reader_sample,
+    .look = go_reader_look,
+    .look_interval = go_reader_look_interval,
     .survey = go_reader_survey,
     .find_profile_rate = go_reader_find_profile_rate,
     .examine = go_reader_examine,

@@ -111,6 +111,8 @@
     X(SCHED_NMSPINNING, "runtime.schedt", "nmspinning") \
     X(SCHED_RUNQSIZE, "runtime.schedt", "runqsize") \
     X(SCHED_GCWAITING, "runtime.schedt", "gcwaiting") \
+    X(SCHED_PROCRESIZETIME, "runtime.schedt", "procresizetime") \
+    X(SCHED_TOTALTIME, "runtime.schedt", "totaltime") \
     X(SCHED_GFREE_N, "runtime.schedt", "gFree.n") \
     X(SCHED_GFREE_NO_STACK_N, "runtime.schedt", "gFree.noStack.size") \
     X(SCHED_MNEXT, "runtime.schedt", "mnext") \

@@ -1,17 +1,21 @@
 #include "attach/go/machines.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "attach/go/copied_struct.h"
+#include "attach/go/goroutine.h"
+#include "attach/go/peek.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
-static const enum go_field wanted_fields[] = {GO_FIELD_M_PROCID, GO_FIELD_M_CURG, GO_FIELD_M_ALLLINK};
+#define STATUS_SCAN_BIT 0x1000u
 
-/* What one M says. */
-struct machine {
-    remote_address next, goroutine;
-    uint64_t thread;
+static const enum go_field needed_fields[] = {GO_FIELD_M_PROCID, GO_FIELD_M_CURG, GO_FIELD_M_ALLLINK};
+/* The range that is copied of each M. */
+static const enum go_field wanted_fields[] = {
+    GO_FIELD_M_PROCID,   GO_FIELD_M_CURG,     GO_FIELD_M_ALLLINK, GO_FIELD_M_ID,    GO_FIELD_M_P,
+    GO_FIELD_M_MSTARTFN, GO_FIELD_M_SPINNING, GO_FIELD_M_INCGO,   GO_FIELD_M_LOCKEDG,
 };
 
 void machines_deinit(struct machines *machines)
@@ -19,15 +23,24 @@ void machines_deinit(struct machines *machines)
     vector_deinit(&machines->list);
     vector_deinit(&machines->bytes);
     vector_deinit(&machines->requests);
+    vector_deinit(&machines->goroutine_words);
 }
 
-static struct machine decode(const struct go_process *process, const uint8_t *bytes, size_t start, size_t size)
+static struct machine decode(const struct go_process *process, remote_address address, const uint8_t *bytes,
+                             size_t start, size_t size)
 {
     struct copied_struct copied = {.layout = &process->layout, .bytes = bytes, .size = size, .start = start};
     return (struct machine){
+        .address = address,
         .next = copied_struct_get_or_zero(&copied, GO_FIELD_M_ALLLINK),
         .goroutine = copied_struct_get_or_zero(&copied, GO_FIELD_M_CURG),
+        .locked_goroutine = copied_struct_get_or_zero(&copied, GO_FIELD_M_LOCKEDG),
+        .proc = copied_struct_get_or_zero(&copied, GO_FIELD_M_P),
+        .start = copied_struct_get_or_zero(&copied, GO_FIELD_M_MSTARTFN),
         .thread = copied_struct_get_or_zero(&copied, GO_FIELD_M_PROCID),
+        .id = (int64_t)copied_struct_get_or_zero(&copied, GO_FIELD_M_ID),
+        .spinning = copied_struct_get_or_zero(&copied, GO_FIELD_M_SPINNING) != 0,
+        .in_c = copied_struct_get_or_zero(&copied, GO_FIELD_M_INCGO) != 0,
     };
 }
 
@@ -37,23 +50,46 @@ static struct error *read_known(struct machines *machines, const struct go_proce
 {
     size_t count = machines->list.count;
     *ret_linked = false;
-    if (count == 0 || machines->list.items[0] != head)
+    if (count == 0 || machines->list.items[0].address != head)
         return NULL;
     if (!vector_reserve(&machines->bytes, count * size) || !vector_reserve(&machines->requests, count))
         return error_no_memory();
     for (size_t i = 0; i < count; i++)
-        machines->requests.items[i] = (struct memory_request){
-            .address = machines->list.items[i] + start, .buffer = machines->bytes.items + i * size, .size = size};
+        machines->requests.items[i] = (struct memory_request){.address = machines->list.items[i].address + start,
+                                                              .buffer = machines->bytes.items + i * size,
+                                                              .size = size};
     struct error *error = memory_read_batch(process->context.memory, machines->requests.items, count);
     if (error)
         return error;
     for (size_t i = 0; i < count; i++) {
-        remote_address next = decode(process, machines->bytes.items + i * size, start, size).next;
-        if (machines->requests.items[i].failed || next != (i + 1 < count ? machines->list.items[i + 1] : 0))
+        struct machine *known = &machines->list.items[i];
+        struct machine now = decode(process, known->address, machines->bytes.items + i * size, start, size);
+        if (machines->requests.items[i].failed ||
+            now.next != (i + 1 < count ? machines->list.items[i + 1].address : 0))
             return NULL;
+        now.is_runtime = known->is_runtime;
+        *known = now;
     }
     *ret_linked = true;
     return NULL;
+}
+
+/* Whether the function that an M was started with never gives it back: runtime/proc.go newm(sysmon, ...),
+ * newm(templateThread, ...). Others (mspinning) return into the scheduler. */
+static bool is_endless(const struct go_process *process, struct peek *peek, remote_address start)
+{
+    struct go_function function;
+    if (start == 0)
+        return false;
+    uint64_t code = peek_u64(peek, start);
+    if (code < process->text || code >= process->end_text)
+        return false;
+    struct error *error = pclntab_find_function(process->pclntab, code - process->context.load_bias, &function);
+    if (error) {
+        error_destroy(error);
+        return false;
+    }
+    return strcmp(function.name, "runtime.sysmon") == 0 || strcmp(function.name, "runtime.templateThread") == 0;
 }
 
 /* Follows the list one by one. It ends at an M that is not readable, and where it would lead back it ends at the
@@ -61,87 +97,86 @@ static struct error *read_known(struct machines *machines, const struct go_proce
 static struct error *walk(struct machines *machines, const struct go_process *process, remote_address head,
                           size_t start, size_t size, size_t most)
 {
-    machines->list.count = machines->bytes.count = 0;
-    for (remote_address address = head; address != 0 && address % 8 == 0 && machines->list.count < most;) {
-        if (!vector_reserve(&machines->bytes, machines->bytes.count + size))
-            return error_no_memory();
-        uint8_t *bytes = machines->bytes.items + machines->bytes.count;
-        struct memory_request request = {.address = address + start, .buffer = bytes, .size = size};
+    struct peek peek = {.memory = process->context.memory};
+    machines->list.count = 0;
+    if (!vector_reserve(&machines->bytes, size))
+        return error_no_memory();
+    remote_address address = head;
+    while (address != 0 && address % 8 == 0 && machines->list.count < most) {
+        struct memory_request request = {
+            .address = address + start, .buffer = machines->bytes.items, .size = size};
         struct error *error = memory_read_batch(process->context.memory, &request, 1);
         if (error || request.failed)
             return error;
-        machines->bytes.count += size;
-        if (!vector_append(&machines->list, address))
+        struct machine machine = decode(process, address, machines->bytes.items, start, size);
+        machine.is_runtime = is_endless(process, &peek, machine.start);
+        if (peek.error)
+            return peek.error;
+        peek.failed = false;
+        if (!vector_append(&machines->list, machine))
             return error_no_memory();
-        address = decode(process, bytes, start, size).next;
+        address = machine.next;
     }
+    machines->known = address == 0;
     return NULL;
 }
 
-static int compare_threads(const void *left, const void *right)
+/* The words that tell of a goroutine: its id, and its state. */
+enum { WORD_GOID, WORD_STATUS, WORD_LOCKED_GOID, WORDS };
+
+static bool is_pointer(remote_address address)
 {
-    const struct thread *a = *(struct thread *const *)left, *b = *(struct thread *const *)right;
-    return (a->tid > b->tid) - (a->tid < b->tid);
+    return address != 0 && address % 8 == 0 && address < UINT64_MAX - COPIED_STRUCT_MAX_BYTES;
 }
 
-static struct thread *find_thread(struct thread *const *threads, size_t count, uint64_t tid)
+/* Reads the ids and states of the goroutines that the Ms have. */
+static struct error *read_goroutines(struct machines *machines, const struct go_process *process)
 {
-    size_t low = 0, high = count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if ((uint64_t)threads[middle]->tid < tid)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && (uint64_t)threads[low]->tid == tid ? threads[low] : NULL;
-}
-
-/* Reads the ids of the goroutines that the Ms run and notes them with their threads. */
-static struct error *note_goids(struct machines *machines, const struct go_process *process, size_t start, size_t size,
-                                struct snapshot *snapshot)
-{
-    size_t count = machines->list.count, found = 0, num_threads = snapshot->num_threads;
+    const struct go_layout *layout = &process->layout;
+    size_t count = machines->list.count, wanted = 0;
+    if (!vector_reserve(&machines->goroutine_words, count * WORDS) ||
+        !vector_reserve(&machines->requests, count * WORDS))
+        return error_no_memory();
     if (count == 0)
         return NULL;
-    _cleanup_free_ struct thread **threads = calloc(num_threads + count, sizeof(*threads));
-    _cleanup_free_ uint8_t(*goids)[8] = calloc(count, sizeof(*goids));
-    if (!threads || !goids || !vector_reserve(&machines->requests, count))
-        return error_no_memory();
-    for (size_t i = 0; i < num_threads; i++)
-        threads[i] = &snapshot->threads[i];
-    qsort(threads, num_threads, sizeof(*threads), compare_threads);
-    struct thread **running = threads + num_threads;    /* The thread that each request is for. */
+    uint64_t *words = machines->goroutine_words.items;
+    memset(words, 0, count * WORDS * sizeof(*words));
     for (size_t i = 0; i < count; i++) {
-        struct machine machine = decode(process, machines->bytes.items + i * size, start, size);
-        struct thread *thread =
-            machine.goroutine && machine.goroutine % 8 == 0 ? find_thread(threads, num_threads, machine.thread) : NULL;
-        if (!thread)
-            continue;
-        machines->requests.items[found] =
-            (struct memory_request){.address = machine.goroutine + (uint64_t)process->layout.offset[GO_FIELD_G_GOID],
-                                    .buffer = goids[found],
-                                    .size = 8};
-        running[found++] = thread;
+        const struct machine *machine = &machines->list.items[i];
+        const struct {
+            remote_address goroutine;
+            enum go_field field;
+            size_t size;
+        } fields[WORDS] = {[WORD_GOID] = {machine->goroutine, GO_FIELD_G_GOID, 8},
+                           [WORD_STATUS] = {machine->goroutine, GO_FIELD_G_ATOMICSTATUS, 4},
+                           [WORD_LOCKED_GOID] = {machine->locked_goroutine, GO_FIELD_G_GOID, 8}};
+        for (size_t word = 0; word < WORDS; word++) {
+            if (is_pointer(fields[word].goroutine) && go_layout_has(layout, fields[word].field))
+                machines->requests.items[wanted++] = (struct memory_request){
+                    .address = fields[word].goroutine + (uint64_t)layout->offset[fields[word].field],
+                    .buffer = (uint8_t *)&words[i * WORDS + word],
+                    .size = fields[word].size};
+        }
     }
-    struct error *error = memory_read_batch(process->context.memory, machines->requests.items, found);
-    for (size_t i = 0; !error && i < found; i++) {
-        if (!machines->requests.items[i].failed)
-            bytes_u64_at(goids[i], 8, 0, &running[i]->goid);
+    struct error *error = memory_read_batch(process->context.memory, machines->requests.items, wanted);
+    for (size_t i = 0; !error && i < count; i++) {
+        struct machine *machine = &machines->list.items[i];
+        const uint8_t *bytes = (const uint8_t *)&words[i * WORDS];
+        uint32_t status = 0;
+        bytes_u64_at(bytes, WORDS * 8, WORD_GOID * 8, &machine->goid);
+        bytes_u32_at(bytes, WORDS * 8, WORD_STATUS * 8, &status);
+        bytes_u64_at(bytes, WORDS * 8, WORD_LOCKED_GOID * 8, &machine->locked_goid);
+        machine->status = status & ~STATUS_SCAN_BIT;
     }
     return error;
 }
 
-struct error *machines_sample(struct machines *machines, const struct go_process *process, struct snapshot *snapshot)
+struct error *machines_read(struct machines *machines, const struct go_process *process, size_t most)
 {
     remote_address variable = go_variable(process, GO_VARIABLE_ALLM), head;
     size_t start, size;
-    /* In another pid namespace than heaptop's the runtime knows its threads by other numbers. */
-    if (snapshot->target.inner_pid != 0 && snapshot->target.inner_pid != snapshot->target.pid)
-        return NULL;
-    if (!variable || snapshot->num_threads == 0 ||
-        !go_layout_has_all(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields)) ||
-        !go_layout_has(&process->layout, GO_FIELD_G_GOID) ||
+    machines->known = false;
+    if (!variable || !go_layout_has_all(&process->layout, needed_fields, ARRAY_SIZE(needed_fields)) ||
         !go_layout_range(&process->layout, wanted_fields, ARRAY_SIZE(wanted_fields), &start, &size))
         return NULL;
     struct error *error = memory_read_u64(process->context.memory, variable, &head);
@@ -149,14 +184,89 @@ struct error *machines_sample(struct machines *machines, const struct go_process
         error_destroy(error);
         return NULL;
     }
-    bool linked = false;
     if (!error)
-        error = read_known(machines, process, head, start, size, &linked);
-    if (!error && !linked) {
-        size_t most = snapshot->num_threads * 2 + 64;
+        error = read_known(machines, process, head, start, size, &machines->known);
+    if (!error && !machines->known)
         error = walk(machines, process, head, start, size, most < MACHINES_MAX ? most : MACHINES_MAX);
-    }
     if (!error)
-        error = note_goids(machines, process, start, size, snapshot);
+        error = read_goroutines(machines, process);
     return error;
+}
+
+/* ---- threads ---- */
+
+static int compare_machines(const void *left, const void *right)
+{
+    const struct machine *a = *(struct machine *const *)left, *b = *(struct machine *const *)right;
+    return (a->thread > b->thread) - (a->thread < b->thread);
+}
+
+static const struct machine *find_machine(struct machine *const *machines, size_t count, uint64_t thread)
+{
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (machines[middle]->thread < thread)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < count && machines[low]->thread == thread ? machines[low] : NULL;
+}
+
+static enum thread_role role_of(const struct machine *machine)
+{
+    if (machine->is_runtime)
+        return THREAD_RUNTIME;
+    if (machine->goid != 0)
+        return machine->in_c                                 ? THREAD_IN_C
+               : machine->status == GOROUTINE_SYSCALL ? THREAD_SYSTEM_CALL
+                                                             : THREAD_RUNS_GO;
+    if (machine->spinning)
+        return THREAD_SPINS;
+    if (machine->proc != 0)
+        return THREAD_SCHEDULES;
+    return machine->locked_goroutine != 0 ? THREAD_LOCKED_IDLE : THREAD_IDLE;
+}
+
+static void note(struct thread *thread, const struct machine *machine, const struct procs *procs)
+{
+    thread->goid = machine->goid;
+    thread->locked_goid = machine->locked_goid;
+    thread->machine = machine->id;
+    thread->role = (uint8_t)role_of(machine);
+    /* As many have a P as there are Ps. */
+    for (size_t i = 0; machine->proc != 0 && i < procs->addresses.count; i++) {
+        if (procs->addresses.items[i] == machine->proc)
+            thread->proc = (int32_t)i;
+    }
+}
+
+struct error *machines_note_threads(const struct machines *machines, const struct procs *procs,
+                                    struct snapshot *snapshot)
+{
+    size_t count = machines->list.count;
+    /* In another pid namespace than heaptop's the runtime knows its threads by other numbers. */
+    bool is_elsewhere = snapshot->target.inner_pid != 0 && snapshot->target.inner_pid != snapshot->target.pid;
+    if (count == 0 || is_elsewhere || snapshot->num_threads == 0)
+        return NULL;
+    _cleanup_free_ struct machine **sorted = calloc(count, sizeof(*sorted));
+    if (!sorted)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = &machines->list.items[i];
+    qsort(sorted, count, sizeof(*sorted), compare_machines);
+    int64_t foreign = 0;
+    for (size_t i = 0; i < snapshot->num_threads; i++) {
+        struct thread *thread = &snapshot->threads[i];
+        const struct machine *machine = find_machine(sorted, count, (uint64_t)thread->tid);
+        if (machine)
+            note(thread, machine, procs);
+        else if (machines->known)
+            thread->role = THREAD_FOREIGN;
+        foreign += thread->role == THREAD_FOREIGN;
+    }
+    if (machines->known)
+        snapshot_set(snapshot, COUNTER_FOREIGN_THREADS, foreign);
+    return NULL;
 }

@@ -37,8 +37,9 @@ struct wanted_struct {
     enum go_field size;
 };
 
-/* memstats comes first and last, so that what changed meanwhile shows. */
-enum { MEMSTATS_BEFORE, WORK, GC_CONTROLLER, MEMSTATS_AFTER, STRUCTS };
+/* memstats comes first and last, so that what changed meanwhile shows. gcController comes before work, whose times then
+ * tell which cycle it was read in (collector.c). */
+enum { MEMSTATS_BEFORE, GC_CONTROLLER, WORK, MEMSTATS_AFTER, STRUCTS };
 static const struct wanted_struct wanted_structs[STRUCTS] = {
     [MEMSTATS_BEFORE] = {GO_VARIABLE_MEMSTATS, GO_FIELD_MSTATS_SIZE},
     [WORK] = {GO_VARIABLE_WORK, GO_FIELD_WORK_SIZE},
@@ -47,7 +48,7 @@ static const struct wanted_struct wanted_structs[STRUCTS] = {
 };
 
 /* Then the single figures. */
-enum { MSPAN_INUSE = STRUCTS, MCACHE_INUSE, GOMAXPROCS, REQUESTS };
+enum { MSPAN_INUSE = STRUCTS, MCACHE_INUSE, GOMAXPROCS, INIT_TIME, REQUESTS };
 
 /* An address the target cannot have; it fails, as wanted. */
 static struct memory_request nothing(uint8_t *buffer)
@@ -134,6 +135,10 @@ struct error *memory_state_read(struct memory_state *state)
         requests[GOMAXPROCS] = (struct memory_request){.address = go_variable(state->process, GO_VARIABLE_GOMAXPROCS),
                                                        .buffer = figures[GOMAXPROCS - STRUCTS],
                                                        .size = 4};
+        requests[INIT_TIME] =
+            (struct memory_request){.address = go_variable(state->process, GO_VARIABLE_RUNTIME_INIT_TIME),
+                                    .buffer = figures[INIT_TIME - STRUCTS],
+                                    .size = 8};
         struct error *error = memory_read_batch(state->process->context.memory, requests, REQUESTS);
         if (error)
             return error;
@@ -150,7 +155,9 @@ struct error *memory_state_read(struct memory_state *state)
     state->has_mspan_inuse = requests[MSPAN_INUSE].address && !requests[MSPAN_INUSE].failed;
     state->has_mcache_inuse = requests[MCACHE_INUSE].address && !requests[MCACHE_INUSE].failed;
     state->has_gomaxprocs = requests[GOMAXPROCS].address && !requests[GOMAXPROCS].failed;
-    state->mspan_inuse = state->mcache_inuse = 0;
+    state->mspan_inuse = state->mcache_inuse = state->init_time = 0;
+    if (requests[INIT_TIME].address && !requests[INIT_TIME].failed)
+        bytes_u64_at(figures[INIT_TIME - STRUCTS], 8, 0, &state->init_time);
     bytes_u64_at(figures[MSPAN_INUSE - STRUCTS], 8, 0, &state->mspan_inuse);
     bytes_u64_at(figures[MCACHE_INUSE - STRUCTS], 8, 0, &state->mcache_inuse);
     uint32_t procs = 0;

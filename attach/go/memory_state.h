@@ -13,6 +13,7 @@ struct memory_state {
     const struct go_process *process;   /* Borrowed. */
     struct copied_struct memstats, gc_controller, work;     /* `bytes` is NULL where it could not be read. */
     uint64_t mspan_inuse, mcache_inuse;
+    uint64_t init_time;                 /* When the program began, on the runtime's clock; 0 where that is not known. */
     int32_t gomaxprocs;
     bool has_mspan_inuse, has_mcache_inuse, has_gomaxprocs;
     bool heap_stats_consistent;         /* No reader was turning memstats.heapStats over while it was copied. */

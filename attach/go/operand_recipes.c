@@ -97,6 +97,10 @@ const struct operand_recipe go_operand_recipes[] = {
 
     /* mfinal.go queuefinalizer: if finq == nil || finq.cnt == uint32(len(finq.fin)), its first pointer. */
     {GO_VARIABLE_FINQ, GO_FUNCTION_QUEUEFINALIZER, OPERAND_LOAD, 8, .pick = PICK_FIRST},
+    /* proc.go main: runtimeInitTime = nanotime(). */
+    {GO_VARIABLE_RUNTIME_INIT_TIME, GO_FUNCTION_RUNTIME_MAIN, OPERAND_STORE, 8, .pick = PICK_EACH},
+    /* mgc.go gcMarkTermination: work.tSweepTerm-runtimeInitTime. */
+    {GO_VARIABLE_RUNTIME_INIT_TIME, GO_FUNCTION_GC_MARK_TERMINATION, OPERAND_LOAD, 8, .pick = PICK_EACH},
 };
 const unsigned go_operand_recipe_count = sizeof go_operand_recipes / sizeof go_operand_recipes[0];
 

@@ -8,6 +8,7 @@
 /* X(id, "name"): the functions whose code is looked at, for variables here and for types in type_descriptors.c. */
 #define GO_FUNCTIONS(X) \
     X(SCHEDINIT, "runtime.schedinit") \
+    X(RUNTIME_MAIN, "runtime.main") \
     X(INIT, "runtime.init") \
     X(MPROF_FLUSH_LOCKED, "runtime.mProf_FlushLocked") \
     X(MPROF_FLUSH, "runtime.mProf_Flush") \

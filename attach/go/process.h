@@ -25,6 +25,7 @@
     X(WAIT_REASON_STRINGS, "runtime.waitReasonStrings") \
     X(GOMAXPROCS, "runtime.gomaxprocs") \
     X(FINQ, "runtime.finq") \
+    X(RUNTIME_INIT_TIME, "runtime.runtimeInitTime") \
     X(FIRST_MODULE_DATA, "runtime.firstmoduledata") \
     X(BUILD_VERSION, "runtime.buildVersion")
 

@@ -33,6 +33,8 @@
 #define NS_PER_S 1000000000ull
 /* A hundred years since boot. */
 #define MAX_MONOTONIC_NS (100ull * 365 * 86400 * NS_PER_S)
+/* Settings are whole numbers of something; a clock's value hardly ever is. */
+#define ROUND_NS 1000000u
 /* How often values that must agree are read until they do. */
 #define AGREEMENT_TRIES 8
 
@@ -393,6 +395,23 @@ static bool check_module_data(struct check *check)
     return check->address == check->process->module_data;
 }
 
+/* When runtime.main began, by the monotonic clock: just after schedinit sized allp (procresize notes when), and before
+ * the first GC cycle ended. No round number, as other settings of runtime.main are. */
+static bool check_init_time(struct check *check)
+{
+    uint64_t time = peek_u64(&check->peek, check->address);
+    remote_address sched = known(check, GO_VARIABLE_SCHED), work = known(check, GO_VARIABLE_WORK);
+    if (time == 0 || time >= MAX_MONOTONIC_NS || time % ROUND_NS == 0 || !sched)
+        return false;
+    uint64_t ended = work ? peek_field(check, work, GO_FIELD_WORK_TEND) : 0;
+    if (ended != 0 && time > ended)
+        return false;
+    uint64_t resized = peek_field(check, sched, GO_FIELD_SCHED_PROCRESIZETIME);
+    /* A program that has changed GOMAXPROCS since has only an upper bound. */
+    bool is_first = peek_field(check, sched, GO_FIELD_SCHED_TOTALTIME) == 0;
+    return is_first ? time >= resized && time - resized < NS_PER_S * 10 : time < resized;
+}
+
 static const struct {
     bool (*is_plausible)(struct check *check);
     unsigned alignment;     /* Bytes. */
@@ -414,6 +433,7 @@ static const struct {
     [GO_VARIABLE_WAIT_REASON_STRINGS] = {check_wait_reasons, 8},
     [GO_VARIABLE_GOMAXPROCS] = {check_gomaxprocs, 4},
     [GO_VARIABLE_FINQ] = {check_finalizer_queue, 8},
+    [GO_VARIABLE_RUNTIME_INIT_TIME] = {check_init_time, 8},
     [GO_VARIABLE_FIRST_MODULE_DATA] = {check_module_data, 8},
     [GO_VARIABLE_BUILD_VERSION] = {check_build_version, 8},
 };

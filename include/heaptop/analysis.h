@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heaptop/analysis/gc_activity.h"
 #include "heaptop/analysis/memory_parts.h"
+#include "heaptop/analysis/scheduler_load.h"
 #include "heaptop/analysis/span.h"
 #include "heaptop/analysis/suspects.h"
 #include "heaptop/base.h"
@@ -107,6 +109,8 @@ uint64_t history_first_unix_ns(const struct history *history);
 const struct series *history_counter(const struct history *history, enum counter_id id);
 /* Change per second of a monotonic counter (allocation rate, CPU), or of a gauge, one point a sample. */
 const struct series *history_counter_rate(const struct history *history, enum counter_id id);
+/* How many goroutines there were of this kind; the runtime's own left out. */
+const struct series *history_goroutines_at(const struct history *history, enum wait_kind kind);
 /* Completed GC cycles seen, oldest first; at most HISTORY_MAX_CYCLES, the newest are kept. */
 const struct gc_cycle *history_cycles(const struct history *history, size_t *ret_count);
 #define HISTORY_MAX_CYCLES 4096
@@ -211,7 +215,8 @@ struct analysis {
     double alloc_bytes_per_s_window;    /* The same over the window: the live heap can grow no faster. */
     double gc_per_s;                    /* Over the window; NAN when unknown. */
     uint32_t cycles_seen;               /* GC cycles observed by this session: what the heap's verdicts rest on. */
-    double pause_p99_ns, pause_max_ns;  /* Over the cycles in the window; NAN when none. */
+    struct gc_activity gc;
+    struct scheduler_load scheduler;
     uint64_t limit_bytes;               /* The tightest of the cgroup's and GOMEMLIMIT; 0: none. */
     bool limit_is_soft;                 /* It is GOMEMLIMIT: near it Go collects more often. */
     double seconds_to_limit;            /* At the present growth (soft: of the live heap); INFINITY when none. */

@@ -5,8 +5,8 @@
 #include "attach/go/collector.h"
 #include "attach/go/goroutines.h"
 #include "attach/go/heap_profile.h"
-#include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
+#include "attach/go/scheduler.h"
 #include "attach/go/spans.h"
 #include "tests/unit/fake_go_process.h"
 
@@ -21,6 +21,7 @@ struct readers {
     struct goroutines *goroutines;
     struct collector collector;
     struct machines machines;
+    struct scheduler scheduler;
     struct memory_stats stats;
     struct allocation_caches caches;
     struct procs procs;
@@ -41,6 +42,7 @@ static void readers_close(struct readers *readers)
     memory_state_destroy(readers->state);
     goroutines_destroy(readers->goroutines);
     machines_deinit(&readers->machines);
+    scheduler_deinit(&readers->scheduler);
     allocation_caches_deinit(&readers->caches);
     procs_deinit(&readers->procs);
     go_frames_destroy(readers->frames);
@@ -81,7 +83,9 @@ static void take_sample(struct readers *readers, struct fake_go *fake)
     fake_go_check(collector_sample(&readers->collector, readers->state, snapshot));
     fake_go_check(heap_profile_sample(readers->profile, snapshot));
     fake_go_check(goroutines_sample(readers->goroutines, &readers->procs, snapshot));
-    fake_go_check(machines_sample(&readers->machines, &fake->process, snapshot));
+    fake_go_check(machines_read(&readers->machines, &fake->process, 70));
+    fake_go_check(scheduler_sample(&readers->scheduler, &fake->process, &readers->procs, &readers->machines, snapshot));
+    fake_go_check(machines_note_threads(&readers->machines, &readers->procs, snapshot));
     struct heap_survey survey = {0};
     fake_go_check(spans_survey(&fake->process, &survey));
     heap_survey_deinit(&survey);

@@ -49,6 +49,7 @@ struct builder {
     VECTOR(struct site_counts) published;
     VECTOR(struct goroutine_group) groups;
     VECTOR(struct thread) threads;
+    VECTOR(struct proc) procs;
     VECTOR(struct gc_cycle) new_cycles;     /* Not yet in a snapshot. */
     VECTOR(struct region) regions;          /* Copied into every snapshot while there are any. */
     VECTOR(const char *) problems;          /* Static texts, copied into every snapshot. */
@@ -134,6 +135,7 @@ __attribute__((unused)) static void builder_destroy(struct builder *b)
     vector_deinit(&b->published);
     vector_deinit(&b->groups);
     vector_deinit(&b->threads);
+    vector_deinit(&b->procs);
     vector_deinit(&b->new_cycles);
     vector_deinit(&b->regions);
     vector_deinit(&b->problems);
@@ -259,8 +261,24 @@ __attribute__((unused)) static void builder_gc(struct builder *b)
                              .heap_after = (uint64_t)live,
                              .heap_goal = (uint64_t)(previous ? 2 * previous : 4 << 20),
                              .times_known = true,
+                             .cause = b->cycle % 5 == 3 ? GC_CAUSE_FORCED : GC_CAUSE_HEAP,
+                             .since_init_ns = b->unix_ns - BUILDER_START_NS + 11 * 3600 * BUILDER_SECOND_NS,
+                             .sweep_termination_ns = b->pause_ns / 3,
+                             .mark_ns = 24000000 + b->cycle * 300000,
+                             .mark_termination_ns = b->pause_ns - b->pause_ns / 3,
+                             .assist_cpu_ns = 1200000,
+                             .background_cpu_ns = 12000000 + b->cycle * 150000,
+                             .idle_cpu_ns = 9000000,
+                             .stack_bytes = 700 << 10,
+                             .globals_bytes = 300 << 10,
+                             .procs = 2,
+                             .stop_procs = 2,
+                             .cpu_fraction = 0.012,
                              .heap_known = true,
-                             .goal_known = true};
+                             .goal_known = true,
+                             .phases_known = true,
+                             .cpu_known = true,
+                             .since_init_known = true};
     builder_check(vector_append(&b->new_cycles, cycle));
     builder_set(b, COUNTER_NUM_GC, (int64_t)b->cycle);
     builder_set(b, COUNTER_LAST_GC, (int64_t)b->unix_ns);
@@ -297,11 +315,38 @@ __attribute__((unused)) static size_t builder_thread(struct builder *b, pid_t ti
                                                      const char *system_call)
 {
     struct thread thread = {.tid = tid,
+                            .proc = -1,
+                            .machine = -1,
                             .state = state,
                             .name = builder_string(b, name),
                             .system_call = system_call ? builder_string(b, system_call) : 0};
     builder_check(vector_append(&b->threads, thread));
     return b->threads.count - 1;
+}
+
+/* What a thread is at for the Go runtime, with the P (-1: none) and the goroutine (0: none) that it has. */
+__attribute__((unused)) static void builder_role(struct builder *b, size_t index, enum thread_role role, int32_t proc,
+                                                 uint64_t goid)
+{
+    struct thread *thread = &b->threads.items[index];
+    thread->role = (uint8_t)role;
+    thread->machine = role == THREAD_FOREIGN ? -1 : (int64_t)index;
+    thread->proc = proc;
+    thread->goid = goid;
+}
+
+__attribute__((unused)) static void builder_proc(struct builder *b, enum proc_state state, uint32_t queue, int64_t machine,
+                                                 pid_t tid, uint64_t goid)
+{
+    struct proc proc = {.id = (uint32_t)b->procs.count,
+                        .state = (uint8_t)state,
+                        .queue = queue,
+                        .machine = machine,
+                        .tid = tid,
+                        .goid = goid,
+                        .schedule_ticks = 812345,
+                        .system_call_ticks = 90871};
+    builder_check(vector_append(&b->procs, proc));
 }
 
 __attribute__((unused)) static void builder_region(struct builder *b, uint64_t start, uint64_t size,
@@ -351,6 +396,7 @@ __attribute__((unused)) static struct snapshot *builder_take(struct builder *b)
     }
     BUILDER_COPY(snapshot, goroutine_groups, &b->groups);
     BUILDER_COPY(snapshot, threads, &b->threads);
+    BUILDER_COPY(snapshot, procs, &b->procs);
     BUILDER_COPY(snapshot, gc_cycles, &b->new_cycles);
     b->new_cycles.count = 0;
     if (b->regions.count)
@@ -479,6 +525,28 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
     builder_thread(b, 4243, "prometheus", 'S', "epoll_pwait");
     builder_thread(b, 4244, "prometheus", 'R', NULL);
     builder_thread(b, 4245, "prometheus", 'S', "futex");
+    builder_role(b, 0, THREAD_IDLE, -1, 0);
+    builder_role(b, 1, THREAD_RUNTIME, -1, 0);
+    builder_role(b, 2, THREAD_RUNS_GO, 0, 1);
+    builder_role(b, 3, THREAD_LOCKED_IDLE, -1, 0);
+    b->threads.items[3].locked_goid = 17;
+    builder_proc(b, PROC_RUNNING, 3, 2, 4244, 1);
+    builder_proc(b, PROC_IDLE, 0, -1, 0, 0);
+    builder_set(b, COUNTER_PROCS_RUNNING, 1);
+    builder_set(b, COUNTER_PROCS_IDLE, 1);
+    builder_set(b, COUNTER_PROCS_SYSCALL, 0);
+    builder_set(b, COUNTER_PROCS_STOPPED, 0);
+    builder_set(b, COUNTER_RUN_QUEUE, 3);
+    builder_set(b, COUNTER_GLOBAL_RUN_QUEUE, 0);
+    builder_set(b, COUNTER_MACHINES, 4);
+    builder_set(b, COUNTER_MACHINES_IDLE, 1);
+    builder_set(b, COUNTER_MACHINES_LOCKED_IDLE, 1);
+    builder_set(b, COUNTER_MACHINES_SPINNING, 0);
+    builder_set(b, COUNTER_MACHINES_LOCKED, 1);
+    builder_set(b, COUNTER_MACHINES_IN_C, 0);
+    builder_set(b, COUNTER_FOREIGN_THREADS, 0);
+    builder_set(b, COUNTER_SCHEDULE_TICKS, 812345);
+    builder_set(b, COUNTER_SYSCALL_TICKS, 90871);
     b->other_heap_bytes = 24 << 20;
     builder_set(b, COUNTER_THREADS, 4);
     builder_set(b, COUNTER_GOMAXPROCS, 2);
@@ -518,6 +586,8 @@ __attribute__((unused)) static void builder_demo_second(struct builder *b, unsig
     b->groups.items[3].count = 20 + 14 * n;
     builder_set(b, COUNTER_GOROUTINES, 45 + b->groups.items[3].count);
     builder_add(b, COUNTER_CPU, 230000000);
+    builder_add(b, COUNTER_SCHEDULE_TICKS, 4200);
+    builder_add(b, COUNTER_SYSCALL_TICKS, 350);
     for (size_t i = 0; i < b->threads.count; i++)
         b->threads.items[i].cpu_ns += i == 2 ? 200000000 : 10000000;
     b->cost.cpu_ns += 800000;

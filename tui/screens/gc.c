@@ -154,12 +154,12 @@ static void describe_pauses(const struct model *model, struct panel *panel)
     *panel = (struct panel){.title = "pauses", .format = units_format_duration, .from_zero = true, .pauses = true};
     if (!counter_known(counter))
         panel->missing = counter->reason ? counter->reason : "not read";
-    if (isnan(analysis->pause_p99_ns)) {
+    if (isnan(analysis->gc.pause_p99_ns)) {
         snprintf(panel->figure, sizeof(panel->figure), NOT_KNOWN);
         return;
     }
-    snprintf(panel->figure, sizeof(panel->figure), "p99 %s", units_format_duration(buffer, analysis->pause_p99_ns));
-    snprintf(panel->note, sizeof(panel->note), "longest %s", units_format_duration(other, analysis->pause_max_ns));
+    snprintf(panel->figure, sizeof(panel->figure), "p99 %s", units_format_duration(buffer, analysis->gc.pause_p99_ns));
+    snprintf(panel->note, sizeof(panel->note), "longest %s", units_format_duration(other, analysis->gc.pause_max_ns));
 }
 
 /* ---- the screen ---- */

@@ -92,10 +92,10 @@ static void describe_pauses(const struct model *model, struct panel *panel)
     const struct analysis *analysis = model->analysis;
     *panel = (struct panel){.title = "GC p99", .format = units_format_duration, .from_zero = true, .pauses = true};
     set_counter(panel, model->shown, COUNTER_NUM_GC);
-    if (isnan(analysis->pause_p99_ns))
+    if (isnan(analysis->gc.pause_p99_ns))
         snprintf(panel->figure, sizeof(panel->figure), NOT_KNOWN);
     else
-        snprintf(panel->figure, sizeof(panel->figure), "%s", units_format_duration(buffer, analysis->pause_p99_ns));
+        snprintf(panel->figure, sizeof(panel->figure), "%s", units_format_duration(buffer, analysis->gc.pause_p99_ns));
     if (analysis->gc_per_s > 0)
         snprintf(panel->note, sizeof(panel->note), "one in %s",
                  units_format_duration(buffer, 1e9 / analysis->gc_per_s));

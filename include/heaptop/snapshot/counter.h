@@ -76,7 +76,22 @@ enum counter_kind {
     X(TIMERS, "go", "timers", UNIT_COUNT, COUNTER_GAUGE, \
       "Timers that the runtime waits for: time.Timer, Ticker, AfterFunc, Sleep, deadlines; from Go 1.23 those with a channel only while somebody waits on it") \
     X(FINALIZERS_QUEUED, "go", "finalizers_queued", UNIT_COUNT, COUNTER_GAUGE, "Objects whose finalizers are queued and have not begun to run") \
-    X(GOMAXPROCS, "go", "gomaxprocs", UNIT_COUNT, COUNTER_GAUGE, "Number of Ps")
+    X(GOMAXPROCS, "go", "gomaxprocs", UNIT_COUNT, COUNTER_GAUGE, "Number of Ps") \
+    X(PROCS_RUNNING, "scheduler", "procs_running", UNIT_COUNT, COUNTER_GAUGE, "Ps that run Go code") \
+    X(PROCS_SYSCALL, "scheduler", "procs_syscall", UNIT_COUNT, COUNTER_GAUGE, "Ps whose goroutine is in a system call") \
+    X(PROCS_IDLE, "scheduler", "procs_idle", UNIT_COUNT, COUNTER_GAUGE, "Ps with nothing to run") \
+    X(PROCS_STOPPED, "scheduler", "procs_stopped", UNIT_COUNT, COUNTER_GAUGE, "Ps stopped for the GC") \
+    X(RUN_QUEUE, "scheduler", "run_queue", UNIT_COUNT, COUNTER_GAUGE, "Goroutines in the run queues of all Ps") \
+    X(GLOBAL_RUN_QUEUE, "scheduler", "global_run_queue", UNIT_COUNT, COUNTER_GAUGE, "Goroutines in the global run queue") \
+    X(MACHINES, "scheduler", "machines", UNIT_COUNT, COUNTER_GAUGE, "Ms: threads that the Go runtime knows") \
+    X(MACHINES_IDLE, "scheduler", "machines_idle", UNIT_COUNT, COUNTER_GAUGE, "Ms that are parked for want of work") \
+    X(MACHINES_LOCKED_IDLE, "scheduler", "machines_locked_idle", UNIT_COUNT, COUNTER_GAUGE, "Ms that are parked until the goroutine locked to them runs") \
+    X(MACHINES_SPINNING, "scheduler", "machines_spinning", UNIT_COUNT, COUNTER_GAUGE, "Ms that look for work") \
+    X(MACHINES_LOCKED, "scheduler", "machines_locked", UNIT_COUNT, COUNTER_GAUGE, "Ms that a goroutine is locked to") \
+    X(MACHINES_IN_C, "scheduler", "machines_in_c", UNIT_COUNT, COUNTER_GAUGE, "Ms whose goroutine is in C code") \
+    X(FOREIGN_THREADS, "scheduler", "foreign_threads", UNIT_COUNT, COUNTER_GAUGE, "Threads that are none of Go's") \
+    X(SCHEDULE_TICKS, "scheduler", "schedule_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P took up a goroutine") \
+    X(SYSCALL_TICKS, "scheduler", "syscall_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P left a system call, or was taken from one")
 
 enum counter_id {
 #define X(id, ...) COUNTER_##id,

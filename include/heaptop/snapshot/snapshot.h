@@ -82,6 +82,21 @@ enum profile_switch_state {
 /* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */
 #define PROFILE_SINCE_UNKNOWN 1
 
+/* What a thread does for the Go runtime. */
+enum thread_role {
+    THREAD_ROLE_UNKNOWN,    /* The runtime's own account of its threads was not read. */
+    THREAD_RUNS_GO,         /* Runs a goroutine. */
+    THREAD_SCHEDULES,       /* Is at work without a goroutine: between two, or for the GC. */
+    THREAD_SPINS,           /* Looks for a goroutine to run. */
+    THREAD_SYSTEM_CALL,     /* Its goroutine is in a system call. */
+    THREAD_IN_C,            /* Its goroutine has called C code, which has not returned. */
+    THREAD_IDLE,            /* Parked: there is nothing to run, or no P to run it with. */
+    THREAD_LOCKED_IDLE,     /* Parked until the goroutine that is locked to it can run again. */
+    THREAD_RUNTIME,         /* The runtime's own: sysmon, the template thread. */
+    THREAD_FOREIGN,         /* None of Go's: started by C code. */
+    THREAD_ROLES,
+};
+
 struct thread {
     pid_t tid;
     char state;             /* As in /proc: R S D T Z I. */
@@ -91,16 +106,59 @@ struct thread {
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */
     uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
+    uint8_t role;           /* enum thread_role */
+    int32_t proc;           /* The P that its M holds, or -1. */
+    int64_t machine;        /* Its M's id, or -1. */
+    uint64_t locked_goid;   /* The goroutine that is locked to it (runtime.LockOSThread), or 0. */
     uint64_t read_monotonic_ns;     /* When this was read: before the snapshot's time where a process has very many threads. */
+};
+
+/* A P: what a thread needs to run Go code; there are GOMAXPROCS. */
+enum proc_state {
+    PROC_IDLE,
+    PROC_RUNNING,           /* A thread runs Go code with it, or the scheduler. */
+    PROC_SYSTEM_CALL,       /* Its goroutine is in a system call, from which it may return to it. */
+    PROC_STOPPED,           /* For the GC, or whatever else stops the world. */
+    PROC_STATES,
+};
+
+struct proc {
+    uint32_t id;
+    uint8_t state;          /* enum proc_state */
+    uint32_t queue;         /* Goroutines that wait to run on it. */
+    int64_t machine;        /* The id of the M that holds it, or -1. */
+    pid_t tid;              /* Of that M, as the process numbers it; 0 when there is none. */
+    uint64_t goid;          /* The goroutine that runs on it, or 0. */
+    uint32_t schedule_ticks, system_call_ticks;     /* Times it took up a goroutine, or lost it to a system call; they wrap. */
+};
+
+/* What made a GC cycle start. */
+enum gc_cause {
+    GC_CAUSE_UNKNOWN,
+    GC_CAUSE_HEAP,          /* The heap came near the goal that GOGC sets. */
+    GC_CAUSE_MEMORY_LIMIT,  /* The same, with a goal that GOMEMLIMIT had lowered. */
+    GC_CAUSE_FORCED,        /* runtime.GC, debug.FreeOSMemory. */
+    GC_CAUSE_PERIODIC,      /* Two minutes had passed since the last. */
+    GC_CAUSES,
 };
 
 /* One completed GC cycle. A field not known is 0 with its bit clear. */
 struct gc_cycle {
     uint64_t number;        /* 1 is the process's first. */
+    uint8_t cause;          /* enum gc_cause */
     uint64_t end_unix_ns;
     uint64_t pause_ns;      /* Stop-the-world in this cycle, all phases. */
     uint64_t heap_before, heap_peak, heap_after, heap_goal;     /* Bytes: at start, at mark termination, marked, the goal it ran for. */
+    uint64_t since_init_ns;             /* From the start of the program to that of the cycle. */
+    uint64_t sweep_termination_ns, mark_ns, mark_termination_ns;    /* Wall time; the world stands still in the first and the last. */
+    uint64_t assist_cpu_ns, background_cpu_ns, idle_cpu_ns;         /* Of marking: by allocating goroutines, by workers, by idle Ps. */
+    uint64_t stack_bytes, globals_bytes;                            /* Scanned as roots. */
+    uint32_t procs, stop_procs;         /* GOMAXPROCS, and those of them that have a CPU of their own. */
+    double cpu_fraction;                /* counter gc_cpu_fraction as of its end. */
     bool times_known, heap_known, goal_known;
+    bool phases_known;                  /* The three phases, procs and stop_procs. */
+    bool cpu_known;                     /* The CPU times, cpu_fraction, stack_bytes and globals_bytes. */
+    bool since_init_known;
 };
 
 /* runtime.MemStats.BySize. */
@@ -166,6 +224,8 @@ struct snapshot {
     size_t num_waits;
     struct thread *threads;
     size_t num_threads;
+    struct proc *procs;                 /* By id. */
+    size_t num_procs;
     struct gc_cycle *gc_cycles;         /* Completed since the previous snapshot; in the first, all that the ring still holds. Oldest first. */
     size_t num_gc_cycles;
     struct size_class *size_classes;

@@ -574,8 +574,8 @@ START_TEST(pauses_and_limits)
         add(history, b, 1);
     }
     struct analysis *analysis = compute(history);
-    ck_assert_double_eq(analysis->pause_max_ns, 9000000);
-    ck_assert_double_eq(analysis->pause_p99_ns, 199000);
+    ck_assert_double_eq(analysis->gc.pause_max_ns, 9000000);
+    ck_assert_double_eq(analysis->gc.pause_p99_ns, 199000);
     ck_assert_int_eq(analysis->rss.verdict, GROWTH_GROWING);
     ck_assert_uint_eq(analysis->limit_bytes, UINT64_C(1) << 30);
     ck_assert_double_eq_tol(analysis->seconds_to_limit, (1024 - 498) / 2.0, 10);

@@ -296,7 +296,7 @@ START_TEST(damaged_files_are_read_in_part_or_refused)
     builder_demo(snapshots, SECONDS);
     record_all(scratch_path("good"), snapshots, SECONDS);
     uint8_t *bytes = read_file(scratch_path("good"), &size);
-    for (size_t length = size; length > 4096; length -= 4096 + length / 16) {
+    for (size_t length = size; length > 4096; length = length > 8192 ? length - 4096 - length / 16 : 0) {
         write_file(scratch_path("cut"), bytes, length - 1);
         read_whatever(scratch_path("cut"));
     }
@@ -325,7 +325,11 @@ START_TEST(hostile_rows_are_bounded_and_said)
     static const char *const harm[] = {
         "INSERT INTO site_provisional VALUES ((5 << 24) + 16777215, 1, 1, 1, 1)",
         "INSERT INTO sites VALUES (900, 9000000000000000000, 1, 1); INSERT INTO site_provisional VALUES ((5 << 24) + 900, 1, 1, 1, 1)",
-        "INSERT INTO thread_values VALUES ((5 << 24) + 1048577, 'S', 1, 1, 1, 1, 1, 1)",
+        "INSERT INTO thread_values VALUES ((5 << 24) + 1048577, 'S', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
+        "UPDATE thread_values SET role = 77, proc = 9000000000000000000, machine = -5",
+        "INSERT INTO procs VALUES ((5 << 24) + 16777215, 1, 1, 1, 1, 1, 1, 1)",
+        "UPDATE procs SET state = 77, queue = -1, tid = 9000000000000000000",
+        "UPDATE gc_cycles SET cause = 77, procs = -1, cpu_fraction = 1e300, mark_ns = -9000000000000000000",
         "INSERT INTO strings VALUES (9000000000000000000, 'x'); INSERT INTO problems VALUES (5 << 24, 9000000000000000000)",
         "UPDATE ticks SET sites = 9000000000000000000, mappings = -5, regions = 9000000000000000000, target = 77, profile_state = 9",
         "UPDATE strings SET text = x'1b5b324a00ff'",

@@ -125,7 +125,23 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_uint_eq(left->cpu_ns, right->cpu_ns);
         ck_assert_int_eq(left->processor, right->processor);
         ck_assert_uint_eq(left->goid, right->goid);
+        ck_assert_uint_eq(left->role, right->role);
+        ck_assert_int_eq(left->proc, right->proc);
+        ck_assert_int_eq(left->machine, right->machine);
+        ck_assert_uint_eq(left->locked_goid, right->locked_goid);
         ck_assert_uint_eq(left->read_monotonic_ns, right->read_monotonic_ns);
+    }
+    ck_assert_uint_eq(a->num_procs, b->num_procs);
+    for (size_t i = 0; i < a->num_procs; i++) {
+        const struct proc *left = &a->procs[i], *right = &b->procs[i];
+        ck_assert_uint_eq(left->id, right->id);
+        ck_assert_uint_eq(left->state, right->state);
+        ck_assert_uint_eq(left->queue, right->queue);
+        ck_assert_int_eq(left->machine, right->machine);
+        ck_assert_int_eq(left->tid, right->tid);
+        ck_assert_uint_eq(left->goid, right->goid);
+        ck_assert_uint_eq(left->schedule_ticks, right->schedule_ticks);
+        ck_assert_uint_eq(left->system_call_ticks, right->system_call_ticks);
     }
     ck_assert_uint_eq(a->num_gc_cycles, b->num_gc_cycles);
     for (size_t i = 0; i < a->num_gc_cycles; i++) {
@@ -140,6 +156,22 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_int_eq(left->times_known, right->times_known);
         ck_assert_int_eq(left->heap_known, right->heap_known);
         ck_assert_int_eq(left->goal_known, right->goal_known);
+        ck_assert_uint_eq(left->cause, right->cause);
+        ck_assert_uint_eq(left->since_init_ns, right->since_init_ns);
+        ck_assert_uint_eq(left->sweep_termination_ns, right->sweep_termination_ns);
+        ck_assert_uint_eq(left->mark_ns, right->mark_ns);
+        ck_assert_uint_eq(left->mark_termination_ns, right->mark_termination_ns);
+        ck_assert_uint_eq(left->procs, right->procs);
+        ck_assert_uint_eq(left->stop_procs, right->stop_procs);
+        ck_assert_uint_eq(left->assist_cpu_ns, right->assist_cpu_ns);
+        ck_assert_uint_eq(left->background_cpu_ns, right->background_cpu_ns);
+        ck_assert_uint_eq(left->idle_cpu_ns, right->idle_cpu_ns);
+        ck_assert_uint_eq(left->stack_bytes, right->stack_bytes);
+        ck_assert_uint_eq(left->globals_bytes, right->globals_bytes);
+        ck_assert_double_eq(left->cpu_fraction, right->cpu_fraction);
+        ck_assert_int_eq(left->phases_known, right->phases_known);
+        ck_assert_int_eq(left->cpu_known, right->cpu_known);
+        ck_assert_int_eq(left->since_init_known, right->since_init_known);
     }
     ck_assert_uint_eq(a->num_regions, b->num_regions);
     for (size_t i = 0; i < a->num_regions; i++) {

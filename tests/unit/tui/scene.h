@@ -134,7 +134,9 @@ __attribute__((unused)) static void scene_forget_go(struct builder *b)
 {
     for (int id = COUNTER_HEAP_LIVE; id < COUNTER_COUNT; id++)
         builder_set_unavailable(b, (enum counter_id)id, "not a Go program");
-    b->groups.count = 0;
+    b->groups.count = b->procs.count = 0;
+    for (size_t i = 0; i < b->threads.count; i++)
+        builder_role(b, i, THREAD_ROLE_UNKNOWN, -1, 0);
     b->new_cycles.count = 0;
     b->profile_state = PROFILE_NONE;
     b->profile_reason = "not a Go program: no heap profile to read";

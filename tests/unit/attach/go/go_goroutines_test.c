@@ -2,7 +2,6 @@
 
 #include <time.h>
 
-#include "attach/go/machines.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/fake_go_process.h"
 
@@ -212,61 +211,6 @@ START_TEST(absurd_lengths_are_bounded)
 }
 END_TEST
 
-/* Ms in a list, each with a thread and the goroutine it runs. */
-static void add_machine(struct fake_go *fake, remote_address machine, remote_address next, uint64_t thread,
-                        remote_address goroutine)
-{
-    fake_go_field(fake, machine, GO_FIELD_M_ALLLINK, next);
-    fake_go_field(fake, machine, GO_FIELD_M_PROCID, thread);
-    fake_go_field(fake, machine, GO_FIELD_M_CURG, goroutine);
-}
-
-static void check_threads(struct machines *machines, struct fake_go *fake, uint64_t goid_of_7, uint64_t goid_of_9)
-{
-    struct thread threads[] = {{.tid = 9}, {.tid = 3}, {.tid = 7}};
-    struct snapshot *snapshot;
-    fake_go_show(fake);
-    fake_go_check(snapshot_create(fake->catalog, &snapshot));
-    snapshot->threads = threads;
-    snapshot->num_threads = 3;
-    fake_go_check(machines_sample(machines, &fake->process, snapshot));
-    ck_assert_uint_eq(threads[0].goid, goid_of_9);
-    ck_assert_uint_eq(threads[1].goid, 0);
-    ck_assert_uint_eq(threads[2].goid, goid_of_7);
-    snapshot_unref(snapshot);
-}
-
-START_TEST(threads_know_their_goroutines)
-{
-    struct fake_go *fake = fake_go_create(24);
-    struct machines machines = {0};
-    remote_address first = fake_go_address(HEAP(0x2000)), second = fake_go_address(HEAP(0x3000));
-    remote_address one = fake_go_goroutine(fake, HEAP(0), RUNNING, 0, 0, 0),
-                   two = fake_go_goroutine(fake, HEAP(0x200), RUNNING, 0, 0, 0);
-    fake_go_field(fake, one, GO_FIELD_G_GOID, 41);
-    fake_go_field(fake, two, GO_FIELD_G_GOID, 42);
-    fake_go_set(fake, GO_VARIABLE_ALLM, first, 8);
-    add_machine(fake, first, second, 7, one);
-    add_machine(fake, second, 0, 9, two);
-    check_threads(&machines, fake, 41, 42);
-    check_threads(&machines, fake, 41, 42);
-    add_machine(fake, second, 0, 9, 0);
-    check_threads(&machines, fake, 41, 0);
-    /* The list is another. */
-    add_machine(fake, first, 0, 7, two);
-    check_threads(&machines, fake, 42, 0);
-    /* It leads back into itself, and into nothing. */
-    add_machine(fake, first, first, 7, one);
-    check_threads(&machines, fake, 41, 0);
-    add_machine(fake, first, 0xdead0000, 7, one);
-    check_threads(&machines, fake, 41, 0);
-    fake_go_set(fake, GO_VARIABLE_ALLM, 3, 8);
-    check_threads(&machines, fake, 0, 0);
-    machines_deinit(&machines);
-    fake_go_destroy(fake);
-}
-END_TEST
-
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("go_goroutines");
@@ -277,7 +221,6 @@ static Suite *make_suite(void)
     tcase_add_test(tests, the_list_grows_and_moves);
     tcase_add_test(tests, what_cannot_be_a_goroutine_is_counted_and_left_out);
     tcase_add_test(tests, absurd_lengths_are_bounded);
-    tcase_add_test(tests, threads_know_their_goroutines);
     return suite;
 }
 

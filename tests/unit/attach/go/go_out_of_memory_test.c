@@ -8,8 +8,8 @@
 #include "attach/go/collector.h"
 #include "attach/go/goroutines.h"
 #include "attach/go/heap_profile.h"
-#include "attach/go/machines.h"
 #include "attach/go/memory_stats.h"
+#include "attach/go/scheduler.h"
 #include "tests/unit/check_main.h"
 #include "tests/unit/fake_go_process.h"
 
@@ -99,6 +99,7 @@ struct readers {
     struct procs procs;
     struct collector collector;
     struct machines machines;
+    struct scheduler scheduler;
 };
 
 static struct error *open_readers(struct readers *readers, struct fake_go *fake)
@@ -138,7 +139,11 @@ static struct error *take_sample(struct readers *readers, struct fake_go *fake)
     if (!error)
         error = goroutines_sample(readers->goroutines, &readers->procs, snapshot);
     if (!error)
-        error = machines_sample(&readers->machines, &fake->process, snapshot);
+        error = machines_read(&readers->machines, &fake->process, 70);
+    if (!error)
+        error = scheduler_sample(&readers->scheduler, &fake->process, &readers->procs, &readers->machines, snapshot);
+    if (!error)
+        error = machines_note_threads(&readers->machines, &readers->procs, snapshot);
     /* Check's own allocations are not meant. */
     bool was_armed = is_armed;
     is_armed = false;
@@ -158,6 +163,7 @@ static void close_readers(struct readers *readers)
     allocation_caches_deinit(&readers->caches);
     procs_deinit(&readers->procs);
     machines_deinit(&readers->machines);
+    scheduler_deinit(&readers->scheduler);
     go_frames_destroy(readers->frames);
 }
 

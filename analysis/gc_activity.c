@@ -1,0 +1,134 @@
+#include "heaptop/analysis/gc_activity.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "heaptop/base/cleanup.h"
+
+const char *gc_cause_name(enum gc_cause cause)
+{
+    static const char *const names[GC_CAUSES] = {
+        [GC_CAUSE_UNKNOWN] = "",        [GC_CAUSE_HEAP] = "heap goal",    [GC_CAUSE_MEMORY_LIMIT] = "memory limit",
+        [GC_CAUSE_FORCED] = "forced",   [GC_CAUSE_PERIODIC] = "periodic",
+    };
+    return (unsigned)cause < GC_CAUSES ? names[cause] : "";
+}
+
+unsigned gc_pause_class(double pause_ns)
+{
+    unsigned class = 0;
+    while (class < GC_PAUSE_CLASSES - 1 && pause_ns > gc_pause_class_end(class))
+        class++;
+    return class;
+}
+
+double gc_pause_class_end(unsigned pause_class)
+{
+    return pause_class < GC_PAUSE_CLASSES - 1 ? ldexp(GC_PAUSE_FIRST_NS, (int)pause_class) : INFINITY;
+}
+
+/* The CPU time of marking and of the pauses, without idle marking: gctrace leaves that out of its percentage, as it was free. */
+static double cpu_ns(const struct gc_cycle *cycle)
+{
+    return (double)cycle->assist_cpu_ns + (double)cycle->background_cpu_ns +
+           (double)cycle->stop_procs * ((double)cycle->sweep_termination_ns + (double)cycle->mark_termination_ns);
+}
+
+double gc_cycle_cpu_share(const struct gc_cycle *cycle, const struct gc_cycle *previous)
+{
+    if (!cycle->cpu_known || !cycle->phases_known || cycle->procs == 0 || !previous || !previous->times_known ||
+        !cycle->times_known || previous->number + 1 != cycle->number || previous->end_unix_ns >= cycle->end_unix_ns)
+        return NAN;
+    double share = cpu_ns(cycle) / ((double)(cycle->end_unix_ns - previous->end_unix_ns) * cycle->procs);
+    return share < 1 ? share : 1;
+}
+
+double gc_cycle_freed_share(const struct gc_cycle *cycle)
+{
+    uint64_t met = cycle->heap_peak > cycle->heap_before ? cycle->heap_peak : cycle->heap_before;
+    if (!cycle->heap_known || met == 0)
+        return NAN;
+    return met > cycle->heap_after ? (double)(met - cycle->heap_after) / (double)met : 0;
+}
+
+static int compare_reals(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static void describe_pauses(struct gc_activity *activity, double *pauses, size_t count)
+{
+    activity->num_pauses = (uint32_t)count;
+    activity->pause_p50_ns = activity->pause_p99_ns = activity->pause_max_ns = NAN;
+    if (count == 0)
+        return;
+    qsort(pauses, count, sizeof(*pauses), compare_reals);
+    for (size_t i = 0; i < count; i++)
+        activity->pauses[gc_pause_class(pauses[i])]++;
+    /* The smallest pause that at least so many of 100 do not exceed. */
+    activity->pause_p50_ns = pauses[(count * 50 + 99) / 100 - 1];
+    activity->pause_p99_ns = pauses[(count * 99 + 99) / 100 - 1];
+    activity->pause_max_ns = pauses[count - 1];
+}
+
+/* What the recent cycles tell: those from `first` on. */
+static void describe_recent(struct gc_activity *activity, const struct gc_cycle *cycles, size_t first, size_t count,
+                            double *freed)
+{
+    double cpu = 0, available = 0;
+    size_t limited = 0, known = 0, num_freed = 0;
+    for (size_t i = first; i < count; i++) {
+        const struct gc_cycle *cycle = &cycles[i], *previous = i > 0 ? &cycles[i - 1] : NULL;
+        if (!isnan(gc_cycle_cpu_share(cycle, previous))) {
+            cpu += cpu_ns(cycle);
+            available += (double)(cycle->end_unix_ns - previous->end_unix_ns) * cycle->procs;
+        }
+        double share = gc_cycle_freed_share(cycle);
+        if (!isnan(share))
+            freed[num_freed++] = share;
+        known += cycle->cause != GC_CAUSE_UNKNOWN;
+        limited += cycle->cause == GC_CAUSE_MEMORY_LIMIT;
+    }
+    size_t recent = count - first;
+    activity->recent_cycles = (uint32_t)recent;
+    activity->cycles_per_s = activity->cpu_share = activity->freed_share = NAN;
+    if (recent >= 2 && cycles[count - 1].end_unix_ns > cycles[first].end_unix_ns)
+        activity->cycles_per_s =
+            (double)(recent - 1) / ((double)(cycles[count - 1].end_unix_ns - cycles[first].end_unix_ns) / 1e9);
+    if (available > 0)
+        activity->cpu_share = cpu / available < 1 ? cpu / available : 1;
+    if (num_freed > 0) {
+        qsort(freed, num_freed, sizeof(*freed), compare_reals);
+        activity->freed_share = freed[num_freed / 2];
+    }
+    activity->pinned = limited > 0 && limited * 2 >= known;
+    /* The median of very few says nothing of the many. */
+    bool is_told = num_freed >= GC_THRASH_CYCLES || num_freed * 2 >= recent;
+    bool frees_little = is_told && activity->freed_share < GC_THRASH_FREED;
+    activity->thrashing = recent >= GC_THRASH_CYCLES && activity->cycles_per_s > GC_THRASH_PER_S &&
+                          (activity->pinned || frees_little);
+}
+
+struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, uint64_t now_unix_ns, uint64_t window_ns,
+                                  struct gc_activity *ret_activity)
+{
+    struct gc_activity activity = {0};
+    size_t first_recent = count, used = 0;
+    _cleanup_free_ double *values = malloc((count ? count : 1) * sizeof(*values));
+    if (!values)
+        return error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        const struct gc_cycle *cycle = &cycles[i];
+        if (!cycle->times_known || cycle->end_unix_ns + window_ns < now_unix_ns)
+            continue;
+        values[used++] = (double)cycle->pause_ns;
+        activity.causes[cycle->cause < GC_CAUSES ? cycle->cause : GC_CAUSE_UNKNOWN]++;
+        if (first_recent == count && cycle->end_unix_ns + GC_RECENT_NS >= now_unix_ns)
+            first_recent = i;
+    }
+    describe_pauses(&activity, values, used);
+    describe_recent(&activity, cycles, first_recent, count, values);
+    *ret_activity = activity;
+    return NULL;
+}
