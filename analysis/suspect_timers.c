@@ -42,7 +42,8 @@ static const char *advise(const char *maker)
     return "Stop the ticker or timer where what it was made for ends: defer t.Stop().";
 }
 
-/* The call site that makes timers and grows fastest; else the one that made most of those that are there. */
+/* The call site that makes timers and grows fastest; else the one that made most of those that the last GC found in use:
+ * those made since may be garbage already, as of a site that makes many and stops them all. */
 static const struct allocation_row *find_maker(const struct suspect_list *list, const char **ret_maker)
 {
     const struct analysis *analysis = list->analysis;
@@ -51,14 +52,14 @@ static const struct allocation_row *find_maker(const struct suspect_list *list, 
         const struct allocation_row *row = &analysis->call_sites[i];
         const char *maker = maker_of(list, row->stack);
         bool grows = row->growth.verdict == GROWTH_GROWING;
-        if (!maker || (most && !grows && row->provisional.inuse_bytes <= most->provisional.inuse_bytes))
+        if (!maker || (most && !grows && row->published.inuse_bytes <= most->published.inuse_bytes))
             continue;
         most = row;
         *ret_maker = maker;
         if (grows)
             break;
     }
-    return most && most->provisional.inuse_bytes > 0 ? most : NULL;
+    return most && (most->growth.verdict == GROWTH_GROWING || most->published.inuse_bytes > 0) ? most : NULL;
 }
 
 /* A sleeping goroutine has a timer, a connection with a deadline two. */

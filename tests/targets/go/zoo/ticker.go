@@ -29,9 +29,9 @@ func init() { register("ticker", runTicker) }
 
 func runTicker(leak bool) {
 	passed := 0
-	busy.Every(100, func(int) {
+	busy.Every(300, func(int) {
 		// One for each client that comes, as if the collector stopped tickers (which it does from Go 1.23 on).
-		l := newLimiter(2 * time.Second)
+		l := newLimiter(5 * time.Second)
 		time.AfterFunc(300*time.Millisecond, func() {
 			if l.pass() {
 				passed++

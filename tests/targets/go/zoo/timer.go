@@ -41,7 +41,7 @@ func init() { register("timer", runTimer) }
 
 func runTimer(leak bool) {
 	shop := &orders{open: make(map[int]*order)}
-	busy.Every(200, func(n int) {
+	busy.Every(400, func(n int) {
 		shop.place(n)
 		if paid := shop.close(n - 100); paid != nil && !leak {
 			paid.expiry.Stop()
