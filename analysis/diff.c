@@ -234,7 +234,7 @@ static bool addresses_agree(const struct snapshot *left, const struct snapshot *
     return agree;
 }
 
-static bool is_same_build(const struct snapshot *left, const struct snapshot *right)
+bool diff_is_same_build(const struct snapshot *left, const struct snapshot *right)
 {
     const struct target_info *a = &left->target, *b = &right->target;
     if (a->build_id || b->build_id)
@@ -372,7 +372,7 @@ struct error *diff_compute(const struct diff_source *old_source, const struct di
     arena_init(&diff->arena);
     diff->value = options ? options->value : SITE_INUSE_BYTES;
     diff->is_same_process = is_same_process(old_source->snapshot, new_source->snapshot);
-    diff->is_same_build = is_same_build(old_source->snapshot, new_source->snapshot);
+    diff->is_same_build = diff_is_same_build(old_source->snapshot, new_source->snapshot);
     struct error *error = catalog_create(&diff->catalog);
     if (!error) {
         struct translator translators[2] = {0};

@@ -11,6 +11,7 @@ enum exit_status record_command(const struct options *options);
 enum exit_status replay_command(const struct options *options);
 enum exit_status report_command(const struct options *options);
 enum exit_status export_command(const struct options *options);
+enum exit_status diff_command(const struct options *options);
 enum exit_status doctor_command(const struct options *options);
 enum exit_status help_command(const struct options *options);
 enum exit_status version_command(const struct options *options);

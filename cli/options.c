@@ -15,6 +15,7 @@
 #define REPLAY (1u << COMMAND_REPLAY)
 #define REPORT (1u << COMMAND_REPORT)
 #define EXPORT (1u << COMMAND_EXPORT)
+#define DIFF (1u << COMMAND_DIFF)
 #define EVERY ((1u << COMMAND_COUNT) - 1)
 
 const struct command_info command_infos[COMMAND_COUNT] = {
@@ -24,8 +25,9 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_REPLAY] = {"replay", "replay FILE", "show a recording as if it were live"},
     [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME|FILE",
                         "watch for a while and print what a person would conclude"},
-    [COMMAND_EXPORT] = {"export", "export --format pprof|json [--profile heap|allocs] [-o FILE] PID|NAME|FILE[@TIME]",
-                        "write what is in memory now for other programs"},
+    [COMMAND_DIFF] = {"diff", "diff [--json] OLD NEW", "compare two moments, each FILE, FILE@TIME, PID or NAME"},
+    [COMMAND_EXPORT] = {"export", "export --format FORMAT [--profile PROFILE] [-o FILE] PID|NAME|FILE[@TIME|@FROM..TO]",
+                        "write what is in memory for other programs"},
     [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME",
                         "say what can be read of a process, what cannot, and what would mend it"},
     [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command"},
@@ -77,33 +79,53 @@ static struct error *set_enable_profiling(struct options *options, const char *a
 
 static struct error *set_format(struct options *options, const char *argument)
 {
-    static const char *const later[] = {"folded", "svg", "csv", "openmetrics"};
-    if (strcmp(argument, "pprof") == 0) {
-        options->format = FORMAT_PPROF;
-        return NULL;
+    static const char *const names[FORMAT_COUNT] = {
+        [FORMAT_PPROF] = "pprof", [FORMAT_FOLDED] = "folded", [FORMAT_SVG] = "svg",
+        [FORMAT_JSON] = "json",   [FORMAT_CSV] = "csv",       [FORMAT_OPENMETRICS] = "openmetrics"};
+    for (int format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++) {
+        if (strcmp(argument, names[format]) == 0) {
+            options->format = (enum output_format)format;
+            return NULL;
+        }
     }
-    if (strcmp(argument, "json") == 0) {
-        options->format = FORMAT_JSON;
-        return NULL;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-        if (strcmp(argument, later[i]) == 0)
-            return error_create(ERROR_UNSUPPORTED,
-                                "this version does not write the format '%s'; it writes pprof and json", argument);
-    return error_create(ERROR_USAGE, "no such format; heaptop writes pprof and json");
+    return error_create(ERROR_USAGE, "no such format; heaptop writes pprof, folded, svg, json, csv and openmetrics");
 }
 
 static struct error *set_profile(struct options *options, const char *argument)
 {
-    if (strcmp(argument, "heap") == 0)
-        options->profile = EXPORT_HEAP;
-    else if (strcmp(argument, "allocs") == 0)
-        options->profile = EXPORT_ALLOCS;
-    else if (strcmp(argument, "goroutine") == 0 || strcmp(argument, "threads") == 0)
-        return error_create(ERROR_UNSUPPORTED,
-                            "this version does not write the profile '%s'; it writes heap and allocs", argument);
-    else
-        return error_create(ERROR_USAGE, "no such profile; heaptop writes heap and allocs");
+    for (int profile = EXPORT_HEAP; profile <= EXPORT_THREADS; profile++) {
+        if (strcmp(argument, export_profile_name((enum export_profile)profile)) == 0) {
+            options->profile = (enum export_profile)profile;
+            options->profile_given = true;
+            return NULL;
+        }
+    }
+    return error_create(ERROR_USAGE, "no such profile; heaptop writes heap, allocs, goroutine and threads");
+}
+
+static struct error *set_value(struct options *options, const char *argument)
+{
+    for (int value = EXPORT_INUSE_BYTES; value <= EXPORT_COUNT; value++) {
+        if (strcmp(argument, export_value_name((enum export_value)value)) == 0) {
+            options->value = (enum export_value)value;
+            return NULL;
+        }
+    }
+    return error_create(ERROR_USAGE, "it is inuse_bytes, inuse_objects, alloc_bytes, alloc_objects or count");
+}
+
+static struct error *set_base(struct options *options, const char *argument)
+{
+    if (!*argument)
+        return error_create(ERROR_USAGE, "the base's name is empty");
+    options->base = argument;
+    return NULL;
+}
+
+static struct error *set_icicle(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->icicle = true;
     return NULL;
 }
 
@@ -158,7 +180,7 @@ static struct error *set_version(struct options *options, const char *argument)
 
 /* The man page lists the same (tests/unit/cli/options_test.c holds them together). */
 const struct option_info option_infos[OPTION_COUNT] = {
-    [OPTION_JSON] = {"json", 0, NULL, REPORT, "print JSON, \"schema\": \"heaptop/1\"", set_json},
+    [OPTION_JSON] = {"json", 0, NULL, REPORT | DIFF, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
     [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RECORD | REPORT, "time between samples (1s), at least 10ms",
                          set_interval},
@@ -167,9 +189,12 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RECORD | REPORT,
                                  "turn a Go program's profiling on till heaptop ends",
                                  set_enable_profiling},
-    [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof or json", set_format},
-    [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "pprof's default sample type: heap (in use) or allocs",
-                        set_profile},
+    [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
+    [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "heap (in use), allocs, goroutine or threads", set_profile},
+    [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF,
+                      "inuse_bytes, inuse_objects, alloc_..., or count", set_value},
+    [OPTION_BASE] = {"base", 0, "BASE", EXPORT, "write the difference to it: FILE[@TIME], PID, NAME", set_base},
+    [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", RECORD | EXPORT, "write to FILE, whole or not at all; - is stdout",
                        set_output},
     [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
@@ -253,12 +278,16 @@ static struct error *check_operands(const struct options *options)
         return NULL;
     if (!options->target && options->command == COMMAND_REPLAY)
         return error_create(ERROR_USAGE, "replay wants the name of a recording");
+    if (options->command == COMMAND_DIFF && !options->second)
+        return error_create(ERROR_USAGE, "diff wants two moments: OLD NEW");
+    if (options->command == COMMAND_DIFF && options->value == EXPORT_COUNT)
+        return error_create(ERROR_USAGE, "diff has no value 'count': goroutines are compared always");
     if (!options->target && options->command != COMMAND_ATTACH)
         return error_create(ERROR_USAGE, "%s wants the PID or NAME of a process", name);
     if (options->target && !*options->target)
         return error_create(ERROR_USAGE, "the process's name is empty");
     if (options->command == COMMAND_EXPORT && options->format == FORMAT_NONE)
-        return error_create(ERROR_USAGE, "export wants --format pprof or --format json");
+        return error_create(ERROR_USAGE, "export wants --format: pprof, folded, svg, json, csv or openmetrics");
     if (options->command == COMMAND_RECORD && strcmp(options->output, "-") == 0)
         return error_create(ERROR_USAGE, "record wants -o FILE, a file to record to");
     return NULL;
@@ -288,9 +317,12 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
     }
     if (optind < argc)
         options.target = argv[optind++];
+    if (optind < argc && options.command == COMMAND_DIFF)
+        options.second = argv[optind++];
     if (optind < argc)
-        return error_create(ERROR_USAGE, "what is '%s'? %s takes one process", argv[optind],
-                            command_infos[options.command].name);
+        return error_create(ERROR_USAGE, "what is '%s'? %s takes %s", argv[optind],
+                            command_infos[options.command].name,
+                            options.command == COMMAND_DIFF ? "two moments" : "one process");
     options.tui.interval_ns = options.interval_ns;
     options.tui.profile_rate = options.profile_rate;
     struct error *error = check_operands(&options);

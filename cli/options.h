@@ -22,6 +22,7 @@ enum command_id {
     COMMAND_RECORD,
     COMMAND_REPLAY,
     COMMAND_REPORT,
+    COMMAND_DIFF,
     COMMAND_EXPORT,
     COMMAND_DOCTOR,
     COMMAND_HELP,
@@ -45,6 +46,9 @@ enum option_id {
     OPTION_ENABLE_PROFILING,
     OPTION_FORMAT,
     OPTION_PROFILE,
+    OPTION_VALUE,
+    OPTION_BASE,
+    OPTION_ICICLE,
     OPTION_OUTPUT,
     OPTION_COLOR,
     OPTION_ASCII,
@@ -66,12 +70,22 @@ struct option_info {
 extern const struct command_info command_infos[COMMAND_COUNT];
 extern const struct option_info option_infos[OPTION_COUNT];
 
-enum output_format { FORMAT_NONE, FORMAT_PPROF, FORMAT_JSON };
+enum output_format {
+    FORMAT_NONE,
+    FORMAT_PPROF,
+    FORMAT_FOLDED,
+    FORMAT_SVG,
+    FORMAT_JSON,
+    FORMAT_CSV,
+    FORMAT_OPENMETRICS,
+    FORMAT_COUNT
+};
 
 /* What was asked for. Strings are those of argv. */
 struct options {
     enum command_id command;
     const char *target;         /* A pid, a name, or a recording's; NULL when none was given. */
+    const char *second;         /* Of diff: what the target, which is the old moment, is compared with. */
     bool json;
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
@@ -79,6 +93,10 @@ struct options {
     uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
     enum output_format format;
     enum export_profile profile;
+    bool profile_given;
+    enum export_value value;
+    const char *base;           /* What to subtract; NULL: nothing. */
+    bool icicle;
     const char *output;         /* "-": standard output. */
     struct tui_options tui;
     bool help, version;

@@ -1,12 +1,13 @@
-/* A recording named on the command line: FILE, or FILE@TIME. */
+/* A recording named on the command line: FILE, FILE@TIME, or a span of it, FILE@FROM..TO. */
 #ifndef HEAPTOP_CLI_RECORDED_H
 #define HEAPTOP_CLI_RECORDED_H
 
 #include "heaptop/record.h"
 
 struct recorded {
-    char *path;             /* Owned. */
-    const char *moment;     /* What follows the '@', in the argument; NULL: nothing. */
+    char *path;             /* All three are owned. */
+    char *moment;           /* What follows the '@', or the beginning of the span; NULL: nothing. */
+    char *until;            /* The end of the span; NULL: it is none. */
     uint64_t moment_unix_ns;    /* That moment, once it is open; 0 when none was named. */
 };
 
@@ -16,7 +17,12 @@ bool recorded_find(const char *argument, struct recorded *ret_recorded);
 void recorded_deinit(struct recorded *recorded);
 
 /* Opens it as a source that gives its snapshots at this speed (see replay_options), beginning with the one at the
- * moment, if any. */
+ * moment, if any. ERROR_USAGE for a span. */
 struct error *recorded_open(struct recorded *recorded, double speed, struct source **ret_source);
+/* The same for a span, or (without one) for all of it: *ret_until_unix_ns is where it ends. */
+struct error *recorded_open_span(const struct recorded *recorded, struct source **ret_source,
+                                 uint64_t *ret_until_unix_ns);
+/* One snapshot: the last at or before a moment of it, as people write them. */
+struct error *recorded_take(const struct recorded *recorded, const char *moment, struct snapshot **ret_snapshot);
 
 #endif

@@ -401,18 +401,11 @@ static void write_document(struct json_writer *writer, json_t *document)
     add_provenance(writer, document);
 }
 
-struct error *export_json(const struct history *history, const struct analysis *analysis, struct text *ret_text)
+struct error *json_finish(struct json_writer *writer, json_t *document, struct text *ret_text)
 {
-    struct json_writer writer = {
-        .history = history, .analysis = analysis, .snapshot = analysis->snapshot, .unavailable = json_object()};
-    json_t *document = json_object();
-    if (document && writer.unavailable)
-        write_document(&writer, document);
-    else
-        writer.failed = true;
     /* Last, since all of the above adds to it. */
-    json_add(&writer, document, "unavailable", writer.unavailable);
-    char *dumped = writer.failed ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+    json_add(writer, document, "unavailable", writer->unavailable);
+    char *dumped = writer->failed ? NULL : json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
     json_decref(document);
     if (!dumped)
         return error_no_memory();
@@ -426,4 +419,19 @@ struct error *export_json(const struct history *history, const struct analysis *
     }
     *ret_text = text;
     return NULL;
+}
+
+struct error *export_json(const struct history *history, const struct analysis *analysis, struct text *ret_text)
+{
+    struct json_writer writer = {.history = history,
+                                 .analysis = analysis,
+                                 .snapshot = analysis->snapshot,
+                                 .catalog = analysis->snapshot->catalog,
+                                 .unavailable = json_object()};
+    json_t *document = json_object();
+    if (document && writer.unavailable)
+        write_document(&writer, document);
+    else
+        writer.failed = true;
+    return json_finish(&writer, document, ret_text);
 }

@@ -10,6 +10,7 @@ struct json_writer {
     const struct history *history;
     const struct analysis *analysis;
     const struct snapshot *snapshot;    /* The latest. */
+    const struct catalog *catalog;      /* What frames and strings are of. */
     json_t *unavailable;                /* path -> reason; borrowed from the document. */
     bool failed;                        /* Memory ran out. */
 };
@@ -40,6 +41,9 @@ void json_fill_frame(struct json_writer *writer, json_t *object, frame_id id);
 void json_add_frame(struct json_writer *writer, json_t *object, const char *name, frame_id id);
 /* The member "stack", innermost frame first. */
 void json_add_stack(struct json_writer *writer, json_t *object, stack_id id);
+
+/* The document as text, which ends it; `unavailable` becomes its last member. */
+struct error *json_finish(struct json_writer *writer, json_t *document, struct text *ret_text);
 
 /* Members of the document that are lists of rows (json_rows.c, json_goroutines.c). */
 void json_add_sites(struct json_writer *writer, json_t *document);

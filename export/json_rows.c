@@ -7,7 +7,7 @@
 /* function, file and line; each null where unknown. */
 void json_fill_frame(struct json_writer *writer, json_t *object, frame_id id)
 {
-    const struct catalog *catalog = writer->snapshot->catalog;
+    const struct catalog *catalog = writer->catalog;
     const struct frame *frame = catalog_frame(catalog, id);
     json_add_string(writer, object, "function", catalog_string(catalog, frame->function));
     json_add_string(writer, object, "file", catalog_string(catalog, frame->file));
@@ -30,7 +30,7 @@ void json_add_frame(struct json_writer *writer, json_t *object, const char *name
 
 void json_add_stack(struct json_writer *writer, json_t *object, stack_id id)
 {
-    struct stack stack = catalog_stack(writer->snapshot->catalog, id);
+    struct stack stack = catalog_stack(writer->catalog, id);
     json_t *frames = json_add_array(writer, object, "stack");
     for (uint32_t i = 0; i < stack.depth && !writer->failed; i++)
         json_fill_frame(writer, json_append_object(writer, frames), stack.frames[i]);

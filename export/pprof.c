@@ -1,12 +1,12 @@
-/* The heap profile as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays it out (proto.go
- * and protomem.go, Go 1.19 to 1.27), so that two exports, or an export and an endpoint's profile, can be subtracted. */
-#include "heaptop/export.h"
-
+/* Profiles as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays them out (proto.go,
+ * protomem.go and printCountProfile of pprof.go, Go 1.19 to 1.27), so that two exports, or an export and an endpoint's
+ * profile, can be subtracted. */
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
 #include "export/protobuf.h"
+#include "export/samples.h"
 
 /* Field numbers of profile.proto. */
 enum {
@@ -17,6 +17,7 @@ enum {
     PROFILE_FUNCTION = 5,
     PROFILE_STRING_TABLE = 6,
     PROFILE_TIME_NANOS = 9,
+    PROFILE_DURATION_NANOS = 10,
     PROFILE_PERIOD_TYPE = 11,
     PROFILE_PERIOD = 12,
     PROFILE_DEFAULT_SAMPLE_TYPE = 14,
@@ -47,14 +48,21 @@ enum {
     FUNCTION_START_LINE = 5,
 };
 
+/* The mappings of one process, and what was found of the names of their locations, as bits below. */
+struct mapping_list {
+    const struct snapshot *snapshot;    /* NULL: there is none. */
+    uint64_t first_id;
+    uint8_t *found;
+};
+
 struct writer {
-    const struct snapshot *snapshot;
+    const struct sample_set *set;
     struct text profile, message, nested, packed;
-    struct table strings;       /* catalog id, or LITERAL | hash -> index in the string table */
+    struct table strings;       /* Id in the set's catalog, or LITERAL | hash -> index in the string table. */
     struct table functions;     /* hash of name, file and start line -> function id */
     struct table locations;     /* hash of the frames at one address -> location id */
     uint64_t num_strings, num_functions, num_locations;
-    uint8_t *mappings;          /* Per mapping: what was found of the names of its locations, as bits below. */
+    struct mapping_list mappings[2];    /* By enum diff_side; a base of the same build needs none of its own. */
     bool failed;
 };
 
@@ -72,7 +80,8 @@ static void writer_deinit(struct writer *writer)
     table_deinit(&writer->strings);
     table_deinit(&writer->functions);
     table_deinit(&writer->locations);
-    free(writer->mappings);
+    free(writer->mappings[DIFF_OLD].found);
+    free(writer->mappings[DIFF_NEW].found);
 }
 
 static uint64_t add_string(struct writer *writer, uint64_t key, const char *string)
@@ -99,7 +108,7 @@ static uint64_t add_literal(struct writer *writer, const char *string)
 
 static uint64_t add_catalog_string(struct writer *writer, string_id id)
 {
-    return add_string(writer, id, catalog_string(writer->snapshot->catalog, id));
+    return add_string(writer, id, catalog_string(writer->set->catalog, id));
 }
 
 static void add_value_type(struct writer *writer, unsigned field, const char *type, const char *unit)
@@ -134,20 +143,25 @@ static uint64_t add_function(struct writer *writer, const struct frame *frame)
     return new_id;
 }
 
-/* 1-based; 0 when no mapping holds the address. */
-static uint64_t find_mapping(const struct snapshot *snapshot, uint64_t address)
+/* Its id, and where to note what was found of it; 0 when no mapping holds the address. */
+static uint64_t find_mapping(const struct mapping_list *list, uint64_t address, uint8_t **ret_found)
 {
-    for (size_t i = 0; i < snapshot->num_mappings; i++)
-        if (address >= snapshot->mappings[i].start && address < snapshot->mappings[i].limit)
-            return i + 1;
+    for (size_t i = 0; list->snapshot && i < list->snapshot->num_mappings; i++) {
+        if (address >= list->snapshot->mappings[i].start && address < list->snapshot->mappings[i].limit) {
+            *ret_found = &list->found[i];
+            return list->first_id + i;
+        }
+    }
     return 0;
 }
 
 /* One location for `count` frames at one address: the innermost inlined one first, as profile.proto wants its lines. */
-static uint64_t add_location(struct writer *writer, const frame_id *frames, size_t count)
+static uint64_t add_location(struct writer *writer, const frame_id *frames, size_t count, enum diff_side side)
 {
     bool is_new = false;
-    uint64_t *id = table_insert(&writer->locations, table_hash_bytes(frames, count * sizeof(*frames), 0), &is_new);
+    const struct catalog *catalog = writer->set->catalog;
+    uint64_t *id =
+        table_insert(&writer->locations, table_hash_bytes(frames, count * sizeof(*frames), (uint64_t)side), &is_new);
     if (!id) {
         writer->failed = true;
         return 0;
@@ -155,31 +169,29 @@ static uint64_t add_location(struct writer *writer, const frame_id *frames, size
     if (!is_new)
         return *id;
     uint64_t new_id = *id = ++writer->num_locations;
-    const struct snapshot *snapshot = writer->snapshot;
-    uint64_t address = catalog_frame(snapshot->catalog, frames[0])->address;
-    if (address)
-        address += snapshot->target.load_bias;
-    uint64_t mapping = find_mapping(snapshot, address);
+    uint64_t address = catalog_frame(catalog, frames[0])->address;
+    uint8_t *found = NULL;
+    uint64_t mapping = find_mapping(&writer->mappings[side], address, &found);
     struct text location = {0};
     protobuf_uint(&location, LOCATION_ID, new_id);
     protobuf_uint(&location, LOCATION_MAPPING, mapping);
     protobuf_uint(&location, LOCATION_ADDRESS, address);
     for (size_t i = 0; i < count; i++) {
-        const struct frame *frame = catalog_frame(snapshot->catalog, frames[i]);
+        const struct frame *frame = catalog_frame(catalog, frames[i]);
         protobuf_uint(&writer->nested, LINE_FUNCTION, add_function(writer, frame));
         protobuf_uint(&writer->nested, LINE_LINE, frame->line);
         protobuf_message(&location, LOCATION_LINE, &writer->nested);
-        if (mapping)
-            writer->mappings[mapping - 1] |= MAPPING_USED | (frame->function && frame->line ? 0 : MAPPING_UNNAMED);
+        if (found)
+            *found |= (uint8_t)(MAPPING_USED | (frame->function && frame->line ? 0 : MAPPING_UNNAMED));
     }
     protobuf_message(&writer->profile, PROFILE_LOCATION, &location);
     text_deinit(&location);
     return new_id;
 }
 
-static void add_locations(struct writer *writer, struct stack stack)
+static void add_locations(struct writer *writer, struct stack stack, enum diff_side side)
 {
-    const struct catalog *catalog = writer->snapshot->catalog;
+    const struct catalog *catalog = writer->set->catalog;
     for (uint32_t first = 0; first < stack.depth;) {
         uint64_t address = catalog_frame(catalog, stack.frames[first])->address;
         uint32_t count = 1;
@@ -188,48 +200,61 @@ static void add_locations(struct writer *writer, struct stack stack)
         while (address && first + count < stack.depth && stack.frames[first + count] != stack.frames[first] &&
                catalog_frame(catalog, stack.frames[first + count])->address == address)
             count++;
-        protobuf_packed(&writer->packed, add_location(writer, stack.frames + first, count));
+        protobuf_packed(&writer->packed, add_location(writer, stack.frames + first, count, side));
         first += count;
     }
     protobuf_message(&writer->message, SAMPLE_LOCATION, &writer->packed);
 }
 
-static void add_sample(struct writer *writer, const struct site *site, int64_t rate, uint64_t bytes_key)
+static void add_sample(struct writer *writer, const struct sample *sample, uint64_t bytes_key)
 {
-    const struct site_values values = site_scale(&site->published, rate);
-    add_locations(writer, catalog_stack(writer->snapshot->catalog, site->stack));
-    protobuf_packed(&writer->packed, (uint64_t)values.alloc_objects);
-    protobuf_packed(&writer->packed, (uint64_t)values.alloc_bytes);
-    protobuf_packed(&writer->packed, (uint64_t)values.inuse_objects);
-    protobuf_packed(&writer->packed, (uint64_t)values.inuse_bytes);
+    const struct sample_set *set = writer->set;
+    uint64_t values[SAMPLE_MAX_VALUES];
+    bool differs = false;
+    for (unsigned i = 0; i < set->num_values; i++) {
+        values[i] = (uint64_t)sample->values[DIFF_NEW][i] - (uint64_t)sample->values[DIFF_OLD][i];
+        differs |= values[i] != 0;
+    }
+    /* `pprof -base` leaves out what did not change. */
+    if (set->base && !differs)
+        return;
+    bool is_elsewhere = sample->in_base_only && !set->is_same_build;
+    add_locations(writer, catalog_stack(set->catalog, sample->stack), is_elsewhere ? DIFF_OLD : DIFF_NEW);
+    for (unsigned i = 0; i < set->num_values; i++)
+        protobuf_packed(&writer->packed, values[i]);
     protobuf_message(&writer->message, SAMPLE_VALUE, &writer->packed);
-    /* runtime/pprof labels with the mean size of what was sampled, and leaves the label out where nothing is published
-     * yet. */
-    uint64_t mean = site->published.allocs ? site->published.alloc_bytes / site->published.allocs : 0;
-    if (mean) {
+    if (sample->object_bytes) {
         protobuf_uint(&writer->nested, LABEL_KEY, bytes_key);
-        protobuf_uint(&writer->nested, LABEL_NUMBER, mean);
+        protobuf_uint(&writer->nested, LABEL_NUMBER, sample->object_bytes);
         protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
     }
     protobuf_message(&writer->profile, PROFILE_SAMPLE, &writer->message);
 }
 
-static void add_mappings(struct writer *writer)
+static void add_mappings(struct writer *writer, const struct mapping_list *list)
 {
-    for (size_t i = 0; i < writer->snapshot->num_mappings; i++) {
-        const struct mapping *mapping = &writer->snapshot->mappings[i];
-        uint64_t file = add_catalog_string(writer, mapping->file);
-        uint64_t build_id = add_catalog_string(writer, mapping->build_id);
-        protobuf_uint(&writer->message, MAPPING_ID, i + 1);
+    for (size_t i = 0; list->snapshot && i < list->snapshot->num_mappings; i++) {
+        const struct mapping *mapping = &list->snapshot->mappings[i];
+        const char *file_name = catalog_string(list->snapshot->catalog, mapping->file);
+        const char *build_id_name = catalog_string(list->snapshot->catalog, mapping->build_id);
+        uint64_t file = add_literal(writer, file_name), build_id = add_literal(writer, build_id_name);
+        protobuf_uint(&writer->message, MAPPING_ID, list->first_id + i);
         protobuf_uint(&writer->message, MAPPING_START, mapping->start);
         protobuf_uint(&writer->message, MAPPING_LIMIT, mapping->limit);
         protobuf_uint(&writer->message, MAPPING_OFFSET, mapping->offset);
         protobuf_uint(&writer->message, MAPPING_FILE, file);
         protobuf_uint(&writer->message, MAPPING_BUILD_ID, build_id);
         /* As runtime/pprof: set where every name was found, so that pprof does not go and look for the binary. */
-        protobuf_uint(&writer->message, MAPPING_HAS_FUNCTIONS, writer->mappings[i] == MAPPING_USED);
+        protobuf_uint(&writer->message, MAPPING_HAS_FUNCTIONS, list->found[i] == MAPPING_USED);
         protobuf_message(&writer->profile, PROFILE_MAPPING, &writer->message);
     }
+}
+
+static struct error *list_mappings(struct mapping_list *list, const struct snapshot *snapshot, uint64_t first_id)
+{
+    *list = (struct mapping_list){
+        .snapshot = snapshot, .first_id = first_id, .found = calloc(snapshot->num_mappings + 1, 1)};
+    return list->found ? NULL : error_no_memory();
 }
 
 static struct error *compress_gzip(const struct text *plain, struct text *ret_bytes)
@@ -258,36 +283,56 @@ static struct error *compress_gzip(const struct text *plain, struct text *ret_by
     return NULL;
 }
 
-struct error *export_pprof(const struct snapshot *snapshot, enum export_profile profile, struct text *ret_bytes)
+static void add_types(struct writer *writer)
 {
-    if (snapshot->profile_state != PROFILE_ON)
-        return error_create(ERROR_UNSUPPORTED, "there is no heap profile: %s",
-                            snapshot->profile_reason ? snapshot->profile_reason : "the target has none");
-    const struct counter *rate_counter = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
-    if (!counter_known(rate_counter))
-        return error_create(ERROR_UNSUPPORTED, "the heap profile cannot be scaled: its rate is not known: %s",
-                            rate_counter->reason ? rate_counter->reason : "not read");
-    int64_t rate = rate_counter->value.integer;
-    _cleanup_(writer_deinit) struct writer writer = {.snapshot = snapshot, .num_strings = 1};
-    writer.mappings = calloc(snapshot->num_mappings + 1, 1);
-    if (!writer.mappings)
-        return error_no_memory();
+    const char *name = export_profile_name(writer->set->profile);
+    if (writer->set->num_values == 1) {
+        add_value_type(writer, PROFILE_PERIOD_TYPE, name, "count");
+        protobuf_int(&writer->profile, PROFILE_PERIOD, 1);
+        add_value_type(writer, PROFILE_SAMPLE_TYPE, name, "count");
+        return;
+    }
+    add_value_type(writer, PROFILE_SAMPLE_TYPE, "alloc_objects", "count");
+    add_value_type(writer, PROFILE_SAMPLE_TYPE, "alloc_space", "bytes");
+    add_value_type(writer, PROFILE_SAMPLE_TYPE, "inuse_objects", "count");
+    add_value_type(writer, PROFILE_SAMPLE_TYPE, "inuse_space", "bytes");
+    add_value_type(writer, PROFILE_PERIOD_TYPE, "space", "bytes");
+    protobuf_int(&writer->profile, PROFILE_PERIOD,
+                 writer->set->snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer);
+    if (writer->set->profile == EXPORT_ALLOCS)
+        protobuf_uint(&writer->profile, PROFILE_DEFAULT_SAMPLE_TYPE, add_literal(writer, "alloc_space"));
+}
 
+static struct error *write_profile(const struct sample_set *set, struct text *ret_bytes)
+{
+    _cleanup_(writer_deinit) struct writer writer = {.set = set, .num_strings = 1};
+    struct error *error = list_mappings(&writer.mappings[DIFF_NEW], set->snapshot, 1);
+    if (!error && !set->is_same_build)
+        error = list_mappings(&writer.mappings[DIFF_OLD], set->base, set->snapshot->num_mappings + 1);
+    if (error)
+        return error;
     protobuf_bytes(&writer.profile, PROFILE_STRING_TABLE, "", 0);   /* index 0 is "" by definition */
-    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "alloc_objects", "count");
-    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "alloc_space", "bytes");
-    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "inuse_objects", "count");
-    add_value_type(&writer, PROFILE_SAMPLE_TYPE, "inuse_space", "bytes");
-    add_value_type(&writer, PROFILE_PERIOD_TYPE, "space", "bytes");
-    protobuf_int(&writer.profile, PROFILE_PERIOD, rate);
-    protobuf_uint(&writer.profile, PROFILE_TIME_NANOS, snapshot->unix_ns);
-    if (profile == EXPORT_ALLOCS)
-        protobuf_uint(&writer.profile, PROFILE_DEFAULT_SAMPLE_TYPE, add_literal(&writer, "alloc_space"));
-    uint64_t bytes_key = add_literal(&writer, "bytes");
-    for (size_t i = 0; i < snapshot->num_sites; i++)
-        add_sample(&writer, &snapshot->sites[i], rate, bytes_key);
-    add_mappings(&writer);
+    add_types(&writer);
+    protobuf_uint(&writer.profile, PROFILE_TIME_NANOS, set->snapshot->unix_ns);
+    if (set->base && set->snapshot->unix_ns > set->base->unix_ns)
+        protobuf_uint(&writer.profile, PROFILE_DURATION_NANOS, set->snapshot->unix_ns - set->base->unix_ns);
+    uint64_t bytes_key = set->num_values > 1 ? add_literal(&writer, "bytes") : 0;
+    for (size_t i = 0; i < set->samples.count; i++)
+        add_sample(&writer, &set->samples.items[i], bytes_key);
+    add_mappings(&writer, &writer.mappings[DIFF_NEW]);
+    add_mappings(&writer, &writer.mappings[DIFF_OLD]);
     if (writer.failed || writer.profile.failed || writer.message.failed || writer.nested.failed || writer.packed.failed)
         return error_no_memory();
     return compress_gzip(&writer.profile, ret_bytes);
+}
+
+struct error *export_pprof(const struct export_request *request, struct text *ret_bytes)
+{
+    struct sample_set set;
+    struct error *error = sample_set_collect(request, &set);
+    if (error)
+        return error;
+    error = write_profile(&set, ret_bytes);
+    sample_set_deinit(&set);
+    return error;
 }

@@ -1,25 +1,88 @@
-/* A snapshot, or what was concluded from a session, in the formats other programs read. */
+/* A snapshot, a difference of two, or what was concluded from a session, in the formats other programs read. */
 #ifndef HEAPTOP_EXPORT_H
 #define HEAPTOP_EXPORT_H
 
 #include "heaptop/analysis.h"
+#include "heaptop/analysis/diff.h"
+
+/* ---- profiles: stacks with values ---- */
 
 enum export_profile {
-    EXPORT_HEAP,        /* Default sample type in use. */
-    EXPORT_ALLOCS,      /* The same samples, default sample type allocated. */
+    EXPORT_HEAP,        /* The heap profile, first of all what is in use. */
+    EXPORT_ALLOCS,      /* The same samples, first of all what was allocated since the process started. */
+    EXPORT_GOROUTINE,   /* Goroutines, the runtime's own left out, by their stacks. */
+    EXPORT_THREADS,     /* Kernel threads by name, state, system call and kernel function: their stacks are not read. */
 };
 
-/* The heap profile as a gzip-compressed profile.proto, the values, stacks, names, lines, mappings and "bytes" labels
- * that the process's own /debug/pprof/heap would give. ERROR_UNSUPPORTED where there is no heap profile. */
-struct error *export_pprof(const struct snapshot *snapshot, enum export_profile profile, struct text *ret_bytes);
+/* Which value of a profile's samples, where a format has room for one. */
+enum export_value {
+    EXPORT_DEFAULT,     /* Of heap: inuse_bytes; of allocs: alloc_bytes; of the others: count. */
+    EXPORT_INUSE_BYTES,
+    EXPORT_INUSE_OBJECTS,
+    EXPORT_ALLOC_BYTES,
+    EXPORT_ALLOC_OBJECTS,
+    EXPORT_COUNT,
+};
+
+/* "heap", ...; "inuse_bytes", ...: as on the command line. */
+const char *export_profile_name(enum export_profile profile);
+const char *export_value_name(enum export_value value);
+/* EXPORT_DEFAULT resolved. ERROR_USAGE where the profile has no such value. */
+struct error *export_value_resolve(enum export_profile profile, enum export_value value, enum export_value *ret_value);
+
+struct export_request {
+    const struct snapshot *snapshot;
+    const struct snapshot *base;    /* Not NULL: what is exported is how the snapshot differs from it. */
+    enum export_profile profile;
+    enum export_value value;        /* Of folded stacks and graphs. */
+    bool icicle;                    /* Of a graph: callers on top. */
+    const char *title;              /* Of a graph; NULL: made from the target. */
+};
+
+/* A gzip-compressed profile.proto: the values, stacks, names, lines, mappings and labels that the process's own
+ * /debug/pprof/heap, allocs or goroutine would give. With a base, new minus old, as `go tool pprof -base` computes it.
+ * ERROR_UNSUPPORTED where there is no such profile, as in the two below. */
+struct error *export_pprof(const struct export_request *request, struct text *ret_bytes);
+
+/* One line a stack, "main.main;main.work 4096", outermost first, sorted; with a base two values, the old one first, as
+ * difffolded.pl writes and flamegraph.pl reads it. Only functions' names; ';' in them is ':'. */
+struct error *export_folded(const struct export_request *request, struct text *ret_text);
+
+/* A flame graph as one SVG file that needs nothing else: a picture anywhere, with zoom and search where scripts run.
+ * With a base a frame is as wide as the larger of its two values, red where it grew and blue where it shrank. */
+struct error *export_svg(const struct export_request *request, struct text *ret_text);
+
+/* ---- tables and figures ---- */
+
+/* The samples of a moment as a table with a header: of heap and allocs the stacks, of goroutine the groups, of threads
+ * the threads. With a base (not of threads) old, new and change of each. */
+struct error *export_csv(const struct export_request *request, struct text *ret_text);
+
+/* Counters over time: the header, then one line a snapshot. What is not known is empty. */
+struct error *export_csv_counters_header(struct text *text);
+struct error *export_csv_counters_row(const struct snapshot *snapshot, struct text *text);
+
+/* All counters and the largest call sites and goroutine groups of a moment as OpenMetrics text, which is valid
+ * Prometheus text as well. */
+struct error *export_openmetrics(const struct history *history, const struct analysis *analysis,
+                                 struct text *ret_text);
+
+/* ---- documents ---- */
 
 /* One JSON document, "schema": "heaptop/1", with all that design.md lists; what could not be read is null, with the
  * reason under "unavailable". */
 struct error *export_json(const struct history *history, const struct analysis *analysis, struct text *ret_text);
 
+/* Two moments compared, as JSON ("schema": "heaptop/1", "document": "diff"), or as plain text of at most `columns`
+ * columns. */
+struct error *export_diff_json(const struct diff *diff, struct text *ret_text);
+struct error *export_diff_report(const struct diff *diff, unsigned columns, struct text *ret_text);
+
 /* What a person would conclude, as plain text of at most `columns` columns. */
 struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns,
                             struct text *ret_text);
+
+/* ---- files ---- */
 
 /* Writes a file whole or not at all: a temporary neighbour, fsync, rename. "-" writes to standard output. */
 struct error *export_write_file(const char *path, const void *bytes, size_t size);

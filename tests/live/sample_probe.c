@@ -269,7 +269,7 @@ static void answer_sample(struct probe *probe, const char *path)
     struct snapshot *snapshot = take_sample(probe);
     if (strcmp(path, "-") != 0 && snapshot->num_sites > 0) {
         _cleanup_(text_deinit) struct text bytes = {0};
-        check(export_pprof(snapshot, EXPORT_HEAP, &bytes));
+        check(export_pprof(&(struct export_request){.snapshot = snapshot}, &bytes));
         check(export_write_file(path, bytes.data, bytes.length));
     }
     printf("{");

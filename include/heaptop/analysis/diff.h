@@ -121,6 +121,9 @@ struct error *diff_compute(const struct diff_source *old_source, const struct di
                            const struct diff_options *options, struct diff **ret_diff);
 void diff_destroy(struct diff *diff);           /* Accepts NULL. */
 
+/* Whether both are of the same executable: by its build id, else by the addresses of its calls. */
+bool diff_is_same_build(const struct snapshot *left, const struct snapshot *right);
+
 /* The sentence on top, for a person: how much more or less is held, what accounts for it, what else stands out. */
 struct error *diff_write_verdict(const struct diff *diff, struct text *ret_text);
 

@@ -113,8 +113,12 @@ START_TEST(what_makes_no_sense_is_refused)
     check_refused("--color perhaps 1", ERROR_USAGE, "--color perhaps");
     check_refused("export 1", ERROR_USAGE, "--format");
     check_refused("export --format png 1", ERROR_USAGE, "png");
-    check_refused("export --format svg 1", ERROR_UNSUPPORTED, "svg");
-    check_refused("export --format pprof --profile goroutine 1", ERROR_UNSUPPORTED, "goroutine");
+    check_refused("export --format svg --value size 1", ERROR_USAGE, "--value size");
+    check_refused("export --format svg --base= 1", ERROR_USAGE, "--base");
+    check_refused("diff a.heaptop", ERROR_USAGE, "OLD NEW");
+    check_refused("diff a.heaptop b.heaptop c.heaptop", ERROR_USAGE, "two moments");
+    check_refused("diff --value count a.heaptop b.heaptop", ERROR_USAGE, "count");
+    check_refused("diff --format svg a.heaptop b.heaptop", ERROR_USAGE, "--format");
     check_refused("export --format pprof --profile cpu 1", ERROR_USAGE, "cpu");
 }
 END_TEST

@@ -8,7 +8,7 @@
 static struct pprof *export_and_decode(const struct snapshot *snapshot, enum export_profile kind)
 {
     struct text bytes = {0};
-    struct error *error = export_pprof(snapshot, kind, &bytes);
+    struct error *error = export_pprof(&(struct export_request){.snapshot = snapshot, .profile = kind}, &bytes);
     ck_assert_msg(!error, "%s", error ? error->message : "");
     struct pprof *profile = pprof_decode(bytes.data, bytes.length);
     text_deinit(&bytes);
@@ -194,7 +194,7 @@ START_TEST(no_profile_is_an_error_that_says_why)
     b->profile_state = PROFILE_OFF;
     b->profile_reason = "MemProfileRate is 0";
     struct snapshot *off = builder_take(b);
-    struct error *error = export_pprof(off, EXPORT_HEAP, &bytes);
+    struct error *error = export_pprof(&(struct export_request){.snapshot = off}, &bytes);
     ck_assert_ptr_nonnull(error);
     ck_assert_int_eq(error->kind, ERROR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(error->message, "MemProfileRate is 0"));
@@ -203,7 +203,7 @@ START_TEST(no_profile_is_an_error_that_says_why)
     b->profile_state = PROFILE_ON;
     builder_set_unavailable(b, COUNTER_MEM_PROFILE_RATE, "a page was not readable");
     struct snapshot *unscaled = builder_take(b);
-    error = export_pprof(unscaled, EXPORT_HEAP, &bytes);
+    error = export_pprof(&(struct export_request){.snapshot = unscaled}, &bytes);
     ck_assert_ptr_nonnull(error);
     ck_assert_ptr_nonnull(strstr(error->message, "a page was not readable"));
     error_destroy(error);

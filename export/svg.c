@@ -1,0 +1,414 @@
+/* Flame graphs: what FlameGraph's pictures do, in one SVG file. Every name is untrusted: it is escaped, and stands in
+ * text and titles only, never in attributes, styles or the script. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "export/flame_script.h"
+#include "export/frame_tree.h"
+
+/* Pixels. */
+#define WIDTH 1200
+#define MARGIN 10
+#define TOP 62
+#define ROW 18
+#define BOTTOM 46
+#define LETTER 7.3      /* What a letter of the frames' font takes, at 12 pixels. */
+#define PADDING 4
+/* Narrower frames than so much of the whole are left out, and more of the narrowest where there are more than these. */
+#define SMALLEST_PART (1.0 / 50000)
+#define MAX_FRAMES 20000
+/* Longer names are cut, in bytes. */
+#define MAX_NAME 1024
+
+static const char style[] =
+    "svg{background:#fff}.page{fill:#fff}text{font:12px ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
+    "fill:#1b1f24;white-space:pre}.head{font:bold 17px system-ui,'Segoe UI',Cantarell,'DejaVu Sans',sans-serif}"
+    ".sub,.key{font:12px system-ui,'Segoe UI',Cantarell,'DejaVu Sans',sans-serif;fill:#57606a}"
+    "#details{font:12px system-ui,'Segoe UI',Cantarell,'DejaVu Sans',sans-serif;fill:#1b1f24}"
+    "#frames rect{stroke:#fff;stroke-width:.7;rx:2px}#frames text{pointer-events:none;fill:#1b1f24}"
+    "#frames g{cursor:pointer}#frames g:hover rect{stroke:#1b1f24;stroke-width:1}"
+    "#frames .hit rect{fill:#c77dff}#frames .miss{opacity:.45}.button{cursor:pointer}"
+    ".button rect{fill:#eef1f4;stroke:#c4cbd3}.button text{fill:#1b1f24}"
+    "@media(prefers-color-scheme:dark){svg{background:#0d1117}.page{fill:#0d1117}.head,#details{fill:#e6edf3}"
+    ".sub,.key{fill:#9198a1}#frames rect{stroke:#0d1117}#frames g:hover rect{stroke:#fff}}";
+
+struct drawing {
+    const struct export_request *request;
+    const struct frame_tree *tree;
+    struct text text;
+    double scale;               /* Pixels of one unit of a node's width. */
+    int64_t smallest;           /* Narrower nodes are left out. */
+    size_t left_out;
+    uint32_t rows;
+};
+
+/* ---- text ---- */
+
+/* XML knows neither control characters, which escaping removes, nor U+FFFE and U+FFFF. */
+static void append_xml(struct text *out, const char *string, size_t length)
+{
+    struct text escaped = {0};
+    text_append_escaped(&escaped, string, length);
+    for (size_t i = 0; i < escaped.length;) {
+        uint32_t rune;
+        size_t size = utf8_decode(escaped.data + i, escaped.length - i, &rune);
+        if (rune == '<')
+            text_append(out, "&lt;");
+        else if (rune == '>')
+            text_append(out, "&gt;");
+        else if (rune == '&')
+            text_append(out, "&amp;");
+        else if (rune == '"')
+            text_append(out, "&quot;");
+        else if (rune == '\'')
+            text_append(out, "&#39;");
+        else if (rune == 0xfffe || rune == 0xffff)
+            text_append(out, "\xef\xbf\xbd");
+        else
+            text_append_bytes(out, escaped.data + i, size);
+        i += size;
+    }
+    out->failed |= escaped.failed;
+    text_deinit(&escaped);
+}
+
+/* So many bytes of a string as end with a whole character. */
+static size_t whole_length(const char *string, size_t length, size_t limit)
+{
+    if (length <= limit)
+        return length;
+    while (limit > 0 && ((unsigned char)string[limit] & 0xc0) == 0x80)
+        limit--;
+    return limit;
+}
+
+static void append_name(struct text *out, const char *name)
+{
+    size_t length = strlen(name), kept = whole_length(name, length, MAX_NAME);
+    append_xml(out, name, kept);
+    if (kept < length)
+        text_append(out, "\xe2\x80\xa6");
+}
+
+/* So many bytes of the name as fit; *ret_fits says whether that is all. */
+static size_t fitting_length(const char *name, size_t room, bool *ret_fits)
+{
+    size_t length = strlen(name), at = 0, columns = 0, last = 0;
+    while (at < length && columns < room) {
+        uint32_t rune;
+        last = at;
+        at += utf8_decode(name + at, length - at, &rune);
+        columns += (size_t)rune_width(rune);
+    }
+    *ret_fits = at == length && columns <= room;
+    return *ret_fits ? length : last;
+}
+
+/* What the frame has room for: "tsdb.(*Head).getOrCreate", "(*Head).getOrCreate", "getOrCreate", or the beginning of
+ * the last. */
+static void append_label(struct text *out, const char *name, double pixels)
+{
+    size_t room = pixels > 2 * PADDING ? (size_t)((pixels - 2 * PADDING) / LETTER) : 0;
+    const char *label = function_short_name(name);
+    bool fits;
+    size_t length = fitting_length(label, room, &fits);
+    for (int part = 0; part < 2 && !fits; part++) {
+        const char *dot = *label == '(' ? strstr(label, ").") : strchr(label, '.');
+        if (!dot)
+            break;
+        label = dot + (*dot == ')' ? 2 : 1);
+        length = fitting_length(label, room, &fits);
+    }
+    append_xml(out, label, length);
+    if (!fits)
+        text_append(out, "\xe2\x80\xa6");
+}
+
+static bool counts_bytes(enum export_value value)
+{
+    return value == EXPORT_INUSE_BYTES || value == EXPORT_ALLOC_BYTES;
+}
+
+static void append_amount(const struct drawing *drawing, struct text *out, int64_t amount, bool with_sign)
+{
+    char buffer[UNITS_BUFFER];
+    text_append(out, with_sign && amount > 0 ? "+" : "");
+    text_append(out, counts_bytes(drawing->tree->value) ? units_format_bytes(buffer, (double)amount)
+                                                        : units_format_exact(buffer, amount));
+}
+
+/* ---- colours ---- */
+
+static void append_colour(struct text *out, double hue, double saturation, double lightness)
+{
+    static const double offsets[] = {0, 8, 4};      /* Red, green and blue, as CSS Color 3 converts. */
+    double chroma = saturation * fmin(lightness, 1 - lightness);
+    text_append(out, "#");
+    for (int i = 0; i < 3; i++) {
+        double k = fmod(offsets[i] + hue / 30, 12);
+        double level = lightness - chroma * fmax(-1, fmin(fmin(k - 3, 9 - k), 1));
+        text_printf(out, "%02x", (unsigned)(255 * fmin(fmax(level, 0), 1) + 0.5));
+    }
+}
+
+/* The part of a name that is its package. */
+static size_t package_length(const char *name)
+{
+    const char *function = function_short_name(name);
+    const char *dot = strchr(function, '.');
+    return dot ? (size_t)(dot - name) : strlen(name);
+}
+
+/* Whose code it is tells the range of colours; the package picks one of it. All are light enough for dark letters, and
+ * the ranges differ in lightness too, for those who cannot tell the hues apart. */
+static void append_package_colour(struct text *out, const char *name, uint8_t origin)
+{
+    static const struct {
+        double hue, range, saturation, lightness;
+    } ranges[] = {
+        [FRAME_UNKNOWN] = {300, 20, 0.20, 0.82},  [FRAME_RUNTIME] = {210, 10, 0.08, 0.84},
+        [FRAME_STANDARD] = {130, 40, 0.32, 0.85}, [FRAME_DEPENDENCY] = {195, 45, 0.62, 0.79},
+        [FRAME_APPLICATION] = {22, 28, 0.90, 0.72}, [FRAME_NATIVE] = {300, 20, 0.20, 0.82},
+    };
+    uint64_t hash = table_hash_bytes(name, package_length(name), 0);
+    size_t range = origin < ARRAY_SIZE(ranges) ? origin : FRAME_UNKNOWN;
+    append_colour(out, ranges[range].hue + ranges[range].range * (double)(hash % 101) / 100, ranges[range].saturation,
+                  ranges[range].lightness + 0.05 * (double)(hash / 101 % 5) / 5);
+}
+
+/* From blue (all of it gone) over white to red (all of it new). */
+static void append_change_colour(struct text *out, int64_t before, int64_t after)
+{
+    double larger = fmax((double)before, (double)after);
+    double change = larger > 0 ? ((double)after - (double)before) / larger : 0;
+    double part = fmin(fabs(change), 1);
+    append_colour(out, change > 0 ? 6 : 212, part > 0 ? 0.85 : 0, 0.95 - 0.27 * part);
+}
+
+/* ---- frames ---- */
+
+static void append_title(struct drawing *drawing, const struct frame_node *node, const char *name)
+{
+    struct text *out = &drawing->text;
+    const int64_t all = drawing->tree->nodes.items[0].total[DIFF_NEW];
+    char percent[UNITS_BUFFER];
+    text_append(out, "<title>");
+    append_name(out, name);
+    text_append(out, "\n");
+    if (drawing->request->base) {
+        append_amount(drawing, out, frame_node_change(node), true);
+        text_append(out, ": ");
+        append_amount(drawing, out, node->total[DIFF_NEW], false);
+        text_append(out, ", was ");
+        append_amount(drawing, out, node->total[DIFF_OLD], false);
+    } else {
+        append_amount(drawing, out, node->total[DIFF_NEW], false);
+        if (all > 0)
+            text_printf(out, ", %s of all", units_format_percent(percent, (double)node->total[DIFF_NEW] / (double)all));
+    }
+    const char *file = catalog_string(drawing->tree->set.catalog, node->file);
+    if (*file) {
+        text_append(out, "\n");
+        append_name(out, file);
+    }
+    text_append(out, "</title>");
+}
+
+static void draw_frame(struct drawing *drawing, const struct frame_node *node, double x, double pixels)
+{
+    struct text *out = &drawing->text;
+    const char *name = node->name ? catalog_string(drawing->tree->set.catalog, node->name) : "all";
+    uint32_t row = drawing->request->icicle ? node->depth : drawing->rows - 1 - node->depth;
+    unsigned y = TOP + row * ROW;
+    text_printf(out, "<g data-new=\"%" PRId64 "\"", node->total[DIFF_NEW]);
+    if (drawing->request->base)
+        text_printf(out, " data-old=\"%" PRId64 "\"", node->total[DIFF_OLD]);
+    text_append(out, ">");
+    append_title(drawing, node, name);
+    text_printf(out, "<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"", x, y, pixels, ROW - 1);
+    if (drawing->request->base)
+        append_change_colour(out, node->total[DIFF_OLD], node->total[DIFF_NEW]);
+    else if (node->name)
+        append_package_colour(out, name, node->origin);
+    else
+        text_append(out, "#e8eaed");
+    text_append(out, "\"/>");
+    if (pixels >= 2 * PADDING + 3 * LETTER) {
+        text_printf(out, "<text x=\"%.2f\" y=\"%u\">", x + PADDING, y + ROW - 5);
+        append_label(out, name, pixels);
+        text_append(out, "</text>");
+    }
+    text_append(out, "</g>\n");
+}
+
+/* A node and all below it. Recursion is as deep as the tree: FRAME_TREE_MAX_DEPTH. */
+static void draw_node(struct drawing *drawing, const struct frame_node *node, double x)
+{
+    if (node->width < drawing->smallest || node->width <= 0) {
+        drawing->left_out += node->width > 0;
+        return;
+    }
+    draw_frame(drawing, node, x, (double)node->width * drawing->scale);
+    for (uint32_t i = 0; i < node->num_children; i++) {
+        const struct frame_node *child = &drawing->tree->nodes.items[node->first_child + i];
+        draw_node(drawing, child, x);
+        x += (double)child->width * drawing->scale;
+    }
+}
+
+static size_t count_frames(const struct frame_tree *tree, int64_t smallest)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tree->nodes.count; i++)
+        count += tree->nodes.items[i].width >= smallest && tree->nodes.items[i].width > 0;
+    return count;
+}
+
+/* ---- around them ---- */
+
+static void append_time(struct text *out, uint64_t unix_ns)
+{
+    time_t seconds = (time_t)(unix_ns / 1000000000u);
+    struct tm parts;
+    char buffer[64] = "";
+    if (gmtime_r(&seconds, &parts))
+        strftime(buffer, sizeof(buffer), "%Y-%m-%d %H:%M:%S UTC", &parts);
+    text_append(out, buffer);
+}
+
+static const char *what_is_shown(const struct frame_tree *tree)
+{
+    switch (tree->value) {
+    case EXPORT_INUSE_BYTES:
+        return "bytes in use";
+    case EXPORT_INUSE_OBJECTS:
+        return "objects in use";
+    case EXPORT_ALLOC_BYTES:
+        return "bytes allocated";
+    case EXPORT_ALLOC_OBJECTS:
+        return "objects allocated";
+    default:
+        return tree->set.profile == EXPORT_THREADS ? "threads" : "goroutines";
+    }
+}
+
+static void append_heading(struct drawing *drawing, struct text *out)
+{
+    const struct snapshot *snapshot = drawing->request->snapshot;
+    if (drawing->request->title) {
+        append_name(out, drawing->request->title);
+        return;
+    }
+    append_name(out, catalog_string(snapshot->catalog, snapshot->target.comm));
+    text_printf(out, " \xc2\xb7 pid %d \xc2\xb7 %s", (int)snapshot->target.pid, what_is_shown(drawing->tree));
+    text_append(out, drawing->request->base ? ", compared" : "");
+}
+
+static void append_subtitle(struct drawing *drawing, struct text *out)
+{
+    const struct frame_node *root = &drawing->tree->nodes.items[0];
+    const struct snapshot *base = drawing->request->base;
+    append_amount(drawing, out, root->total[DIFF_NEW], false);
+    if (base) {
+        text_append(out, ", was ");
+        append_amount(drawing, out, root->total[DIFF_OLD], false);
+        text_append(out, " (");
+        append_amount(drawing, out, frame_node_change(root), true);
+        text_append(out, ")  \xc2\xb7  ");
+        append_time(out, base->unix_ns);
+        text_append(out, " \xe2\x86\x92 ");
+    } else {
+        text_append(out, "  \xc2\xb7  ");
+    }
+    append_time(out, drawing->request->snapshot->unix_ns);
+    if (drawing->left_out)
+        text_printf(out, "  \xc2\xb7  %zu frames too small to show", drawing->left_out);
+}
+
+static void append_key(struct text *out, double *x, double y, const char *words)
+{
+    text_printf(out, "\" stroke=\"#8c959f\" stroke-width=\".5\"/><text class=\"key\" x=\"%.0f\" y=\"%.0f\">%s</text>\n",
+                *x + 17, y + 10, words);
+    *x += 17 + 6.6 * (double)strlen(words) + 16;
+}
+
+static void append_legend(const struct drawing *drawing, struct text *out, unsigned height)
+{
+    double x = MARGIN, y = height - 20;
+    static const struct {
+        const char *words, *example;
+        uint8_t origin;
+    } owners[] = {{"own code", "main.main", FRAME_APPLICATION},
+                  {"dependencies", "a.b/c.d", FRAME_DEPENDENCY},
+                  {"standard library", "net/http.f", FRAME_STANDARD},
+                  {"runtime", "runtime.f", FRAME_RUNTIME}};
+    static const struct {
+        const char *words;
+        int64_t before, after;
+    } changes[] = {
+        {"gone", 1, 0}, {"half of it gone", 2, 1}, {"the same", 1, 1}, {"twice as much", 1, 2}, {"new", 0, 1}};
+    size_t count = drawing->request->base ? ARRAY_SIZE(changes) : ARRAY_SIZE(owners);
+    if (!drawing->request->base && drawing->tree->set.profile == EXPORT_THREADS)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        text_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\" fill=\"", x, y);
+        if (drawing->request->base)
+            append_change_colour(out, changes[i].before, changes[i].after);
+        else
+            append_package_colour(out, owners[i].example, owners[i].origin);
+        append_key(out, &x, y, drawing->request->base ? changes[i].words : owners[i].words);
+    }
+}
+
+static void draw(struct drawing *drawing, struct text *out)
+{
+    unsigned height = TOP + drawing->rows * ROW + BOTTOM;
+    draw_node(drawing, &drawing->tree->nodes.items[0], MARGIN);
+    text_printf(out,
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
+                "height=\"%u\" viewBox=\"0 0 %d %u\" data-width=\"%d\" data-margin=\"%d\" data-top=\"%d\" "
+                "data-row=\"%d\" data-rows=\"%u\" data-icicle=\"%d\" role=\"img\">\n<desc>",
+                WIDTH, height, WIDTH, height, WIDTH, MARGIN, TOP, ROW, drawing->rows, drawing->request->icicle);
+    append_heading(drawing, out);
+    text_printf(out, "</desc>\n<style>%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style);
+    text_printf(out, "<text class=\"head\" x=\"%d\" y=\"26\">", MARGIN);
+    append_heading(drawing, out);
+    text_printf(out, "</text>\n<text class=\"sub\" x=\"%d\" y=\"46\">", MARGIN);
+    append_subtitle(drawing, out);
+    text_append(out, "</text>\n<g id=\"frames\">\n");
+    text_append_bytes(out, drawing->text.data ? drawing->text.data : "", drawing->text.length);
+    text_append(out, "</g>\n");
+    text_printf(out, "<text id=\"details\" x=\"%d\" y=\"%u\"></text>\n", MARGIN, height - BOTTOM + 18);
+    append_legend(drawing, out, height);
+    text_append(out, "<script><![CDATA[\n");
+    text_append(out, flame_script);
+    text_append(out, "]]></script>\n</svg>\n");
+}
+
+struct error *export_svg(const struct export_request *request, struct text *ret_text)
+{
+    struct frame_tree tree;
+    struct error *error = frame_tree_build(request, &tree);
+    if (error)
+        return error;
+    int64_t whole = tree.nodes.items[0].width;
+    struct drawing drawing = {.request = request, .tree = &tree, .rows = tree.depth + 1};
+    drawing.scale = whole > 0 ? (WIDTH - 2.0 * MARGIN) / (double)whole : 0;
+    drawing.smallest = (int64_t)((double)whole * SMALLEST_PART);
+    while (count_frames(&tree, drawing.smallest) > MAX_FRAMES)
+        drawing.smallest += drawing.smallest / 2 + 1;
+    struct text text = {0};
+    draw(&drawing, &text);
+    text.failed |= drawing.text.failed;
+    text_deinit(&drawing.text);
+    frame_tree_deinit(&tree);
+    if (text.failed) {
+        text_deinit(&text);
+        return error_no_memory();
+    }
+    *ret_text = text;
+    return NULL;
+}
