@@ -69,9 +69,14 @@ static int compare_in_grouping(const void *left, const void *right, void *argume
 frame_id goroutine_subject(const struct catalog *catalog, const struct goroutine_group *group)
 {
     struct stack stack = catalog_stack(catalog, group->stack);
-    if (stack.depth > 0)
-        return stack.frames[catalog_stack_subject(catalog, group->stack)];
-    return group->start ? group->start : group->created_by;
+    if (stack.depth == 0)
+        return group->start ? group->start : group->created_by;
+    frame_id subject = stack.frames[catalog_stack_subject(catalog, group->stack)];
+    uint8_t origin = catalog_frame(catalog, subject)->origin;
+    /* Nothing of the program's own is on the stack: what it runs says more than where in the library it waits. */
+    if (origin == FRAME_STANDARD || origin == FRAME_RUNTIME)
+        return !group->stack_cut || !group->start ? stack.frames[stack.depth - 1] : group->start;
+    return subject;
 }
 
 /* ---- sums ---- */

@@ -416,6 +416,22 @@ static void add_sites(struct report *report)
 
 /* ---- goroutines and GC ---- */
 
+/* How long they wait, and on what. */
+static void add_waits(struct report *report, const struct goroutine_row *row)
+{
+    struct text details = {0};
+    struct goroutine_row waits = *row;
+    waits.growth.verdict = GROWTH_TOO_FEW;      /* It has a column. */
+    goroutine_write_details(&waits, &details);
+    if (details.length > 0) {
+        text_printf(report->out, "%41s", "");
+        report_clip(report->out, details.data, report->columns - 41);
+        text_append(report->out, "\n");
+    }
+    report->out->failed |= details.failed;
+    text_deinit(&details);
+}
+
 static void add_goroutines(struct report *report)
 {
     const struct analysis *analysis = report->analysis;
@@ -449,6 +465,7 @@ static void add_goroutines(struct report *report)
             text_printf(report->out, "%41s", "by ");
             add_place(report, row->group.created_by, report->columns - 41);
         }
+        add_waits(report, row);
     }
 }
 

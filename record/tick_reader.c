@@ -674,7 +674,7 @@ static bool fill_groups(const struct tick_reader *reader, struct snapshot *snaps
     size_t count = 0;
     for (size_t i = 0; i < reader->groups.count; i++)
         count += reader->groups.items[i].present;
-    snapshot->goroutines_reason = "recordings keep groups of goroutines only";
+    snapshot->goroutines_reason = GOROUTINES_NOT_RECORDED;
     snapshot->goroutine_groups = arena_alloc_array(&snapshot->arena, count, sizeof(struct goroutine_group));
     if (!snapshot->goroutine_groups)
         return false;

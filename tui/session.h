@@ -104,6 +104,8 @@ struct error *session_open_site(struct session *session, frame_id subject);
 /* Opens the screen of the goroutines that are in one row with this group. */
 struct error *session_open_goroutines(struct session *session, enum goroutine_grouping grouping,
                                       const struct goroutine_group *group);
+/* Opens the screen of one goroutine. */
+struct error *session_open_goroutine(struct session *session, uint64_t goid);
 /* Shows the tab of this screen, with this row of its list selected. */
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
 void session_say(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -174,6 +174,15 @@ struct goroutine_row {
     const struct series *counts;
 };
 
+/* "3,102 goroutines blocked in chan send, oldest 12 min, +14/s, all on 1 channel (cap 0, no receiver)." */
+void goroutine_write_summary(const struct catalog *catalog, const struct goroutine_row *row, struct text *text);
+/* Of that sentence what stands behind the first comma. */
+void goroutine_write_details(const struct goroutine_row *row, struct text *text);
+/* "channel (cap 16, full, no receiver, 2 senders)"; of a lock its kind tells that from other semaphores. */
+void wait_object_write(const struct wait_object *object, enum wait_kind kind, struct text *text);
+/* Labels as people read them: "handler=/api tenant=x"; nothing for none. */
+void goroutine_write_labels(const struct catalog *catalog, string_id labels, struct text *text);
+
 struct thread_row {
     struct thread thread;
     double cpu_fraction;                /* Of one CPU, since the previous sample; NAN when not known yet. */

@@ -48,6 +48,7 @@ struct builder {
     VECTOR(struct site) sites;
     VECTOR(struct site_counts) published;
     VECTOR(struct goroutine_group) groups;
+    bool lists_goroutines;
     VECTOR(struct thread) threads;
     VECTOR(struct proc) procs;
     VECTOR(struct gc_cycle) new_cycles;     /* Not yet in a snapshot. */
@@ -290,6 +291,21 @@ __attribute__((unused)) static void builder_gc(struct builder *b)
     builder_set(b, COUNTER_HEAP_GOAL, live < (2 << 20) ? 4 << 20 : 2 * live);
 }
 
+static uint8_t builder_wait_kind(const char *state, const char *wait_reason)
+{
+    static const struct {
+        const char *name;
+        enum wait_kind kind;
+    } kinds[] = {{"running", WAIT_RUNNING},          {"runnable", WAIT_RUNNABLE}, {"syscall", WAIT_SYSTEM_CALL},
+                 {"chan receive", WAIT_CHAN_RECEIVE}, {"chan send", WAIT_CHAN_SEND}, {"select", WAIT_SELECT},
+                 {"IO wait", WAIT_NETWORK},          {"sleep", WAIT_SLEEP},       {"sync.Mutex.Lock", WAIT_LOCK},
+                 {"semacquire", WAIT_SEMAPHORE},     {"sync.Cond.Wait", WAIT_SEMAPHORE}};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (strcmp(kinds[i].name, wait_reason ? wait_reason : state) == 0)
+            return (uint8_t)kinds[i].kind;
+    return WAIT_UNKNOWN;
+}
+
 /* Creates a group of goroutines; its index. Any text may be NULL. Change its count in b->groups.items[index].count. */
 __attribute__((unused)) static size_t builder_goroutines(struct builder *b, uint32_t count, const char *state,
                                                          const char *wait_reason, const char *start,
@@ -299,6 +315,7 @@ __attribute__((unused)) static size_t builder_goroutines(struct builder *b, uint
                                     .wait_reason = wait_reason ? builder_string(b, wait_reason) : 0,
                                     .start = start ? builder_frame(b, start, strlen(start)) : 0,
                                     .created_by = created_by ? builder_frame(b, created_by, strlen(created_by)) : 0,
+                                    .kind = builder_wait_kind(state, wait_reason),
                                     .count = count};
     builder_check(vector_append(&b->groups, group));
     return b->groups.count - 1;
@@ -371,6 +388,38 @@ __attribute__((unused)) static void builder_advance(struct builder *b, double se
         (snapshot)->num_##member = (vector)->count; \
     } while (0)
 
+#define BUILDER_LISTED 20u
+
+/* Lists some goroutines of each group one by one. The first is made by none, each other by the first of the group before
+ * its own, and each group's by one that has ended. */
+static void builder_list_goroutines(struct snapshot *snapshot)
+{
+    size_t groups = snapshot->num_goroutine_groups, count = 0;
+    snapshot->goroutines = arena_alloc_array(&snapshot->arena, groups * BUILDER_LISTED, sizeof(*snapshot->goroutines));
+    snapshot->wait_objects = arena_alloc_array(&snapshot->arena, groups, sizeof(*snapshot->wait_objects));
+    snapshot->waits = arena_alloc_array(&snapshot->arena, groups, sizeof(*snapshot->waits));
+    builder_check(snapshot->goroutines && snapshot->wait_objects && snapshot->waits);
+    for (size_t i = 0; i < groups; i++) {
+        const struct goroutine_group *group = &snapshot->goroutine_groups[i];
+        uint32_t listed = group->count < BUILDER_LISTED ? group->count : BUILDER_LISTED;
+        snapshot->wait_objects[i] = group->object;
+        snapshot->waits[i] = (uint32_t)i;
+        for (uint32_t j = 0; j < listed; j++)
+            snapshot->goroutines[count++] = (struct listed_goroutine){
+                .goid = 1000 * i + j + 1,
+                .parent_goid = j == 1 ? 999 : i > 0 ? 1000 * (i - 1) + 1 : 0,
+                .wait_since_ns = group->wait_known ? snapshot->monotonic_ns - group->wait_ns_max + j : 0,
+                .group = (uint32_t)i,
+                .first_wait = (uint32_t)i,
+                .num_waits = group->object.kind != WAIT_OBJECT_NONE,
+                .examined = group->object.kind != WAIT_OBJECT_NONE,
+            };
+        snapshot->goroutines_not_listed += group->count - listed;
+    }
+    snapshot->num_goroutines = count;
+    snapshot->num_waits = snapshot->num_wait_objects = groups;
+}
+
 /* A snapshot of the present state; the caller's reference. GC cycles go into one snapshot only. */
 __attribute__((unused)) static struct snapshot *builder_take(struct builder *b)
 {
@@ -378,7 +427,7 @@ __attribute__((unused)) static struct snapshot *builder_take(struct builder *b)
     builder_check(!snapshot_create(b->catalog, &snapshot));
     snapshot->sequence = ++b->sequence;
     snapshot->unix_ns = b->unix_ns;
-    snapshot->monotonic_ns = b->unix_ns - BUILDER_START_NS + 1000 * BUILDER_SECOND_NS;
+    snapshot->monotonic_ns = b->unix_ns - BUILDER_START_NS + 10000 * BUILDER_SECOND_NS;
     snapshot->interval_ns = b->interval_ns;
     snapshot->target = b->target;
     snapshot->exited = b->exit_reason != NULL;
@@ -395,6 +444,10 @@ __attribute__((unused)) static struct snapshot *builder_take(struct builder *b)
             snapshot->sites[i].published = b->published.items[i];
     }
     BUILDER_COPY(snapshot, goroutine_groups, &b->groups);
+    if (b->lists_goroutines)
+        builder_list_goroutines(snapshot);
+    else
+        snapshot->goroutines_reason = GOROUTINES_NOT_RECORDED;
     BUILDER_COPY(snapshot, threads, &b->threads);
     BUILDER_COPY(snapshot, procs, &b->procs);
     BUILDER_COPY(snapshot, gc_cycles, &b->new_cycles);
@@ -518,9 +571,15 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
                        "github.com/prometheus/prometheus/scrape.(*scrapePool).sync scrape.go:540");
     builder_goroutines(b, 20, "waiting", "chan receive", BUILDER_TSDB ".(*watcher).loop watch.go:244",
                        BUILDER_TSDB ".(*DB).Watch watch.go:170");
+    b->lists_goroutines = true;
     b->groups.items[3].wait_known = true;
     b->groups.items[3].wait_ns_min = 3 * BUILDER_SECOND_NS;
     b->groups.items[3].wait_ns_max = 41 * 60 * BUILDER_SECOND_NS;
+    b->groups.items[3].object = (struct wait_object){
+        .kind = WAIT_OBJECT_CHANNEL, .address = 0xc000123000, .is_read = true, .goroutines = 20, .receivers = 20};
+    b->groups.items[3].num_objects = 1;
+    b->groups.items[3].examined = 20;
+    b->groups.items[1].labels = builder_string(b, "{\"listener\":\"public\",\"tenant\":\"acme\"}");
     builder_thread(b, 4242, "prometheus", 'S', "futex");
     builder_thread(b, 4243, "prometheus", 'S', "epoll_pwait");
     builder_thread(b, 4244, "prometheus", 'R', NULL);
@@ -584,6 +643,8 @@ __attribute__((unused)) static void builder_demo_second(struct builder *b, unsig
     builder_set(b, COUNTER_ANON, b->counters[COUNTER_RSS].value.integer - (40 << 20));
     builder_set(b, COUNTER_FILE, 40 << 20);
     b->groups.items[3].count = 20 + 14 * n;
+    b->groups.items[3].examined = b->groups.items[3].object.goroutines = b->groups.items[3].object.receivers =
+        b->groups.items[3].count;
     builder_set(b, COUNTER_GOROUTINES, 45 + b->groups.items[3].count);
     builder_add(b, COUNTER_CPU, 230000000);
     builder_add(b, COUNTER_SCHEDULE_TICKS, 4200);

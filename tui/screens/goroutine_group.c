@@ -1,17 +1,19 @@
-/* The goroutines of one row: how many, since when they wait, who started them, their stack and the source around it. */
+/* The goroutines of one row: how many, since when they wait, on what, who started them, their stack and the source
+ * around it; one by one, or their groups. */
 #include <stdio.h>
 #include <string.h>
 
 #include "tui/cells.h"
 #include "tui/panel.h"
 #include "tui/screens/goroutine_list.h"
+#include "tui/screens/single_list.h"
 #include "tui/screens/stack_view.h"
 #include "tui/session.h"
 
 #define GRAPH_LEAST_HEIGHT 22
 #define TWO_COLUMNS_WIDTH 110
 
-enum group_pane { PANE_STACK, PANE_GROUPS };
+enum group_pane { PANE_STACK, PANE_BELOW };
 
 struct group_argument {
     enum goroutine_grouping grouping;
@@ -25,6 +27,8 @@ struct group_detail {
     struct stack_view view;             /* Of the group selected in `groups`. */
     struct list groups;
     VECTOR(struct goroutine_row) rows;  /* The groups in the row. */
+    struct list singles;                /* Below, where there is one group only. */
+    VECTOR(struct listed_goroutine) goroutines;
     enum group_pane pane;
 };
 
@@ -37,62 +41,83 @@ struct fact {
     enum role role;
 };
 
-#define NUM_FACTS 4
-
-static void write_wait(const struct goroutine_group *group, struct fact *fact)
-{
-    char least[UNITS_BUFFER], most[UNITS_BUFFER];
-    *fact = (struct fact){.label = "waiting", .figure = NOT_KNOWN, .role = ROLE_TEXT};
-    if (!group->wait_known) {
-        snprintf(fact->note, sizeof(fact->note), "noted when a GC finds them waiting");
-        return;
-    }
-    units_format_duration(least, (double)group->wait_ns_min);
-    units_format_duration(most, (double)group->wait_ns_max);
-    snprintf(fact->figure, sizeof(fact->figure), "%s", most);
-    if (strcmp(least, most) != 0)
-        snprintf(fact->note, sizeof(fact->note), "the newest for %s", least);
-}
+#define NUM_FACTS 2
+#define MOST_SENTENCE_LINES 3
 
 static void write_facts(const struct session *session, const struct goroutine_row *row, struct fact facts[NUM_FACTS])
 {
     const struct catalog *catalog = session->model.shown->catalog;
+    const struct goroutine_group *group = &row->group;
     char buffer[FORMAT_BUFFER], place[FORMAT_BUFFER];
-    facts[0] = (struct fact){.label = "goroutines", .role = ROLE_FIGURE};
-    units_format_exact(facts[0].figure, row->group.count);
-    bool moves = row->growth.verdict == GROWTH_GROWING || row->growth.verdict == GROWTH_SHRINKING;
-    if (moves)
-        format_growth_count(buffer, row->growth.per_second);
-    snprintf(facts[0].note, sizeof(facts[0].note), "%s %s", growth_verdict_name(row->growth.verdict),
-             moves ? buffer : "");
-    facts[1] = (struct fact){.label = "state", .role = ROLE_TEXT};
-    snprintf(facts[1].figure, sizeof(facts[1].figure), "%s", goroutine_state(catalog, &row->group));
-    write_wait(&row->group, &facts[2]);
-    facts[3] = (struct fact){.label = "started", .figure = NOT_KNOWN, .role = ROLE_TEXT};
-    if (row->group.created_by)
-        snprintf(facts[3].figure, sizeof(facts[3].figure), "%s", frame_place(catalog, row->group.created_by, place));
-    if (row->group.start)
-        snprintf(facts[3].note, sizeof(facts[3].note), "as %s", frame_function(catalog, row->group.start, buffer));
+    facts[0] = (struct fact){.label = "started", .figure = NOT_KNOWN, .role = ROLE_TEXT};
+    if (group->created_by)
+        snprintf(facts[0].figure, sizeof(facts[0].figure), "%s", frame_place(catalog, group->created_by, place));
+    if (group->start)
+        snprintf(facts[0].note, sizeof(facts[0].note), "as %s", frame_function(catalog, group->start, buffer));
+    facts[1] = (struct fact){.label = "made by", .figure = NOT_KNOWN, .role = ROLE_TEXT};
+    if (group->parent_start) {
+        snprintf(facts[1].figure, sizeof(facts[1].figure), "%s", frame_function(catalog, group->parent_start, buffer));
+        if (group->parent_created_by)
+            snprintf(facts[1].note, sizeof(facts[1].note), "started %s",
+                     frame_place(catalog, group->parent_created_by, place));
+    } else if (group->parent_known && group->parent_ended) {
+        snprintf(facts[1].figure, sizeof(facts[1].figure), "goroutines that have ended");
+    }
+}
+
+/* The text in as many lines as it needs, broken between words. Returns how many. */
+static int draw_wrapped(struct canvas canvas, enum role role, const char *text)
+{
+    int y = 0, width = canvas.width - 4;
+    while (*text && y < MOST_SENTENCE_LINES && width > 8) {
+        size_t length = strlen(text), fits = length;
+        char line[512];
+        if (utf8_width(text) > (size_t)width) {
+            fits = (size_t)width;
+            while (fits > 0 && text[fits] != ' ')
+                fits--;
+            fits = fits ? fits : (size_t)width;
+        }
+        snprintf(line, sizeof(line), "%.*s", (int)(fits < sizeof(line) ? fits : sizeof(line) - 1), text);
+        canvas_text_fit(canvas, 2, y++, width, role, line);
+        text += fits;
+        text += *text == ' ';
+    }
+    return y;
 }
 
 static int draw_facts(const struct session *session, const struct goroutine_row *row, struct canvas canvas)
 {
+    const struct catalog *catalog = session->model.shown->catalog;
+    _cleanup_(text_deinit) struct text sentence = {0};
+    goroutine_write_summary(catalog, row, &sentence);
+    if (row->group.labels) {
+        text_append(&sentence, "  ");
+        goroutine_write_labels(catalog, row->group.labels, &sentence);
+    }
+    int y = draw_wrapped(canvas, ROLE_STRONG, sentence.length ? sentence.data : "");
     struct fact facts[NUM_FACTS];
     write_facts(session, row, facts);
     int columns = canvas.width >= TWO_COLUMNS_WIDTH ? 2 : 1, rows = NUM_FACTS / columns;
     for (int i = 0; i < NUM_FACTS; i++) {
-        struct canvas part =
-            canvas_part(canvas, 2 + canvas.width / columns * (i % columns), i / columns, canvas.width / columns - 3, 1);
+        struct canvas part = canvas_part(canvas, 2 + canvas.width / columns * (i % columns), y + i / columns,
+                                         canvas.width / columns - 3, 1);
         canvas_text(part, 0, 0, ROLE_MUTED, facts[i].label);
         canvas_text(part, 11, 0, facts[i].role, facts[i].figure);
         int x = 11 + (int)utf8_width(facts[i].figure);
         x = x < 26 ? 26 : x + 2;
         canvas_text_fit(part, x, 0, part.width - x, ROLE_MUTED, facts[i].note);
     }
-    return rows;
+    return y + rows;
 }
 
 /* ---- drawing ---- */
+
+/* What is listed below the stack: groups where there are several, else the goroutines. */
+static struct list *below(struct group_detail *group)
+{
+    return group->rows.count > 1 ? &group->groups : &group->singles;
+}
 
 static int draw_history(const struct session *session, const struct goroutine_row *row, struct canvas canvas)
 {
@@ -117,10 +142,13 @@ static void group_draw(struct session *session, void *state, struct canvas canva
     }
     int y = draw_facts(session, group->row, canvas);
     y += draw_history(session, group->row, canvas_part(canvas, 0, y, canvas.width, canvas.height));
-    int left = canvas.height - y, groups = group->rows.count > 1 ? (int)group->groups.num_rows + 2 : 0;
-    groups = groups > left / 3 ? left / 3 : groups;
-    groups = groups < 3 ? 0 : groups;
-    struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - groups);
+    struct list *list = below(group);
+    int left = canvas.height - y, rows = list->num_all > 0 ? (int)list->num_rows + 2 : 0;
+    rows = rows > left / 3 ? left / 3 : rows;
+    rows = rows < 3 ? 0 : rows;
+    /* Why they are not listed one by one. */
+    const char *note = group->rows.count == 1 && left > 8 ? session->model.shown->goroutines_reason : NULL;
+    struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - rows - (note != NULL));
     if (group->view.rows.count > 0) {
         stack_view_draw(&group->view, session, middle, group->pane == PANE_STACK);
     } else {
@@ -128,11 +156,13 @@ static void group_draw(struct session *session, void *state, struct canvas canva
         canvas_text_fit(middle, 2, 1, middle.width - 4, ROLE_MUTED,
                         "no stack: they run, or moved on while it was read");
     }
-    if (groups == 0)
+    if (note)
+        canvas_text_fit(canvas, 2, canvas.height - 1, canvas.width - 4, ROLE_MUTED, note);
+    if (rows == 0)
         return;
-    struct canvas others = canvas_part(canvas, 0, canvas.height - groups, canvas.width, groups);
-    section_draw(others, 0, "Their stacks", &group->groups, group->pane == PANE_GROUPS);
-    list_draw(&group->groups, canvas_part(others, 0, 1, others.width, groups - 1), group->pane == PANE_GROUPS);
+    struct canvas others = canvas_part(canvas, 0, canvas.height - rows, canvas.width, rows);
+    section_draw(others, 0, list == &group->groups ? "Their stacks" : "One by one", list, group->pane == PANE_BELOW);
+    list_draw(list, canvas_part(others, 0, 1, others.width, rows - 1), group->pane == PANE_BELOW);
 }
 
 /* ---- the screen ---- */
@@ -146,6 +176,7 @@ static struct error *group_open(struct session *session, void *state, const void
     group->key = wanted->group;
     stack_view_init(&group->view);
     list_init(&group->groups, &goroutine_list);
+    list_init(&group->singles, &single_list);
     return NULL;
 }
 
@@ -154,7 +185,24 @@ static void group_close(void *state)
     struct group_detail *group = state;
     stack_view_deinit(&group->view);
     list_deinit(&group->groups);
+    list_deinit(&group->singles);
     vector_deinit(&group->rows);
+    vector_deinit(&group->goroutines);
+}
+
+/* The goroutines of the only group. */
+static bool list_singles(struct group_detail *group, const struct model *model)
+{
+    const struct snapshot *shown = model->shown;
+    group->goroutines.count = 0;
+    if (group->rows.count == 1) {
+        for (size_t i = 0; i < shown->num_goroutines; i++)
+            if (shown->goroutines[i].group == group->rows.items[0].group_index &&
+                !vector_append(&group->goroutines, shown->goroutines[i]))
+                return false;
+    }
+    return list_set_rows(&group->singles, model, group->goroutines.items, group->goroutines.count,
+                         sizeof(*group->goroutines.items));
 }
 
 static struct error *group_update(struct session *session, void *state)
@@ -167,12 +215,14 @@ static struct error *group_update(struct session *session, void *state)
         if (goroutine_groups_match(grouping, &analysis->goroutines_by[grouping][i].group, &group->key))
             group->row = &analysis->goroutines_by[grouping][i];
     group->rows.count = 0;
-    for (size_t i = 0; i < analysis->num_goroutines; i++)
-        if (goroutine_groups_match(grouping, &analysis->goroutines[i].group, &group->key) &&
-            !vector_append(&group->rows, analysis->goroutines[i]))
+    for (size_t i = 0; i < analysis->num_goroutines_by[GOROUTINES_BY_GROUP]; i++) {
+        const struct goroutine_row *row = &analysis->goroutines_by[GOROUTINES_BY_GROUP][i];
+        if (goroutine_groups_match(grouping, &row->group, &group->key) && !vector_append(&group->rows, *row))
             return error_no_memory();
+    }
     if (!list_set_rows(&group->groups, &session->model, group->rows.items, group->rows.count,
-                       sizeof(*group->rows.items)))
+                       sizeof(*group->rows.items)) ||
+        !list_singles(group, &session->model))
         return error_no_memory();
     const struct goroutine_row *selected = list_selected(&group->groups);
     if (!selected && group->rows.count > 0)
@@ -183,30 +233,47 @@ static struct error *group_update(struct session *session, void *state)
 static struct list *group_focus(void *state)
 {
     struct group_detail *group = state;
-    return group->pane == PANE_STACK ? &group->view.frames : &group->groups;
+    return group->pane == PANE_STACK ? &group->view.frames : below(group);
 }
 
 static void group_point(void *state, int x, int y)
 {
     struct group_detail *group = state;
-    if (list_contains(&group->groups, x, y))
-        group->pane = PANE_GROUPS;
+    if (list_contains(below(group), x, y))
+        group->pane = PANE_BELOW;
     else if (list_contains(&group->view.frames, x, y))
         group->pane = PANE_STACK;
+}
+
+/* Opens the selected group, or goroutine. */
+static void open_selected(struct session *session, struct group_detail *group)
+{
+    const void *row = list_selected(below(group));
+    if (!row)
+        return;
+    if (below(group) == &group->singles)
+        error_destroy(session_open_goroutine(session, ((const struct listed_goroutine *)row)->goid));
+    else
+        error_destroy(
+            session_open_goroutines(session, GOROUTINES_BY_GROUP, &((const struct goroutine_row *)row)->group));
 }
 
 static bool group_act(struct session *session, void *state, enum action action)
 {
     struct group_detail *group = state;
     if (action == ACTION_NEXT_PANE || action == ACTION_PREVIOUS_PANE) {
-        group->pane = group->pane == PANE_STACK && group->rows.count > 1 ? PANE_GROUPS : PANE_STACK;
+        group->pane = group->pane == PANE_STACK && below(group)->num_all > 0 ? PANE_BELOW : PANE_STACK;
         return true;
     }
-    if (group->pane != PANE_GROUPS)
+    if (group->pane != PANE_BELOW)
         return false;
+    if (action == ACTION_OPEN) {
+        open_selected(session, group);
+        return true;
+    }
     /* The frames follow the group that is selected. */
     bool resort;
-    if (!list_act(&group->groups, action, &resort))
+    if (below(group) != &group->groups || !list_act(&group->groups, action, &resort))
         return false;
     error_destroy(group_update(session, group));
     return true;
@@ -218,12 +285,16 @@ static void group_describe(const struct session *session, const void *state, str
     const struct catalog *catalog = session->model.shown->catalog;
     if (group->grouping == GOROUTINES_BY_STATE)
         text_append(text, goroutine_state(catalog, &group->key));
+    else if (group->grouping == GOROUTINES_BY_KIND)
+        text_append(text, wait_kind_name(group->key.kind));
+    else if (group->grouping == GOROUTINES_BY_LABELS)
+        goroutine_write_labels(catalog, group->key.labels, text);
     else
         catalog_write_frame(catalog, goroutine_subject(catalog, &group->key), text);
 }
 
-static const enum action group_footer[] = {ACTION_BACK,         ACTION_NEXT_PANE,   ACTION_SEARCH,
-                                           ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
+static const enum action group_footer[] = {ACTION_BACK,   ACTION_NEXT_PANE,    ACTION_OPEN,
+                                           ACTION_SEARCH, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
 
 static const struct screen_ops goroutine_group_screen = {
     .title = "Goroutine group",

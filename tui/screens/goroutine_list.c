@@ -8,7 +8,7 @@
 const char *goroutine_state(const struct catalog *catalog, const struct goroutine_group *group)
 {
     const char *reason = catalog_string(catalog, group->wait_reason), *state = catalog_string(catalog, group->state);
-    return reason[0] ? reason : state[0] ? state : "several";
+    return reason[0] ? reason : state[0] && strcmp(state, "waiting") != 0 ? state : "several";
 }
 
 static void draw_count(const struct list_cell *cell, const void *row)
@@ -35,10 +35,15 @@ static void draw_trend(const struct list_cell *cell, const void *row)
     cell_trend(cell, group->counts, &group->growth);
 }
 
+/* Of rows by kind: the kind. */
+static const char *state_of_row(const struct catalog *catalog, const struct goroutine_row *row)
+{
+    return row->grouping == GOROUTINES_BY_KIND ? wait_kind_name(row->group.kind) : goroutine_state(catalog, &row->group);
+}
+
 static void draw_state(const struct list_cell *cell, const void *row)
 {
-    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
-    cell_left(cell, ROLE_TEXT, goroutine_state(cell_catalog(cell->context), group));
+    cell_left(cell, ROLE_TEXT, state_of_row(cell_catalog(cell->context), row));
 }
 
 static void draw_wait(const struct list_cell *cell, const void *row)
@@ -58,8 +63,21 @@ static void draw_wait(const struct list_cell *cell, const void *row)
     cell_right(cell, ROLE_TEXT, text);
 }
 
+static void draw_labels(const struct list_cell *cell, const struct goroutine_group *group)
+{
+    struct text text = {0};
+    goroutine_write_labels(cell_catalog(cell->context), group->labels, &text);
+    cell_left(cell, text.length ? ROLE_TEXT : ROLE_MUTED, text.length ? text.data : "no labels");
+    text_deinit(&text);
+}
+
 static void draw_function(const struct list_cell *cell, const void *row)
 {
+    const struct goroutine_row *line = row;
+    if (line->grouping == GOROUTINES_BY_LABELS) {
+        draw_labels(cell, &line->group);
+        return;
+    }
     frame_id subject = goroutine_subject(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group);
     if (subject)
         cell_frame(cell, subject);
@@ -67,7 +85,9 @@ static void draw_function(const struct list_cell *cell, const void *row)
 
 static void draw_place(const struct list_cell *cell, const void *row)
 {
-    cell_place(cell, goroutine_subject(cell_catalog(cell->context), &((const struct goroutine_row *)row)->group));
+    const struct goroutine_row *line = row;
+    if (line->grouping != GOROUTINES_BY_LABELS)
+        cell_place(cell, goroutine_subject(cell_catalog(cell->context), &line->group));
 }
 
 static void draw_creator(const struct list_cell *cell, const void *row)
@@ -98,7 +118,7 @@ static int compare_state(const void *context, const void *first, const void *sec
 {
     const struct goroutine_row *a = first, *b = second;
     const struct catalog *catalog = cell_catalog(context);
-    return strcmp(goroutine_state(catalog, &a->group), goroutine_state(catalog, &b->group));
+    return strcmp(state_of_row(catalog, a), state_of_row(catalog, b));
 }
 
 static int compare_function(const void *context, const void *first, const void *second)
@@ -134,17 +154,24 @@ static const char *text_of_group(const void *context, const void *row, char *buf
     const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
     char place[FORMAT_BUFFER], creator[FORMAT_BUFFER];
     frame_id subject = goroutine_subject(catalog, group);
-    snprintf(buffer, LIST_TEXT, "%.32s %.300s %s %s", goroutine_state(catalog, group), catalog_function(catalog, subject),
-             frame_place(catalog, subject, place), frame_place(catalog, group->created_by, creator));
+    snprintf(buffer, LIST_TEXT, "%.32s %.200s %s %s %.150s", state_of_row(catalog, row),
+             catalog_function(catalog, subject), frame_place(catalog, subject, place),
+             frame_place(catalog, group->created_by, creator), catalog_string(catalog, group->labels));
     return buffer;
 }
 
 static int measure(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
-    const struct goroutine_group *group = &((const struct goroutine_row *)row)->group;
+    const struct goroutine_row *line = row;
     const struct catalog *catalog = cell_catalog(context);
-    return (int)utf8_width(frame_function(catalog, goroutine_subject(catalog, group), buffer));
+    if (line->grouping != GOROUTINES_BY_LABELS)
+        return (int)utf8_width(frame_function(catalog, goroutine_subject(catalog, &line->group), buffer));
+    struct text text = {0};
+    goroutine_write_labels(catalog, line->group.labels, &text);
+    int width = text.length ? (int)utf8_width(text.data) : 0;
+    text_deinit(&text);
+    return width;
 }
 
 static const struct column columns[] = {

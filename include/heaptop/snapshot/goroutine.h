@@ -92,6 +92,9 @@ struct listed_goroutine {
     bool examined;          /* What it waits on was looked at. */
 };
 
+/* snapshot->goroutines_reason of a recording's snapshots. */
+#define GOROUTINES_NOT_RECORDED "not listed one by one: recordings keep groups of goroutines only"
+
 /* Above so many goroutines only some of each group are listed. */
 #define SNAPSHOT_MAX_LISTED 100000u
 /* Goroutines whose waits are looked at in a sample, and channels of one select. */

@@ -82,6 +82,8 @@ static void check_shape(const struct shape *shape)
     tzset();
     scene_init(&scene);
     scene.is_native = shape->is_native;
+    /* Recordings keep groups of goroutines only. */
+    scene.b->lists_goroutines = false;
     for (unsigned i = 0; i < shape->seconds; i++) {
         if (shape->exits && i + 1 == shape->seconds)
             scene.b->exit_reason = "exited with status 2";
