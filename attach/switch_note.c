@@ -81,12 +81,12 @@ static void note_name(const struct switch_note *note, char *name)
 
 enum lock_result { LOCK_OURS, LOCK_HELD, LOCK_FAILED };
 
-/* Opens a note's file and locks it, and makes sure that it is still the one of that name. */
+/* Opens a note's file (for reading is enough) and locks it, and makes sure that it is still the one of that name. */
 static enum lock_result lock_file(int folder, const char *name, int flags, int *ret_file)
 {
     for (unsigned i = 0; i < MAX_TRIES; i++) {
         struct stat opened, named;
-        _cleanup_close_ int file = openat(folder, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags, 0600);
+        _cleanup_close_ int file = openat(folder, name, O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags, 0600);
         if (file < 0 || fstat(file, &opened) != 0 || !S_ISREG(opened.st_mode) || opened.st_uid != geteuid())
             return LOCK_FAILED;
         if (flock(file, LOCK_EX | LOCK_NB) != 0)
@@ -179,7 +179,7 @@ struct error *switch_file_create(const struct switch_note *note, struct switch_f
         if (file.folder < 0)
             continue;
         note_name(note, file.name);
-        enum lock_result result = lock_file(file.folder, file.name, O_CREAT, &file.file);
+        enum lock_result result = lock_file(file.folder, file.name, O_RDWR | O_CREAT, &file.file);
         if (result == LOCK_OURS && write_note(file.file, note)) {
             *ret_file = file;
             return NULL;
@@ -245,7 +245,7 @@ static void visit_folder(int folder, switch_note_visitor *visit, void *context)
         struct switch_note note;
         if (strncmp(entry->d_name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0 ||
             snprintf(file.name, sizeof(file.name), "%s", entry->d_name) >= (int)sizeof(file.name) ||
-            lock_file(folder, file.name, 0, &file.file) != LOCK_OURS)
+            lock_file(folder, file.name, O_RDONLY, &file.file) != LOCK_OURS)
             continue;
         file.folder = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         /* One that was not written to its end came before any write to the process. */

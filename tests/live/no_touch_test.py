@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """heaptop looks and does not touch: every system call it makes while it attaches, samples, shows, reports, exports
 and examines is traced, and none may stop, signal, change or write to the target, nor write anything anywhere but its
-own output. Meanwhile the target is watched from outside.
+own output. Meanwhile the target is watched from outside. With --enable-profiling there are exactly two writes to it, of 8
+bytes to one place: the rate, and 0 again; and none where the program profiles itself.
 
     tests/live/no_touch_test.py
 
@@ -169,6 +170,64 @@ def look(command, target, quiet, expected=(0,), keys=None):
     return complaints
 
 
+# What --enable-profiling does besides: the target's memory opened for writing, a note beneath a folder of heaptop's own, and a
+# guardian with a line to it.
+SWITCH_CALLS = (
+    r'openat\(\d+<[^>]*>, "mem", O_RDWR\|O_CLOEXEC',
+    r'mkdir\("[^"]*/heaptop(-\d+)?", 0700',
+    r'openat\(\d+<[^>]*/heaptop(-\d+)?>, "profiling-\d+-\d+", O_RDWR',
+    r'pwrite64\(\d+<[^>]*/heaptop(-\d+)?/profiling-\d+-\d+>, "heaptop switched memory profiling on',
+    r'ftruncate\(\d+<[^>]*/heaptop(-\d+)?/profiling-',
+    r'unlinkat\(\d+<[^>]*/heaptop(-\d+)?>, "profiling-\d+-\d+"',
+    r'clone3?\(',
+    r'write\(\d+<(UNIX[^>]*|socket:[^>]*)>, "w", 1',
+    r'sendto\(\d+<(UNIX[^>]*|socket:[^>]*)>, "d", 1, MSG_NOSIGNAL',
+)
+MEMORY_WRITE = re.compile(r'pwrite64\(\d+</proc/(\d+)/mem>, "([^"]*)", (\d+), (\d+|0x[0-9a-f]+)\)? = (\d+)')
+RATE_BYTES, ZERO_BYTES = r"\0\0\10\0\0\0\0\0", r"\0\0\0\0\0\0\0\0"
+
+
+def judge_switch(lines, target):
+    """Complaints about a trace with --enable-profiling of a program that has it off."""
+    touches, _, _ = judge(lines, target)
+    writes, others, guardians = [], [], 0
+    for line in touches:
+        call = re.sub(r"^(?:\[pid\s+)?\d*\]?\s*", "", line)
+        if match := MEMORY_WRITE.match(call):
+            writes.append(match.groups())
+        elif not any(re.match(known, call) for known in SWITCH_CALLS):
+            others.append(f"touches: {line}")
+        elif call.startswith("clone"):
+            guardians += 1
+    wanted = [(str(target), data, "8") for data in (RATE_BYTES, ZERO_BYTES)]
+    if [w[:3] for w in writes] != wanted or len({w[3] for w in writes}) != 1 or any(w[4] != "8" for w in writes):
+        others.append(f"writes to the target: {writes}")
+    elif int(writes[0][3], 0) % 8 != 0:
+        others.append(f"the write is not aligned: {writes[0]}")
+    if guardians != 1:
+        others.append(f"{guardians} guardians")
+    return others
+
+
+def look_at_switch(pid):
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace"
+        command = ["strace", "-f", "-y", "-s", "256", "-o", trace, HEAPTOP, "report", "--for", "1s", "--enable-profiling",
+                   str(pid)]
+        watch = Watch(pid)
+        watch.start()
+        done = subprocess.run(list(map(str, command)), stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        watch.done.set()
+        watch.join()
+        lines = trace.read_text(errors="replace").splitlines()
+    complaints = judge_switch(lines, pid) + [f"the target was seen {s}" for s in watch.seen]
+    if done.returncode != 0:
+        complaints.append(f"status {done.returncode}: {done.stderr.decode(errors='replace')[-400:]}")
+    print(f"report --enable-profiling: {len(lines)} lines of trace, {watch.looks} looks: "
+          f"{'touched otherwise' if complaints else 'touched as it says'}")
+    return complaints
+
+
 def commands(pid, is_go):
     yield [PROBE, pid, "20", "20ms"], (0,)
     if not HEAPTOP.exists():
@@ -198,7 +257,15 @@ def self_test():
     good = ['12 process_vm_readv(7, [], 1, [], 1, 0) = 8', '12 write(1<pipe:[3]>, "a", 1) = 1',
             '12 openat(3</proc/7>, "stat", O_RDONLY|O_CLOEXEC) = 4',
             '12 write(6<anon_inode:[eventfd]>, "x", 8) = 8', '12 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 9']
-    return [f"the judge passed: {line}" for line in bad if not judge([line], 7)[0]] + \
+    on = f'12 pwrite64(9</proc/7/mem>, "{RATE_BYTES}", 8, 94370296) = 8'
+    off = f'13 pwrite64(9</proc/7/mem>, "{ZERO_BYTES}", 8, 94370296) = 8'
+    guard = '12 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 13'
+    wrong = [f"the judge blamed the switch: {c}" for c in judge_switch([guard, on, off], 7)]
+    wrong += [f"the judge passed as a switch: {trace}" for trace in (
+        [guard, on], [guard, on, on, off], [guard, off], [on, off], [guard, on, off.replace("296", "304")],
+        [guard, on.replace("94370296", "94370292"), off.replace("94370296", "94370292")],
+        [guard, on, off, bad[0]], [guard, on, off.replace("/7/", "/8/")]) if not judge_switch(trace, 7)]
+    return wrong + [f"the judge passed: {line}" for line in bad if not judge([line], 7)[0]] + \
            [f"the judge blamed: {line}" for line in good if judge([line], 7)[0]]
 
 
@@ -225,6 +292,17 @@ def main():
         with oracle.Target(path) as target:
             for command, expected in commands(target.pid, True):
                 complaints += look(command, target.pid, False, expected, keys_for(command))
+            # It profiles itself: asking for it changes nothing.
+            if HEAPTOP.exists():
+                command = [HEAPTOP, "report", "--enable-profiling", target.pid, "--for", "1s"]
+                lines_before = len(complaints)
+                complaints += [c for c in look(command, target.pid, False, (0,)) if not re.search(
+                    r'openat\(\d+<[^>]*>, "mem", O_RDWR\|O_CLOEXEC', c)]
+                print(f"a program that profiles itself: {'touched' if len(complaints) > lines_before else 'not written to'}")
+    for version, kind, path in oracle.targets("noprof") if HEAPTOP.exists() else []:
+        with oracle.Target(path) as target:
+            print(f"noprof, Go {version}, {kind}")
+            complaints += look_at_switch(target.pid)
     for complaint in complaints:
         print(complaint)
     return 1 if complaints else 0

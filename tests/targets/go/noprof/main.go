@@ -35,6 +35,8 @@ func main() {
 		case "alloc":
 			hold(1 << 20)
 			harness.Answer("ok", "alloc")
+		case "rate":
+			harness.Answer("ok", map[string]interface{}{"mem_profile_rate": runtime.MemProfileRate})
 		case "gc":
 			runtime.GC()
 			harness.Answer("ok", "gc")
