@@ -39,6 +39,9 @@ def validate(value, schema, root=None, path="$"):
         elif keyword == "minimum":
             if type_matches(value, "number") and value < wanted:
                 complaints.append(f"{path}: {value} is below {wanted}")
+        elif keyword == "maximum":
+            if type_matches(value, "number") and value > wanted:
+                complaints.append(f"{path}: {value} is above {wanted}")
         elif keyword == "pattern":
             if isinstance(value, str) and not re.search(wanted, value):
                 complaints.append(f"{path}: {value!r} does not match {wanted}")
