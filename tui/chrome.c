@@ -7,8 +7,8 @@
 #include "tui/format.h"
 
 #define MAX_VERDICT_LINES 4
-/* Below this width the tabs move together. */
-#define TABS_WIDTH 64
+/* Columns of a tab's title where there is no room for whole ones. */
+#define SHORT_TITLE 5
 
 const char *ago(const struct session *session, uint64_t unix_ns, char *buffer)
 {
@@ -221,41 +221,64 @@ static int draw_chip(struct canvas canvas, int right, int y, const char *before,
     return x - 1;
 }
 
+/* Columns of all tabs, one or two apart. */
+static int tabs_width(const struct session *session, int gap)
+{
+    int width = 1;
+    for (size_t i = 0; session->tabs[i].ops; i++) {
+        const struct screen_ops *ops = session->tabs[i].ops;
+        size_t count = ops->count ? ops->count(session) : 0;
+        width += 2 + (int)utf8_width(ops->title) + (count > 9 ? 3 : count > 0 ? 2 : 0) + gap;
+    }
+    return width - gap;
+}
+
+/* "7 Suspects·2", at most so many columns of its title; returns the column behind it. */
+static int draw_tab(struct session *session, struct canvas canvas, int x, int y, size_t index, int most)
+{
+    const struct screen_ops *ops = session->tabs[index].ops;
+    bool current = index == session->tab;
+    size_t count = ops->count ? ops->count(session) : 0;
+    canvas_printf(canvas, x, y, current ? ROLE_STRONG : ROLE_FAINT, "%zu", index + 1);
+    bool is_cut = !current && count == 0 && (int)utf8_width(ops->title) > most;
+    struct canvas room = canvas_part(canvas, x + 2, y, is_cut ? most : canvas.width, 1);
+    int end = x + 2 + canvas_text(room, 0, 0, current ? ROLE_FIGURE : ROLE_MUTED, ops->title);
+    if (is_cut)
+        end = x + 2 + most;
+    if (count > 0)
+        end = canvas_printf(canvas, end, y, ROLE_NOTICE, "\xc2\xb7%zu", count);
+    if (current)
+        canvas_ground(canvas, x - 1, y, end - x + 2, GROUND_CHIP);
+    return end;
+}
+
 static void draw_tabs(struct session *session, struct canvas canvas, int y)
 {
-    int right = canvas.width - 1;
+    int right = canvas.width - 1, x = 1, gap = tabs_width(session, 2) < canvas.width ? 2 : 1;
+    int most = tabs_width(session, gap) < canvas.width ? canvas.width : SHORT_TITLE;
     const struct open_screen *top = session_top(session);
     const struct list *list = top->ops->focus ? top->ops->focus(top->state) : NULL;
+    size_t i = 0;
+    session->tab_y = y;
+    memset(session->tab_x, 0, sizeof(session->tab_x));
+    for (; session->depth == 0 && session->tabs[i].ops; i++) {
+        session->tab_x[i] = x;
+        x = draw_tab(session, canvas, x, y, i, most) + gap;
+    }
+    session->tab_x[i] = session->depth == 0 ? x : 0;
+    /* The filter covers tabs where it has to. */
     if (list && list->filter[0] && session->prompt != PROMPT_FILTER)
         right = draw_chip(canvas, right, y, "\\ ", list->filter);
     if (session->model.shown && session->model.shown->num_problems > 0) {
         char text[FORMAT_BUFFER];
         size_t count = session->model.shown->num_problems;
         snprintf(text, sizeof(text), "! %zu problem%s", count, count == 1 ? "" : "s");
-        if (right - (int)strlen(text) > 62)
+        int least = session->depth == 0 ? x : 62;
+        if (right - (int)strlen(text) > least)
             right = canvas_text_right(canvas, right, y, ROLE_NOTICE, text) - 2;
     }
-    /* The one thing that heaptop has changed is never out of sight. */
-    if (session->model.latest && session->model.latest->profile_switch == PROFILE_SWITCH_ON && right - 12 > 62)
-        right = canvas_text_right(canvas, right, y, ROLE_NOTICE, "profiling on") - 2;
-    session->tab_y = y;
-    if (session->depth > 0) {
-        memset(session->tab_x, 0, sizeof(session->tab_x));
+    if (session->depth > 0)
         draw_path(session, canvas, y, right);
-        return;
-    }
-    int x = 1, gap = canvas.width < TABS_WIDTH ? 1 : 2;
-    size_t i = 0;
-    for (; session->tabs[i].ops; i++) {
-        bool current = i == session->tab;
-        session->tab_x[i] = x;
-        canvas_printf(canvas, x, y, current ? ROLE_STRONG : ROLE_FAINT, "%zu", i + 1);
-        int end = canvas_text(canvas, x + 2, y, current ? ROLE_FIGURE : ROLE_MUTED, session->tabs[i].ops->title);
-        if (current)
-            canvas_ground(canvas, x - 1, y, end - x + 2, GROUND_CHIP);
-        x = end + gap;
-    }
-    session->tab_x[i] = x;
 }
 
 /* ---- keys ---- */

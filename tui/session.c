@@ -14,6 +14,7 @@
 
 static const struct screen_ops *const tab_screens[] = {
     &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
+    &suspects_screen,
 };
 #define NUM_TABS ARRAY_SIZE(tab_screens)
 

@@ -31,10 +31,12 @@ struct screen_ops {
     void (*point)(void *state, int x, int y);
     /* The last part of the path shown at the top; NULL: the title. */
     void (*describe)(const struct session *session, const void *state, struct text *text);
+    /* How many there are of what a person should see; shown at its tab unless it is 0. May be NULL. */
+    size_t (*count)(const struct session *session);
 };
 
 extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen,
-    memory_screen;
+    memory_screen, suspects_screen;
 
 #define SESSION_MAX_DEPTH 4
 
