@@ -1,7 +1,9 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
+#include "cli/keeper.h"
 #include "heaptop/attach.h"
 
 static enum exit_status watch(pid_t pid, const struct options *options, bool *ret_pick_again)
@@ -11,9 +13,20 @@ static enum exit_status watch(pid_t pid, const struct options *options, bool *re
     struct error *error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);
-    error = tui_run(source, &options->tui, ret_pick_again);
-    source_close(source);
-    return error ? error_print(error) : STATUS_DONE;
+    struct keeper *keeper = NULL;
+    error = keeper_create(source, strcmp(options->output, "-") == 0 ? NULL : options->output, &keeper);
+    if (error)
+        return error_print(error);
+    struct tui_options tui = options->tui;
+    tui.keeper = keeper_interface(keeper);
+    error = tui_run(keeper_source(keeper), &tui, ret_pick_again);
+    enum exit_status status = error ? error_print(error) : STATUS_DONE;
+    _cleanup_(text_deinit) struct text said = {0};
+    error = keeper_end_recording(keeper, &said);
+    if (said.length)
+        fprintf(stderr, "heaptop: %s\n", said.data);
+    keeper_destroy(keeper);
+    return error ? error_print(error) : status;
 }
 
 enum exit_status attach_command(const struct options *options)

@@ -31,6 +31,12 @@ void names_deinit(struct names *names)
     sqlite3_finalize(names->select_stack_frames);
 }
 
+void names_set_catalog(struct names *names, struct catalog *catalog)
+{
+    catalog_unref(names->catalog);
+    names->catalog = catalog_ref(catalog);
+}
+
 /* Notes what an id of the file is; false when the row cannot be believed: rows come with rising ids, or the file is
  * damaged. */
 static bool map_set(struct names *names, struct name_map *map, int64_t id, uint32_t catalog_id)

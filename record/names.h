@@ -24,6 +24,8 @@ struct names {
 /* The database's code tells what went wrong. */
 void names_init(struct names *names, struct database *database);
 void names_deinit(struct names *names);
+/* Before anything was read: adds to this catalog, of which it takes a reference. */
+void names_set_catalog(struct names *names, struct catalog *catalog);
 
 /* Ids in the file to ids in the catalog; what came to the file since the last call is read. 0 for 0 and for what is not
  * there. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "heaptop/base/cleanup.h"
@@ -125,13 +124,19 @@ void recorder_status(struct recorder *recorder, struct recorder_status *ret_stat
 
 /* ---- the thread ---- */
 
-static uint64_t file_bytes(const char *path, const char *suffix)
+/* Of the file and its log, asked of the open ones: they may have no name any more. */
+static uint64_t bytes_written(struct recorder *recorder)
 {
-    char name[4096];
-    struct stat status;
-    if (snprintf(name, sizeof(name), "%s%s", path, suffix) >= (int)sizeof(name) || stat(name, &status) != 0)
-        return 0;
-    return (uint64_t)status.st_size;
+    static const int which[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(which); i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_int64 size = 0;
+        if (sqlite3_file_control(recorder->database.handle, "main", which[i], &file) == SQLITE_OK && file &&
+            file->pMethods && file->pMethods->xFileSize(file, &size) == SQLITE_OK)
+            bytes += (uint64_t)size;
+    }
+    return bytes;
 }
 
 /* A failed write: what it says, and when to try again. */
@@ -163,7 +168,7 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
         note_failure(recorder, reason, sizeof(reason));
     else if (is_written)
         recorder->retry_at_ns = recorder->retry_after_ns = 0;
-    uint64_t bytes = file_bytes(recorder->path, "") + file_bytes(recorder->path, "-wal");
+    uint64_t bytes = bytes_written(recorder);
     pthread_mutex_lock(&recorder->mutex);
     if (is_written) {
         recorder->status.ticks++;
@@ -363,7 +368,7 @@ struct error *recorder_open(const char *path, struct recorder **ret_recorder)
         unlink(path);
         return error;
     }
-    recorder->status.bytes = file_bytes(recorder->path, "") + file_bytes(recorder->path, "-wal");
+    recorder->status.bytes = bytes_written(recorder);
     *ret_recorder = take_pointer(recorder);
     return NULL;
 }
@@ -399,7 +404,7 @@ struct error *recorder_close(struct recorder *recorder, struct recorder_status *
     if (recorder->has_thread)
         pthread_join(recorder->thread, NULL);
     struct error *error = finish_file(recorder);
-    recorder->status.bytes = file_bytes(recorder->path, "") + file_bytes(recorder->path, "-wal");
+    recorder->status.bytes = bytes_written(recorder);
     if (ret_status)
         *ret_status = recorder->status;
     recorder_destroy(recorder);

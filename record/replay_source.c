@@ -365,6 +365,8 @@ struct error *replay_source_open(struct recording *recording, const struct repla
     }
     replay->source = (struct source){.ops = &replay_ops, .live = false};
     replay->recording = recording;
+    if (options->catalog)
+        names_set_catalog(&recording->reader.names, options->catalog);
     replay->speed = options->speed > 0 ? options->speed : (double)INFINITY;
     replay->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (replay->timer < 0) {

@@ -50,6 +50,8 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(NEXT_GC, 'c', 0, TIME, "next GC", "the next GC cycle") \
     X(PREVIOUS_GC, 'C', 0, TIME, "GC before", "the GC cycle before") \
     X(LARGEST_RISE, '^', 0, TIME, "rise", "where RSS rose most") \
+    X(MARK, 'm', 0, TIME, "mark", "mark this moment, with a few words") \
+    X(RECORD, 'R', 0, TIME, "record", "record to a file from now on, or no more") \
     X(SPAN_START, '(', 0, TIME, "from here", "growth over a span: it starts here") \
     X(SPAN_END, ')', 0, TIME, "to here", "growth over a span: it ends here") \
     X(PROFILING, 'P', 0, PROGRAM, "profiling", "switch memory profiling on where it is off; asks first") \

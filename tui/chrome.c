@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "heaptop/tui.h"
 #include "tui/format.h"
 
 #define MAX_VERDICT_LINES 4
@@ -30,6 +31,20 @@ static int draw_fact(struct canvas canvas, int x, int limit, const char *text)
     return canvas_text(canvas, x, 0, ROLE_MUTED, text);
 }
 
+/* That it is being recorded, and how much that is; returns the column where it begins. */
+static int draw_recording(const struct session *session, struct canvas canvas, int right)
+{
+    struct text status = {0};
+    if (session->keeper)
+        session->keeper->write_status(session->keeper->context, &status);
+    if (status.length) {
+        right = canvas_text_right(canvas, right, 0, ROLE_NOTICE, status.data);
+        right = canvas_text_right(canvas, right - 1, 0, ROLE_GROWING, "REC") - 2;
+    }
+    text_deinit(&status);
+    return right;
+}
+
 /* Whether it is live, held or over; returns the column where it begins. */
 static int draw_state(const struct session *session, struct canvas canvas, int right)
 {
@@ -41,14 +56,14 @@ static int draw_state(const struct session *session, struct canvas canvas, int r
     uint32_t mark = 0x25cf;
     if (session->playback.is_on && shown) {
         char clock[FORMAT_BUFFER];
-        const char *over = shown->exited ? " EXITED" : "";
+        const char *over = shown->exited ? " EXITED" : "", *what = session->live ? "PAST" : "REPLAY";
         format_clock(clock, shown->unix_ns);
         if (model->failure)
-            snprintf(text, sizeof(text), "REPLAY %s DAMAGED", clock);
+            snprintf(text, sizeof(text), "%s %s DAMAGED", what, clock);
         else if (session->playback.is_playing)
-            snprintf(text, sizeof(text), "REPLAY %s %gx", clock, playback_speed(&session->playback));
+            snprintf(text, sizeof(text), "%s %s %gx", what, clock, playback_speed(&session->playback));
         else
-            snprintf(text, sizeof(text), "REPLAY %s%s", clock, over);
+            snprintf(text, sizeof(text), "%s %s%s", what, clock, over);
         role = session->playback.is_playing ? ROLE_CALM : ROLE_NOTICE;
         mark = session->playback.is_playing ? 0x25b6 : 0x2016;
     } else if (model->failure || (model->latest && model->latest->exited)) {
@@ -67,6 +82,7 @@ static int draw_state(const struct session *session, struct canvas canvas, int r
     } else {
         snprintf(text, sizeof(text), "%s %s", model->source->live ? "LIVE" : "REPLAY", interval);
     }
+    right = draw_recording(session, canvas, right);
     int x = canvas_text_right(canvas, right, 0, role, text) - 2;
     canvas_rune(canvas, x, 0, role, mark);
     return x;
@@ -310,6 +326,7 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
             [PROMPT_SEARCH] = {"/", "Enter keep   Esc leave"},
             [PROMPT_FILTER] = {"\\", "Enter keep   Esc clear"},
             [PROMPT_JUMP] = {"go to:", "14:03  -5m  +30s  mark  gc  rise  start  end"},
+            [PROMPT_MARK] = {"mark:", "Enter set   Esc leave"},
         };
         int x = canvas_text(canvas, 1, y, ROLE_STRONG, prompts[session->prompt].sign);
         const char *hint = prompts[session->prompt].hint;

@@ -111,6 +111,14 @@ bool playback_is_busy(const struct session *session)
            (session->model.is_reading || !session->playback.is_scanned);
 }
 
+bool playback_has_caught_up(const struct session *session)
+{
+    const struct playback *playback = &session->playback;
+    const struct snapshot *shown = session->model.shown;
+    return playback->is_playing && !session->model.is_reading && shown &&
+           shown->unix_ns >= playback->timeline.last_unix_ns;
+}
+
 /* What has come since: only of a session that goes on. */
 static struct error *look_for_more(struct session *session, bool *ret_changed)
 {
@@ -280,7 +288,7 @@ static void change_speed(struct session *session, int direction)
     set_pace(session);
 }
 
-static struct error *set_span(struct session *session, bool is_end)
+struct error *playback_set_span(struct session *session, bool is_end)
 {
     struct model *model = &session->model;
     struct chosen_span span;
@@ -330,7 +338,7 @@ struct error *playback_act(struct session *session, enum action action, bool *re
         return NULL;
     case ACTION_SPAN_START:
     case ACTION_SPAN_END:
-        return set_span(session, action == ACTION_SPAN_END);
+        return playback_set_span(session, action == ACTION_SPAN_END);
     default:
         *ret_done = false;
         return NULL;

@@ -32,6 +32,10 @@ bool playback_is_busy(const struct session *session);
 
 /* What only a session that is remembered can do. *ret_done: it was one of those. */
 struct error *playback_act(struct session *session, enum action action, bool *ret_done);
+/* The sample on view becomes an edge of the span over which growth is shown, or is one no more; in a live view, too. */
+struct error *playback_set_span(struct session *session, bool is_end);
+/* Playing has reached the end of a session that goes on. */
+bool playback_has_caught_up(const struct session *session);
 struct error *playback_jump(struct session *session, uint64_t unix_ns);
 /* To what somebody typed: "14:03", "-5m", "+30s", "mark", "gc", "rise", "start", "end". */
 struct error *playback_jump_to(struct session *session, const char *text);

@@ -25,6 +25,28 @@ static void handle_terminal(struct terminal *terminal, const struct event *event
         terminal_redraw(terminal);
 }
 
+/* What wakes us for a model's next sample; -1 when nothing does. */
+static int descriptor_of(const struct model *model)
+{
+    struct source *source = model->source;
+    /* A source that has ended would wake us for ever. */
+    return !model->failure && source->ops->descriptor ? source->ops->descriptor(source) : -1;
+}
+
+static void wait_for_more(struct terminal *terminal, const struct session *session)
+{
+    const struct model *model = &session->model;
+    const int descriptors[2] = {descriptor_of(model), session->live ? descriptor_of(session->live) : -1};
+    int timeout_ms = -1;
+    if (session_is_busy(session))
+        timeout_ms = 0;
+    else if (session->playback.is_on)
+        timeout_ms = PLAYBACK_POLL_MS;
+    else if (!model->failure && descriptors[0] < 0)
+        timeout_ms = SOURCE_POLL_MS;
+    terminal_wait(terminal, descriptors, timeout_ms);
+}
+
 struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again)
 {
     _cleanup_(terminal_closep) struct terminal *terminal = NULL;
@@ -33,13 +55,12 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
         return error;
     struct session_options session_options = {
         .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live,
-        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate};
+        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper};
     terminal_size(terminal, &session_options.width, &session_options.height);
     _cleanup_(session_destroyp) struct session *session = NULL;
     error = session_create(source, &session_options, &session);
     if (error)
         return error;
-    int descriptor = source->ops->descriptor ? source->ops->descriptor(source) : -1;
     while (!session->quit) {
         error = session_pull(session);
         if (error)
@@ -57,11 +78,7 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
             session_draw(session);
             terminal_draw(terminal, &session->grid);
         }
-        /* A source that has ended would wake us for ever. */
-        bool over = session->model.failure != NULL;
-        int timeout_ms = over ? -1 : session_is_busy(session) ? 0 : session->playback.is_on ? PLAYBACK_POLL_MS
-                         : descriptor >= 0 ? -1 : SOURCE_POLL_MS;
-        terminal_wait(terminal, over ? -1 : descriptor, timeout_ms);
+        wait_for_more(terminal, session);
     }
     *ret_pick_again = session->pick_again;
     return NULL;
@@ -112,7 +129,7 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
         picker_session_draw(session);
         terminal_draw(terminal, &session->grid);
         now = monotonic_ns();
-        terminal_wait(terminal, -1, now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
+        terminal_wait(terminal, (const int[2]){-1, -1}, now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
     }
     *ret_pid = session->chosen;
     return NULL;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heaptop/tui.h"
 #include "tui/chrome.h"
 #include "tui/time_line.h"
 
@@ -51,6 +52,9 @@ void session_destroy(struct session *session)
         close_screen(&session->tabs[i]);
     free(session->tabs);
     playback_close(session);
+    if (session->live)
+        model_deinit(session->live);
+    free(session->live);
     text_deinit(&session->verdict);
     grid_deinit(&session->grid);
     model_deinit(&session->model);
@@ -67,6 +71,7 @@ struct error *session_create(struct source *source, const struct session_options
     session->grid.glyphs = options->glyphs;
     session->can_pick = options->can_pick;
     session->profile_rate = options->profile_rate ? options->profile_rate : DEFAULT_PROFILE_RATE;
+    session->keeper = options->keeper;
     session->changed = true;
     struct error *error = model_init(&session->model, source, options->interval_ns);
     if (error)
@@ -124,7 +129,12 @@ struct error *session_pull(struct session *session)
 {
     bool changed = false, was_paused = session->model.paused;
     if (session->playback.is_on) {
-        struct error *error = playback_work(session, &changed);
+        struct error *error = session->live ? model_pull(session->live, &changed) : NULL;
+        changed = false;
+        if (!error)
+            error = playback_work(session, &changed);
+        if (!error && session->live && playback_has_caught_up(session))
+            return session_leave_past(session);
         return error || !changed ? error : session_renew(session);
     }
     struct error *error = model_pull(&session->model, &changed);
@@ -132,6 +142,78 @@ struct error *session_pull(struct session *session)
         return error;
     session->changed = true;
     return was_paused ? NULL : session_renew(session);
+}
+
+static struct error *set_paused(struct session *session, bool paused)
+{
+    struct error *error = model_set_paused(&session->model, paused);
+    return error ? error : session_renew(session);
+}
+
+/* ---- the past of a live session ---- */
+
+/* The edges of a span are samples of one session, whichever way it is looked at. */
+static void carry_span(const struct model *from, struct model *to)
+{
+    struct snapshot *before[] = {to->span_start, to->span_end};
+    to->span_start = from->span_start ? snapshot_ref(from->span_start) : NULL;
+    to->span_end = from->span_end ? snapshot_ref(from->span_end) : NULL;
+    snapshot_unref(before[0]);
+    snapshot_unref(before[1]);
+}
+
+struct error *session_enter_past(struct session *session, bool *ret_done)
+{
+    struct source *past = NULL;
+    *ret_done = false;
+    if (!session->keeper || !session->model.shown) {
+        session_say(session, "nothing is kept of this session to go back to");
+        return NULL;
+    }
+    struct error *error = session->keeper->past(session->keeper->context, &past);
+    if (error) {
+        session_say(session, "%s", error->message ? error->message : "there is no past");
+        error_destroy(error);
+        return NULL;
+    }
+    struct model *live = malloc(sizeof(*live));
+    if (!live)
+        return error_no_memory();
+    *live = session->model;
+    error = model_init(&session->model, past, live->interval_ns);
+    session->model.span_ns = live->span_ns;
+    carry_span(live, &session->model);
+    if (!error)
+        error = playback_open(session, live->shown->unix_ns);
+    if (error) {
+        playback_close(session);
+        model_deinit(&session->model);
+        session->model = *live;
+        free(live);
+        return error;
+    }
+    /* It takes in what comes, and shows nothing. */
+    live->paused = true;
+    session->live = live;
+    session->was_time_line_shown = session->is_time_line_shown;
+    session->is_time_line_shown = true;
+    session->keeper->hold(session->keeper->context, true);
+    *ret_done = true;
+    return session_renew(session);
+}
+
+struct error *session_leave_past(struct session *session)
+{
+    struct model *live = session->live;
+    carry_span(&session->model, live);
+    playback_close(session);
+    model_deinit(&session->model);
+    session->model = *live;
+    session->live = NULL;
+    free(live);
+    session->is_time_line_shown = session->was_time_line_shown;
+    session->keeper->hold(session->keeper->context, false);
+    return set_paused(session, false);
 }
 
 bool session_is_busy(const struct session *session)
@@ -204,27 +286,55 @@ static struct error *begin_prompt(struct session *session, enum prompt prompt)
     return NULL;
 }
 
-static void begin_jump(struct session *session)
+static void begin_typing(struct session *session, enum prompt prompt)
 {
-    session->prompt = PROMPT_JUMP;
+    bool has_times = session->playback.is_on || session->keeper;
+    if (prompt == PROMPT_MARK ? !session->keeper : !has_times) {
+        session_say(session, prompt == PROMPT_MARK ? "there is nothing to set a mark in" : "nothing is kept to go to");
+        return;
+    }
+    session->prompt = prompt;
     session->typed[0] = '\0';
     line_edit_begin(&session->edit, session->typed, sizeof(session->typed));
 }
 
-static struct error *jump_key(struct session *session, uint32_t key)
+static struct error *jump_to_typed(struct session *session)
 {
+    bool done = session->playback.is_on;
+    struct error *error = done || !session->typed[0] ? NULL : session_enter_past(session, &done);
+    return error || !done ? error : playback_jump_to(session, session->typed);
+}
+
+/* At the moment on view: what somebody looks at is what they mean. */
+static void set_mark(struct session *session)
+{
+    if (!session->model.shown)
+        return;
+    session->keeper->mark(session->keeper->context, session->model.shown->unix_ns, session->typed);
+    session->playback.read_at_ns = 0;
+    session_say(session, "marked");
+}
+
+static struct error *typing_key(struct session *session, uint32_t key)
+{
+    enum prompt prompt = session->prompt;
     if (key != INPUT_ESCAPE && key != INPUT_ENTER) {
         line_edit_key(&session->edit, key);
         return NULL;
     }
     session->prompt = PROMPT_NONE;
-    return key == INPUT_ENTER ? playback_jump_to(session, session->typed) : NULL;
+    if (key == INPUT_ESCAPE)
+        return NULL;
+    if (prompt == PROMPT_JUMP)
+        return jump_to_typed(session);
+    set_mark(session);
+    return NULL;
 }
 
 static struct error *prompt_key(struct session *session, uint32_t key)
 {
-    if (session->prompt == PROMPT_JUMP)
-        return jump_key(session, key);
+    if (session->prompt == PROMPT_JUMP || session->prompt == PROMPT_MARK)
+        return typing_key(session, key);
     struct list *list = focused_list(session);
     bool is_search = session->prompt == PROMPT_SEARCH;
     if (key == INPUT_ESCAPE) {
@@ -267,7 +377,7 @@ static struct error *go_back(struct session *session)
         close_screen(&session->above[--session->depth]);
         return update_top(session);
     }
-    return NULL;
+    return session->live ? session_leave_past(session) : NULL;
 }
 
 static struct error *act_on_list(struct session *session, enum action action)
@@ -287,10 +397,57 @@ static struct error *act_on_list(struct session *session, enum action action)
     return resort ? update_top(session) : NULL;
 }
 
-static struct error *set_paused(struct session *session, bool paused)
+static struct error *toggle_recording(struct session *session)
 {
-    struct error *error = model_set_paused(&session->model, paused);
-    return error ? error : session_renew(session);
+    struct text said = {0};
+    if (!session->keeper) {
+        session_say(session, "there is nothing to record here");
+        return NULL;
+    }
+    struct error *error = session->keeper->toggle_recording(session->keeper->context, &said);
+    if (error)
+        session_say(session, "%s", error->message ? error->message : "it cannot be recorded");
+    else if (said.length)
+        session_say(session, "%s", said.data);
+    error_destroy(error);
+    text_deinit(&said);
+    return NULL;
+}
+
+/* What takes a live view into its past. */
+static bool is_of_the_past(const struct session *session, enum action action)
+{
+    switch (action) {
+    case ACTION_STEP_BACK:
+    case ACTION_NEXT_MARK:
+    case ACTION_PREVIOUS_MARK:
+    case ACTION_PREVIOUS_GC:
+    case ACTION_LARGEST_RISE:
+        return true;
+    case ACTION_SPAN_START:
+    case ACTION_SPAN_END:
+        return session->model.paused;
+    default:
+        return false;
+    }
+}
+
+static struct error *act_in_time(struct session *session, enum action action, bool *ret_done)
+{
+    struct error *error = NULL;
+    *ret_done = false;
+    if (!session->playback.is_on && session->model.source->live && is_of_the_past(session, action)) {
+        bool entered;
+        error = session_enter_past(session, &entered);
+        *ret_done = !entered;
+    }
+    if (session->live && action == ACTION_LAST_MOMENT) {
+        *ret_done = true;
+        return session_leave_past(session);
+    }
+    if (!error && !*ret_done && session->playback.is_on)
+        error = playback_act(session, action, ret_done);
+    return error;
 }
 
 /* Asks, where there is something to ask. */
@@ -329,12 +486,10 @@ static struct error *act(struct session *session, enum action action)
         return NULL;
     if (session->model.analysis && top->ops->act && top->ops->act(session, top->state, action))
         return NULL;
-    if (session->playback.is_on) {
-        bool done;
-        struct error *error = playback_act(session, action, &done);
-        if (error || done)
-            return error;
-    }
+    bool done;
+    struct error *error = act_in_time(session, action, &done);
+    if (error || done)
+        return error;
     switch (action) {
     case ACTION_QUIT:
         session->quit = true;
@@ -372,8 +527,14 @@ static struct error *act(struct session *session, enum action action)
         session->is_time_line_shown = !session->is_time_line_shown;
         return NULL;
     case ACTION_JUMP:
-        begin_jump(session);
+    case ACTION_MARK:
+        begin_typing(session, action == ACTION_JUMP ? PROMPT_JUMP : PROMPT_MARK);
         return NULL;
+    case ACTION_RECORD:
+        return toggle_recording(session);
+    case ACTION_SPAN_START:
+    case ACTION_SPAN_END:
+        return playback_set_span(session, action == ACTION_SPAN_END);
     case ACTION_FIRST_MOMENT:
         return act_on_list(session, ACTION_TOP);
     case ACTION_LAST_MOMENT:
@@ -413,8 +574,10 @@ static struct error *press(struct session *session, const struct event *event)
 {
     uint64_t moment;
     if (time_line_moment_at(session, event->x, event->y, &moment)) {
+        bool is_there = session->playback.is_on;
+        struct error *error = is_there ? NULL : session_enter_past(session, &is_there);
         session->playback.is_playing = false;
-        return session->playback.is_on ? playback_jump(session, moment) : NULL;
+        return error || !is_there ? error : playback_jump(session, moment);
     }
     if (event->y == session->tab_y && session->depth == 0)
         for (size_t i = 0; i < NUM_TABS; i++)

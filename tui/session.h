@@ -45,9 +45,12 @@ struct open_screen {
     void *state;
 };
 
-enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP };
+enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP, PROMPT_MARK };
 /* The last two ask: y does it, any other key does not. */
 enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF };
+
+/* What is kept of a live session; see tui.h. */
+struct tui_keeper;
 
 struct session_options {
     int width, height;
@@ -56,6 +59,7 @@ struct session_options {
     bool can_pick;              /* Going back to a picker is possible. */
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
     uint64_t profile_rate;      /* With which the source would switch profiling on; 0: Go's own. */
+    const struct tui_keeper *keeper;    /* Of a live source, or NULL. */
 };
 
 struct session {
@@ -65,8 +69,10 @@ struct session {
     size_t tab;
     struct open_screen above[SESSION_MAX_DEPTH];        /* Opened from the tab, one from the other. */
     size_t depth;
+    const struct tui_keeper *keeper;
+    struct model *live;                                 /* Set aside while the past is on view; it goes on. */
     struct playback playback;
-    bool is_time_line_shown;
+    bool is_time_line_shown, was_time_line_shown;
     int time_line_y, time_line_height;                  /* Where it was drawn, for the mouse. */
     enum prompt prompt;
     struct line_edit edit;
@@ -95,6 +101,11 @@ bool session_is_busy(const struct session *session);
 struct error *session_handle(struct session *session, const struct event *event);
 /* Draws into session->grid. */
 void session_draw(struct session *session);
+
+/* From the live view into what was kept of it, at the sample on view; false when there is nothing (which is said). And
+ * back to the newest sample. */
+struct error *session_enter_past(struct session *session, bool *ret_done);
+struct error *session_leave_past(struct session *session);
 
 /* The model shows another sample. */
 struct error *session_renew(struct session *session);

@@ -18,8 +18,8 @@ enum glyphs terminal_glyphs(const struct terminal *terminal);
 void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_height);
 /* Sends what differs from what was drawn before. */
 void terminal_draw(struct terminal *terminal, const struct grid *grid);
-/* Waits until there is an event, the descriptor (-1: none) is readable, or the time is over. */
-void terminal_wait(struct terminal *terminal, int descriptor, int timeout_ms);
+/* Waits until there is an event, one of the descriptors (-1: none) is readable, or the time is over. */
+void terminal_wait(struct terminal *terminal, const int descriptors[2], int timeout_ms);
 /* The next event that is there already; EVENT_NONE when there is none. */
 struct event terminal_event(struct terminal *terminal);
 /* Hands the terminal back to the shell and stops, as Ctrl-Z asks; returns when continued. */

@@ -82,6 +82,8 @@ struct error *recording_read_gaps(struct recording *recording, struct arena *are
 
 struct replay_options {
     double speed;           /* So many seconds of the recording in one; 0: as fast as they are asked for. */
+    /* Names are added to this one, so that ids are those of the session that it belongs to; NULL: to one of its own. */
+    struct catalog *catalog;
 };
 
 /* A source over the recording, which it closes with itself, also when this fails. It begins at the first tick; seek

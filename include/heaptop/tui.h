@@ -7,6 +7,22 @@
 enum tui_colour { TUI_COLOUR_AUTO, TUI_COLOUR_NEVER, TUI_COLOUR_ALWAYS };
 enum tui_glyphs { TUI_GLYPHS_AUTO, TUI_GLYPHS_ASCII, TUI_GLYPHS_UTF8 };
 
+/* Where the samples of a live session are kept: for going back in it, and in a recording that somebody asks for. Wired
+ * by cli. */
+struct tui_keeper {
+    /* A source over what was kept so far, whose snapshots have the catalog of the live ones; borrowed until the next
+     * call. */
+    struct error *(*past)(void *context, struct source **ret_past);
+    /* Whether somebody is in the past: it is not begun anew meanwhile. */
+    void (*hold)(void *context, bool is_held);
+    /* Begins a recording, or ends it. *ret_said: what was done, in a sentence. */
+    struct error *(*toggle_recording)(void *context, struct text *ret_said);
+    void (*mark)(void *context, uint64_t unix_ns, const char *text);
+    /* "" while nothing is recorded; else "1.2 MB" and what was lost. */
+    void (*write_status)(void *context, struct text *ret_status);
+    void *context;
+};
+
 struct tui_options {
     enum tui_colour colour;     /* AUTO: what the terminal can, none when NO_COLOR is set. */
     enum tui_glyphs glyphs;     /* AUTO: UTF-8 when the locale is. */
@@ -14,6 +30,7 @@ struct tui_options {
     uint64_t interval_ns;
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
     uint64_t profile_rate;      /* With which the source would switch profiling on when asked; 0: Go's own. */
+    const struct tui_keeper *keeper;    /* Of a live source; NULL: nothing is kept. */
 };
 
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.
