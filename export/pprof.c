@@ -1,6 +1,7 @@
 /* Profiles as github.com/google/pprof/proto/profile.proto, laid out as Go's runtime/pprof lays them out (proto.go,
  * protomem.go and printCountProfile of pprof.go, Go 1.19 to 1.27), so that two exports, or an export and an endpoint's
  * profile, can be subtracted. */
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -27,6 +28,7 @@ enum {
     SAMPLE_VALUE = 2,
     SAMPLE_LABEL = 3,
     LABEL_KEY = 1,
+    LABEL_STRING = 2,
     LABEL_NUMBER = 3,
     MAPPING_ID = 1,
     MAPPING_START = 2,
@@ -206,6 +208,20 @@ static void add_locations(struct writer *writer, struct stack stack, enum diff_s
     protobuf_message(&writer->message, SAMPLE_LOCATION, &writer->packed);
 }
 
+/* Labels of a goroutine: the text of a JSON object, out of a recording perhaps. What is no such text is no label. */
+static void add_labels(struct writer *writer, string_id id)
+{
+    const char *key, *text = catalog_string(writer->set->catalog, id);
+    json_t *labels = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *value;
+    json_object_foreach(labels, key, value) {
+        uint64_t key_index = add_literal(writer, key), string_index = add_literal(writer, json_string_value(value) ?: "");
+        protobuf_uint(&writer->nested, LABEL_KEY, key_index);
+        protobuf_uint(&writer->nested, LABEL_STRING, string_index);
+        protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
+    }
+    json_decref(labels);
+}
+
 static void add_sample(struct writer *writer, const struct sample *sample, uint64_t bytes_key)
 {
     const struct sample_set *set = writer->set;
@@ -228,6 +244,8 @@ static void add_sample(struct writer *writer, const struct sample *sample, uint6
         protobuf_uint(&writer->nested, LABEL_NUMBER, sample->object_bytes);
         protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
     }
+    if (sample->labels)
+        add_labels(writer, sample->labels);
     protobuf_message(&writer->profile, PROFILE_SAMPLE, &writer->message);
 }
 

@@ -117,11 +117,11 @@ static stack_id copy_stack(struct collector *collector, stack_id id)
 }
 
 /* Adds to the sample of this stack and label, made when there is none. */
-static struct error *add_sample(struct collector *collector, stack_id stack, uint64_t object_bytes,
+static struct error *add_sample(struct collector *collector, stack_id stack, uint64_t object_bytes, string_id labels,
                                 const int64_t values[SAMPLE_MAX_VALUES])
 {
     struct sample_set *set = collector->set;
-    const uint64_t key[] = {stack, object_bytes};
+    const uint64_t key[] = {stack, object_bytes, labels};
     bool is_new = true;
     uint64_t own_index = 0, *index = &own_index;
     if (!stack || !vector_reserve(&set->samples, set->samples.count + 1))
@@ -131,7 +131,8 @@ static struct error *add_sample(struct collector *collector, stack_id stack, uin
     if (is_new) {
         *index = set->samples.count;
         set->samples.items[set->samples.count++] = (struct sample){
-            .stack = stack, .object_bytes = object_bytes, .in_base_only = collector->side == DIFF_OLD};
+            .stack = stack, .object_bytes = object_bytes, .labels = labels,
+            .in_base_only = collector->side == DIFF_OLD};
     }
     struct sample *sample = &set->samples.items[*index];
     sample->in_base_only &= collector->side == DIFF_OLD;
@@ -161,7 +162,7 @@ static struct error *collect_heap(struct collector *collector)
         /* runtime/pprof labels with the mean size of what was sampled, and leaves the label out where nothing is
          * published yet. */
         uint64_t mean = site->published.allocs ? site->published.alloc_bytes / site->published.allocs : 0;
-        struct error *error = add_sample(collector, copy_stack(collector, site->stack), mean, values);
+        struct error *error = add_sample(collector, copy_stack(collector, site->stack), mean, 0, values);
         if (error)
             return error;
     }
@@ -172,8 +173,9 @@ static bool append_goroutine(struct collector *collector, const struct goroutine
 {
     const char *state = catalog_string(collector->snapshot->catalog, group->state);
     collector->frames.count = 0;
-    if (group->stack)
-        return append_stack(collector, group->stack) && (!group->stack_cut || append_words(collector, CUT_STACK));
+    stack_id stack = group->profile_stack ? group->profile_stack : group->stack;
+    if (stack)
+        return append_stack(collector, stack) && (!group->stack_cut || append_words(collector, CUT_STACK));
     char words[64] = NO_STACK;
     if (strcmp(state, "running") == 0)
         snprintf(words, sizeof(words), "(%s)", state);
@@ -194,7 +196,8 @@ static struct error *collect_goroutines(struct collector *collector)
         const int64_t values[SAMPLE_MAX_VALUES] = {group->count};
         if (!append_goroutine(collector, group))
             return error_no_memory();
-        struct error *error = add_sample(collector, finish_stack(collector), 0, values);
+        struct error *error =
+            add_sample(collector, finish_stack(collector), 0, copy_string(collector, group->labels), values);
         if (error)
             return error;
     }
@@ -245,7 +248,7 @@ static struct error *collect_threads(struct collector *collector)
         snprintf(words, sizeof(words), "thread %s", catalog_string(snapshot->catalog, thread->name));
         if (!good || !append_words(collector, thread_state_name(thread->state)) || !append_words(collector, words))
             return error_no_memory();
-        struct error *error = add_sample(collector, finish_stack(collector), 0, one);
+        struct error *error = add_sample(collector, finish_stack(collector), 0, 0, one);
         if (error)
             return error;
     }

@@ -10,6 +10,7 @@
 struct sample {
     stack_id stack;             /* In the set's catalog. */
     uint64_t object_bytes;      /* The "bytes" label of heap profiles; 0: none. */
+    string_id labels;           /* pprof labels of goroutines, as the text of a JSON object; 0: none. */
     bool in_base_only;
     int64_t values[2][SAMPLE_MAX_VALUES];   /* By enum diff_side; without a base those of DIFF_OLD are 0. */
 };

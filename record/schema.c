@@ -29,7 +29,8 @@ const struct schema_table schema_tables[] = {
     {"site_provisional", "CREATE TABLE site_provisional (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
                          "free_bytes INTEGER)"},
     {"goroutine_groups", "CREATE TABLE goroutine_groups (goroutine_group INTEGER PRIMARY KEY, state INTEGER, wait_reason INTEGER, "
-                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER, kind TEXT, labels INTEGER)"},
+                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER, kind TEXT, labels INTEGER, "
+                         "profile_stack INTEGER)"},
     {"goroutine_group_values", "CREATE TABLE goroutine_group_values (at INTEGER PRIMARY KEY, count INTEGER, "
                                "newest_wait_monotonic_ns INTEGER, oldest_wait_monotonic_ns INTEGER)"},
     {"goroutine_group_waits", "CREATE TABLE goroutine_group_waits (at INTEGER PRIMARY KEY, stack_cut INTEGER, parent INTEGER, "

@@ -29,7 +29,7 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_SITE_PUBLISHED] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_published"),
     [SELECT_SITE_PROVISIONAL] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_provisional"),
     [SELECT_GROUP] =
-        "SELECT state, wait_reason, created_by, start, stack, system, labels, kind FROM goroutine_groups "
+        "SELECT state, wait_reason, created_by, start, stack, system, labels, profile_stack, kind FROM goroutine_groups "
         "WHERE goroutine_group = ?",
     [SELECT_GROUP_VALUES] = SPAN("count, newest_wait_monotonic_ns, oldest_wait_monotonic_ns", "goroutine_group_values"),
     [SELECT_GROUP_WAITS] = SPAN("stack_cut, parent, parent_created_by, parent_start, examined, objects, object_kind, object_flags, "
@@ -357,10 +357,10 @@ static struct read_group *find_group(struct tick_reader *reader, int64_t id)
         reader->damaged++;
         return NULL;
     }
-    int64_t values[7];
-    for (int i = 0; i < 7; i++)
+    int64_t values[8];
+    for (int i = 0; i < 8; i++)
         values[i] = sqlite3_column_int64(row.statement, i);
-    uint8_t kind = kind_of_name((const char *)sqlite3_column_text(row.statement, 7));
+    uint8_t kind = kind_of_name((const char *)sqlite3_column_text(row.statement, 8));
     row_reset(&row);
     struct names *names = &reader->names;
     *group = (struct read_group){.id = id,
@@ -371,6 +371,7 @@ static struct read_group *find_group(struct tick_reader *reader, int64_t id)
                                            .stack = names_stack(names, values[4]),
                                            .system = values[5] != 0,
                                            .labels = names_string(names, values[6]),
+                                           .profile_stack = names_stack(names, values[7]),
                                            .kind = kind}};
     return group;
 }

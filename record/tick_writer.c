@@ -12,7 +12,7 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_SITE] = "INSERT INTO sites VALUES (?,?,?,?)",
     [INSERT_SITE_PUBLISHED] = "INSERT INTO site_published VALUES (?,?,?,?,?)",
     [INSERT_SITE_PROVISIONAL] = "INSERT INTO site_provisional VALUES (?,?,?,?,?)",
-    [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?,?,?)",
+    [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?,?,?,?)",
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
     [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
@@ -337,6 +337,7 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
         integers(&row, identity, ARRAY_SIZE(identity));
         row_text(&row, wait_kind_name(group->kind), strlen(wait_kind_name(group->kind)));
         row_integer(&row, string(writer, group->labels));
+        row_integer(&row, dictionary_stack(&writer->dictionary, group->profile_stack));
         row_done(&row);
     }
     bool is_same = written->present && written->group.wait_known == group->wait_known &&

@@ -394,14 +394,20 @@ static bool is_exported_runtime(const struct go_process *process, const char *na
     return last[1] >= 'A' && last[1] <= 'Z' && *receiver >= 'A' && *receiver <= 'Z';
 }
 
-/* runtime/traceback.go showfuncinfo. `callee` is the function called, NULL in the innermost frame. */
-static bool is_shown(const struct go_process *process, const struct go_frame *frame, const char *callee, bool is_first)
+/* Whether it is a wrapper made by the compiler that nobody is shown (runtime/traceback.go elideWrapperCalling). */
+static bool is_elided(const struct go_frame *frame, const char *callee)
 {
     static const char *const panics[] = {"runtime.gopanic", "runtime.sigpanic", "runtime.panicwrap"};
     bool from_panic = false;
     for (size_t i = 0; i < ARRAY_SIZE(panics); i++)
         from_panic = from_panic || (callee && strcmp(callee, panics[i]) == 0);
-    if (frame->is_wrapper && !from_panic)
+    return frame->is_wrapper && !from_panic;
+}
+
+/* runtime/traceback.go showfuncinfo. `callee` is the function called, NULL in the innermost frame. */
+static bool is_shown(const struct go_process *process, const struct go_frame *frame, const char *callee, bool is_first)
+{
+    if (is_elided(frame, callee))
         return false;
     if (process->minor >= MINOR_SHOWING_RUNNERS && (strcmp(frame->function, "runtime.runFinalizers") == 0 ||
                                                     strcmp(frame->function, "runtime.runCleanups") == 0))
@@ -423,8 +429,28 @@ static bool is_injected(const char *function)
     return false;
 }
 
-/* Puts the frames of a goroutine's stack into frames->stack: those that are shown, or all. */
-static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, size_t count, bool all)
+/* Which frames of a goroutine's stack are wanted. */
+enum frame_choice {
+    FRAMES_SHOWN,       /* By Go's tracebacks. */
+    FRAMES_PROFILED,    /* By its goroutine profile (tracebackPCs; runtime/pprof's allFrames drops goexit). */
+    FRAMES_ALL,
+};
+
+static bool is_chosen(const struct go_frames *frames, const struct go_frame *frame, const char *callee,
+                      enum frame_choice choice)
+{
+    switch (choice) {
+    case FRAMES_SHOWN:
+        return is_shown(frames->process, frame, callee, frames->stack.count == 0);
+    case FRAMES_PROFILED:
+        return !is_elided(frame, callee) && strcmp(frame->function, "runtime.goexit") != 0;
+    default:
+        return true;
+    }
+}
+
+/* Puts the frames of a goroutine's stack into frames->stack. */
+static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, size_t count, enum frame_choice choice)
 {
     const char *callee = NULL;
     frames->stack.count = 0;
@@ -442,9 +468,9 @@ static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, s
         if (depth == 0 && !vector_append(&frames->stack, add_frame(frames, pcs[i] - !exact, NULL)))
             return error_no_memory();
         for (size_t j = 0; j < depth; j++) {
-            bool shown = all || is_shown(frames->process, &found[j], callee, frames->stack.count == 0);
+            bool is_wanted = is_chosen(frames, &found[j], callee, choice);
             callee = found[j].function;
-            if (shown && !vector_append(&frames->stack, add_frame(frames, pcs[i] - !exact, &found[j])))
+            if (is_wanted && !vector_append(&frames->stack, add_frame(frames, pcs[i] - !exact, &found[j])))
                 return error_no_memory();
         }
     }
@@ -453,13 +479,21 @@ static struct error *trace_back(struct go_frames *frames, const uint64_t *pcs, s
 
 struct error *go_frames_traceback(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack)
 {
-    struct error *error = trace_back(frames, pcs, count, false);
+    struct error *error = trace_back(frames, pcs, count, FRAMES_SHOWN);
     if (!error && frames->stack.count == 0)
-        error = trace_back(frames, pcs, count, true);
+        error = trace_back(frames, pcs, count, FRAMES_ALL);
     if (error)
         return error;
     *ret_stack = catalog_add_stack(frames->catalog, frames->stack.items, frames->stack.count);
     return NULL;
+}
+
+struct error *go_frames_profile_stack(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack)
+{
+    struct error *error = trace_back(frames, pcs, count, FRAMES_PROFILED);
+    if (!error)
+        *ret_stack = catalog_add_stack(frames->catalog, frames->stack.items, frames->stack.count);
+    return error;
 }
 
 struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame)

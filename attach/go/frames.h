@@ -25,6 +25,10 @@ struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, siz
  * hidden unless nothing would remain. */
 struct error *go_frames_traceback(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
 
+/* The same with the runtime's functions, as /debug/pprof/goroutine has it: only wrappers are left out, and goexit. */
+struct error *go_frames_profile_stack(struct go_frames *frames, const uint64_t *pcs, size_t count,
+                                      stack_id *ret_stack);
+
 /* The innermost frame at the call before a return address, such as a goroutine's `gopc`. 0 for the address 0. */
 struct error *go_frames_caller(struct go_frames *frames, uint64_t pc, frame_id *ret_frame);
 

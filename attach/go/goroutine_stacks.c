@@ -39,6 +39,7 @@ void goroutine_stacks_deinit(struct goroutine_stacks *stacks)
 {
     unwinder_deinit(&stacks->unwinder);
     table_deinit(&stacks->by_pcs);
+    table_deinit(&stacks->profile_stacks);
     vector_deinit(&stacks->known);
     vector_deinit(&stacks->pcs);
     vector_deinit(&stacks->pending);
@@ -138,6 +139,27 @@ static struct error *unwind_chunk(struct goroutine_stacks *stacks, const struct 
     return error;
 }
 
+stack_id goroutine_stacks_profile(const struct goroutine_stacks *stacks, stack_id stack)
+{
+    const uint64_t *profile_stack = table_find(&stacks->profile_stacks, stack);
+    return profile_stack ? (stack_id)*profile_stack : 0;
+}
+
+/* What two stacks differ in that are shown alike hardly ever matters: which of the runtime's functions a call came to. */
+static struct error *note_profile_stack(struct goroutine_stacks *stacks, stack_id stack, const uint64_t *pcs,
+                                        size_t count)
+{
+    bool is_new;
+    uint64_t *place = table_insert(&stacks->profile_stacks, stack, &is_new);
+    if (!place)
+        return error_no_memory();
+    stack_id profile_stack = 0;
+    struct error *error = is_new ? go_frames_profile_stack(stacks->frames, pcs, count, &profile_stack) : NULL;
+    if (is_new)
+        *place = profile_stack;
+    return error;
+}
+
 /* The catalog's stack of these addresses. */
 static struct error *intern(struct goroutine_stacks *stacks, const uint64_t *pcs, size_t count, stack_id *ret_stack)
 {
@@ -155,6 +177,8 @@ static struct error *intern(struct goroutine_stacks *stacks, const uint64_t *pcs
         if (is_new) {
             struct known_stack known = {.first = (uint32_t)stacks->pcs.count, .count = (uint32_t)count};
             struct error *error = go_frames_traceback(stacks->frames, pcs, count, &known.stack);
+            if (!error)
+                error = note_profile_stack(stacks, known.stack, pcs, count);
             if (error)
                 return error;
             *index = stacks->known.count;

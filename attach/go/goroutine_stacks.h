@@ -20,6 +20,7 @@ struct goroutine_stacks {
     struct go_frames *frames;           /* Borrowed. */
     struct unwinder unwinder;
     struct table by_pcs;                /* Hash of a stack's addresses -> index in known. */
+    struct table profile_stacks;        /* stack_id -> the same with the runtime's frames, of the first that had it. */
     VECTOR(struct known_stack) known;
     VECTOR(uint64_t) pcs;               /* Of all known stacks. */
     VECTOR(struct pending_stack) pending;
@@ -36,6 +37,9 @@ struct goroutine_stacks {
 void goroutine_stacks_init(struct goroutine_stacks *stacks, const struct go_process *process,
                            struct go_frames *frames);
 void goroutine_stacks_deinit(struct goroutine_stacks *stacks);  /* Accepts one that is all zeros. */
+
+/* The stack as a goroutine profile has it: with the runtime's frames. 0 for those that were never read. */
+stack_id goroutine_stacks_profile(const struct goroutine_stacks *stacks, stack_id stack);
 
 /* Sets `stack` and its flags of all goroutines whose stack can be read; goroutine i's g is record i of the set, which
  * holds the bytes from `start` on. Those with stack_read set were the same in the last sample: they keep the stack

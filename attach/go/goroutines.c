@@ -361,6 +361,7 @@ static struct error *fill_group(struct goroutines *goroutines, const struct grou
         .created_by = created_by,
         .start = start,
         .stack = group->key.stack,
+        .profile_stack = goroutine_stacks_profile(&goroutines->stacks, group->key.stack),
         .labels = group->key.labels,
         .kind = (uint8_t)wait_kind_of_group(goroutines->catalog, status, reason, group->key.stack),
         .stack_cut = group->stack_cut,

@@ -321,10 +321,13 @@ __attribute__((unused)) static size_t builder_goroutines(struct builder *b, uint
     return b->groups.count - 1;
 }
 
-/* Gives a group its stack, written as for builder_site. */
+/* Gives a group its stack, written as for builder_site, below gopark in its goroutine profile. */
 __attribute__((unused)) static void builder_goroutine_stack(struct builder *b, size_t index, const char *stack)
 {
+    char profile_stack[4096];
     b->groups.items[index].stack = builder_stack(b, stack);
+    snprintf(profile_stack, sizeof(profile_stack), "runtime.gopark proc.go:364; %s", stack);
+    b->groups.items[index].profile_stack = builder_stack(b, profile_stack);
 }
 
 /* A thread; its index in b->threads. */

@@ -63,6 +63,7 @@ struct goroutine_group {
     frame_id created_by;    /* The go statement; 0 for main and when unknown. */
     frame_id start;         /* The function the goroutine runs. */
     stack_id stack;         /* Where they wait, or go on; 0 of those that run, and where it is not known. */
+    stack_id profile_stack; /* The same with the runtime's frames, as a goroutine profile has it; 0 where `stack` is. */
     string_id labels;       /* pprof labels as the text of a JSON object, {"handler":"/api"}; 0: none. */
     uint8_t kind;           /* enum wait_kind */
     bool stack_cut;         /* Only the inner part of the stack was read. */

@@ -88,6 +88,7 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         compare_frame(c, left->created_by, right->created_by);
         compare_frame(c, left->start, right->start);
         compare_stack(c, left->stack, right->stack);
+        compare_stack(c, left->profile_stack, right->profile_stack);
         ck_assert_uint_eq(left->count, right->count);
         ck_assert_int_eq(left->system, right->system);
         ck_assert_int_eq(left->wait_known, right->wait_known);
