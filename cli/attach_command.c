@@ -6,7 +6,7 @@
 #include "cli/keeper.h"
 #include "heaptop/attach.h"
 
-static enum exit_status watch(pid_t pid, const struct options *options, bool *ret_pick_again)
+enum exit_status attach_process(pid_t pid, const struct options *options, bool *ret_pick_again)
 {
     struct source *source = NULL;
     const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate};
@@ -44,7 +44,7 @@ enum exit_status attach_command(const struct options *options)
         options->target ? target_choose(options, &pid) : target_pick(NULL, &options->tui, &pid);
     while (status == STATUS_DONE && pid) {
         bool pick_again = false;
-        status = watch(pid, options, &pick_again);
+        status = attach_process(pid, options, &pick_again);
         if (status != STATUS_DONE || !pick_again)
             break;
         pid = 0;

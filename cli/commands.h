@@ -7,6 +7,7 @@
 #include "cli/options.h"
 
 enum exit_status attach_command(const struct options *options);
+enum exit_status run_command(const struct options *options);
 enum exit_status record_command(const struct options *options);
 enum exit_status replay_command(const struct options *options);
 enum exit_status report_command(const struct options *options);
@@ -15,6 +16,11 @@ enum exit_status diff_command(const struct options *options);
 enum exit_status doctor_command(const struct options *options);
 enum exit_status help_command(const struct options *options);
 enum exit_status version_command(const struct options *options);
+
+/* The live view of this process. *ret_pick_again: another one is wanted. */
+enum exit_status attach_process(pid_t pid, const struct options *options, bool *ret_pick_again);
+/* Records it to a file, until it ends or a signal comes. */
+enum exit_status record_process(pid_t pid, const struct options *options, const char *path);
 
 enum exit_status status_of_error(const struct error *error);
 

@@ -5,6 +5,7 @@
 #include "heaptop/attach.h"
 
 static enum exit_status (*const commands[COMMAND_COUNT])(const struct options *options) = {
+    [COMMAND_RUN] = run_command,
     [COMMAND_RECORD] = record_command, [COMMAND_REPLAY] = replay_command, [COMMAND_ATTACH] = attach_command,
     [COMMAND_REPORT] = report_command, [COMMAND_DIFF] = diff_command,     [COMMAND_EXPORT] = export_command,
     [COMMAND_DOCTOR] = doctor_command, [COMMAND_HELP] = help_command,     [COMMAND_VERSION] = version_command,

@@ -11,6 +11,7 @@
 
 /* Commands that know an option. */
 #define ATTACH (1u << COMMAND_ATTACH)
+#define RUN (1u << COMMAND_RUN)
 #define RECORD (1u << COMMAND_RECORD)
 #define REPLAY (1u << COMMAND_REPLAY)
 #define REPORT (1u << COMMAND_REPORT)
@@ -20,6 +21,8 @@
 
 const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one"},
+    [COMMAND_RUN] = {"run", "run [--record FILE] -- COMMAND [ARGUMENTS]",
+                     "start a command and watch it from its first moment on"},
     [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME",
                         "record a process to a file, with no screen"},
     [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line"},
@@ -129,6 +132,22 @@ static struct error *set_icicle(struct options *options, const char *argument)
     return NULL;
 }
 
+static struct error *set_record(struct options *options, const char *argument)
+{
+    if (!*argument)
+        return error_create(ERROR_USAGE, "the file's name is empty");
+    options->record = argument;
+    return NULL;
+}
+
+static struct error *set_log(struct options *options, const char *argument)
+{
+    if (!*argument)
+        return error_create(ERROR_USAGE, "the file's name is empty");
+    options->log = argument;
+    return NULL;
+}
+
 static struct error *set_output(struct options *options, const char *argument)
 {
     if (!*argument)
@@ -182,11 +201,13 @@ static struct error *set_version(struct options *options, const char *argument)
 const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT | DIFF, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
-    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RECORD | REPORT, "time between samples (1s), at least 10ms",
+    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RUN | RECORD | REPORT, "time between samples (1s), at least 10ms",
                          set_interval},
     [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends",
                          set_duration},
-    [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RECORD | REPORT,
+    [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE, with no screen", set_record},
+    [OPTION_LOG] = {"log", 0, "FILE", RUN, "append the command's output; else it is discarded", set_log},
+    [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RUN | RECORD | REPORT,
                                  "turn a Go program's profiling on till heaptop ends",
                                  set_enable_profiling},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
@@ -195,11 +216,11 @@ const struct option_info option_infos[OPTION_COUNT] = {
                       "inuse_bytes, inuse_objects, alloc_..., or count", set_value},
     [OPTION_BASE] = {"base", 0, "BASE", EXPORT, "write the difference to it: FILE[@TIME], PID, NAME", set_base},
     [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RECORD | EXPORT, "write to FILE; attach: what R records to",
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT, "write to FILE; attach: what R records to",
                        set_output},
-    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
-    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | REPLAY, "draw with ASCII characters only", set_ascii},
-    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | REPLAY, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
+    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY, "draw with ASCII characters only", set_ascii},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY, "leave the mouse to the terminal", set_no_mouse},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
     [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
 };
@@ -212,6 +233,9 @@ const struct option_info option_infos[OPTION_COUNT] = {
 static void build_getopt(enum command_id command, struct option *long_options, char *letters)
 {
     size_t count = 0;
+    /* What follows the command that is run is the command's. */
+    if (command == COMMAND_RUN)
+        *letters++ = '+';
     /* ':' first: a missing argument is told apart from an unknown option. */
     *letters++ = ':';
     for (int id = 0; id < OPTION_COUNT; id++) {
@@ -282,6 +306,8 @@ static struct error *check_operands(const struct options *options)
         return error_create(ERROR_USAGE, "diff wants two moments: OLD NEW");
     if (options->command == COMMAND_DIFF && options->value == EXPORT_COUNT)
         return error_create(ERROR_USAGE, "diff has no value 'count': goroutines are compared always");
+    if (options->command == COMMAND_RUN)
+        return options->arguments ? NULL : error_create(ERROR_USAGE, "run wants a command: heaptop run -- COMMAND");
     if (!options->target && options->command != COMMAND_ATTACH)
         return error_create(ERROR_USAGE, "%s wants the PID or NAME of a process", name);
     if (options->target && !*options->target)
@@ -296,7 +322,7 @@ static struct error *check_operands(const struct options *options)
 struct error *options_parse(int argc, char **argv, struct options *ret_options)
 {
     struct option long_options[OPTION_COUNT + 1];
-    char letters[2 * OPTION_COUNT + 2];
+    char letters[2 * OPTION_COUNT + 3];
     int skipped = 0, value;
     struct options options = {
         .command = find_command(argc, argv, &skipped),
@@ -314,6 +340,10 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         struct error *error = set_option(&options, value, argv);
         if (error)
             return error;
+    }
+    if (options.command == COMMAND_RUN && optind < argc) {
+        options.arguments = argv + optind;
+        optind = argc;
     }
     if (optind < argc)
         options.target = argv[optind++];

@@ -19,6 +19,7 @@ enum exit_status {
 
 enum command_id {
     COMMAND_ATTACH,
+    COMMAND_RUN,
     COMMAND_RECORD,
     COMMAND_REPLAY,
     COMMAND_REPORT,
@@ -43,6 +44,8 @@ enum option_id {
     OPTION_FOR,
     OPTION_INTERVAL,
     OPTION_DURATION,
+    OPTION_RECORD,
+    OPTION_LOG,
     OPTION_ENABLE_PROFILING,
     OPTION_FORMAT,
     OPTION_PROFILE,
@@ -97,6 +100,9 @@ struct options {
     enum export_value value;
     const char *base;           /* What to subtract; NULL: nothing. */
     bool icicle;
+    char **arguments;           /* Of run: the command and what it is given, up to a NULL. */
+    const char *record;         /* Of run: the file to record to, with no screen; or NULL. */
+    const char *log;            /* Of run: where the command's output goes under a screen; NULL: nowhere. */
     const char *output;         /* "-": standard output. */
     struct tui_options tui;
     bool help, version;

@@ -123,12 +123,9 @@ static void tell_end(const struct recorder_status *status, const struct progress
     fputc('\n', stderr);
 }
 
-enum exit_status record_command(const struct options *options)
+enum exit_status record_process(pid_t pid, const struct options *options, const char *path)
 {
-    pid_t pid = 0;
-    enum exit_status status = target_choose(options, &pid);
-    if (status != STATUS_DONE || !pid)
-        return status;
+    enum exit_status status = STATUS_DONE;
     _cleanup_close_ int signals = -1;
     _cleanup_(source_closep) struct source *source = NULL;
     struct recorder *recorder = NULL;
@@ -141,7 +138,7 @@ enum exit_status record_command(const struct options *options)
     error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);
-    error = recorder_open(options->output, &recorder);
+    error = recorder_open(path, &recorder);
     if (error)
         return error_print(error);
     if (isatty(STDERR_FILENO))
@@ -158,4 +155,11 @@ enum exit_status record_command(const struct options *options)
     }
     tell_end(&reached, &progress);
     return status == STATUS_DONE && reached.dropped ? STATUS_FAILED : status;
+}
+
+enum exit_status record_command(const struct options *options)
+{
+    pid_t pid = 0;
+    enum exit_status status = target_choose(options, &pid);
+    return status == STATUS_DONE && pid ? record_process(pid, options, options->output) : status;
 }
