@@ -35,15 +35,30 @@ scrape_configs:
 
 
 class Service:
-    """A packaged server on the loopback, with a folder of its own."""
+    """A packaged server on the loopback, with a folder of its own; asked so many times a second for its page."""
 
-    def __init__(self, arguments, port, path="/metrics", environment=None, folder=None):
+    def __init__(self, arguments, port, path="/metrics", environment=None, folder=None, requests=0):
         self.folder = folder or tempfile.TemporaryDirectory()
         self.url = f"http://127.0.0.1:{port}{path}"
         self.process = subprocess.Popen([str(a) for a in arguments], cwd=self.folder.name, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                         env={**os.environ, "HOME": self.folder.name, **(environment or {})})
         self.pid = self.process.pid
+        self.wait_until_served(arguments)
+        self.is_over = threading.Event()
+        self.client = threading.Thread(target=self.ask, args=(1 / requests,)) if requests else None
+        if self.client:
+            self.client.start()
+
+    def ask(self, pause):
+        while not self.is_over.wait(pause):
+            try:
+                with urllib.request.urlopen(self.url, timeout=5) as response:
+                    response.read()
+            except OSError:
+                pass
+
+    def wait_until_served(self, arguments):
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -53,11 +68,15 @@ class Service:
                 return
             except OSError:
                 if time.monotonic() > deadline or self.process.poll() is not None:
+                    self.client = None
                     self.close()
                     raise RuntimeError(f"{arguments[0]} does not answer") from None
                 time.sleep(0.1)     # Between two questions to a server that has no way to call back.
 
     def close(self):
+        if self.client:
+            self.is_over.set()
+            self.client.join()
         self.process.terminate()
         try:
             self.process.wait(20)
@@ -81,12 +100,12 @@ def start_prometheus(path, is_scraped):
                     f"--web.listen-address=127.0.0.1:{port}"], port, "/-/ready", folder=folder)
 
 
-def start_node_exporter(path):
+def start_node_exporter(path, requests=0):
     port = prometheus.free_port()
-    return Service([path, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"], port)
+    return Service([path, f"--web.listen-address=127.0.0.1:{port}", "--log.level=error"], port, requests=requests)
 
 
-def start_caddy(path):
+def start_caddy(path, requests=0):
     port, admin = prometheus.free_port(), prometheus.free_port()
     folder = tempfile.TemporaryDirectory()
     config = Path(folder.name) / "caddy.json"
@@ -94,7 +113,7 @@ def start_caddy(path):
         "admin": {"listen": f"127.0.0.1:{admin}"},
         "apps": {"http": {"servers": {"s": {"listen": [f"127.0.0.1:{port}"], "routes": [
             {"handle": [{"handler": "static_response", "body": "hello"}]}]}}}}}))
-    return Service([path, "run", "--config", config], port, "/", folder=folder)
+    return Service([path, "run", "--config", config], port, "/", folder=folder, requests=requests)
 
 
 def start_etcd(path):
@@ -127,6 +146,9 @@ def gather():
     for name, path in packaged("prometheus"):
         found.append((f"{name} idle", lambda path=path: start_prometheus(path, False)))
         found.append((f"{name} scraped", lambda path=path: start_prometheus(path, True)))
+    for name, start, requests in (("prometheus-node-exporter", start_node_exporter, 4), ("caddy", start_caddy, 100)):
+        found += [(f"{full} busy", lambda path=path, start=start, requests=requests: start(path, requests))
+                  for full, path in packaged(name)]
     for name, start in (("prometheus-node-exporter", start_node_exporter), ("caddy", start_caddy),
                         ("syncthing", start_syncthing)):
         found += [(full, lambda path=path, start=start: start(path)) for full, path in packaged(name)]
