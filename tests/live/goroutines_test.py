@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Goroutines' stacks against the process's own: every oracle that is built is read from outside, and asked for
+"""Goroutines' stacks against the process's own: every oracle and crowd that is built is read from outside, and asked for
 /debug/pprof/goroutine?debug=2. Each goroutine that does not run must have the same wait reason, the same stack, names,
-files and lines, and the same creator.
+files and lines, and the same creator. Each of a crowd, of which no two are alike, must also have the id, the parent, the
+labels, the kind of wait, and the channels and locks that it has noted of itself.
 
-    tests/live/goroutines_test.py [VERSION] [KIND]
+    tests/live/goroutines_test.py [VERSION] [KIND] [PROGRAM]
 
 Exit status 77 where nothing is built (tests/targets/build-matrix builds)."""
 
@@ -22,6 +23,12 @@ ELIDED = re.compile(r"\.\.\.(?:\d+|additional) frames elided\.\.\.$")
 # runtime/traceback.go: from Go 1.21 on 50 frames are printed at each end, before that the first 100, of which some
 # are hidden, without a word that there are more.
 ENDS = 50
+# What a crowd must have at least.
+DIFFERENT_STACKS = 200
+# enum wait_object_kind.
+CHANNEL, NIL_CHANNEL = 1, 2
+# From here on g.waiting leads to locks as well (runtime/sema.go).
+MINOR_WITH_LOCKS = 26
 MOST_HIDDEN = 10
 
 
@@ -86,7 +93,7 @@ def read_ours(probe):
         creator = (short_name(group["created_by"]), group["created_file"], group["created_line"])
         if not is_own(stack, creator):
             goroutines += [(group["wait_reason"] or group["state"], stack, creator)] * group["count"]
-    return goroutines, sample["problems"]
+    return goroutines, sample["problems"], sample
 
 
 def compare(ours, theirs):
@@ -108,23 +115,89 @@ def compare(ours, theirs):
     return equal, differences
 
 
+def compare_stacks(target, probe, version):
+    """(goroutines of the process, differences, sample)."""
+    address = f"http://127.0.0.1:{target.state['port']}/debug/pprof/goroutine?debug=2"
+    # A goroutine of the runtime's poller or timers may be on its way between two looks: then once more.
+    for _ in range(4):
+        ours, problems, sample = read_ours(probe)
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            dump = list(parse_dump(answer.read().decode(), int(version.split(".")[1])))
+        theirs = [g for g in dump if g[0] != "running" and not is_own(g[1], g[2])]
+        _, differences = compare(ours, theirs)
+        if not differences and not problems:
+            break
+    return theirs, differences + [f"problem: {text}" for text in problems], sample
+
+
+def compare_objects(member, goroutine, waiters, minor):
+    """What it waits on, against what it has noted."""
+    wanted, found = member["objects"] or [], goroutine["waits"]
+    if member["name"].endswith("_nil"):
+        return [] if [o["kind"] for o in found] == [NIL_CHANNEL] else [f"waits on {found}, not on a nil channel"]
+    channels = {o["address"]: o for o in wanted if not o["size"]}
+    differences = []
+    if channels:
+        ours = {o["address"]: o for o in found if o["kind"] == CHANNEL}
+        if set(ours) != set(channels):
+            return [f"waits on {sorted(map(hex, ours))}, not on {sorted(map(hex, channels))}"]
+        for address, channel in channels.items():
+            our = ours[address]
+            facts = [our[k] for k in ("length", "capacity", "closed", "read", "bounded")]
+            if facts != [channel["length"], channel["capacity"], channel["closed"], True, False]:
+                differences.append(f"{our} is not {channel}")
+            if our["senders"] + our["receivers"] != waiters[address] or our["goroutines"] != waiters[address]:
+                differences.append(f"{our}: {waiters[address]} wait there")
+    for lock in (o for o in wanted if o["size"]):
+        inside = [o for o in found if lock["address"] <= o["address"] < lock["address"] + lock["size"]]
+        if found and not inside:
+            differences.append(f"waits on {hex(found[0]['address'])}, the lock is at {hex(lock['address'])}")
+        elif not found and minor >= MINOR_WITH_LOCKS:
+            differences.append("the lock it waits on was not found")
+    return differences
+
+
+def compare_members(members, sample, minor):
+    """Each goroutine of a crowd against what it has noted of itself."""
+    groups, listed = sample["groups"], {g["goid"]: g for g in sample["goroutines"]}
+    waiters = collections.Counter(o["address"] for m in members for o in m["objects"] or [] if not o["size"])
+    for member in members:
+        goroutine = listed.get(member["goid"])
+        if not goroutine:
+            yield f"{member['name']}: goroutine {member['goid']} is not listed"
+            continue
+        group = groups[goroutine["group"]]
+        differences = compare_objects(member, goroutine, waiters, minor)
+        # runtime/runtime2.go: parentGoid came with 1.21.
+        if goroutine["parent"] != (member["parent"] if minor >= 21 else 0):
+            differences.append(f"its parent is {goroutine['parent']}, not {member['parent']}")
+        if group["kind"] != member["kind"]:
+            differences.append(f"it is of kind {group['kind']}, not {member['kind']}")
+        if group["labels"] != member["labels"]:
+            differences.append(f"its labels are {group['labels']}, not {member['labels']}")
+        if group["state"] == "waiting" and goroutine["since"] == 0:
+            differences.append("it is not known since when it waits")
+        if minor >= 21 and member["name"] == "orphan" and not group["parent_ended"]:
+            differences.append("its parent has ended")
+        if minor >= 21 and member["name"].startswith("chain/") and group["parent_start"] not in ("main.descend", "runtime.main"):
+            differences.append(f"its parent is {group['parent_start']}")
+        for text in differences:
+            yield f"{member['name']}: {text}"
+
+
 def examine(version, kind, path):
+    minor = int(version.split(".")[1])
     with oracle.Target(path) as target, oracle.Probe(target.pid) as probe:
-        address = f"http://127.0.0.1:{target.state['port']}/debug/pprof/goroutine?debug=2"
-        # A goroutine of the runtime's poller or timers may be on its way between two looks: then once more.
-        for _ in range(4):
-            ours, problems = read_ours(probe)
-            with urllib.request.urlopen(address, timeout=20) as answer:
-                dump = list(parse_dump(answer.read().decode(), int(version.split(".")[1])))
-            theirs = [g for g in dump if g[0] != "running" and not is_own(g[1], g[2])]
-            equal, differences = compare(ours, theirs)
-            if not differences and not problems:
-                break
-        parked = sum(group["count"] for group in target.state["parked"])
-        if len(theirs) < parked:
-            differences.append(f"{len(theirs)} goroutines compared, {parked} parked")
-        differences += [f"problem: {text}" for text in problems]
-        print(f"{version:5} {kind:12} goroutines {len(theirs):4}  equal {equal:4}  stacks {len({g[1] for g in theirs}):3}"
+        theirs, differences, sample = compare_stacks(target, probe, version)
+        parked = sum(group["count"] for group in target.state.get("parked", []))
+        members = target.state.get("members", [])
+        differences += compare_members(members, sample, minor)
+        if len(theirs) < parked + len(members):
+            differences.append(f"{len(theirs)} goroutines compared, {parked + len(members)} parked")
+        stacks = len({g[1] for g in theirs})
+        if members and stacks < DIFFERENT_STACKS:
+            differences.append(f"only {stacks} stacks differ")
+        print(f"{version:5} {kind:9} {path.name:7} goroutines {len(theirs):4}  stacks {stacks:3}  members {len(members):3}"
               f"{'' if not differences else f'  {len(differences)} DIFFERENCES'}", flush=True)
         for text in differences[:4]:
             print(f"      {text[:900]}", flush=True)
@@ -132,7 +205,8 @@ def examine(version, kind, path):
 
 
 def main():
-    wanted = [t for t in oracle.targets("oracle") if all(a in (t[0], t[1]) for a in sys.argv[1:])]
+    built = oracle.targets("oracle") + oracle.targets("crowd")
+    wanted = [t for t in built if all(a in (t[0], t[1], t[2].name) for a in sys.argv[1:])]
     if not wanted:
         oracle.skip(f"no oracle in {oracle.CACHE}/targets: run tests/targets/build-matrix")
     passed = 0

@@ -1,0 +1,5 @@
+//go:build !oracle_cgo
+
+package main
+
+func cWaits() []*wait { return nil }
