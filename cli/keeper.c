@@ -63,7 +63,7 @@ static struct error *open_past(struct keeper *keeper)
         return error_from_errno(errno, "cannot make a folder for what is kept of this session");
     }
     snprintf(path, sizeof(path), "%s/past", keeper->folder);
-    struct error *error = recorder_open(path, &keeper->past_recorder);
+    struct error *error = recorder_open(path, NULL, &keeper->past_recorder);
     if (!error)
         error = recording_open(path, &recording);
     return error ? error : replay_source_open(recording, &(struct replay_options){.catalog = keeper->catalog},
@@ -249,7 +249,7 @@ static struct error *toggle_recording(void *context, struct text *ret_said)
     }
     error = choose_path(keeper);
     if (!error)
-        error = recorder_open(keeper->path, &keeper->recorder);
+        error = recorder_open(keeper->path, NULL, &keeper->recorder);
     if (error)
         return error;
     text_append(ret_said, "recording to ");

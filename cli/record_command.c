@@ -138,7 +138,7 @@ enum exit_status record_process(pid_t pid, const struct options *options, const 
     error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);
-    error = recorder_open(path, &recorder);
+    error = recorder_open(path, NULL, &recorder);
     if (error)
         return error_print(error);
     if (isatty(STDERR_FILENO))

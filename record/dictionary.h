@@ -15,11 +15,16 @@ struct dictionary {
     struct database *database;
     struct catalog *catalog;    /* A reference; NULL before the first snapshot. */
     struct id_map strings, frames, stacks;
-    struct table texts;         /* Content hash of a string that is in no catalog to its file id. */
+    bool redact;                /* Values of what looks like NAME=VALUE are left out. */
+    /* What the file holds, by hashes of the content. A process that was started again has a catalog of its own, with
+     * the same names in it. A row found by these is looked at before it is believed. */
+    struct table known_strings, known_frames, known_stacks;
+    VECTOR(int64_t) frame_ids;  /* Scratch: of one stack. */
     sqlite3_stmt *insert_string, *insert_frame, *insert_stack, *insert_stack_frame;
+    sqlite3_stmt *select_string, *select_frame, *select_stack;
 };
 
-void dictionary_init(struct dictionary *dictionary, struct database *database);
+void dictionary_init(struct dictionary *dictionary, struct database *database, bool redact);
 void dictionary_deinit(struct dictionary *dictionary);
 
 /* Before the ids of a snapshot: another catalog starts over. */

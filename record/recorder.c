@@ -1,8 +1,6 @@
 /* The recorder's thread, and the queue through which it is fed. */
 #include "heaptop/record.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,8 +9,7 @@
 #include <time.h>
 
 #include "heaptop/base/cleanup.h"
-#include "record/schema.h"
-#include "record/tick_writer.h"
+#include "record/recording_file.h"
 
 /* Samples that wait for the disk. */
 #define QUEUE 16
@@ -20,18 +17,26 @@
  * time. */
 #define FIRST_RETRY_NS UINT64_C(500000000)
 #define LAST_RETRY_NS UINT64_C(30000000000)
-/* Bytes of the log after which SQLite moves it into the file, in pages of 4 KiB. */
-#define CHECKPOINT_PAGES 1000
+/* The next file is to begin with a memory map: so many snapshots are waited for one. */
+#define MAP_SNAPSHOTS 5
+/* A next file that cannot be made is tried again so much later. */
+#define ROTATE_RETRY_NS UINT64_C(60000000000)
+/* Files that begin in one second. */
+#define MAX_NAMESAKES 100
 
-struct pending_mark {
-    uint64_t unix_ns;
+/* A mark, or a gap that somebody else knows of. */
+struct pending_note {
+    uint64_t unix_ns, to_unix_ns;
     char *text;
+    bool is_gap;
 };
 
 struct recorder {
-    char *path;
-    struct database database;       /* The writer thread's, once it runs. */
-    struct tick_writer writer;
+    char *path;                     /* As it was given. */
+    struct recorder_options options;
+    struct recording_file *file;    /* The writer thread's, once it runs. */
+    unsigned snapshots_without_map; /* Since the next file is due. */
+    uint64_t rotate_retry_ns;       /* CLOCK_MONOTONIC. */
     uint64_t retry_after_ns, retry_at_ns;   /* CLOCK_MONOTONIC; 0: nothing failed. */
     pthread_t thread;
     bool has_thread;
@@ -40,13 +45,16 @@ struct recorder {
     pthread_cond_t arrived;
     struct snapshot *queue[QUEUE];  /* Oldest first. */
     size_t queued;
-    struct pending_mark marks[RECORD_MAX_PENDING_MARKS];
-    size_t num_marks;
+    struct pending_note notes[RECORD_MAX_PENDING_MARKS];
+    size_t num_notes;
+    bool wants_keyframe;
     struct recording_gap_row
         gap; /* What was dropped since the last tick that is in the file; ticks is 0 when nothing was. */
     char reason[160];               /* gap.reason. */
     struct recorder_status status;
     uint64_t last_sequence;         /* Of the snapshot added last; 0: none. */
+    pid_t last_pid;
+    uint64_t last_start_unix_ns;
     bool is_closing;
 };
 
@@ -54,13 +62,6 @@ static uint64_t monotonic_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
@@ -87,8 +88,12 @@ static void note_dropped(struct recorder *recorder, uint64_t ticks, uint64_t at_
 void recorder_add(struct recorder *recorder, struct snapshot *snapshot)
 {
     pthread_mutex_lock(&recorder->mutex);
+    const struct target_info *target = &snapshot->target;
+    bool is_same = target->pid == recorder->last_pid && target->start_unix_ns == recorder->last_start_unix_ns;
+    recorder->last_pid = target->pid;
+    recorder->last_start_unix_ns = target->start_unix_ns;
     /* Samples that were taken and never came here. */
-    if (recorder->last_sequence != 0 && snapshot->sequence > recorder->last_sequence + 1)
+    if (is_same && recorder->last_sequence != 0 && snapshot->sequence > recorder->last_sequence + 1)
         note_dropped(recorder, snapshot->sequence - recorder->last_sequence - 1, snapshot->unix_ns,
                      "heaptop was too slow");
     recorder->last_sequence = snapshot->sequence;
@@ -100,19 +105,36 @@ void recorder_add(struct recorder *recorder, struct snapshot *snapshot)
     pthread_mutex_unlock(&recorder->mutex);
 }
 
-void recorder_mark(struct recorder *recorder, uint64_t at_unix_ns, const char *text)
+static void add_note(struct recorder *recorder, struct pending_note note, const char *text)
 {
     struct text escaped = {0};
     text_append_escaped(&escaped, text, strnlen(text, RECORD_MAX_MARK));
-    char *copy = text_take(&escaped);
+    note.text = text_take(&escaped);
     pthread_mutex_lock(&recorder->mutex);
-    if (copy && recorder->num_marks < RECORD_MAX_PENDING_MARKS) {
-        recorder->marks[recorder->num_marks++] = (struct pending_mark){.unix_ns = at_unix_ns, .text = copy};
-        copy = NULL;
+    if (note.text && recorder->num_notes < RECORD_MAX_PENDING_MARKS) {
+        recorder->notes[recorder->num_notes++] = note;
+        note.text = NULL;
     }
     pthread_cond_signal(&recorder->arrived);
     pthread_mutex_unlock(&recorder->mutex);
-    free(copy);
+    free(note.text);
+}
+
+void recorder_mark(struct recorder *recorder, uint64_t at_unix_ns, const char *text)
+{
+    add_note(recorder, (struct pending_note){.unix_ns = at_unix_ns}, text);
+}
+
+void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_unix_ns, const char *reason)
+{
+    add_note(recorder, (struct pending_note){.unix_ns = from_unix_ns, .to_unix_ns = to_unix_ns, .is_gap = true}, reason);
+}
+
+void recorder_request_keyframe(struct recorder *recorder)
+{
+    pthread_mutex_lock(&recorder->mutex);
+    recorder->wants_keyframe = true;
+    pthread_mutex_unlock(&recorder->mutex);
 }
 
 void recorder_status(struct recorder *recorder, struct recorder_status *ret_status)
@@ -124,35 +146,75 @@ void recorder_status(struct recorder *recorder, struct recorder_status *ret_stat
 
 /* ---- the thread ---- */
 
-/* Of the file and its log, asked of the open ones: they may have no name any more. */
-static uint64_t bytes_written(struct recorder *recorder)
-{
-    static const int which[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(which); i++) {
-        sqlite3_file *file = NULL;
-        sqlite3_int64 size = 0;
-        if (sqlite3_file_control(recorder->database.handle, "main", which[i], &file) == SQLITE_OK && file &&
-            file->pMethods && file->pMethods->xFileSize(file, &size) == SQLITE_OK)
-            bytes += (uint64_t)size;
-    }
-    return bytes;
-}
-
 /* A failed write: what it says, and when to try again. */
 static void note_failure(struct recorder *recorder, char *reason, size_t size)
 {
-    snprintf(reason, size, "cannot write: %s", sqlite3_errstr(recorder->database.code));
-    recorder->database.code = SQLITE_OK;
+    snprintf(reason, size, "cannot write: %s", sqlite3_errstr(recorder->file->database.code));
+    recorder->file->database.code = SQLITE_OK;
     uint64_t after = recorder->retry_after_ns ? 2 * recorder->retry_after_ns : FIRST_RETRY_NS;
     recorder->retry_after_ns = after < LAST_RETRY_NS ? after : LAST_RETRY_NS;
     recorder->retry_at_ns = monotonic_ns() + recorder->retry_after_ns;
 }
 
+/* A file that goes on from the time of this snapshot; the present one stays where there cannot be another. */
+static void rotate(struct recorder *recorder, const struct snapshot *snapshot)
+{
+    struct recording_file *next = NULL;
+    struct error *error = NULL;
+    for (unsigned number = 1; number <= MAX_NAMESAKES && !next; number++) {
+        error_destroy(error);
+        char *name = recording_file_name(recorder->path, snapshot->unix_ns, number);
+        error = name ? recording_file_create(name, &recorder->options, &next) : error_no_memory();
+        free(name);
+        if (error && error->kind != ERROR_USAGE)
+            break;
+    }
+    recorder->snapshots_without_map = 0;
+    if (error) {
+        recorder->rotate_retry_ns = monotonic_ns() + ROTATE_RETRY_NS;
+        pthread_mutex_lock(&recorder->mutex);
+        snprintf(recorder->status.problem, sizeof(recorder->status.problem), "no new file: %s", error->message);
+        pthread_mutex_unlock(&recorder->mutex);
+        error_destroy(error);
+        return;
+    }
+    /* What was dropped since the last tick, the next file tells with its first. */
+    error_destroy(recording_file_finish(recorder->file, &(struct recording_gap_row){0}));
+    recording_file_destroy(recorder->file);
+    recorder->file = next;
+    pthread_mutex_lock(&recorder->mutex);
+    recorder->status.files++;
+    recorder->status.wants_memory_map = false;
+    pthread_mutex_unlock(&recorder->mutex);
+}
+
+static void rotate_if_due(struct recorder *recorder, const struct snapshot *snapshot)
+{
+    const struct recorder_options *options = &recorder->options;
+    const struct recording_file *file = recorder->file;
+    bool is_due = file->first_unix_ns != 0 &&
+                  ((options->rotate_ns && snapshot->unix_ns >= file->first_unix_ns + options->rotate_ns) ||
+                   (options->rotate_bytes && recording_file_bytes(file) >= options->rotate_bytes));
+    if (!is_due || monotonic_ns() < recorder->rotate_retry_ns)
+        return;
+    if (snapshot->memory_map || recorder->snapshots_without_map == MAP_SNAPSHOTS) {
+        rotate(recorder, snapshot);
+        return;
+    }
+    recorder->snapshots_without_map++;
+    pthread_mutex_lock(&recorder->mutex);
+    recorder->status.wants_memory_map = true;
+    pthread_mutex_unlock(&recorder->mutex);
+}
+
 static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
 {
     char reason[160];
+    struct recording_file *file = recorder->file;
+    rotate_if_due(recorder, snapshot);
     pthread_mutex_lock(&recorder->mutex);
+    file->writer.wants_keyframe |= recorder->wants_keyframe;
+    recorder->wants_keyframe = false;
     struct recording_gap_row gap = recorder->gap;
     char gap_reason[sizeof(recorder->reason)];
     memcpy(gap_reason, recorder->reason, sizeof(gap_reason));
@@ -162,13 +224,17 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
     /* A target that ends says so once: that is worth a try at any time. */
     bool is_tried = recorder->retry_at_ns == 0 || snapshot->exited || monotonic_ns() >= recorder->retry_at_ns;
     if (is_tried)
-        tick_writer_write(&recorder->writer, snapshot, gap.ticks ? &gap : NULL);
-    bool is_written = is_tried && recorder->database.code == SQLITE_OK;
+        tick_writer_write(&file->writer, snapshot, gap.ticks ? &gap : NULL);
+    bool is_written = is_tried && file->database.code == SQLITE_OK;
     if (is_tried && !is_written)
         note_failure(recorder, reason, sizeof(reason));
     else if (is_written)
         recorder->retry_at_ns = recorder->retry_after_ns = 0;
-    uint64_t bytes = bytes_written(recorder);
+    if (is_written && file->first_unix_ns == 0)
+        file->first_unix_ns = snapshot->unix_ns;
+    /* Also where the file is full: that is what makes room. */
+    recording_file_tend(file, snapshot->unix_ns);
+    uint64_t bytes = recording_file_bytes(file);
     pthread_mutex_lock(&recorder->mutex);
     if (is_written) {
         recorder->status.ticks++;
@@ -186,10 +252,17 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
 }
 
 /* False when it cannot be written now. */
-static bool write_mark(struct recorder *recorder, const struct pending_mark *mark)
+static bool write_note(struct recorder *recorder, const struct pending_note *note)
 {
-    tick_writer_write_mark(&recorder->writer, mark->unix_ns, mark->text);
-    bool is_written = recorder->database.code == SQLITE_OK;
+    struct tick_writer *writer = &recorder->file->writer;
+    if (note->is_gap) {
+        const struct recording_gap_row gap = {
+            .from_unix_ns = note->unix_ns, .to_unix_ns = note->to_unix_ns, .reason = note->text};
+        tick_writer_write_gap(writer, &gap);
+    } else {
+        tick_writer_write_mark(writer, note->unix_ns, note->text);
+    }
+    bool is_written = recorder->file->database.code == SQLITE_OK;
     if (!is_written) {
         char reason[160];
         note_failure(recorder, reason, sizeof(reason));
@@ -197,21 +270,22 @@ static bool write_mark(struct recorder *recorder, const struct pending_mark *mar
     return is_written;
 }
 
-/* The oldest mark, when a try is due; false when there is none. With the mutex held, which it lets go of meanwhile. */
-static bool take_mark(struct recorder *recorder)
+/* Writes the oldest note, when a try is due; false when there is none. With the mutex held, which it lets go of
+ * meanwhile. */
+static bool take_note(struct recorder *recorder)
 {
-    if (recorder->num_marks == 0 ||
+    if (recorder->num_notes == 0 ||
         (recorder->retry_at_ns != 0 && !recorder->is_closing && monotonic_ns() < recorder->retry_at_ns))
         return false;
-    struct pending_mark mark = recorder->marks[0];
+    struct pending_note note = recorder->notes[0];
     pthread_mutex_unlock(&recorder->mutex);
-    bool is_written = write_mark(recorder, &mark);
+    bool is_written = write_note(recorder, &note);
     pthread_mutex_lock(&recorder->mutex);
     if (!is_written && !recorder->is_closing)
         return false;
-    free(mark.text);
-    recorder->num_marks--;
-    memmove(recorder->marks, recorder->marks + 1, recorder->num_marks * sizeof(recorder->marks[0]));
+    free(note.text);
+    recorder->num_notes--;
+    memmove(recorder->notes, recorder->notes + 1, recorder->num_notes * sizeof(recorder->notes[0]));
     return true;
 }
 
@@ -221,7 +295,7 @@ static void *run_recorder(void *argument)
     prctl(PR_SET_NAME, "recorder");
     pthread_mutex_lock(&recorder->mutex);
     for (;;) {
-        if (take_mark(recorder))
+        if (take_note(recorder))
             continue;
         if (recorder->queued > 0) {
             struct snapshot *snapshot = recorder->queue[0];
@@ -243,81 +317,11 @@ static void *run_recorder(void *argument)
 
 /* ---- life ---- */
 
-static void write_fact(struct recorder *recorder, const char *name, int64_t value)
-{
-    sqlite3_stmt *statement = database_prepare(&recorder->database, "INSERT OR REPLACE INTO recording VALUES (?, ?)");
-    struct row row = row_begin(&recorder->database, statement);
-    row_text(&row, name, strlen(name));
-    row_integer(&row, value);
-    row_done(&row);
-    sqlite3_finalize(statement);
-}
-
-static void describe_counters(struct database *database)
-{
-    static const char *const units[] = {[UNIT_BYTES] = "bytes",       [UNIT_COUNT] = "count",
-                                        [UNIT_NANOSECONDS] = "ns",    [UNIT_UNIX_NANOSECONDS] = "unix_ns",
-                                        [UNIT_FRACTION] = "fraction", [UNIT_PERCENT] = "percent"};
-    sqlite3_stmt *statement = database_prepare(database, "INSERT INTO counter_info VALUES (?,?,?,?,?,?)");
-    for (int id = 0; id < COUNTER_COUNT; id++) {
-        const struct counter_info *info = &counter_infos[id];
-        const char *texts[] = {info->name, info->group, units[info->unit],
-                               info->kind == COUNTER_GAUGE ? "gauge" : "monotonic", info->help};
-        struct row row = row_begin(database, statement);
-        row_integer(&row, id);
-        for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-            row_text(&row, texts[i], strlen(texts[i]));
-        row_done(&row);
-    }
-    sqlite3_finalize(statement);
-}
-
-static void create_tables(struct recorder *recorder)
-{
-    struct database *database = &recorder->database;
-    _cleanup_(text_deinit) struct text text = {0};
-    /* What tells the format stands in the file itself from the beginning, before there is a log. */
-    /* Nothing is lost yet that waiting for the disk would save. */
-    text_printf(
-        &text,
-        "PRAGMA synchronous=OFF; PRAGMA page_size=4096; PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;",
-        RECORD_APPLICATION_ID, RECORD_FORMAT_VERSION);
-    for (size_t i = 0; i < schema_num_tables; i++)
-        text_printf(&text, "%s;\n", schema_tables[i].sql);
-    schema_write_counters_table(schema_counter_names, COUNTER_COUNT, &text);
-    text_append(&text, ";\n");
-    text_append(&text, schema_views);
-    if (text.failed)
-        database->code = SQLITE_NOMEM;
-    database_execute(database, text.data);
-    describe_counters(database);
-    write_fact(recorder, "created_unix_ns", (int64_t)unix_ns());
-    database_execute(database, "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;");
-    sqlite3_wal_autocheckpoint(database->handle, CHECKPOINT_PAGES);
-}
-
-/* An empty file for the owner alone; ERROR_USAGE where there is one already. */
-static struct error *create_file(const char *path)
-{
-    _cleanup_(text_deinit) struct text name = {0};
-    text_append_escaped(&name, path, strlen(path));
-    if (name.failed)
-        return error_no_memory();
-    int descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
-    if (descriptor < 0 && errno == EEXIST)
-        return error_create(ERROR_USAGE, "'%s' exists already; choose another name, or remove it", name.data);
-    if (descriptor < 0)
-        return error_from_errno(errno, "cannot create '%s'", name.data ? name.data : "");
-    close(descriptor);
-    return NULL;
-}
-
 static void recorder_destroy(struct recorder *recorder)
 {
-    tick_writer_deinit(&recorder->writer);
-    database_close(&recorder->database);
-    for (size_t i = 0; i < recorder->num_marks; i++)
-        free(recorder->marks[i].text);
+    recording_file_destroy(recorder->file);
+    for (size_t i = 0; i < recorder->num_notes; i++)
+        free(recorder->notes[i].text);
     pthread_cond_destroy(&recorder->arrived);
     pthread_mutex_destroy(&recorder->mutex);
     free(recorder->path);
@@ -340,57 +344,45 @@ static struct error *start_thread(struct recorder *recorder)
     return NULL;
 }
 
-struct error *recorder_open(const char *path, struct recorder **ret_recorder)
+/* The file itself, or the first of several. */
+static struct error *create_first(struct recorder *recorder)
 {
-    struct error *error = create_file(path);
-    if (error)
-        return error;
+    const struct recorder_options *options = &recorder->options;
+    struct timespec now;
+    if (!options->rotate_ns && !options->rotate_bytes)
+        return recording_file_create(recorder->path, options, &recorder->file);
+    clock_gettime(CLOCK_REALTIME, &now);
+    char *name = recording_file_name(recorder->path, (uint64_t)now.tv_sec * 1000000000u, 1);
+    struct error *error = name ? recording_file_create(name, options, &recorder->file) : error_no_memory();
+    free(name);
+    return error;
+}
+
+struct error *recorder_open(const char *path, const struct recorder_options *options, struct recorder **ret_recorder)
+{
     struct recorder *allocated = calloc(1, sizeof(*allocated));
     if (!allocated)
         return error_no_memory();
     pthread_mutex_init(&allocated->mutex, NULL);
     pthread_cond_init(&allocated->arrived, NULL);
     _cleanup_(recorder_destroyp) struct recorder *recorder = allocated;
-    /* A name that SQLite does not take for something else. */
-    recorder->path = NULL;
-    if (asprintf(&recorder->path, "%s%s", path[0] == '/' ? "" : "./", path) < 0) {
-        recorder->path = NULL;
+    if (options)
+        recorder->options = *options;
+    recorder->path = strdup(path);
+    if (!recorder->path)
         return error_no_memory();
-    }
-    recorder->database.code = sqlite3_open_v2(recorder->path, &recorder->database.handle,
-                                              SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-    create_tables(recorder);
-    tick_writer_init(&recorder->writer, &recorder->database);
-    error = database_error(&recorder->database, "write", path);
-    if (!error)
-        error = start_thread(recorder);
+    struct error *error = create_first(recorder);
+    if (error)
+        return error;
+    error = start_thread(recorder);
     if (error) {
-        unlink(path);
+        unlink(recorder->file->path);
         return error;
     }
-    recorder->status.bytes = bytes_written(recorder);
+    recorder->status.bytes = recording_file_bytes(recorder->file);
+    recorder->status.files = 1;
     *ret_recorder = take_pointer(recorder);
     return NULL;
-}
-
-/* What was dropped after the last tick, the mark of a clean end, and one plain file. */
-static struct error *finish_file(struct recorder *recorder)
-{
-    struct database *database = &recorder->database;
-    database->code = SQLITE_OK;
-    database_execute(database, "BEGIN IMMEDIATE");
-    if (recorder->gap.ticks)
-        tick_writer_write_gap(&recorder->writer, &recorder->gap);
-    write_fact(recorder, "closed_unix_ns", (int64_t)unix_ns());
-    database_execute(database, "COMMIT");
-    if (database->code != SQLITE_OK && sqlite3_get_autocommit(database->handle) == 0)
-        sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
-    tick_writer_deinit(&recorder->writer);
-    recorder->writer = (struct tick_writer){.database = database};
-    /* A reader that follows keeps the log in use: then the file is whole, with an empty log beside it. */
-    if (database->code == SQLITE_OK)
-        sqlite3_exec(database->handle, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
-    return database_error(database, "finish", recorder->path);
 }
 
 struct error *recorder_close(struct recorder *recorder, struct recorder_status *ret_status)
@@ -403,8 +395,8 @@ struct error *recorder_close(struct recorder *recorder, struct recorder_status *
     pthread_mutex_unlock(&recorder->mutex);
     if (recorder->has_thread)
         pthread_join(recorder->thread, NULL);
-    struct error *error = finish_file(recorder);
-    recorder->status.bytes = bytes_written(recorder);
+    struct error *error = recording_file_finish(recorder->file, &recorder->gap);
+    recorder->status.bytes = recording_file_bytes(recorder->file);
     if (ret_status)
         *ret_status = recorder->status;
     recorder_destroy(recorder);

@@ -3,58 +3,84 @@
 #include "heaptop/base/cleanup.h"
 
 const struct schema_table schema_tables[] = {
-    {"recording", "CREATE TABLE recording (name TEXT PRIMARY KEY, value) WITHOUT ROWID"},
-    {"strings", "CREATE TABLE strings (string INTEGER PRIMARY KEY, text TEXT)"},
-    {"frames", "CREATE TABLE frames (frame INTEGER PRIMARY KEY, function INTEGER, file INTEGER, line INTEGER, start_line INTEGER, "
-               "origin INTEGER, address INTEGER)"},
-    {"stacks", "CREATE TABLE stacks (stack INTEGER PRIMARY KEY, depth INTEGER, subject INTEGER)"},
-    {"stack_frames", "CREATE TABLE stack_frames (stack INTEGER, position INTEGER, frame INTEGER, PRIMARY KEY (stack, position)) "
-                     "WITHOUT ROWID"},
-    {"targets", "CREATE TABLE targets (target INTEGER PRIMARY KEY, pid INTEGER, inner_pid INTEGER, start_unix_ns INTEGER, uid INTEGER, "
-                "stripped INTEGER, position_independent INTEGER, load_bias INTEGER, exe INTEGER, comm INTEGER, command_line INTEGER, "
-                "container INTEGER, runtime INTEGER, runtime_version INTEGER, main_module INTEGER, build_id INTEGER, "
-                "how_located INTEGER, how_laid_out INTEGER)"},
-    {"ticks", "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
+    {"recording", THIN_NOT,
+     "CREATE TABLE recording (name TEXT PRIMARY KEY, value) WITHOUT ROWID"},
+    {"strings", THIN_NOT,
+     "CREATE TABLE strings (string INTEGER PRIMARY KEY, text TEXT)"},
+    {"frames", THIN_NOT,
+     "CREATE TABLE frames (frame INTEGER PRIMARY KEY, function INTEGER, file INTEGER, line INTEGER, start_line INTEGER, "
+     "origin INTEGER, address INTEGER)"},
+    {"stacks", THIN_NOT,
+     "CREATE TABLE stacks (stack INTEGER PRIMARY KEY, depth INTEGER, subject INTEGER)"},
+    {"stack_frames", THIN_NOT,
+     "CREATE TABLE stack_frames (stack INTEGER, position INTEGER, frame INTEGER, PRIMARY KEY (stack, position)) "
+     "WITHOUT ROWID"},
+    {"targets", THIN_NOT,
+     "CREATE TABLE targets (target INTEGER PRIMARY KEY, pid INTEGER, inner_pid INTEGER, start_unix_ns INTEGER, uid INTEGER, "
+     "stripped INTEGER, position_independent INTEGER, load_bias INTEGER, exe INTEGER, comm INTEGER, command_line INTEGER, "
+     "container INTEGER, runtime INTEGER, runtime_version INTEGER, main_module INTEGER, build_id INTEGER, "
+     "how_located INTEGER, how_laid_out INTEGER)"},
+    {"ticks", THIN_COLUMNS,
+     "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
               "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
               "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
               "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
               "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
               "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
-    {"keyframes", "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
-    {"counter_info", "CREATE TABLE counter_info (counter INTEGER PRIMARY KEY, name TEXT, object TEXT, unit TEXT, kind TEXT, help TEXT)"},
-    {"counter_states", "CREATE TABLE counter_states (at INTEGER PRIMARY KEY, provenance INTEGER, reason INTEGER)"},
-    {"sites", "CREATE TABLE sites (site INTEGER PRIMARY KEY, position INTEGER, stack INTEGER, object_size INTEGER)"},
-    {"site_published", "CREATE TABLE site_published (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
-                       "free_bytes INTEGER)"},
-    {"site_provisional", "CREATE TABLE site_provisional (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
-                         "free_bytes INTEGER)"},
-    {"goroutine_groups", "CREATE TABLE goroutine_groups (goroutine_group INTEGER PRIMARY KEY, state INTEGER, wait_reason INTEGER, "
-                         "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER, kind TEXT, labels INTEGER, "
-                         "profile_stack INTEGER)"},
-    {"goroutine_group_values", "CREATE TABLE goroutine_group_values (at INTEGER PRIMARY KEY, count INTEGER, "
-                               "newest_wait_monotonic_ns INTEGER, oldest_wait_monotonic_ns INTEGER)"},
-    {"goroutine_group_waits", "CREATE TABLE goroutine_group_waits (at INTEGER PRIMARY KEY, stack_cut INTEGER, parent INTEGER, "
-                              "parent_created_by INTEGER, parent_start INTEGER, examined INTEGER, objects INTEGER, "
-                              "object_kind INTEGER, object_flags INTEGER, object_address INTEGER, object_goroutines INTEGER, "
-                              "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
-    {"threads", "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
-    {"thread_values", "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
-                      "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
-                      "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
-    {"procs", "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
-              "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
-    {"gc_cycles", "CREATE TABLE gc_cycles (at INTEGER PRIMARY KEY, number INTEGER, end_unix_ns INTEGER, pause_ns INTEGER, "
-                  "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER, cause INTEGER, since_init_ns INTEGER, "
-                  "sweep_termination_ns INTEGER, mark_ns INTEGER, mark_termination_ns INTEGER, procs INTEGER, stop_procs INTEGER, "
-                  "assist_cpu_ns INTEGER, background_cpu_ns INTEGER, idle_cpu_ns INTEGER, stack_bytes INTEGER, globals_bytes INTEGER, "
-                  "cpu_fraction REAL)"},
-    {"size_classes", "CREATE TABLE size_classes (at INTEGER PRIMARY KEY, mallocs INTEGER, frees INTEGER)"},
-    {"regions", "CREATE TABLE regions (at INTEGER PRIMARY KEY, start_address INTEGER, size INTEGER, permissions TEXT, name INTEGER)"},
-    {"mappings", "CREATE TABLE mappings (at INTEGER PRIMARY KEY, start_address INTEGER, end_address INTEGER, file_offset INTEGER, "
-                 "file INTEGER, build_id INTEGER)"},
-    {"problems", "CREATE TABLE problems (at INTEGER PRIMARY KEY, text INTEGER)"},
-    {"marks", "CREATE TABLE marks (mark INTEGER PRIMARY KEY, unix_ns INTEGER, text TEXT)"},
-    {"gaps", "CREATE TABLE gaps (gap INTEGER PRIMARY KEY, from_unix_ns INTEGER, to_unix_ns INTEGER, ticks INTEGER, reason TEXT)"},
+    {"keyframes", THIN_TICK,
+     "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
+    {"counter_info", THIN_NOT,
+     "CREATE TABLE counter_info (counter INTEGER PRIMARY KEY, name TEXT, object TEXT, unit TEXT, kind TEXT, help TEXT)"},
+    {"counter_states", THIN_STATES,
+     "CREATE TABLE counter_states (at INTEGER PRIMARY KEY, provenance INTEGER, reason TEXT)"},
+    {"sites", THIN_NOT,
+     "CREATE TABLE sites (site INTEGER PRIMARY KEY, position INTEGER, stack INTEGER, object_size INTEGER)"},
+    {"site_published", THIN_STATES,
+     "CREATE TABLE site_published (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
+     "free_bytes INTEGER)"},
+    {"site_provisional", THIN_STATES,
+     "CREATE TABLE site_provisional (at INTEGER PRIMARY KEY, allocs INTEGER, frees INTEGER, alloc_bytes INTEGER, "
+     "free_bytes INTEGER)"},
+    {"goroutine_groups", THIN_NOT,
+     "CREATE TABLE goroutine_groups (goroutine_group INTEGER PRIMARY KEY, state INTEGER, wait_reason INTEGER, "
+     "created_by INTEGER, start INTEGER, stack INTEGER, system INTEGER, kind TEXT, labels INTEGER, "
+     "profile_stack INTEGER)"},
+    {"goroutine_group_values", THIN_STATES,
+     "CREATE TABLE goroutine_group_values (at INTEGER PRIMARY KEY, count INTEGER, "
+     "newest_wait_monotonic_ns INTEGER, oldest_wait_monotonic_ns INTEGER)"},
+    {"goroutine_group_waits", THIN_STATES,
+     "CREATE TABLE goroutine_group_waits (at INTEGER PRIMARY KEY, stack_cut INTEGER, parent INTEGER, "
+     "parent_created_by INTEGER, parent_start INTEGER, examined INTEGER, objects INTEGER, "
+     "object_kind INTEGER, object_flags INTEGER, object_address INTEGER, object_goroutines INTEGER, "
+     "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
+    {"threads", THIN_NOT,
+     "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
+    {"thread_values", THIN_STATES,
+     "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
+     "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
+     "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
+    {"procs", THIN_STATES,
+     "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
+     "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
+    {"gc_cycles", THIN_EVENTS,
+     "CREATE TABLE gc_cycles (at INTEGER PRIMARY KEY, number INTEGER, end_unix_ns INTEGER, pause_ns INTEGER, "
+     "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER, cause INTEGER, since_init_ns INTEGER, "
+     "sweep_termination_ns INTEGER, mark_ns INTEGER, mark_termination_ns INTEGER, procs INTEGER, stop_procs INTEGER, "
+     "assist_cpu_ns INTEGER, background_cpu_ns INTEGER, idle_cpu_ns INTEGER, stack_bytes INTEGER, globals_bytes INTEGER, "
+     "cpu_fraction REAL)"},
+    {"size_classes", THIN_STATES,
+     "CREATE TABLE size_classes (at INTEGER PRIMARY KEY, mallocs INTEGER, frees INTEGER)"},
+    {"regions", THIN_STATES,
+     "CREATE TABLE regions (at INTEGER PRIMARY KEY, start_address INTEGER, size INTEGER, permissions TEXT, name INTEGER)"},
+    {"mappings", THIN_NOT,
+     "CREATE TABLE mappings (at INTEGER PRIMARY KEY, start_address INTEGER, end_address INTEGER, file_offset INTEGER, "
+     "file INTEGER, build_id INTEGER)"},
+    {"problems", THIN_LIST,
+     "CREATE TABLE problems (at INTEGER PRIMARY KEY, text TEXT)"},
+    {"marks", THIN_NOT,
+     "CREATE TABLE marks (mark INTEGER PRIMARY KEY, unix_ns INTEGER, text TEXT)"},
+    {"gaps", THIN_NOT,
+     "CREATE TABLE gaps (gap INTEGER PRIMARY KEY, from_unix_ns INTEGER, to_unix_ns INTEGER, ticks INTEGER, reason TEXT)"},
 };
 const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
 
@@ -117,8 +143,8 @@ const char schema_views[] =
     "CREATE VIEW v_procs AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " KEY("p") " AS proc, " STATE("p.state")
     " AS state, p.queue AS queue, p.machine AS machine, p.tid AS tid, p.goid AS goid FROM procs p JOIN ticks t ON t.tick = " TICK("p") ";\n"
     "CREATE VIEW v_regions AS SELECT " TICK("r") " AS tick, start_address, size, permissions, " STRING("name") " AS name FROM regions r;\n"
-    "CREATE VIEW v_problems AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " STRING("p.text")
-    " AS text FROM problems p JOIN ticks t ON t.tick = " TICK("p") ";\n"
+    "CREATE VIEW v_problems AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, p.text AS text "
+    "FROM problems p JOIN ticks t ON t.tick = " TICK("p") ";\n"
     "CREATE VIEW v_marks AS SELECT " TIME("unix_ns") " AS time, text FROM marks;\n"
     "CREATE VIEW v_gaps AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, ticks, reason FROM gaps;\n";
 

@@ -9,6 +9,7 @@
 /* "heap" in ASCII, at offset 68 of the file (SQLite's application_id). */
 #define RECORD_APPLICATION_ID 0x68656170
 #define RECORD_FORMAT_VERSION 1
+#define RECORD_PAGE_BYTES 4096
 
 /* Rows of a tick are keyed by tick * 2^24 + what they are about, so that they are appended where the file grows, and a
  * span of time is one range. */
@@ -26,8 +27,19 @@
 enum { RECORD_PARENT_ENDED = 1, RECORD_PARENT_ALIVE = 2 };
 enum { RECORD_OBJECT_READ = 1, RECORD_OBJECT_CLOSED = 2, RECORD_OBJECT_TIMER = 4, RECORD_OBJECT_BOUNDED = 8 };
 
+/* What becomes of a table's rows when ticks are thinned out (record/thinning.c). "at" tables have the key above. */
+enum schema_thinning {
+    THIN_NOT,       /* They are not about single ticks, or there are few: all stay. */
+    THIN_TICK,      /* Keyed by tick: keyframes. A merged tick is one when one of its parts was. */
+    THIN_COLUMNS,   /* Keyed by tick, NULL where nothing changed: the last value of each column moves to the tick that stays. */
+    THIN_STATES,    /* "at": how something is from a tick on. The last row of each key moves. */
+    THIN_EVENTS,    /* "at": what happened since the tick before. All rows move: their keys tell them apart over many ticks. */
+    THIN_LIST,      /* "at": of this tick alone. Goes with it. */
+};
+
 struct schema_table {
     const char *name;
+    enum schema_thinning thinning;
     const char *sql;        /* As SQLite keeps it; a reader holds the file's own against it. */
 };
 

@@ -247,6 +247,15 @@ static void read_target(struct tick_reader *reader, int64_t id)
     };
 }
 
+/* A text that stands in the row itself, escaped. */
+static const char *text_of(struct tick_reader *reader, const struct span *span, int column)
+{
+    const char *bytes = (const char *)sqlite3_column_text(span->row.statement, column);
+    struct catalog *catalog = reader->names.catalog;
+    return catalog_string(catalog, catalog_add_untrusted(catalog, bytes ? bytes : "",
+                                                         (size_t)sqlite3_column_bytes(span->row.statement, column)));
+}
+
 static void read_counters(struct tick_reader *reader, int64_t first, int64_t last)
 {
     struct span span = span_begin(reader, SELECT_COUNTERS, first, last);
@@ -263,14 +272,14 @@ static void read_counters(struct tick_reader *reader, int64_t first, int64_t las
     }
     span = keys_begin(reader, SELECT_COUNTER_STATES, first, last);
     while (span_next(&span)) {
-        int64_t number = span_key(&span), provenance = integer(&span, 1), reason = integer(&span, 2);
+        int64_t number = span_key(&span), provenance = integer(&span, 1);
         enum counter_id id = number < 256 ? reader->numbers[number] : COUNTER_COUNT;
         if (id == COUNTER_COUNT)
             continue;
         struct counter *counter = &reader->counters[id];
         counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance
                                                                                 : PROVENANCE_UNAVAILABLE;
-        counter->reason = reason ? catalog_string(reader->names.catalog, names_string(&reader->names, reason)) : NULL;
+        counter->reason = is_null(&span, 2) ? NULL : text_of(reader, &span, 2);
         if (!counter->reason && counter->provenance == PROVENANCE_UNAVAILABLE)
             counter->reason = "not recorded";
     }
@@ -297,7 +306,7 @@ static const struct site_definition *find_definition(struct tick_reader *reader,
     return definition;
 }
 
-/* The site at whose place the file's site stands, which is that one from now on. */
+/* The site at whose place the file's site stands, which is that one from now on; NULL when it is a later one. */
 static struct site *place_site(struct tick_reader *reader, int64_t id)
 {
     const struct site_definition *definition = find_definition(reader, id);
@@ -308,6 +317,9 @@ static struct site *place_site(struct tick_reader *reader, int64_t id)
     if (!GROW(reader, &reader->sites, (size_t)definition->position + 1))
         return NULL;
     struct read_site *place = &reader->sites.items[definition->position];
+    /* Thinning leaves rows of what has been replaced since. */
+    if (id < place->id)
+        return NULL;
     if (place->id != id)
         *place = (struct read_site){.id = id,
                                     .site = {.stack = definition->stack, .object_size = definition->object_size}};
@@ -833,8 +845,7 @@ static void fill_problems(struct tick_reader *reader, struct snapshot *snapshot)
 {
     struct span span = keys_begin(reader, SELECT_PROBLEMS, reader->tick, reader->tick);
     while (snapshot->num_problems < SNAPSHOT_MAX_PROBLEMS && span_next(&span))
-        snapshot_add_problem(snapshot, "%s",
-                             catalog_string(reader->names.catalog, names_string(&reader->names, integer(&span, 1))));
+        snapshot_add_problem(snapshot, "%s", text_of(reader, &span, 1));
     row_reset(&span.row);
     if (reader->damaged || reader->names.is_damaged)
         snapshot_add_problem(snapshot, "the recording is damaged: some of its rows could not be used");

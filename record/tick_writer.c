@@ -18,7 +18,7 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
     [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_PROC] = "INSERT INTO procs VALUES (?,?,?,?,?,?,?,?)",
-    [INSERT_GC_CYCLE] = "INSERT INTO gc_cycles VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_GC_CYCLE] = "INSERT OR REPLACE INTO gc_cycles VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_SIZE_CLASS] = "INSERT INTO size_classes VALUES (?,?,?)",
     [INSERT_REGION] = "INSERT INTO regions VALUES (?,?,?,?,?)",
     [INSERT_MAPPING] = "INSERT INTO mappings VALUES (?,?,?,?,?,?)",
@@ -29,10 +29,10 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
 
 /* ---- life ---- */
 
-void tick_writer_init(struct tick_writer *writer, struct database *database)
+void tick_writer_init(struct tick_writer *writer, struct database *database, bool redact)
 {
-    *writer = (struct tick_writer){.database = database, .tick = 0};
-    dictionary_init(&writer->dictionary, database);
+    *writer = (struct tick_writer){.database = database, .redact = redact};
+    dictionary_init(&writer->dictionary, database, redact);
     table_init(&writer->groups_by_identity);
     table_init(&writer->threads_by_identity);
     _cleanup_(text_deinit) struct text counters = {0};
@@ -106,7 +106,8 @@ static int64_t write_target(struct tick_writer *writer, const struct target_info
                               (int64_t)target->load_bias,
                               string(writer, target->exe),
                               string(writer, target->comm),
-                              string(writer, target->command_line),
+                              writer->redact ? dictionary_text(&writer->dictionary, "(left out)")
+                                             : string(writer, target->command_line),
                               string(writer, target->container),
                               string(writer, target->runtime),
                               string(writer, target->runtime_version),
@@ -138,14 +139,17 @@ static void write_counters(struct tick_writer *writer, const struct snapshot *sn
     for (int id = 0; id < COUNTER_COUNT; id++) {
         const struct counter *now = &snapshot->counters[id], *before = &writer->counters[id];
         any = any || !same_value(now, before);
-        int64_t reason = dictionary_text(&writer->dictionary, now->reason);
+        uint64_t reason = now->reason ? table_hash_bytes(now->reason, strlen(now->reason), 1) : 0;
         if (!writer->keyframe && now->provenance == before->provenance && reason == writer->reasons[id])
             continue;
         writer->reasons[id] = reason;
         struct row row = begin(writer, INSERT_COUNTER_STATE);
         row_integer(&row, key(writer, id));
         row_integer(&row, now->provenance);
-        row_integer(&row, reason);
+        if (now->reason)
+            row_text(&row, now->reason, strlen(now->reason));
+        else
+            row_null(&row);
         row_done(&row);
     }
     if (any) {
@@ -336,7 +340,7 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
         struct row row = begin(writer, INSERT_GROUP);
         integers(&row, identity, ARRAY_SIZE(identity));
         row_text(&row, wait_kind_name(group->kind), strlen(wait_kind_name(group->kind)));
-        row_integer(&row, string(writer, group->labels));
+        row_integer(&row, writer->redact ? 0 : string(writer, group->labels));
         row_integer(&row, dictionary_stack(&writer->dictionary, group->profile_stack));
         row_done(&row);
     }
@@ -531,7 +535,7 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
                        {cycle->stack_bytes, cycle->cpu_known},
                        {cycle->globals_bytes, cycle->cpu_known}};
         struct row row = begin(writer, INSERT_GC_CYCLE);
-        row_integer(&row, key(writer, (int64_t)i));
+        row_integer(&row, key(writer, (int64_t)(cycle->number & RECORD_MAX_KEY)));
         row_integer(&row, (int64_t)cycle->number);
         for (size_t column = 0; column < ARRAY_SIZE(columns); column++) {
             if (columns[column].known)
@@ -650,10 +654,10 @@ static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot
 static void write_problems(struct tick_writer *writer, const struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->num_problems; i++) {
-        int64_t text = dictionary_text(&writer->dictionary, snapshot->problems[i].text);
+        const char *text = snapshot->problems[i].text;
         struct row row = begin(writer, INSERT_PROBLEM);
         row_integer(&row, key(writer, (int64_t)i));
-        row_integer(&row, text);
+        row_text(&row, text, strlen(text));
         row_done(&row);
     }
 }
@@ -783,7 +787,8 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
         writer->mappings_tick = 0;
     }
     dictionary_use(&writer->dictionary, snapshot->catalog);
-    writer->keyframe = !writer->has_state || is_other_process || writer->rows_since_keyframe >= enough;
+    writer->keyframe = !writer->has_state || is_other_process || writer->wants_keyframe ||
+                       writer->rows_since_keyframe >= enough;
     if (writer->keyframe)
         drop_gone(writer);
     writer->tick++;
@@ -799,6 +804,7 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
     }
     dictionary_commit(&writer->dictionary);
     writer->has_state = true;
+    writer->wants_keyframe = false;
     uint64_t rows = writer->rows - rows_before;
     if (writer->keyframe) {
         writer->rows_of_keyframe = rows;

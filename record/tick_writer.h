@@ -66,12 +66,14 @@ struct tick_writer {
     struct dictionary dictionary;
     sqlite3_stmt *statements[TICK_STATEMENTS];
     uint64_t tick;                      /* The one being written; ticks count from 1. */
-    bool keyframe;                      /* It is one. */
+    bool redact;                        /* Command lines and labels are left out. */
+    bool wants_keyframe;                /* The next one shall be one. */
+    bool keyframe;                      /* The one being written is one. */
     bool has_state;                     /* What follows is what the file says as of the tick before. */
     uint64_t rows, rows_since_keyframe, rows_of_keyframe;
     int64_t last_target, last_site, last_group, last_thread;
     struct counter counters[COUNTER_COUNT];     /* But for the reasons: */
-    int64_t reasons[COUNTER_COUNT];     /* As strings of the file. */
+    uint64_t reasons[COUNTER_COUNT];    /* Hashes of their texts; 0: none. */
     bool has_target;
     int64_t target_values[17];
     int64_t seldom[4];                  /* Interval and three of the cost's figures, which rarely change. */
@@ -92,7 +94,7 @@ struct recording_gap_row {
     const char *reason;
 };
 
-void tick_writer_init(struct tick_writer *writer, struct database *database);
+void tick_writer_init(struct tick_writer *writer, struct database *database, bool redact);
 void tick_writer_deinit(struct tick_writer *writer);
 
 /* Writes a snapshot, and before it the gap that it ends, if any. What fails is in the database's code, and nothing of

@@ -14,20 +14,36 @@
 
 struct recorder;
 
+struct recorder_options {
+    /* Ticks that are older than this become fewer: one in ten seconds, at ten times the age one a minute, and so on
+     * (record/thinning.c). 0: all stay. */
+    uint64_t keep_ns;
+    /* The file and its log together stay below: ticks become fewer, the oldest first, where it would grow larger, and at
+     * last go. At least RECORD_MIN_BYTES. 0: no bound. */
+    uint64_t max_bytes;
+    /* A new file when the present one is so old, or so large; 0: never. Then the names of the files have the time at
+     * which they begin: "night-20260102-030405.heaptop". */
+    uint64_t rotate_ns, rotate_bytes;
+    bool redact;            /* Command lines, values of NAME=VALUE and goroutine labels are not written. */
+};
+#define RECORD_MIN_BYTES (4 << 20)
+
 struct recorder_status {
     uint64_t bytes;         /* Of the file and its write-ahead log. */
+    uint64_t files;         /* Begun so far: 1, unless they are rotated. */
+    bool wants_memory_map;  /* The next file begins with a full sample: one with a memory map would be good to have now. */
     uint64_t ticks;         /* Samples that are in the file for good. */
     uint64_t dropped;       /* Samples that are not: the file has a gap for them. */
     char problem[160];      /* Why the latest one was dropped, escaped; "" when nothing is wrong now. */
 };
 
 /* Creates the file (for its owner alone) and starts the thread that writes it. ERROR_USAGE when there is a file of this
- * name; else whatever keeps it from being made. */
-struct error *recorder_open(const char *path, struct recorder **ret_recorder);
+ * name; else whatever keeps it from being made. options: NULL for all of them 0. */
+struct error *recorder_open(const char *path, const struct recorder_options *options, struct recorder **ret_recorder);
 
 /* Hands a snapshot over, with a reference of the recorder's own. Never waits for the disk: a snapshot for which there
  * is no room in the queue is dropped, and the recording has a gap with its reason. The snapshots of one recorder come
- * in the order of their time. */
+ * in the order of their time; they may be of one process after the other. */
 void recorder_add(struct recorder *recorder, struct snapshot *snapshot);
 
 /* A mark at this time; the text is escaped and cut to RECORD_MAX_MARK bytes. At most RECORD_MAX_PENDING_MARKS wait for
@@ -35,6 +51,12 @@ void recorder_add(struct recorder *recorder, struct snapshot *snapshot);
 void recorder_mark(struct recorder *recorder, uint64_t unix_ns, const char *text);
 #define RECORD_MAX_MARK 256
 #define RECORD_MAX_PENDING_MARKS 64
+
+/* Samples were not taken from one time to another; the reason is treated like a mark's text. */
+void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_unix_ns, const char *reason);
+
+/* All is written anew with the next snapshot, so that a reader needs nothing from before. */
+void recorder_request_keyframe(struct recorder *recorder);
 
 void recorder_status(struct recorder *recorder, struct recorder_status *ret_status);
 
@@ -59,7 +81,8 @@ struct recording_mark {
 };
 
 struct recording_gap {
-    uint64_t from_unix_ns, to_unix_ns, ticks;
+    uint64_t from_unix_ns, to_unix_ns;
+    uint64_t ticks;         /* Samples that are not there; 0: there was nothing to sample. */
     const char *reason;     /* Escaped. */
 };
 

@@ -112,7 +112,7 @@ static void measure_ticks(const char *path)
     struct recorder *recorder = NULL;
     struct recorder_status status;
     double worst = 0;
-    check(recorder_open(path, &recorder));
+    check(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < 2; i++) {
         struct snapshot *first = builder_take(b);
         recorder_add(recorder, first);
@@ -147,7 +147,7 @@ static void write_day(const char *path)
     struct recorder *recorder = NULL;
     struct recorder_status status;
     double began = now_ms(CLOCK_MONOTONIC);
-    check(recorder_open(path, &recorder));
+    check(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < DAY; i++) {
         change(b, i, DAY_CHANGED);
         struct snapshot *snapshot = builder_take(b);

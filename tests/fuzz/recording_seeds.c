@@ -41,7 +41,7 @@ static void write_seed(const char *folder, const char *name, size_t count)
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     unlink(path);
     builder_demo(snapshots, SECONDS);
-    check(recorder_open(path, &recorder));
+    check(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < count; i++)
         add(recorder, snapshots[i]);
     recorder_mark(recorder, BUILDER_START_NS, "deploy");

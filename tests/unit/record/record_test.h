@@ -16,7 +16,8 @@ __attribute__((unused)) static const char *scratch_path(const char *name)
 {
     static char folder[64], path[128];
     if (!folder[0]) {
-        snprintf(folder, sizeof(folder), "/tmp/heaptop-record-XXXXXX");
+        /* Where writing is cheap, if there is such a place. */
+        snprintf(folder, sizeof(folder), "%s/heaptop-record-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         ck_assert_ptr_nonnull(mkdtemp(folder));
     }
     snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -51,7 +52,7 @@ __attribute__((unused)) static void record_one(struct recorder *recorder, struct
 __attribute__((unused)) static void record_all(const char *path, struct snapshot *const *snapshots, size_t count)
 {
     struct recorder *recorder = NULL;
-    check_good(recorder_open(path, &recorder));
+    check_good(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < count; i++)
         record_one(recorder, snapshots[i]);
     check_good(recorder_close(recorder, NULL));

@@ -25,7 +25,7 @@ static int kills(void)
 static void record_until_killed(const char *path, struct snapshot *const *snapshots, volatile uint64_t *committed)
 {
     struct recorder *recorder = NULL;
-    if (recorder_open(path, &recorder))
+    if (recorder_open(path, NULL, &recorder))
         _exit(1);
     for (size_t i = 0;; i++) {
         struct recorder_status status;
@@ -96,7 +96,7 @@ START_TEST(a_full_disk_leaves_a_gap_with_its_reason)
     size_t count;
     builder_demo(snapshots, SECONDS);
     signal(SIGXFSZ, SIG_IGN);
-    check_good(recorder_open(scratch_path("full.heaptop"), &recorder));
+    check_good(recorder_open(scratch_path("full.heaptop"), NULL, &recorder));
     for (int i = 0; i < 10; i++)
         record_one(recorder, snapshots[i]);
     recorder_status(recorder, &status);
@@ -154,7 +154,7 @@ START_TEST(a_queue_without_room_drops_and_says_so)
     struct recorder *recorder = NULL;
     struct recorder_status status;
     builder_demo(snapshots, MANY);
-    check_good(recorder_open(scratch_path("slow.heaptop"), &recorder));
+    check_good(recorder_open(scratch_path("slow.heaptop"), NULL, &recorder));
     for (int i = 0; i < MANY; i++)
         recorder_add(recorder, snapshots[i]);
     check_good(recorder_close(recorder, &status));

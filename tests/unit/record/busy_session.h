@@ -1,0 +1,74 @@
+/* A session in which everything that can change does, once or again and again. */
+#ifndef TESTS_UNIT_RECORD_BUSY_SESSION_H
+#define TESTS_UNIT_RECORD_BUSY_SESSION_H
+
+#include "tests/unit/snapshot_builder.h"
+
+__attribute__((unused)) static void busy_session(struct snapshot **snapshots, size_t count)
+{
+    struct builder *b = builder_demo_create();
+    struct mapping mapping = {
+        .start = 0x400000, .limit = 0x900000, .offset = 0, .file = builder_string(b, "/usr/bin/prometheus")};
+    for (size_t n = 0; n < count; n++) {
+        builder_demo_second(b, (unsigned)n);
+        b->regions.count = 0;
+        if (n % 10 == 0) {
+            builder_region(b, 0xc000000000, (64 + (n / 50)) << 20, "rw-p", "[anon: Go: heap]");
+            for (size_t i = 0; i < n / 20 % 4; i++)
+                builder_region(b, 0x10000000 + (i << 20), 1 << 20, "r--s", i % 2 ? "/data/chunk" : NULL);
+            builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
+        }
+        if (n == 20)
+            builder_thread(b, 4250, "late", 'D', "openat");
+        if (n == 40)
+            b->threads.count--;
+        if (n == 30)
+            builder_goroutines(b, 7, "waiting", "sleep", "main.ticker main.go:12", "main.main main.go:10");
+        if (n == 35)
+            b->groups.count--;
+        if (n == 45)
+            builder_goroutines(b, 9, "waiting", "sleep", "main.ticker main.go:12", "main.main main.go:10");
+        if (n == 50)
+            builder_set_unavailable(b, COUNTER_RSS, "the page went away");
+        if (n == 60)
+            builder_site(b, 32, "main.late main.go:77; main.main main.go:9");
+        b->torn = n % 17 == 3;
+        if (n == 70)
+            b->profile_state = PROFILE_OFF, b->profile_reason = "MemProfileRate is 0";
+        if (n == 75)
+            b->profile_state = PROFILE_ON, b->profile_reason = NULL;
+        b->problems.count = 0;
+        if (n % 23 == 5)
+            builder_check(vector_append(&b->problems, n % 2 ? "allgs: 3 of 2,030 pointers not readable" : "another"));
+        if (n == 90)
+            b->target.runtime_version = builder_string(b, "go1.25.1");
+        if (n + 1 == count)
+            b->exit_reason = "killed by signal 9";
+        if (n == 100)
+            b->interval_ns = 2 * BUILDER_SECOND_NS;
+        b->counters[COUNTER_ANON].provenance = n % 9 == 0 ? PROVENANCE_STALE : PROVENANCE_EXACT;
+        b->counters[COUNTER_ANON].reason = n % 9 == 0 ? "torn" : NULL;
+        snapshots[n] = builder_take(b);
+        struct snapshot *taken = snapshots[n];
+        taken->profile_reason = b->profile_reason;
+        taken->profile_since_unix_ns = n < 75 ? 0 : n < 110 ? PROFILE_SINCE_UNKNOWN : UINT64_C(1735689600123456789);
+        taken->mappings = arena_alloc_array(&taken->arena, 1, sizeof(mapping));
+        builder_check(taken->mappings != NULL);
+        if (n == 120)
+            mapping.limit += 4096;
+        taken->mappings[0] = mapping;
+        taken->num_mappings = 1;
+        taken->num_size_classes = 3;
+        taken->size_classes = arena_alloc_array(&taken->arena, 3, sizeof(struct size_class));
+        builder_check(taken->size_classes != NULL);
+        for (size_t i = 0; i < 3; i++)
+            taken->size_classes[i] = (struct size_class){
+                .size = (uint32_t)(8 << i), .mallocs = n * i + 7, .frees = n / 2};
+        for (size_t i = 0; i < taken->num_threads; i++)
+            taken->threads[i].read_monotonic_ns = i == 1 ? taken->monotonic_ns - 1234 : taken->monotonic_ns;
+        builder_advance(b, 1);
+    }
+    builder_destroy(b);
+}
+
+#endif
