@@ -22,11 +22,11 @@ const struct schema_table schema_tables[] = {
      "how_located INTEGER, how_laid_out INTEGER)"},
     {"ticks", THIN_COLUMNS,
      "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
-              "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
-              "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
-              "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
-              "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
-              "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
+     "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
+     "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
+     "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
+     "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
+     "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
     {"keyframes", THIN_TICK,
      "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
     {"counter_info", THIN_NOT,
