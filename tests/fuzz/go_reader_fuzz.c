@@ -3,11 +3,13 @@
  * image of tests/unit/fake_go_process.h, whose address all pointers of the seeds lead to. A length of 0 takes a
  * sample: what the readers keep from one sample to the next is part of what is tried. */
 #include "attach/go/collector.h"
+#include "attach/go/finalizers.h"
 #include "attach/go/goroutines.h"
 #include "attach/go/heap_profile.h"
 #include "attach/go/memory_stats.h"
 #include "attach/go/scheduler.h"
 #include "attach/go/spans.h"
+#include "attach/go/timers.h"
 #include "tests/unit/fake_go_process.h"
 
 #define MAX_SAMPLES 4
@@ -83,6 +85,8 @@ static void take_sample(struct readers *readers, struct fake_go *fake)
     fake_go_check(collector_sample(&readers->collector, readers->state, snapshot));
     fake_go_check(heap_profile_sample(readers->profile, snapshot));
     fake_go_check(goroutines_sample(readers->goroutines, &readers->procs, snapshot));
+    fake_go_check(timers_sample(&readers->procs, &fake->process, snapshot));
+    fake_go_check(finalizers_sample(&fake->process, snapshot));
     fake_go_check(machines_read(&readers->machines, &fake->process, 70));
     fake_go_check(scheduler_sample(&readers->scheduler, &fake->process, &readers->procs, &readers->machines, snapshot));
     fake_go_check(machines_note_threads(&readers->machines, &readers->procs, snapshot));
