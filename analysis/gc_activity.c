@@ -132,3 +132,46 @@ struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, u
     *ret_activity = activity;
     return NULL;
 }
+
+static void write_causes(const struct gc_activity *activity, struct text *text)
+{
+    uint32_t most = 0, total = 0;
+    enum gc_cause cause = GC_CAUSE_UNKNOWN;
+    for (int i = GC_CAUSE_UNKNOWN + 1; i < GC_CAUSES; i++) {
+        total += activity->causes[i];
+        if (activity->causes[i] > most) {
+            most = activity->causes[i];
+            cause = (enum gc_cause)i;
+        }
+    }
+    if (most == 0)
+        return;
+    if (most == total)
+        text_printf(text, "; %s", gc_cause_name(cause));
+    else
+        text_printf(text, "; %u of %u by %s", most, total, gc_cause_name(cause));
+}
+
+void gc_activity_write_note(const struct gc_activity *activity, struct text *text)
+{
+    char buffer[UNITS_BUFFER];
+    if (activity->num_pauses == 0)
+        return;
+    if (activity->thrashing)
+        text_append(text, "The GC thrashes: ");
+    if (isnan(activity->cycles_per_s)) {
+        text_printf(text, "%u cycle%s in the last 15 s", activity->recent_cycles, activity->recent_cycles == 1 ? "" : "s");
+    } else if (activity->cycles_per_s >= 1) {
+        text_printf(text, "%.*f cycles a second", activity->cycles_per_s < 10 ? 1 : 0, activity->cycles_per_s);
+    } else {
+        text_printf(text, "A cycle every %s", units_format_duration(buffer, 1e9 / activity->cycles_per_s));
+    }
+    if (!isnan(activity->cpu_share))
+        text_printf(text, "; %s of the CPU", units_format_percent(buffer, activity->cpu_share));
+    if (!isnan(activity->freed_share))
+        text_printf(text, "; frees %s each", units_format_percent(buffer, activity->freed_share));
+    write_causes(activity, text);
+    if (activity->pinned)
+        text_append(text, ": GOMEMLIMIT makes it collect");
+    text_append(text, ".");
+}

@@ -26,7 +26,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
     [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME",
                         "record a process to a file, with no screen"},
     [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line"},
-    [COMMAND_REPORT] = {"report", "report [--json] [--for TIME] PID|NAME|FILE",
+    [COMMAND_REPORT] = {"report", "report [--json|--gctrace] [--for TIME] PID|NAME|FILE",
                         "watch for a while and print what a person would conclude"},
     [COMMAND_DIFF] = {"diff", "diff [--json] OLD NEW", "compare two moments, each FILE, FILE@TIME, PID or NAME"},
     [COMMAND_EXPORT] = {"export", "export --format FORMAT [--profile PROFILE] [-o FILE] PID|NAME|FILE[@TIME|@FROM..TO]",
@@ -43,6 +43,13 @@ static struct error *set_json(struct options *options, const char *argument)
 {
     (void)argument;
     options->json = true;
+    return NULL;
+}
+
+static struct error *set_gctrace(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->gctrace = true;
     return NULL;
 }
 
@@ -200,6 +207,7 @@ static struct error *set_version(struct options *options, const char *argument)
 /* The man page lists the same (tests/unit/cli/options_test.c holds them together). */
 const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT | DIFF, "print JSON, \"schema\": \"heaptop/1\"", set_json},
+    [OPTION_GCTRACE] = {"gctrace", 0, NULL, REPORT, "print GC cycles as GODEBUG=gctrace=1 would", set_gctrace},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
     [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RUN | RECORD | REPORT, "time between samples (1s), at least 10ms",
                          set_interval},

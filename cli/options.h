@@ -41,6 +41,7 @@ struct command_info {
 
 enum option_id {
     OPTION_JSON,
+    OPTION_GCTRACE,
     OPTION_FOR,
     OPTION_INTERVAL,
     OPTION_DURATION,
@@ -90,6 +91,7 @@ struct options {
     const char *target;         /* A pid, a name, or a recording's; NULL when none was given. */
     const char *second;         /* Of diff: what the target, which is the old moment, is compared with. */
     bool json;
+    bool gctrace;
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
     uint64_t duration_ns;       /* How long record records; 0: until the process ends. */

@@ -26,8 +26,33 @@ static unsigned output_columns(void)
     return size.ws_col < MAX_COLUMNS ? size.ws_col : MAX_COLUMNS;
 }
 
-static struct error *print_result(const struct history *history, bool json)
+/* The cycles that are known in part at least; of those before heaptop came there is nothing but when they ended. */
+static void write_gc_traces(const struct history *history, struct text *text)
 {
+    size_t count;
+    const struct gc_cycle *cycles = history_cycles(history, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (!cycles[i].phases_known && !cycles[i].heap_known && !cycles[i].cpu_known)
+            continue;
+        gc_cycle_write_trace(&cycles[i], text);
+        text_append(text, "\n");
+    }
+}
+
+static struct error *print_gc_traces(const struct history *history)
+{
+    _cleanup_(text_deinit) struct text text = {0};
+    write_gc_traces(history, &text);
+    if (text.failed)
+        return error_no_memory();
+    return export_write_file("-", text.length ? text.data : "", text.length);
+}
+
+static struct error *print_result(const struct history *history, const struct options *options)
+{
+    if (options->gctrace)
+        return print_gc_traces(history);
+    bool json = options->json;
     _cleanup_(analysis_destroyp) struct analysis *analysis = NULL;
     _cleanup_(text_deinit) struct text text = {0};
     struct error *error = analysis_compute(history, &analysis);
@@ -38,7 +63,7 @@ static struct error *print_result(const struct history *history, bool json)
 }
 
 /* All of a recording. */
-static enum exit_status report_recorded(struct recorded *recorded, bool json)
+static enum exit_status report_recorded(struct recorded *recorded, const struct options *options)
 {
     _cleanup_close_ int interrupt = interrupt_open();
     _cleanup_(source_closep) struct source *source = NULL;
@@ -54,7 +79,7 @@ static enum exit_status report_recorded(struct recorded *recorded, bool json)
         status = error_print(error);
     if (!history || !history_latest(history))
         return status == STATUS_DONE ? STATUS_FAILED : status;
-    error = print_result(history, json);
+    error = print_result(history, options);
     return error ? error_print(error) : status;
 }
 
@@ -62,7 +87,7 @@ enum exit_status report_command(const struct options *options)
 {
     _cleanup_(recorded_deinit) struct recorded recorded = {0};
     if (recorded_find(options->target, &recorded))
-        return report_recorded(&recorded, options->json);
+        return report_recorded(&recorded, options);
     pid_t pid = 0;
     enum exit_status status = target_choose(options, &pid);
     if (status != STATUS_DONE || !pid)
@@ -92,6 +117,6 @@ enum exit_status report_command(const struct options *options)
         return STATUS_FAILED;
     }
     /* An error after the first samples is told, and so is what they showed. */
-    error = print_result(history, options->json);
+    error = print_result(history, options);
     return error ? error_print(error) : status;
 }

@@ -214,6 +214,29 @@ static void add_memory_figures(struct report *report)
     text_deinit(&text);
 }
 
+/* What threads are at for Go, the rarer first: those are what a person looks for. */
+static void write_roles(struct text *text, const struct scheduler_load *load)
+{
+    static const struct {
+        enum thread_role role;
+        const char *what;
+    } roles[] = {{THREAD_IN_C, "in C code"},
+                 {THREAD_FOREIGN, "not Go's"},
+                 {THREAD_SYSTEM_CALL, "in system calls"},
+                 {THREAD_RUNS_GO, "running Go"},
+                 {THREAD_IDLE, "idle"}};
+    bool first = true;
+    for (size_t i = 0; load->roles_known && i < ARRAY_SIZE(roles); i++) {
+        uint32_t count = load->threads[roles[i].role];
+        if (count == 0)
+            continue;
+        text_printf(text, "%s%u %s", first ? "; " : ", ", count, roles[i].what);
+        first = false;
+    }
+    if (load->locked_threads)
+        text_printf(text, "; %u with a goroutine locked to them", load->locked_threads);
+}
+
 static void add_runtime_figures(struct report *report)
 {
     const struct analysis *analysis = report->analysis;
@@ -238,6 +261,11 @@ static void add_runtime_figures(struct report *report)
         add_figure(report, "GC", &text);
         text.length = 0;
     }
+    if (analysis->gc.recent_cycles > 1) {
+        gc_activity_write_note(&analysis->gc, &text);
+        add_figure(report, "GC of late", &text);
+        text.length = 0;
+    }
     if (report_known(report, COUNTER_GOROUTINES)) {
         text_append(&text, units_format_exact(buffer, report_counter(report, COUNTER_GOROUTINES)->value.integer));
         write_growth(&text, &analysis->goroutine_count, false);
@@ -249,7 +277,13 @@ static void add_runtime_figures(struct report *report)
         for (size_t i = 0; i < analysis->num_threads; i++)
             running += analysis->threads[i].thread.state == 'R';
         text_printf(&text, "%zu, %zu running", analysis->num_threads, running);
+        write_roles(&text, &analysis->scheduler);
         add_figure(report, "threads", &text);
+        text.length = 0;
+    }
+    if (analysis->scheduler.known) {
+        scheduler_write_note(&analysis->scheduler, &text);
+        add_figure(report, "scheduler", &text);
     }
     report->out->failed |= text.failed;
     text_deinit(&text);

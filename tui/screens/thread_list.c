@@ -111,6 +111,41 @@ static void draw_goroutine(const struct list_cell *cell, const void *row)
         cell_right(cell, ROLE_TEXT, units_format_exact(buffer, (int64_t)thread_of(row)->goid));
 }
 
+/* What the thread is at for Go, with its P: "runs Go on P3". */
+static const char *write_role(char buffer[FORMAT_BUFFER], const struct thread *thread)
+{
+    const char *name = thread_role_name((enum thread_role)thread->role);
+    if (thread->proc >= 0 && thread->role != THREAD_ROLE_UNKNOWN && thread->role != THREAD_FOREIGN)
+        snprintf(buffer, FORMAT_BUFFER, "%s on P%d", name, thread->proc);
+    else
+        snprintf(buffer, FORMAT_BUFFER, "%s", name);
+    return buffer;
+}
+
+static void draw_role(const struct list_cell *cell, const void *row)
+{
+    const struct thread *thread = thread_of(row);
+    char buffer[FORMAT_BUFFER];
+    enum role role = thread->role == THREAD_RUNS_GO                                     ? ROLE_CALM
+                     : thread->role == THREAD_IN_C || thread->role == THREAD_FOREIGN ? ROLE_NOTICE
+                                                                                        : ROLE_MUTED;
+    if (thread->role == THREAD_ROLE_UNKNOWN)
+        cell_left(cell, ROLE_FAINT, NOT_KNOWN);
+    else
+        cell_left(cell, role, write_role(buffer, thread));
+}
+
+static void draw_locked(const struct list_cell *cell, const void *row)
+{
+    char buffer[UNITS_BUFFER];
+    if (thread_of(row)->locked_goid == 0)
+        cell_not_known(cell);
+    else
+        cell_right(cell, ROLE_TEXT, units_format_exact(buffer, (int64_t)thread_of(row)->locked_goid));
+}
+
+DEFINE_COMPARE(compare_role, struct thread_row, thread.role)
+DEFINE_COMPARE(compare_locked, struct thread_row, thread.locked_goid)
 DEFINE_COMPARE(compare_tid, struct thread_row, thread.tid)
 DEFINE_COMPARE(compare_cpu, struct thread_row, cpu_fraction)
 DEFINE_COMPARE(compare_cpu_time, struct thread_row, thread.cpu_ns)
@@ -140,8 +175,9 @@ static const char *text_of_thread(const void *context, const void *row, char *bu
 {
     const struct catalog *catalog = cell_catalog(context);
     const struct thread *thread = thread_of(row);
-    snprintf(buffer, LIST_TEXT, "%d %.64s %s %.64s", (int)thread->tid, catalog_string(catalog, thread->name),
-             state_name(thread->state), waits_in(catalog, thread));
+    char role[FORMAT_BUFFER];
+    snprintf(buffer, LIST_TEXT, "%d %.64s %s %s %.64s", (int)thread->tid, catalog_string(catalog, thread->name),
+             state_name(thread->state), write_role(role, thread), waits_in(catalog, thread));
     return buffer;
 }
 
@@ -152,7 +188,7 @@ static int measure(const void *context, const void *row)
 
 static const struct column columns[] = {
     {.title = "tid", .width = 8, .right = true, .ascending = true, .draw = draw_tid, .compare = compare_tid},
-    {.title = "name", .width = 16, .priority = 1, .ascending = true, .draw = draw_name, .compare = compare_name},
+    {.title = "name", .width = 16, .priority = 3, .ascending = true, .draw = draw_name, .compare = compare_name},
     {.title = "state", .width = 9, .ascending = true, .draw = draw_state, .compare = compare_state},
     {.title = "CPU", .width = 5, .right = true, .draw = draw_cpu, .compare = compare_cpu,
      .help = "of one processor, since the sample before"},
@@ -178,6 +214,20 @@ static const struct column columns[] = {
      .draw = draw_goroutine,
      .compare = compare_goroutine,
      .help = "that it runs now"},
+    {.title = "locked to",
+     .width = 10,
+     .priority = 6,
+     .right = true,
+     .draw = draw_locked,
+     .compare = compare_locked,
+     .help = "the goroutine that called runtime.LockOSThread"},
+    {.title = "for Go",
+     .width = 18,
+     .priority = 1,
+     .ascending = true,
+     .draw = draw_role,
+     .compare = compare_role,
+     .help = "what it is at, as the runtime sees it"},
     {.title = "waits in", .width = 16, .flexible = true, .ascending = true, .draw = draw_wait, .compare = compare_wait,
      .help = "the system call, or the place in the kernel"},
 };

@@ -36,6 +36,9 @@ struct gc_activity {
 struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, uint64_t now_unix_ns, uint64_t window_ns,
                                   struct gc_activity *ret_activity);
 
+/* What it is at of late, in a sentence for a person; nothing where no cycle was seen. */
+void gc_activity_write_note(const struct gc_activity *activity, struct text *text);
+
 /* Which class of gc_activity.pauses a pause is in; the longest pause of a class (INFINITY of the last). */
 unsigned gc_pause_class(double pause_ns);
 double gc_pause_class_end(unsigned pause_class);

@@ -98,8 +98,20 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
                                        : i % 3  ? "futex"
                                                 : "epoll_pwait");
         b->threads.items[thread].processor = i % 4;
-        b->threads.items[thread].goid = i == 6 ? 18231 : 0;
+        /* Those with another name are C's own. */
+        static const enum thread_role roles[] = {THREAD_IDLE, THREAD_IDLE,    THREAD_IDLE,    THREAD_SYSTEM_CALL, THREAD_IDLE,
+                                                 THREAD_IN_C, THREAD_RUNS_GO, THREAD_FOREIGN, THREAD_FOREIGN,     THREAD_FOREIGN};
+        static const uint64_t goids[10] = {[3] = 4701, [5] = 4702, [6] = 18231};
+        builder_role(b, thread, roles[i], i == 6 ? 1 : -1, goids[i]);
     }
+    b->procs.items[1] = (struct proc){
+        .id = 1, .state = PROC_RUNNING, .queue = 5, .machine = 10, .tid = 4252, .goid = 18231, .schedule_ticks = 800123, .system_call_ticks = 88012};
+    builder_set(b, COUNTER_PROCS_RUNNING, 2);
+    builder_set(b, COUNTER_PROCS_IDLE, 0);
+    builder_set(b, COUNTER_RUN_QUEUE, 8);
+    builder_set(b, COUNTER_MACHINES, 11);
+    builder_set(b, COUNTER_MACHINES_IN_C, 1);
+    builder_set(b, COUNTER_FOREIGN_THREADS, 3);
     builder_region(b, 0x400000, 0x3c00000, "r-xp", "/usr/bin/prometheus");
     builder_region(b, 0x4000000, 0x4a00000, "r--p", "/usr/bin/prometheus");
     builder_region(b, 0x8a00000, 0x200000, "rw-p", "/usr/bin/prometheus");
