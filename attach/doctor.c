@@ -1,12 +1,15 @@
 /* What can be read of a process, what cannot, why, and what would mend it. */
 #include <fcntl.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "attach/cgroup.h"
 #include "attach/live_source.h"
 #include "attach/permission.h"
 #include "attach/procfs.h"
+#include "attach/profile_switch.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/units.h"
@@ -195,6 +198,20 @@ static struct error *examine_runtime(struct session *session, struct doctor_repo
                                  : "not known without the executable");
 }
 
+/* What a heaptop has changed in it. */
+static struct error *examine_switch(const struct target *target, struct doctor_report *report)
+{
+    char ago[UNITS_BUFFER];
+    uint64_t since = profile_switch_find(target);
+    struct timespec now;
+    if (!since)
+        return NULL;
+    clock_gettime(CLOCK_REALTIME, &now);
+    units_format_duration(ago, fmax((double)now.tv_sec * 1e9 + (double)now.tv_nsec - (double)since, 0));
+    return doctor_report_add(report, "changed", DOCTOR_PARTLY, NULL,
+                             "a heaptop has switched memory profiling on in it %s ago, and puts it back when it ends", ago);
+}
+
 /* All that needs the memory to be readable. */
 static struct error *examine_inside(pid_t pid, struct reader_list readers, struct doctor_report *report)
 {
@@ -210,6 +227,8 @@ static struct error *examine_inside(pid_t pid, struct reader_list readers, struc
         error = examine_executable(session, report);
     if (!error)
         error = examine_runtime(session, report);
+    if (!error)
+        error = examine_switch(session_target(session), report);
     return error;
 }
 

@@ -304,6 +304,27 @@ static struct error *examine_capability(const struct go_process *process, const 
                              capability->without);
 }
 
+/* That profiling is off, and what switching it on here and now would do and cost; or why that cannot be. */
+static struct error *examine_off(const struct go_process *process, const char *reason, struct doctor_report *report)
+{
+    remote_address address;
+    struct error *error = go_profile_rate_find(process, &address);
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    struct text remedy = {0};
+    if (error)
+        text_printf(&remedy, "only a start with it on: %s", error->message);
+    else
+        text_append(&remedy, "heaptop --enable-profiling PID, or P in the live view: it writes 8 bytes to the process, once, and the "
+                             "process then takes the stack of one in 512 KB that it allocates, some microseconds each, until "
+                             "heaptop ends");
+    error_destroy(error);
+    error = remedy.failed ? error_no_memory()
+                          : doctor_report_add(report, "profile sampling", DOCTOR_NO, remedy.data, "%s", reason);
+    text_deinit(&remedy);
+    return error;
+}
+
 /* Takes a sample for what only the state itself tells: whether profiling is on, and whether readings are consistent. */
 static struct error *examine_sample(struct go_reader *reader, struct doctor_report *report)
 {
@@ -314,9 +335,13 @@ static struct error *examine_sample(struct go_reader *reader, struct doctor_repo
     error = go_reader_sample(&reader->reader, snapshot);
     if (!error && snapshot->profile_state == PROFILE_ON)
         error = doctor_report_add(report, "profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES,
-                                  NULL, "on, one sample in %lld bytes; %zu call stacks%s",
+                                  NULL, "on, one sample in %lld bytes; %zu call stacks%s%s",
                                   (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer,
-                                  snapshot->num_sites, snapshot->profile_torn ? "; no consistent reading yet" : "");
+                                  snapshot->num_sites,
+                                  snapshot->profile_since_unix_ns ? "; switched on while it ran: older memory has none" : "",
+                                  snapshot->profile_torn ? "; no consistent reading yet" : "");
+    else if (!error && snapshot->profile_state == PROFILE_OFF)
+        error = examine_off(reader->process, snapshot->profile_reason ? snapshot->profile_reason : "off", report);
     else if (!error)
         error = doctor_report_add(report, "profile sampling", DOCTOR_NO, NULL, "%s",
                                   snapshot->profile_reason ? snapshot->profile_reason : "no profile");
