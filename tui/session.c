@@ -7,11 +7,10 @@
 
 #include "heaptop/tui.h"
 #include "tui/chrome.h"
+#include "tui/profiling.h"
 #include "tui/time_line.h"
 
 #define WHEEL_LINES 3
-/* Go's (runtime/mprof.go MemProfileRate). */
-#define DEFAULT_PROFILE_RATE (512 << 10)
 
 static const struct screen_ops *const tab_screens[] = {
     &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
@@ -70,7 +69,7 @@ struct error *session_create(struct source *source, const struct session_options
         return error_no_memory();
     session->grid.glyphs = options->glyphs;
     session->can_pick = options->can_pick;
-    session->profile_rate = options->profile_rate ? options->profile_rate : DEFAULT_PROFILE_RATE;
+    session->profile_rate = options->profile_rate ? options->profile_rate : PROFILING_DEFAULT_RATE;
     session->keeper = options->keeper;
     session->changed = true;
     struct error *error = model_init(&session->model, source, options->interval_ns);
@@ -141,6 +140,7 @@ struct error *session_pull(struct session *session)
     if (error || !changed)
         return error;
     session->changed = true;
+    profiling_follow(session);
     return was_paused ? NULL : session_renew(session);
 }
 
@@ -450,35 +450,6 @@ static struct error *act_in_time(struct session *session, enum action action, bo
     return error;
 }
 
-/* Asks, where there is something to ask. */
-static void ask_profiling(struct session *session)
-{
-    const struct snapshot *latest = session->model.latest;
-    session->popup_top = 0;
-    if (!session->model.source->live)
-        session_say(session, "this is a recording: profiling is what it was");
-    else if (!latest || latest->exited || latest->profile_state == PROFILE_NONE)
-        session_say(session, "there is no heap profile to switch on");
-    else if (latest->profile_switch == PROFILE_SWITCH_ON)
-        session->popup = POPUP_PROFILING_OFF;
-    else if (latest->profile_switch == PROFILE_SWITCH_OFFERED)
-        session->popup = POPUP_PROFILING_ON;
-    else if (latest->profile_since_unix_ns)
-        session_say(session, "another heaptop has switched profiling on in this process, and will put it back");
-    else
-        session_say(session, "this program profiles by itself: there is nothing to switch on");
-}
-
-static void answer_profiling(struct session *session, uint32_t key)
-{
-    bool on = session->popup == POPUP_PROFILING_ON;
-    session->popup = POPUP_NONE;
-    if (key != 'y' && key != 'Y')
-        return;
-    source_request(session->model.source, on ? SOURCE_REQUEST_PROFILING_ON : SOURCE_REQUEST_PROFILING_OFF);
-    session_say(session, on ? "switching memory profiling on with the next sample" : "putting memory profiling back with the next sample");
-}
-
 static struct error *act(struct session *session, enum action action)
 {
     const struct open_screen *top = session_top(session);
@@ -503,7 +474,7 @@ static struct error *act(struct session *session, enum action action)
         session->popup_top = 0;
         return NULL;
     case ACTION_PROFILING:
-        ask_profiling(session);
+        profiling_ask(session);
         return NULL;
     case ACTION_BACK:
         return go_back(session);
@@ -551,7 +522,7 @@ static struct error *handle_key(struct session *session, uint32_t key)
         return prompt_key(session, key);
     enum action action = action_of_key(key);
     if (session->popup >= POPUP_PROFILING_ON) {
-        answer_profiling(session, key);
+        profiling_answer(session, key);
         return NULL;
     }
     if (session->popup != POPUP_NONE) {
@@ -657,15 +628,6 @@ int section_draw(struct canvas canvas, int y, const char *title, const struct li
     else
         snprintf(note, sizeof(note), " %zu / %zu ", list->selected + 1, list->num_rows);
     canvas_text_right(canvas, canvas.width - 2, y, ROLE_MUTED, note);
-    return 1;
-}
-
-int profiling_offer_draw(const struct session *session, struct canvas canvas, int y)
-{
-    if (!session->model.shown || session->model.shown->profile_switch != PROFILE_SWITCH_OFFERED)
-        return 0;
-    int x = canvas_text(canvas, 2, y, ROLE_KEY, "P");
-    canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT, "switches it on in the running process; asks first");
     return 1;
 }
 

@@ -81,6 +81,8 @@ struct session {
     enum popup popup;
     int popup_top;
     uint64_t profile_rate;
+    enum { PROFILING_NOT_ASKED, PROFILING_ASKED_ON, PROFILING_ASKED_OFF } profiling_asked;
+    uint64_t profiling_asked_at;    /* Number of the sample that was the latest then. */
     struct text verdict;        /* Of the sample on view. */
     char message[160];          /* Shown in place of the keys until the next event. */
     bool changed;               /* The grid no longer shows the state. */
@@ -123,9 +125,6 @@ struct error *session_open_goroutine(struct session *session, uint64_t goid);
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
 void session_say(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct open_screen *session_top(const struct session *session);
-
-/* Says which key would switch profiling on, where it is off and can be; returns the rows it took. */
-int profiling_offer_draw(const struct session *session, struct canvas canvas, int y);
 
 /* A section's heading: a rule with a title, and a note at its right. Returns the rows it took. */
 int section_draw(struct canvas canvas, int y, const char *title, const struct list *list, bool focused);

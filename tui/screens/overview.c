@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tui/panel.h"
+#include "tui/profiling.h"
 #include "tui/screens/allocation_list.h"
 #include "tui/screens/goroutine_list.h"
 #include "tui/screens/thread_list.h"

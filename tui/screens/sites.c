@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tui/cells.h"
+#include "tui/profiling.h"
 #include "tui/screens/allocation_list.h"
 #include "tui/session.h"
 

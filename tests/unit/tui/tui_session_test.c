@@ -310,6 +310,23 @@ START_TEST(nothing_is_written_before_it_is_confirmed)
 }
 END_TEST
 
+/* The line at the bottom tells what came of it. */
+START_TEST(what_came_of_switching_is_said)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){.width = 80, .height = 24, .seconds = 20, .profiling = PROFILING_OFFERED});
+    stage_keys(&stage, "P y");
+    ck_assert_ptr_nonnull(strstr(stage.session->message, "switching memory profiling on"));
+    stage_second(&stage);   /* Of a program that profiles by itself: so nothing was switched. */
+    ck_assert_ptr_nonnull(strstr(stage.session->message, "switching memory profiling on"));
+    builder_check(vector_append(&stage.scene.b->problems, "memory profiling was not switched on: it is on already"));
+    for (int i = 0; i < 4; i++)
+        stage_second(&stage);
+    ck_assert_str_eq(stage.session->message, "memory profiling was not switched on: it is on already");
+    stage_close(&stage);
+}
+END_TEST
+
 /* The row without a call site can be selected, but not opened. */
 START_TEST(what_has_no_call_site_is_not_opened)
 {
@@ -346,6 +363,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_source_that_fails_is_said_and_not_asked_again);
     tcase_add_test(tests, every_key_asks_for_one_thing);
     tcase_add_test(tests, nothing_is_written_before_it_is_confirmed);
+    tcase_add_test(tests, what_came_of_switching_is_said);
     tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
     suite_add_tcase(suite, tests);
