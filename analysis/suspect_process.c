@@ -5,12 +5,7 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* GC: over how long, how many cycles a second, what they free of the heap at most, and their part of the CPU. */
-#define THRASH_SPAN_NS (30 * SECOND_NS)
-#define THRASH_PER_SECOND 1.0
-#define THRASH_CYCLES 15
-#define THRASH_KNOWN_CYCLES 5
-#define THRASH_FREED 0.2
+/* GC: the part of the CPU from which on cycles that free little are a harm, and surely one. */
 #define THRASH_CPU 0.05
 #define SURE_CPU 0.25
 /* In use of GOMEMLIMIT: Go then collects to stay below it. */
@@ -30,6 +25,8 @@
 #define NEAR_LIMIT_PART 0.5
 /* What nothing is known of in bytes a second ranks below what grows. */
 #define SMALL_WEIGHT 1e-3
+/* Above all that grows; below finalizers that stand still. */
+#define THRASH_WEIGHT 1e14
 
 static double counter_or(const struct suspect_list *list, enum counter_id id, double otherwise)
 {
@@ -56,19 +53,13 @@ static double least_over(const struct suspect_list *list, enum counter_id id, ui
 
 /* ---- GC ---- */
 
-struct thrash {
-    double per_second, freed, cpu;      /* Cycles; part of the heap before; part of the program's CPU, NAN unknown. */
-    unsigned cycles, known;
-    bool forced, pinned;
-};
-
 /* The part of the CPU that GC took lately: memstats.gc_cpu_fraction is of all time since the program started. */
 static double recent_gc_cpu(const struct suspect_list *list)
 {
     const struct snapshot *snapshot = list->analysis->snapshot;
     const struct series *fractions = history_counter(list->history, COUNTER_GC_CPU_FRACTION);
     const struct counter *counter = &snapshot->counters[COUNTER_GC_CPU_FRACTION];
-    uint64_t start = snapshot->target.start_unix_ns, then = snapshot->unix_ns - THRASH_SPAN_NS;
+    uint64_t start = snapshot->target.start_unix_ns, then = snapshot->unix_ns - GC_RECENT_NS;
     double before;
     if (!counter_known(counter))
         return NAN;
@@ -78,66 +69,59 @@ static double recent_gc_cpu(const struct suspect_list *list)
     return fmax((counter->value.real * now_s - before * then_s) / (now_s - then_s), 0);
 }
 
-static struct thrash measure_gc(const struct suspect_list *list)
+/* More of the recent cycles than not are forced. */
+static bool is_forced(const struct suspect_list *list)
 {
-    size_t count;
-    const struct gc_cycle *cycles = history_cycles(list->history, &count);
-    uint64_t now = list->analysis->snapshot->unix_ns, first = history_first_unix_ns(list->history);
-    uint64_t start = now > THRASH_SPAN_NS && now - THRASH_SPAN_NS > first ? now - THRASH_SPAN_NS : first;
-    struct thrash thrash = {.cpu = recent_gc_cpu(list)};
-    double before = 0, after = 0;
-    for (size_t i = count; i > 0 && cycles[i - 1].times_known && cycles[i - 1].end_unix_ns >= start; i--) {
-        const struct gc_cycle *cycle = &cycles[i - 1];
-        uint64_t peak = cycle->heap_peak > cycle->heap_before ? cycle->heap_peak : cycle->heap_before;
-        thrash.cycles++;
-        if (!cycle->heap_known || peak == 0)
-            continue;
-        thrash.known++;
-        before += (double)peak;
-        after += (double)cycle->heap_after;
-    }
-    thrash.per_second = now > start ? thrash.cycles / ((double)(now - start) / 1e9) : 0;
-    thrash.freed = before > 0 ? fmax(1 - after / before, 0) : NAN;
-    double forced = 0, last = counter_or(list, COUNTER_NUM_FORCED_GC, 0);
-    if (series_value_at(history_counter(list->history, COUNTER_NUM_FORCED_GC), start, &forced))
-        thrash.forced = (last - forced) * 2 > thrash.cycles;
+    const struct series *forced = history_counter(list->history, COUNTER_NUM_FORCED_GC);
+    uint64_t now = list->analysis->snapshot->unix_ns;
+    double before;
+    if (now < GC_RECENT_NS || !series_value_at(forced, now - GC_RECENT_NS, &before))
+        return false;
+    return (series_point(forced, forced->count - 1).value - before) * 2 > list->analysis->gc.recent_cycles;
+}
+
+static bool is_pinned(const struct suspect_list *list)
+{
     double limit = counter_or(list, COUNTER_MEMORY_LIMIT, INFINITY);
     double used = counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0);
-    thrash.pinned = limit > 0 && limit < 0x1p62 && used >= PINNED * limit;
-    return thrash;
+    return list->analysis->gc.pinned || (limit > 0 && limit < 0x1p62 && used >= PINNED * limit);
 }
 
 static void find_thrash(struct suspect_list *list)
 {
-    struct thrash thrash = measure_gc(list);
+    const struct gc_activity *gc = &list->analysis->gc;
+    double cpu = isnan(gc->cpu_share) ? recent_gc_cpu(list) : gc->cpu_share;
     char percent[UNITS_BUFFER], limit[UNITS_BUFFER], freed[UNITS_BUFFER];
-    if (thrash.cycles < THRASH_CYCLES || thrash.known < THRASH_KNOWN_CYCLES || thrash.per_second <= THRASH_PER_SECOND ||
-        !(thrash.freed < THRASH_FREED) || thrash.cpu < THRASH_CPU)
+    /* Cheap cycles are no harm, however many. */
+    if (!gc->thrashing || cpu < THRASH_CPU ||
+        list->analysis->snapshot->unix_ns - history_first_unix_ns(list->history) < GC_RECENT_NS)
         return;
-    bool sure = thrash.pinned || thrash.cpu >= SURE_CPU;
+    bool pinned = is_pinned(list), forced = is_forced(list), sure = pinned || cpu >= SURE_CPU;
     struct suspicion *suspicion = suspect_add(list, SUSPECT_GC_THRASH, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
     /* Sure, it is a fire: above leaks, for it stands between the program and its work now. */
-    suspicion->weight = sure ? 1e14 : SMALL_WEIGHT;
-    suspect->per_second = thrash.per_second;
-    suspect->summary = suspect_text(list, "The GC runs %s and frees only %s of the heap each time.",
-                                    suspect_count_rate(list, thrash.per_second),
-                                    units_format_percent(freed, thrash.freed));
-    if (!isnan(thrash.cpu))
-        suspect_add_evidence(suspicion, suspect_text(list, "It takes %s of the program's CPU.",
-                                                     units_format_percent(percent, thrash.cpu)));
-    if (thrash.pinned)
+    suspicion->weight = sure ? THRASH_WEIGHT : SMALL_WEIGHT;
+    suspect->per_second = gc->cycles_per_s;
+    suspect->summary =
+        isnan(gc->freed_share)
+            ? suspect_text(list, "The GC runs %s.", suspect_count_rate(list, gc->cycles_per_s))
+            : suspect_text(list, "The GC runs %s and frees only %s of the heap each time.",
+                           suspect_count_rate(list, gc->cycles_per_s), units_format_percent(freed, gc->freed_share));
+    if (!isnan(cpu))
+        suspect_add_evidence(suspicion,
+                             suspect_text(list, "It takes %s of the CPU.", units_format_percent(percent, cpu)));
+    if (pinned)
         suspect_add_evidence(
             suspicion, suspect_text(list, "What Go has in use is at GOMEMLIMIT, %s: each allocation near it makes it collect.",
                                     units_format_bytes(limit, counter_or(list, COUNTER_MEMORY_LIMIT, 0))));
-    if (thrash.forced)
+    if (forced)
         suspect_add_evidence(suspicion, "Most of these cycles are forced, by runtime.GC or debug.FreeOSMemory.");
     suspect->advice =
-        thrash.pinned ? "Give it a higher GOMEMLIMIT, or find what the live heap holds: the call sites that hold most."
-        : thrash.forced ? "Find who calls runtime.GC or debug.FreeOSMemory, and how often."
-                        : "Set GOGC higher, with GOMEMLIMIT as the bound, or find what the live heap holds.";
+        pinned   ? "Give it a higher GOMEMLIMIT, or find what the live heap holds: the call sites that hold most."
+        : forced ? "Find who calls runtime.GC or debug.FreeOSMemory, and how often."
+                 : "Set GOGC higher, with GOMEMLIMIT as the bound, or find what the live heap holds.";
 }
 
 /* ---- idle heap ---- */

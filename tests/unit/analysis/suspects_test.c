@@ -415,6 +415,7 @@ static void collect_often(struct builder *b, double freed)
     for (int i = 0; i < 3; i++) {
         builder_gc(b);
         struct gc_cycle *cycle = &b->new_cycles.items[b->new_cycles.count - 1];
+        cycle->cpu_known = false;       /* The counter gc_cpu_fraction tells. */
         cycle->heap_peak = cycle->heap_before = (uint64_t)((double)cycle->heap_after / (1 - freed));
     }
     builder_set(b, COUNTER_RSS, 1000 * MEBIBYTE);
