@@ -49,6 +49,8 @@
  * less. */
 #define FAIR_SHARE 0.5
 #define LIKELY 2.6
+/* Parts that a span is cut into to see whether the whole heap rises. */
+#define WHOLE_PARTS 16
 /* A kink is deeper than this part of the rise; more in a row are not looked for. */
 #define KINK 0.2
 #define MAX_KINKS 4
@@ -278,20 +280,30 @@ static bool rises_as_foretold(double rise, double foretold, double error)
     return rise >= fmin(FAIR_SHARE * foretold, foretold - LIKELY * error);
 }
 
-/* Whether the exact size of all that the values are a part of leaves room for the rise: it rises as well, or goes back
- * and forth by as much. */
+/* Whether the exact size of all that the values are a part of leaves room for such a rise since `start`: it rises as
+ * well, or goes back and forth by as much. Of a part of the span its lowest size counts: what a program works with
+ * when a cycle comes lies on top. */
 static bool whole_may_rise(const struct span *span, const struct growth_input *input, uint64_t start, double foretold)
 {
     if (!input->whole || input->whole->count == 0)
         return true;
-    double highest = -INFINITY, fall_back = 0;
-    for (uint32_t i = index_at(input->whole, span->start); i < input->whole->count; i++) {
-        double value = series_point(input->whole, i).value;
-        highest = fmax(highest, value);
-        fall_back = fmax(fall_back, highest - value);
+    double highest = -INFINITY, fall_back = 0, before = NAN, low = NAN;
+    uint64_t length = (span->end - span->start) / WHOLE_PARTS;
+    for (unsigned i = 0; i < WHOLE_PARTS; i++) {
+        uint64_t begin = span->start + i * length, end = begin + length;
+        low = value_at(input->whole, begin);
+        for (uint32_t j = index_at(input->whole, begin) + 1; j < input->whole->count; j++) {
+            struct point point = series_point(input->whole, j);
+            if (point.unix_ns > end)
+                break;
+            low = fmin(low, point.value);
+        }
+        highest = fmax(highest, low);
+        fall_back = fmax(fall_back, highest - low);
+        if (end <= start + length / 2)
+            before = low;
     }
-    double rise = value_at(input->whole, span->end) - value_at(input->whole, start);
-    return rise + fall_back >= FAIR_SHARE * foretold;
+    return isnan(before) || low - before + fall_back >= FAIR_SHARE * foretold;
 }
 
 /* Whether the last part of the span still rises at a fair share of the slope. */

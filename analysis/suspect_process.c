@@ -178,15 +178,25 @@ static const char *advise_outside(enum memory_part most)
     }
 }
 
+/* What has come beyond all that Go has mapped. As long as there is less than that, Go may just be touching its own memory
+ * for the first time. */
+static double gained_beyond_go(const struct series *outside, uint64_t since_unix_ns)
+{
+    double before;
+    if (outside->count == 0 || !series_value_at(outside, since_unix_ns, &before))
+        return 0;
+    return fmax(series_point(outside, outside->count - 1).value, 0) - fmax(before, 0);
+}
+
 static void find_outside(struct suspect_list *list)
 {
     const struct growth *growth = &list->history->outside_anonymous_growth, *rss = &list->analysis->rss;
-    double rise = suspect_rise(list, growth), seconds = suspect_seconds(list, growth->since_unix_ns), seen = 0, most = 0;
+    double rise = gained_beyond_go(&list->history->outside_anonymous, growth->since_unix_ns);
+    double seconds = suspect_seconds(list, growth->since_unix_ns), seen = 0, most = 0;
     enum memory_part holder = MEMORY_PART_UNEXPLAINED;
     char rate[UNITS_BUFFER], bytes[UNITS_BUFFER];
-    /* By itself it only says that pages which Go counts as its own have been touched: RSS must rise by it. */
-    if (growth->verdict != GROWTH_GROWING || rss->verdict != GROWTH_GROWING || rise < OUTSIDE_RISE ||
-        seconds < OUTSIDE_SECONDS)
+    /* By itself it may only say that Go gave back what it had not touched: RSS must rise by it. */
+    if (growth->verdict != GROWTH_GROWING || rss->verdict != GROWTH_GROWING || seconds < OUTSIDE_SECONDS)
         return;
     for (size_t i = 0; i < ARRAY_SIZE(outside_parts); i++) {
         double gain = part_gain(list, outside_parts[i]);
@@ -197,10 +207,10 @@ static void find_outside(struct suspect_list *list)
         }
     }
     bool looked = !isnan(part_gain(list, MEMORY_PART_C_HEAP));
-    if (looked && seen < SEEN_PART * OUTSIDE_RISE)
+    bool is_start_up = suspect_is_start_up(list, growth->since_unix_ns);
+    if (looked ? seen < SEEN_PART * OUTSIDE_RISE : rise < OUTSIDE_RISE || (is_start_up && seconds < SURE_OUTSIDE_SECONDS))
         return;
-    bool sure = looked && seen >= SEEN_PART * rise && seconds >= SURE_OUTSIDE_SECONDS &&
-                !suspect_is_start_up(list, growth->since_unix_ns);
+    bool sure = looked && seen >= SEEN_PART * suspect_rise(list, growth) && seconds >= SURE_OUTSIDE_SECONDS && !is_start_up;
     struct suspicion *suspicion = suspect_add(list, SUSPECT_OUTSIDE_GO_GROWS, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
     if (!suspicion)
         return;

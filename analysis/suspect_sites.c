@@ -9,8 +9,17 @@
 #define SMALLEST_RISE (256.0 * 1024)
 #define SMALLEST_PART 0.02
 #define MAX_SITES 6
+#define START_UP_FILLING_SECONDS 30
 /* Two sites on one path gain objects at one pace when their rates are within this factor. */
 #define SAME_PACE 4
+
+/* What a program fills while it starts is no suspect at all before it has done so for a while, and before cycles have
+ * confirmed it. */
+static bool is_too_early(const struct suspect_list *list, const struct growth *growth)
+{
+    return suspect_is_start_up(list, growth->since_unix_ns) &&
+           (growth->provisional || suspect_seconds(list, growth->since_unix_ns) < START_UP_FILLING_SECONDS);
+}
 
 static enum suspect_confidence judge(const struct suspect_list *list, const struct growth *growth)
 {
@@ -113,7 +122,7 @@ void suspects_find_sites(struct suspect_list *list)
         if (growth->verdict != GROWTH_GROWING ||
             growth->per_second < SMALLEST_PART * analysis->call_sites[0].growth.per_second)
             break;
-        if (list->is_explained[i] || suspect_rise(list, growth) < SMALLEST_RISE)
+        if (list->is_explained[i] || suspect_rise(list, growth) < SMALLEST_RISE || is_too_early(list, growth))
             continue;
         add_site(list, i);
         found++;

@@ -6,7 +6,7 @@
  *  - A call site grows (suspect_sites.c). Caches fill, pools warm up, indexes are loaded: all of these end. What counts
  *    is a growth verdict (analysis/growth.c: significant against sampling error, persistent, and not slowing down), and
  *    a rise that is worth a word. A verdict that rests on counts since the last GC only is never more than possible. What
- *    began while the program was starting is one grade less sure.
+ *    began while the program was starting is one grade less sure, and for half a minute none.
  *  - Goroutines grow (suspect_goroutines.c). Traffic rises and falls, and with it goroutines; a pool starts its workers. What
  *    counts is that the number of those with one origin rises over tens of seconds without falling back. Network
  *    waiters are connections: likely, not sure, for that may be more clients.
@@ -24,9 +24,10 @@
  *    cost, and frees half of itself each time. What counts is that cycles free little and take a good part of the CPU.
  *  - The heap is held idle. After a peak it is, for minutes, until the scavenger has given it back. What counts is that most
  *    of RSS is idle heap, throughout many minutes.
- *  - Memory outside Go grows: threads, C libraries that start up, files that are mapped and read. What counts
- *    is anonymous memory that neither Go nor a file accounts for, by a growth verdict over minutes; sure where the pages
- *    were looked at twice, and what holds them has grown.
+ *  - Memory outside Go grows: threads, C libraries that start up, files that are mapped and read, and memory that Go has
+ *    mapped long ago and touches now. What counts is anonymous memory that neither Go nor a file accounts for, by a
+ *    growth verdict over minutes, and beyond all that Go has mapped; or, where the pages were looked at twice, what
+ *    has grown of their parts, and then it may be sure.
  *  - The limit is near: only by something that grows, and then it stands with that; by itself where nothing else is
  *    known to grow.
  *

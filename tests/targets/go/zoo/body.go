@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"flag"
 	"io"
 	"net/http"
 	"os"
@@ -30,7 +31,7 @@ func startUpstream() string {
 	if err != nil {
 		harness.Fail("cannot tell where this program is: %v", err)
 	}
-	command := exec.Command(executable, "upstream")
+	command := exec.Command(executable, "-for", flag.Lookup("for").Value.String(), "upstream")
 	if lifeline, err = command.StdinPipe(); err != nil {
 		harness.Fail("cannot make a pipe: %v", err)
 	}
