@@ -146,6 +146,9 @@ static int draw_figures(const struct session *session, struct canvas canvas, boo
         if (!is_native || !panels[count].missing)
             count++;
     }
+    /* A process that was gone before anything of it was read. */
+    if (count == 0)
+        return 0;
     bool graphs = canvas.width >= GRAPH_WIDTH && canvas.height >= GRAPH_HEIGHT;
     int columns = graphs && canvas.width >= WIDE ? 3 : canvas.width >= 72 ? 2 : 1;
     columns = columns < count ? columns : count;

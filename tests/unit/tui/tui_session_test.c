@@ -103,6 +103,29 @@ START_TEST(pause_holds_the_view_and_sampling_goes_on)
 }
 END_TEST
 
+START_TEST(a_process_of_which_nothing_was_read_has_a_screen)
+{
+    struct stage stage = {0};
+    struct builder *b = builder_create();
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        builder_set_unavailable(b, (enum counter_id)id, "the process has ended");
+    b->profile_state = PROFILE_NONE;
+    b->exit_reason = "exited with status 0";
+    struct snapshot *snapshot = builder_take(b);
+    struct session_options options = {.width = 100, .height = 24};
+    stage.source = builder_source(&snapshot, 1);
+    ck_assert_ptr_null(session_create(stage.source, &options, &stage.session));
+    stage_pull(&stage);
+    ck_assert(stage_shows(&stage, "EXITED"));
+    stage_keys(&stage, "2 3 4 5 6 1 ?");
+    ck_assert(stage_shows(&stage, "Help"));
+    session_destroy(stage.session);
+    source_close(stage.source);
+    snapshot_unref(snapshot);
+    builder_destroy(b);
+}
+END_TEST
+
 START_TEST(an_exited_process_stays_in_view)
 {
     struct stage stage;
@@ -355,6 +378,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_filter_shows_its_chip_and_escape_clears_it);
     tcase_add_test(tests, search_goes_round_and_says_when_nothing_is_found);
     tcase_add_test(tests, pause_holds_the_view_and_sampling_goes_on);
+    tcase_add_test(tests, a_process_of_which_nothing_was_read_has_a_screen);
     tcase_add_test(tests, an_exited_process_stays_in_view);
     tcase_add_test(tests, the_mouse_selects_sorts_scrolls_and_opens);
     tcase_add_test(tests, both_lists_of_the_overview_take_the_focus);
