@@ -236,6 +236,8 @@ struct error *analysis_write_span(const struct analysis *analysis, const struct 
     if (figures.length)
         text_printf(&text, "%s.", figures.data);
     write_sites(&text, analysis);
+    if (span->end->profile_state == PROFILE_ON && span->start->profile_cycle == span->end->profile_cycle)
+        text_append(&text, " No GC cycle ended in it: of call sites nothing new is known.");
     bool failed = text.failed || figures.failed;
     text_deinit(&figures);
     if (failed) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/take.h"
+#include "heaptop/tui.h"
 
 #define DEFAULT_COLUMNS 80
 #define MAX_COLUMNS 140
@@ -44,6 +45,10 @@ enum exit_status diff_command(const struct options *options)
         status = take_snapshot(options->second, options, true, &after);
     if (status != STATUS_DONE || !after)
         return status;
+    if (!options->json && terminal_present()) {
+        struct error *shown = tui_show_diff(before, after, compared_value(options->value), &options->tui);
+        return shown ? error_print(shown) : STATUS_DONE;
+    }
     const struct diff_options compared = {.value = compared_value(options->value)};
     struct error *error = diff_compute(&(struct diff_source){.snapshot = before},
                                        &(struct diff_source){.snapshot = after}, &compared, &diff);

@@ -226,9 +226,9 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT, "write to FILE; attach: what R records to",
                        set_output},
-    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY, "auto, never or always; auto heeds NO_COLOR", set_color},
-    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY, "draw with ASCII characters only", set_ascii},
-    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR", set_color},
+    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal", set_no_mouse},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
     [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
 };

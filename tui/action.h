@@ -55,6 +55,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(SPAN_START, '(', 0, TIME, "from here", "growth over a span: it starts here") \
     X(SPAN_END, ')', 0, TIME, "to here", "growth over a span: it ends here") \
     X(PROFILING, 'P', 0, PROGRAM, "profiling", "switch memory profiling on where it is off; asks first") \
+    X(DIFFERENCE, 'D', 0, TIME, "difference", "compare the start and the end of the span") \
     X(HELP, '?', INPUT_F1, PROGRAM, "help", "this help") \
     X(PICK, 'p', 0, PROGRAM, "processes", "look at another process") \
     X(QUIT, 'q', 0, PROGRAM, "quit", "leave heaptop")

@@ -183,6 +183,11 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
         [VERDICT_GROWING] = {0x25b2, ROLE_GROWING, ROLE_FIGURE, GROUND_ALERT},
     };
     const char *text = session->verdict.data ? session->verdict.data : "Waiting for the first sample.";
+    const struct open_screen *top = session_top(session);
+    if (top->ops->verdict && model->analysis && top->ops->verdict(top->state)) {
+        text = top->ops->verdict(top->state);
+        level = VERDICT_NOTICE;
+    }
     char reading[FORMAT_BUFFER + 96];
     struct chosen_span span;
     if (level == VERDICT_CALM && model_span_chosen(model, &span))

@@ -148,11 +148,8 @@ bool counter_value(const struct snapshot *snapshot, enum counter_id id, double *
     return true;
 }
 
-const char *format_counter(char *buffer, const struct snapshot *snapshot, enum counter_id id)
+const char *format_value(char *buffer, enum counter_id id, double value)
 {
-    double value;
-    if (!counter_value(snapshot, id, &value))
-        return NOT_KNOWN;
     switch (counter_infos[id].unit) {
     case UNIT_BYTES:
         return units_format_bytes(buffer, value);
@@ -171,4 +168,10 @@ const char *format_counter(char *buffer, const struct snapshot *snapshot, enum c
         return buffer;
     }
     return NOT_KNOWN;
+}
+
+const char *format_counter(char *buffer, const struct snapshot *snapshot, enum counter_id id)
+{
+    double value;
+    return counter_value(snapshot, id, &value) ? format_value(buffer, id, value) : NOT_KNOWN;
 }

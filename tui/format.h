@@ -30,6 +30,8 @@ char *format_growth_bytes(char *buffer, double per_second);
 char *format_growth_count(char *buffer, double per_second);
 /* Local time of day, "15:04:05". */
 char *format_clock(char *buffer, uint64_t unix_ns);
+/* A value as the counter's unit asks for. buffer: FORMAT_BUFFER. */
+const char *format_value(char *buffer, enum counter_id id, double value);
 /* A counter as its unit asks for, NOT_KNOWN where it was not read. */
 const char *format_counter(char *buffer, const struct snapshot *snapshot, enum counter_id id);
 /* Whether it was read, and its value. */

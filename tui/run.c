@@ -47,22 +47,10 @@ static void wait_for_more(struct terminal *terminal, const struct session *sessi
     terminal_wait(terminal, descriptors, timeout_ms);
 }
 
-struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again)
+static struct error *run_session(struct terminal *terminal, struct session *session)
 {
-    _cleanup_(terminal_closep) struct terminal *terminal = NULL;
-    struct error *error = terminal_open(options, &terminal);
-    if (error)
-        return error;
-    struct session_options session_options = {
-        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live,
-        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper};
-    terminal_size(terminal, &session_options.width, &session_options.height);
-    _cleanup_(session_destroyp) struct session *session = NULL;
-    error = session_create(source, &session_options, &session);
-    if (error)
-        return error;
     while (!session->quit) {
-        error = session_pull(session);
+        struct error *error = session_pull(session);
         if (error)
             return error;
         struct event event;
@@ -80,8 +68,72 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
         }
         wait_for_more(terminal, session);
     }
+    return NULL;
+}
+
+struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again)
+{
+    _cleanup_(terminal_closep) struct terminal *terminal = NULL;
+    struct error *error = terminal_open(options, &terminal);
+    if (error)
+        return error;
+    struct session_options session_options = {
+        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live,
+        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper};
+    terminal_size(terminal, &session_options.width, &session_options.height);
+    _cleanup_(session_destroyp) struct session *session = NULL;
+    error = session_create(source, &session_options, &session);
+    if (error)
+        return error;
+    error = run_session(terminal, session);
+    if (error)
+        return error;
     *ret_pick_again = session->pick_again;
     return NULL;
+}
+
+/* ---- two moments ---- */
+
+/* The new moment as a source that gives nothing else: what the difference is opened from. */
+struct moment_source {
+    struct source source;
+    struct snapshot *snapshot;      /* Borrowed; NULL once it was given. */
+};
+
+static struct error *moment_next(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
+{
+    struct moment_source *moment = (struct moment_source *)source;
+    (void)timeout_ns;
+    *ret_snapshot = moment->snapshot ? snapshot_ref(moment->snapshot) : NULL;
+    moment->snapshot = NULL;
+    return NULL;
+}
+
+static void moment_close(struct source *source)
+{
+    (void)source;
+}
+
+static const struct source_ops moment_ops = {.next = moment_next, .close = moment_close};
+
+struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enum site_value value,
+                            const struct tui_options *options)
+{
+    _cleanup_(terminal_closep) struct terminal *terminal = NULL;
+    _cleanup_(session_destroyp) struct session *session = NULL;
+    struct moment_source moment = {.source = {.ops = &moment_ops}, .snapshot = after};
+    struct session_options session_options = {0};
+    struct error *error = terminal_open(options, &terminal);
+    if (error)
+        return error;
+    session_options.glyphs = terminal_glyphs(terminal);
+    terminal_size(terminal, &session_options.width, &session_options.height);
+    error = session_create(&moment.source, &session_options, &session);
+    if (!error)
+        error = session_pull(session);
+    if (!error)
+        error = session_push(session, &diff_screen, &(struct diff_pair){before, after, value});
+    return error ? error : run_session(terminal, session);
 }
 
 static uint64_t monotonic_ns(void)

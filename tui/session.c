@@ -414,6 +414,17 @@ static struct error *toggle_recording(struct session *session)
     return NULL;
 }
 
+static struct error *show_difference(struct session *session)
+{
+    struct chosen_span span;
+    if (!model_span_chosen(&session->model, &span)) {
+        session_say(session, "what with what? Choose a span first: ( where it starts, ) where it ends");
+        return NULL;
+    }
+    const struct diff_pair pair = {.before = span.start, .after = span.end, .value = SITE_INUSE_BYTES};
+    return session_push(session, &diff_screen, &pair);
+}
+
 /* What takes a live view into its past. */
 static bool is_of_the_past(const struct session *session, enum action action)
 {
@@ -503,6 +514,8 @@ static struct error *act(struct session *session, enum action action)
         return NULL;
     case ACTION_RECORD:
         return toggle_recording(session);
+    case ACTION_DIFFERENCE:
+        return show_difference(session);
     case ACTION_SPAN_START:
     case ACTION_SPAN_END:
         return playback_set_span(session, action == ACTION_SPAN_END);

@@ -3,6 +3,7 @@
 #ifndef TUI_SESSION_H
 #define TUI_SESSION_H
 
+#include "heaptop/analysis/diff.h"
 #include "tui/action.h"
 #include "tui/event.h"
 #include "tui/grid.h"
@@ -29,6 +30,8 @@ struct screen_ops {
     bool (*act)(struct session *session, void *state, enum action action);
     /* Gives the focus to what is at this cell before a click is handled. May be NULL. */
     void (*point)(void *state, int x, int y);
+    /* The sentence on top, where it is not that of the sample on view. May be NULL, and give NULL. */
+    const char *(*verdict)(const void *state);
     /* The last part of the path shown at the top; NULL: the title. */
     void (*describe)(const struct session *session, const void *state, struct text *text);
     /* How many there are of what a person should see; shown at its tab unless it is 0. May be NULL. */
@@ -37,6 +40,13 @@ struct screen_ops {
 
 extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen,
     memory_screen, suspects_screen;
+
+/* What the difference screen is opened with. */
+struct diff_pair {
+    const struct snapshot *before, *after;
+    enum site_value value;
+};
+extern const struct screen_ops diff_screen;
 
 #define SESSION_MAX_DEPTH 4
 

@@ -149,9 +149,16 @@ static void draw_axis(const struct session *session, struct canvas canvas, int y
     draw_cycles(session, axis, from, to);
     int here = session->model.shown ? column_of(session->model.shown->unix_ns, from, to, axis.width) : -1;
     /* The ends are named where nothing would stand on their names. */
-    if (here > CLOCK_WIDTH || here < 0)
+    int first = here < 0 ? axis.width : here, last = here;
+    const struct snapshot *edges[] = {session->model.span_start, session->model.span_end};
+    for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
+        int edge = edges[i] ? column_of(edges[i]->unix_ns, from, to, axis.width) : here;
+        first = edge >= 0 && edge < first ? edge : first;
+        last = edge > last ? edge : last;
+    }
+    if (first > CLOCK_WIDTH)
         canvas_text(axis, 0, 0, ROLE_MUTED, format_clock(clock, from));
-    if (here < axis.width - 1 - CLOCK_WIDTH)
+    if (last < axis.width - 1 - CLOCK_WIDTH)
         canvas_text_right(axis, axis.width, 0, ROLE_MUTED, format_clock(clock, to));
     draw_gaps(session, axis, from, to);
     draw_marks(session, axis, from, to);

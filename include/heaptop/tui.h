@@ -3,6 +3,7 @@
 #define HEAPTOP_TUI_H
 
 #include "heaptop/analysis.h"
+#include "heaptop/analysis/diff.h"
 
 enum tui_colour { TUI_COLOUR_AUTO, TUI_COLOUR_NEVER, TUI_COLOUR_ALWAYS };
 enum tui_glyphs { TUI_GLYPHS_AUTO, TUI_GLYPHS_ASCII, TUI_GLYPHS_UTF8 };
@@ -36,6 +37,10 @@ struct tui_options {
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.
  * *ret_pick_again: the person asked for another process. */
 struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again);
+
+/* Shows what differs between two moments until the person quits. Borrows the snapshots. */
+struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enum site_value value,
+                            const struct tui_options *options);
 
 /* One line of the process picker. Strings borrowed until the next list call. */
 struct picker_row {

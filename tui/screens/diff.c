@@ -1,0 +1,157 @@
+/* Two moments side by side: what appeared, vanished, grew and shrank. */
+#include <stdio.h>
+#include <string.h>
+
+#include "tui/format.h"
+#include "tui/screens/diff_list.h"
+#include "tui/session.h"
+
+enum pane { PANE_SITES, PANE_GOROUTINES, PANE_COUNTERS, PANES };
+
+static const struct {
+    const char *title;
+    const struct list_ops *ops;
+} pane_infos[PANES] = {
+    [PANE_SITES] = {"Call sites", &diff_site_list},
+    [PANE_GOROUTINES] = {"Goroutines", &diff_goroutine_list},
+    [PANE_COUNTERS] = {"Counters", &diff_counter_list},
+};
+
+struct diff_screen {
+    struct diff *diff;
+    struct text verdict;
+    struct list lists[PANES];
+    struct diff_counter_row counters[COUNTER_COUNT];
+    size_t num_counters;
+    enum pane pane;
+};
+
+static struct error *diff_open(struct session *session, void *state, const void *argument)
+{
+    struct diff_screen *screen = state;
+    const struct diff_pair *pair = argument;
+    (void)session;
+    for (int pane = 0; pane < PANES; pane++)
+        list_init(&screen->lists[pane], pane_infos[pane].ops);
+    const struct diff_source old_source = {.snapshot = pair->before}, new_source = {.snapshot = pair->after};
+    const struct diff_options options = {.value = pair->value};
+    struct error *error = diff_compute(&old_source, &new_source, &options, &screen->diff);
+    if (error)
+        return error;
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        if (screen->diff->counters[id].is_known)
+            screen->counters[screen->num_counters++] =
+                (struct diff_counter_row){.id = (enum counter_id)id, .counter = &screen->diff->counters[id]};
+    return diff_write_verdict(screen->diff, &screen->verdict);
+}
+
+static void diff_close(void *state)
+{
+    struct diff_screen *screen = state;
+    for (int pane = 0; pane < PANES; pane++)
+        list_deinit(&screen->lists[pane]);
+    text_deinit(&screen->verdict);
+    diff_destroy(screen->diff);
+}
+
+static struct error *diff_update(struct session *session, void *state)
+{
+    struct diff_screen *screen = state;
+    const struct diff *diff = screen->diff;
+    (void)session;
+    bool good = list_set_rows(&screen->lists[PANE_SITES], diff, diff->call_sites, diff->num_call_sites,
+                              sizeof(*diff->call_sites));
+    good = list_set_rows(&screen->lists[PANE_GOROUTINES], diff, diff->goroutines, diff->num_goroutines,
+                         sizeof(*diff->goroutines)) && good;
+    good = list_set_rows(&screen->lists[PANE_COUNTERS], diff, screen->counters, screen->num_counters,
+                         sizeof(*screen->counters)) && good;
+    return good ? NULL : error_no_memory();
+}
+
+/* "old  2026-01-02 03:04:05  prometheus  pid 4242  go1.24.4  97 goroutines" */
+static void draw_moment(const struct diff *diff, enum diff_side side, struct canvas canvas, int y)
+{
+    const struct diff_moment *moment = &diff->moments[side];
+    char clock[FORMAT_BUFFER], bytes[UNITS_BUFFER];
+    canvas_text(canvas, 1, y, ROLE_MUTED, side == DIFF_OLD ? "old" : "new");
+    int x = canvas_text(canvas, 6, y, ROLE_FIGURE, format_clock(clock, moment->unix_ns));
+    x = canvas_text(canvas, x + 2, y, ROLE_TEXT, catalog_string(diff->catalog, moment->target.comm));
+    x = canvas_printf(canvas, x + 1, y, ROLE_MUTED, "pid %d", (int)moment->target.pid);
+    x = canvas_text(canvas, x + 2, y, ROLE_MUTED, catalog_string(diff->catalog, moment->target.runtime_version));
+    if (moment->has_sites)
+        x = canvas_printf(canvas, x + 2, y, ROLE_TEXT, "%s in use",
+                          units_format_bytes(bytes, (double)moment->totals.inuse_bytes));
+    else
+        x = canvas_text(canvas, x + 2, y, ROLE_NOTICE, moment->sites_reason ? moment->sites_reason : "no heap profile");
+    canvas_printf(canvas, x + 2, y, ROLE_TEXT, "%u goroutines", moment->goroutines);
+}
+
+static int draw_kinds(const struct diff *diff, struct canvas canvas, int y)
+{
+    static const enum diff_kind kinds[] = {DIFF_GREW, DIFF_APPEARED, DIFF_SHRANK, DIFF_VANISHED, DIFF_SAME};
+    int x = 1;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        x = canvas_printf(canvas, x, y, ROLE_MUTED, "%u %s", diff->num_of_kind[kinds[i]], diff_kind_name(kinds[i])) + 3;
+    if (!diff->is_same_build)
+        canvas_text(canvas, x, y, ROLE_NOTICE, "two builds: matched by function");
+    return y + 1;
+}
+
+static void diff_draw(struct session *session, void *state, struct canvas canvas)
+{
+    struct diff_screen *screen = state;
+    (void)session;
+    draw_moment(screen->diff, DIFF_OLD, canvas, 0);
+    draw_moment(screen->diff, DIFF_NEW, canvas, 1);
+    int y = draw_kinds(screen->diff, canvas, 2);
+    struct list *list = &screen->lists[screen->pane];
+    y += section_draw(canvas, y, pane_infos[screen->pane].title, list, true);
+    list_draw(list, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), true);
+}
+
+static struct list *diff_focus(void *state)
+{
+    struct diff_screen *screen = state;
+    return &screen->lists[screen->pane];
+}
+
+static bool diff_act(struct session *session, void *state, enum action action)
+{
+    struct diff_screen *screen = state;
+    (void)session;
+    if (action != ACTION_NEXT_PANE && action != ACTION_PREVIOUS_PANE)
+        return false;
+    screen->pane = (enum pane)((screen->pane + (action == ACTION_NEXT_PANE ? 1 : PANES - 1)) % PANES);
+    return true;
+}
+
+static const char *diff_verdict(const void *state)
+{
+    return ((const struct diff_screen *)state)->verdict.data;
+}
+
+static void diff_describe(const struct session *session, const void *state, struct text *text)
+{
+    const struct diff *diff = ((const struct diff_screen *)state)->diff;
+    char before[FORMAT_BUFFER], after[FORMAT_BUFFER];
+    (void)session;
+    text_printf(text, "difference of %s and %s", format_clock(before, diff->moments[DIFF_OLD].unix_ns),
+                format_clock(after, diff->moments[DIFF_NEW].unix_ns));
+}
+
+static const enum action diff_footer[] = {ACTION_BACK, ACTION_NEXT_PANE, ACTION_SEARCH, ACTION_FILTER, ACTION_SORT,
+                                          ACTION_NONE};
+
+const struct screen_ops diff_screen = {
+    .title = "Difference",
+    .state_size = sizeof(struct diff_screen),
+    .footer = diff_footer,
+    .open = diff_open,
+    .close = diff_close,
+    .update = diff_update,
+    .draw = diff_draw,
+    .focus = diff_focus,
+    .act = diff_act,
+    .verdict = diff_verdict,
+    .describe = diff_describe,
+};

@@ -1,0 +1,16 @@
+/* The tables of what differs between two moments: call sites, goroutines, counters. Their lists' context is the diff. */
+#ifndef TUI_SCREENS_DIFF_LIST_H
+#define TUI_SCREENS_DIFF_LIST_H
+
+#include "heaptop/analysis/diff.h"
+#include "tui/list.h"
+
+/* A counter that both moments know. */
+struct diff_counter_row {
+    enum counter_id id;
+    const struct diff_counter *counter;
+};
+
+extern const struct list_ops diff_site_list, diff_goroutine_list, diff_counter_list;
+
+#endif
