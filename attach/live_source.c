@@ -30,7 +30,7 @@ struct live_source {
     struct snapshot *queue[LIVE_SOURCE_QUEUE];      /* Oldest first. */
     size_t queued;
     uint64_t interval_ns, dropped;
-    bool is_stopping, is_finished, wants_memory_map;
+    bool is_stopping, is_finished, wants_memory_map, wants_sample;
     uint64_t profile_rate;          /* To switch profiling on with when asked. */
     enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling;
     struct error *failure;          /* Why it finished, to be handed out once. */
@@ -128,11 +128,12 @@ static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t 
     for (;;) {
         pthread_mutex_lock(&live->mutex);
         uint64_t interval_ns = live->interval_ns;
-        bool is_stopping = live->is_stopping;
+        bool is_stopping = live->is_stopping, is_wanted = live->wants_sample;
+        live->wants_sample = false;
         pthread_mutex_unlock(&live->mutex);
         if (is_stopping)
             return false;
-        uint64_t now = now_ns(), due = last_due + interval_ns;
+        uint64_t now = now_ns(), due = is_wanted ? now : last_due + interval_ns;
         /* Ticks that were missed are not made up for. */
         if (due + interval_ns < now)
             due = now;
@@ -230,9 +231,13 @@ static void live_request(struct source *source, enum source_request what)
     pthread_mutex_lock(&live->mutex);
     if (what == SOURCE_REQUEST_MEMORY_MAP)
         live->wants_memory_map = true;
+    else if (what == SOURCE_REQUEST_SAMPLE)
+        live->wants_sample = true;
     else
         live->wants_profiling = what == SOURCE_REQUEST_PROFILING_ON ? PROFILING_ON : PROFILING_OFF;
     pthread_mutex_unlock(&live->mutex);
+    if (what == SOURCE_REQUEST_SAMPLE)
+        event_raise(live->wake);
 }
 
 static int live_descriptor(struct source *source)

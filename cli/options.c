@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "heaptop/attach.h"
+#include "heaptop/record.h"
 
 #define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
 #define DEFAULT_FOR_NS UINT64_C(10000000000)
+#define SHORTEST_KEEP_NS UINT64_C(10000000000)
+#define SHORTEST_ROTATION_NS UINT64_C(10000000000)
 
 /* Commands that know an option. */
 #define ATTACH (1u << COMMAND_ATTACH)
@@ -84,6 +87,65 @@ static struct error *set_enable_profiling(struct options *options, const char *a
     if (rate < ATTACH_LEAST_PROFILE_RATE || rate > ATTACH_MOST_PROFILE_RATE || (rate & (rate - 1)) != 0)
         return error_create(ERROR_USAGE, "it is a power of two from 4K to 1G: one sample in so many bytes allocated");
     options->profile_rate = rate;
+    return NULL;
+}
+
+static struct error *set_keep(struct options *options, const char *argument)
+{
+    uint64_t keep = 0;
+    struct error *error = units_parse_duration(argument, &keep);
+    if (!error && keep < SHORTEST_KEEP_NS)
+        error = error_create(ERROR_USAGE, "at least 10s");
+    if (!error)
+        options->keep_ns = keep;
+    return error;
+}
+
+static struct error *set_max_size(struct options *options, const char *argument)
+{
+    uint64_t bytes = 0;
+    struct error *error = units_parse_bytes(argument, &bytes);
+    if (!error && bytes < RECORD_MIN_BYTES)
+        error = error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
+    if (!error)
+        options->max_bytes = bytes;
+    return error;
+}
+
+/* "1h" is a time, "100M" a size; both may be given, one after the other. */
+static struct error *set_rotate(struct options *options, const char *argument)
+{
+    uint64_t value = 0;
+    struct error *no_time = units_parse_duration(argument, &value);
+    if (!no_time && value < SHORTEST_ROTATION_NS)
+        return error_create(ERROR_USAGE, "not more often than once in 10s");
+    if (!no_time) {
+        options->rotate_ns = value;
+        return NULL;
+    }
+    error_destroy(no_time);
+    struct error *error = units_parse_bytes(argument, &value);
+    if (error) {
+        error_destroy(error);
+        return error_create(ERROR_USAGE, "neither a time, as 1h, nor a size, as 100M");
+    }
+    if (value < RECORD_MIN_BYTES)
+        return error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
+    options->rotate_bytes = value;
+    return NULL;
+}
+
+static struct error *set_follow_name(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->follow_name = true;
+    return NULL;
+}
+
+static struct error *set_redact(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->redact = true;
     return NULL;
 }
 
@@ -215,6 +277,11 @@ const struct option_info option_infos[OPTION_COUNT] = {
                          set_duration},
     [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE, with no screen", set_record},
     [OPTION_LOG] = {"log", 0, "FILE", RUN, "append the command's output; else it is discarded", set_log},
+    [OPTION_KEEP] = {"keep", 0, "TIME", RECORD | RUN, "keep all samples so long; older ones become fewer", set_keep},
+    [OPTION_MAX_SIZE] = {"max-size", 0, "SIZE", RECORD | RUN, "stay below: old samples become fewer", set_max_size},
+    [OPTION_ROTATE] = {"rotate", 0, "LIMIT", RECORD | RUN, "a new file after a time (1h) or a size (100M)", set_rotate},
+    [OPTION_FOLLOW_NAME] = {"follow-name", 0, NULL, RECORD, "go on with the next process of this name", set_follow_name},
+    [OPTION_REDACT] = {"redact", 0, NULL, RECORD | RUN, "leave out command lines, NAME=VALUE, labels", set_redact},
     [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RUN | RECORD | REPORT,
                                  "turn a Go program's profiling on till heaptop ends",
                                  set_enable_profiling},

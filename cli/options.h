@@ -47,6 +47,11 @@ enum option_id {
     OPTION_DURATION,
     OPTION_RECORD,
     OPTION_LOG,
+    OPTION_KEEP,
+    OPTION_MAX_SIZE,
+    OPTION_ROTATE,
+    OPTION_FOLLOW_NAME,
+    OPTION_REDACT,
     OPTION_ENABLE_PROFILING,
     OPTION_FORMAT,
     OPTION_PROFILE,
@@ -95,6 +100,8 @@ struct options {
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
     uint64_t duration_ns;       /* How long record records; 0: until the process ends. */
+    uint64_t keep_ns, max_bytes, rotate_ns, rotate_bytes;   /* Of record: see recorder_options. */
+    bool follow_name, redact;
     uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
     enum output_format format;
     enum export_profile profile;

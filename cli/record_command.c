@@ -16,12 +16,27 @@
 /* A time that is over just before a sample waits for it: "-d 10s" at one a second means eleven samples. */
 #define END_SLACK 4
 
-DEFINE_CLEANUP(struct source *, source_close)
+/* Where resident memory is, is looked at so often. */
+#define MAP_INTERVAL_NS (300 * SECOND_NS)
+/* A process that is waited for is looked for so often. */
+#define LOOK_NS (SECOND_NS / 4)
 
-/* What has been going on, for the closing line and for telling of new trouble once. */
-struct progress {
+/* One recording, over all the processes that it follows. */
+struct session {
+    const struct options *options;
+    const char *path;
+    int signals;
+    struct recorder *recorder;
+    struct source *source;          /* NULL between two processes. */
+    pid_t pid;
+    char *name;                     /* To be followed; NULL: only this process is recorded. */
     uint64_t samples, dropped_told;
-    bool exited;
+    uint64_t end_ns;                /* CLOCK_MONOTONIC. */
+    uint64_t map_due_ns;
+    uint64_t last_unix_ns;          /* Of the last snapshot. */
+    char reason[128];               /* Why there will be no more of this process. */
+    bool exited, is_interrupted;
+    unsigned restarts;
 };
 
 static uint64_t clock_ns(clockid_t clock)
@@ -40,7 +55,6 @@ static struct error *open_signals(int *ret_descriptor)
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGUSR1);
-    /* Means nothing yet, and must not end a recording that somebody counts on. */
     sigaddset(&signals, SIGUSR2);
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
         return error_create(ERROR_SYSTEM, "cannot block signals");
@@ -51,115 +65,270 @@ static struct error *open_signals(int *ret_descriptor)
     return NULL;
 }
 
-/* False when it shall end. */
-static bool handle_signals(int descriptor, struct recorder *recorder)
+/* A sample with everything in it, which a reader needs nothing else for. */
+static void take_full_sample(struct session *session)
+{
+    recorder_request_keyframe(session->recorder);
+    if (!session->source)
+        return;
+    source_request(session->source, SOURCE_REQUEST_MEMORY_MAP);
+    source_request(session->source, SOURCE_REQUEST_SAMPLE);
+}
+
+static void handle_signals(struct session *session)
 {
     struct signalfd_siginfo info;
-    bool goes_on = true;
-    while (read(descriptor, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    while (read(session->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo == SIGUSR1)
-            recorder_mark(recorder, clock_ns(CLOCK_REALTIME), "SIGUSR1");
-        else if (info.ssi_signo != SIGUSR2)
-            goes_on = false;
+            recorder_mark(session->recorder, clock_ns(CLOCK_REALTIME), "SIGUSR1");
+        else if (info.ssi_signo == SIGUSR2)
+            take_full_sample(session);
+        else
+            session->is_interrupted = true;
     }
-    return goes_on;
 }
 
 /* What is lost is said at once, and not again for every sample. */
-static void tell_trouble(struct recorder *recorder, struct progress *progress)
+static void tell_trouble(struct session *session)
 {
     struct recorder_status status;
-    recorder_status(recorder, &status);
-    if (status.dropped > progress->dropped_told &&
-        (progress->dropped_told == 0 || status.dropped >= 2 * progress->dropped_told)) {
-        progress->dropped_told = status.dropped;
+    recorder_status(session->recorder, &status);
+    if (status.wants_memory_map)
+        source_request(session->source, SOURCE_REQUEST_MEMORY_MAP);
+    if (status.dropped > session->dropped_told &&
+        (session->dropped_told == 0 || status.dropped >= 2 * session->dropped_told)) {
+        session->dropped_told = status.dropped;
         fprintf(stderr, "heaptop: %llu samples are not in the recording: %s\n", (unsigned long long)status.dropped,
                 status.problem);
     }
 }
 
-static struct error *record_source(struct source *source, int signals, uint64_t duration_ns, struct recorder *recorder,
-                                   struct progress *progress)
+/* Waits for a signal, or for the source, at most so long. True when the source has something. */
+static bool wait_for(struct session *session, uint64_t timeout_ns)
 {
-    uint64_t end_ns = UINT64_MAX;
-    for (;;) {
-        uint64_t now = clock_ns(CLOCK_MONOTONIC);
-        if (now >= end_ns)
-            return NULL;
-        uint64_t left = end_ns - now < SECOND_NS ? end_ns - now : SECOND_NS;
-        const struct timespec timeout = {.tv_sec = (time_t)(left / SECOND_NS), .tv_nsec = (long)(left % SECOND_NS)};
-        struct pollfd descriptors[] = {{.fd = source->ops->descriptor(source), .events = POLLIN},
-                                       {.fd = signals, .events = POLLIN}};
-        if (ppoll(descriptors, ARRAY_SIZE(descriptors), &timeout, NULL) <= 0)
-            continue;
-        if (descriptors[1].revents && !handle_signals(signals, recorder))
-            return NULL;
-        if (!descriptors[0].revents)
-            continue;
+    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / SECOND_NS), .tv_nsec = (long)(timeout_ns % SECOND_NS)};
+    struct pollfd descriptors[] = {
+        {.fd = session->source ? session->source->ops->descriptor(session->source) : -1, .events = POLLIN},
+        {.fd = session->signals, .events = POLLIN}};
+    if (ppoll(descriptors, ARRAY_SIZE(descriptors), &timeout, NULL) <= 0)
+        return false;
+    if (descriptors[1].revents)
+        handle_signals(session);
+    return descriptors[0].revents != 0;
+}
+
+static bool is_over(const struct session *session)
+{
+    return session->is_interrupted || clock_ns(CLOCK_MONOTONIC) >= session->end_ns;
+}
+
+static void add_snapshot(struct session *session, struct snapshot *snapshot)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (session->last_unix_ns && session->reason[0])
+        recorder_gap(session->recorder, session->last_unix_ns, snapshot->unix_ns, session->reason);
+    session->reason[0] = '\0';
+    recorder_add(session->recorder, snapshot);
+    if (session->samples++ == 0 && session->options->duration_ns)
+        session->end_ns = now + session->options->duration_ns + snapshot->interval_ns / END_SLACK;
+    if (!session->name && session->options->follow_name)
+        session->name = strdup(catalog_string(snapshot->catalog, snapshot->target.comm));
+    session->last_unix_ns = snapshot->unix_ns;
+    session->exited = snapshot->exited;
+    if (snapshot->exited)
+        snprintf(session->reason, sizeof(session->reason), "process %d ended: %s", (int)session->pid,
+                 snapshot->exit_reason ? snapshot->exit_reason : "nothing is known of why");
+    if (now >= session->map_due_ns) {
+        source_request(session->source, SOURCE_REQUEST_MEMORY_MAP);
+        session->map_due_ns = now + MAP_INTERVAL_NS;
+    }
+}
+
+/* To the end of one process, or of the recording. */
+static struct error *record_one(struct session *session)
+{
+    session->exited = false;
+    while (!session->exited && !is_over(session)) {
+        uint64_t now = clock_ns(CLOCK_MONOTONIC), left = session->end_ns > now ? session->end_ns - now : 0;
         struct snapshot *snapshot = NULL;
-        struct error *error = source->ops->next(source, 0, &snapshot);
+        if (!wait_for(session, left < SECOND_NS ? left : SECOND_NS))
+            continue;
+        struct error *error = session->source->ops->next(session->source, 0, &snapshot);
         if (error)
             return error;
         if (!snapshot)
             return NULL;    /* Readable with nothing to give: the source has ended. */
-        recorder_add(recorder, snapshot);
-        if (progress->samples++ == 0 && duration_ns)
-            end_ns = clock_ns(CLOCK_MONOTONIC) + duration_ns + snapshot->interval_ns / END_SLACK;
-        progress->exited = snapshot->exited;
+        add_snapshot(session, snapshot);
         snapshot_unref(snapshot);
-        tell_trouble(recorder, progress);
-        if (progress->exited)
-            return NULL;
+        tell_trouble(session);
+    }
+    return NULL;
+}
+
+/* ---- one process after the other ---- */
+
+/* The youngest of the name but the one that has ended; 0 when there is none. */
+static pid_t find_next(const struct session *session)
+{
+    struct process_list list;
+    struct error *error = process_list_find(session->name, &list);
+    if (error) {
+        error_destroy(error);
+        return 0;
+    }
+    const struct process_row *found = NULL;
+    for (size_t i = 0; i < list.count; i++)
+        if (list.rows[i].pid != session->pid && (!found || list.rows[i].start_unix_ns > found->start_unix_ns))
+            found = &list.rows[i];
+    pid_t pid = found ? found->pid : 0;
+    process_list_deinit(&list);
+    return pid;
+}
+
+static struct error *attach_to(struct session *session, pid_t pid)
+{
+    const struct attach_options attach = {.interval_ns = session->options->interval_ns,
+                                          .profile_rate = session->options->profile_rate,
+                                          .memory_map = true};
+    struct error *error = live_source_open(pid, &attach, &session->source);
+    if (error)
+        return error;
+    session->pid = pid;
+    session->map_due_ns = clock_ns(CLOCK_MONOTONIC) + MAP_INTERVAL_NS;
+    return NULL;
+}
+
+/* Until there is a process of the name that can be attached to, or the end. */
+static struct error *wait_for_process(struct session *session)
+{
+    while (!session->source && !is_over(session)) {
+        pid_t pid = find_next(session);
+        struct error *error = pid ? attach_to(session, pid) : NULL;
+        /* One that is gone already is none, and another may come. */
+        if (error && error->kind != ERROR_GONE && error->kind != ERROR_NOT_FOUND)
+            return error;
+        error_destroy(error);
+        if (!session->source)
+            wait_for(session, LOOK_NS);
+    }
+    return NULL;
+}
+
+static bool is_gone(const struct error *error)
+{
+    return error && error->kind == ERROR_GONE;
+}
+
+static struct error *record_all(struct session *session)
+{
+    for (;;) {
+        struct error *error = session->source ? record_one(session) : NULL;
+        bool goes_on = session->name && !is_over(session) && (session->exited || is_gone(error));
+        if (session->source && !goes_on)
+            return error;
+        if (is_gone(error))
+            snprintf(session->reason, sizeof(session->reason), "process %d is gone", (int)session->pid);
+        error_destroy(error);
+        if (session->source) {
+            fprintf(stderr, "heaptop: %s; waiting for the next '%s'\n", session->reason, session->name);
+            session->restarts++;
+        }
+        source_close(session->source);
+        session->source = NULL;
+        error = wait_for_process(session);
+        if (error || !session->source)
+            return error;
     }
 }
 
-static void tell_end(const struct recorder_status *status, const struct progress *progress)
+/* ---- the command ---- */
+
+static void tell_end(const struct recorder_status *status, const struct session *session)
 {
     char bytes[UNITS_BUFFER];
-    fprintf(stderr, "heaptop: %s%llu samples recorded, %s", progress->exited ? "the process has ended; " : "",
+    fprintf(stderr, "heaptop: %s%llu samples recorded, %s", session->exited ? "the process has ended; " : "",
             (unsigned long long)status->ticks, units_format_bytes(bytes, (double)status->bytes));
+    if (status->files > 1)
+        fprintf(stderr, " in the last of %llu files", (unsigned long long)status->files);
+    if (session->restarts)
+        fprintf(stderr, ", %u restarts", session->restarts);
     if (status->dropped)
         fprintf(stderr, ", %llu lost", (unsigned long long)status->dropped);
     fputc('\n', stderr);
 }
 
-enum exit_status record_process(pid_t pid, const struct options *options, const char *path)
+/* Of a name that is to be followed, the process may be yet to come. */
+static enum exit_status choose(struct session *session, pid_t *ret_pid)
 {
+    const struct options *options = session->options;
+    bool is_number = options->target[strspn(options->target, "0123456789")] == '\0';
+    if (!options->follow_name || is_number)
+        return target_choose(options, ret_pid);
+    session->name = strdup(options->target);
+    *ret_pid = session->name ? find_next(session) : 0;
+    return session->name ? STATUS_DONE : error_print(error_no_memory());
+}
+
+static enum exit_status run_session(struct session *session, pid_t pid)
+{
+    const struct options *options = session->options;
+    const struct recorder_options recorder = {.keep_ns = options->keep_ns,
+                                              .max_bytes = options->max_bytes,
+                                              .rotate_ns = options->rotate_ns,
+                                              .rotate_bytes = options->rotate_bytes,
+                                              .redact = options->redact};
+    struct recorder_status reached;
     enum exit_status status = STATUS_DONE;
-    _cleanup_close_ int signals = -1;
-    _cleanup_(source_closep) struct source *source = NULL;
-    struct recorder *recorder = NULL;
-    const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate};
-    struct error *error = open_signals(&signals);
-    if (error)
-        return error_print(error);
-    /* A file that may not grow any more is a write that fails, and no end. */
-    signal(SIGXFSZ, SIG_IGN);
-    error = live_source_open(pid, &attach, &source);
+    struct error *error = pid ? attach_to(session, pid) : NULL;
     if (error)
         return error_print_attach(error, pid);
-    error = recorder_open(path, NULL, &recorder);
+    error = recorder_open(session->path, &recorder, &session->recorder);
     if (error)
         return error_print(error);
-    if (isatty(STDERR_FILENO))
+    if (isatty(STDERR_FILENO) && pid)
         fprintf(stderr, "heaptop: recording process %d; Ctrl-C ends it, SIGUSR1 sets a mark\n", (int)pid);
-    struct progress progress = {0};
-    struct recorder_status reached;
-    error = record_source(source, signals, options->duration_ns, recorder, &progress);
+    else if (!pid)
+        fprintf(stderr, "heaptop: there is no '%s' yet; waiting for it\n", session->name);
+    error = record_all(session);
     if (error)
-        status = error_print_attach(error, pid);
-    error = recorder_close(recorder, &reached);
+        status = error_print_attach(error, session->pid);
+    error = recorder_close(session->recorder, &reached);
     if (error) {
         error_print(error);
         status = STATUS_FAILED;
     }
-    tell_end(&reached, &progress);
+    tell_end(&reached, session);
     return status == STATUS_DONE && reached.dropped ? STATUS_FAILED : status;
+}
+
+/* Takes the session's name. */
+static enum exit_status run_and_end(struct session *session, pid_t pid)
+{
+    struct error *error = open_signals(&session->signals);
+    /* A file that may not grow any more is a write that fails, and no end. */
+    signal(SIGXFSZ, SIG_IGN);
+    enum exit_status status = error ? error_print(error) : run_session(session, pid);
+    source_close(session->source);
+    if (session->signals >= 0)
+        close(session->signals);
+    free(session->name);
+    return status;
+}
+
+enum exit_status record_process(pid_t pid, const struct options *options, const char *path)
+{
+    struct session session = {.options = options, .path = path, .signals = -1, .end_ns = UINT64_MAX};
+    return run_and_end(&session, pid);
 }
 
 enum exit_status record_command(const struct options *options)
 {
+    struct session session = {.options = options, .path = options->output, .signals = -1, .end_ns = UINT64_MAX};
     pid_t pid = 0;
-    enum exit_status status = target_choose(options, &pid);
-    return status == STATUS_DONE && pid ? record_process(pid, options, options->output) : status;
+    enum exit_status status = choose(&session, &pid);
+    if (status != STATUS_DONE || (!pid && !session.name)) {
+        free(session.name);
+        return status;
+    }
+    return run_and_end(&session, pid);
 }

@@ -14,6 +14,7 @@ enum source_request {
      * tells what came of it; a problem says why where it could not be. */
     SOURCE_REQUEST_PROFILING_ON,
     SOURCE_REQUEST_PROFILING_OFF,
+    SOURCE_REQUEST_SAMPLE,      /* The next snapshot now, and not when its time has come. */
 };
 
 struct source_ops {
