@@ -226,7 +226,8 @@ static double noise_of(const struct bin *bins, size_t count, bool by_heap)
 {
     double mean = 0, noise = 0, *off = calloc(count, sizeof(*off));
     for (size_t i = 0; i < count; i++)
-        mean += bin_value(&bins[i], by_heap) / (double)count;
+        if (!isnan(bin_value(&bins[i], by_heap)))
+            mean += bin_value(&bins[i], by_heap) / (double)count;
     size_t differing = 0;
     for (size_t i = 1; off && i + 1 < count; i++) {
         double value = bin_value(&bins[i], by_heap);

@@ -271,8 +271,32 @@ static void judge_process(struct history *history, const struct snapshot *snapsh
         growth_of_series(&history->counters[COUNTER_FINALIZERS_QUEUED], window, SMALLEST_TIMER_RISE);
 }
 
+static bool is_other_process(const struct target_info *a, const struct target_info *b)
+{
+    return a->pid != b->pid || a->start_unix_ns != b->start_unix_ns;
+}
+
+/* Nothing of one process is held against another: all starts over. */
+static struct error *start_over(struct history *history)
+{
+    struct history *fresh = NULL;
+    struct error *error = history_create(&history->options, &fresh);
+    if (error)
+        return error;
+    const struct history old = *history;
+    *history = *fresh;
+    *fresh = old;
+    history_destroy(fresh);
+    return NULL;
+}
+
 struct error *history_add(struct history *history, struct snapshot *snapshot)
 {
+    if (history->latest && is_other_process(&history->latest->target, &snapshot->target)) {
+        struct error *error = start_over(history);
+        if (error)
+            return error;
+    }
     if (!history->latest)
         history->first_unix_ns = snapshot->unix_ns;
     struct error *error = add_counters(history, snapshot);

@@ -6,6 +6,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/recorded.h"
+#include "cli/report_recorded.h"
 #include "cli/watch.h"
 #include "heaptop/attach.h"
 
@@ -62,8 +63,8 @@ static struct error *print_result(const struct history *history, const struct op
     return error ? error : export_write_file("-", text.data, text.length);
 }
 
-/* All of a recording. */
-static enum exit_status report_recorded(struct recorded *recorded, const struct options *options)
+/* Of all of a recording. */
+static enum exit_status trace_recorded(struct recorded *recorded)
 {
     _cleanup_close_ int interrupt = interrupt_open();
     _cleanup_(source_closep) struct source *source = NULL;
@@ -79,7 +80,7 @@ static enum exit_status report_recorded(struct recorded *recorded, const struct 
         status = error_print(error);
     if (!history || !history_latest(history))
         return status == STATUS_DONE ? STATUS_FAILED : status;
-    error = print_result(history, options);
+    error = print_gc_traces(history);
     return error ? error_print(error) : status;
 }
 
@@ -87,7 +88,8 @@ enum exit_status report_command(const struct options *options)
 {
     _cleanup_(recorded_deinit) struct recorded recorded = {0};
     if (recorded_find(options->target, &recorded))
-        return report_recorded(&recorded, options);
+        return options->gctrace ? trace_recorded(&recorded)
+                                : report_recorded(&recorded, output_columns(), options->json);
     pid_t pid = 0;
     enum exit_status status = target_choose(options, &pid);
     if (status != STATUS_DONE || !pid)

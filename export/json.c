@@ -383,6 +383,7 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_string(writer, document, "heaptop_version", HEAPTOP_VERSION);
     add_conclusions(writer, document);
     add_session(writer, document);
+    json_add_recording(writer, document);
     add_target(writer, document);
     add_cost(writer, document);
     add_counters(writer, document);
@@ -423,7 +424,14 @@ struct error *json_finish(struct json_writer *writer, json_t *document, struct t
 
 struct error *export_json(const struct history *history, const struct analysis *analysis, struct text *ret_text)
 {
+    return export_json_recorded(history, analysis, NULL, ret_text);
+}
+
+struct error *export_json_recorded(const struct history *history, const struct analysis *analysis,
+                                   const struct export_recorded *recorded, struct text *ret_text)
+{
     struct json_writer writer = {.history = history,
+                                 .recorded = recorded,
                                  .analysis = analysis,
                                  .snapshot = analysis->snapshot,
                                  .catalog = analysis->snapshot->catalog,

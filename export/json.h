@@ -10,6 +10,7 @@ struct json_writer {
     const struct history *history;
     const struct analysis *analysis;
     const struct snapshot *snapshot;    /* The latest. */
+    const struct export_recorded *recorded;     /* NULL: it is no recording. */
     const struct catalog *catalog;      /* What frames and strings are of. */
     json_t *unavailable;                /* path -> reason; borrowed from the document. */
     bool failed;                        /* Memory ran out. */
@@ -60,6 +61,8 @@ void json_add_size_classes(struct json_writer *writer, json_t *document);
 /* memory_parts and span_classes. */
 void json_add_memory_parts(struct json_writer *writer, json_t *document);
 void json_add_suspects(struct json_writer *writer, json_t *document);
+/* What happened when (json_recorded.c); nothing for a live process. */
+void json_add_recording(struct json_writer *writer, json_t *document);
 
 /* verdict, PREFIX_per_s and the rest of a growth judgement, as members of an object. Unit: "bytes" or "". */
 void json_add_growth(struct json_writer *writer, json_t *object, const struct growth *growth, const char *unit);

@@ -291,10 +291,8 @@ static void add_runtime_figures(struct report *report)
 
 /* ---- call sites ---- */
 
-/* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns: the place is kept whole, the name is cut. */
-static void add_place(struct report *report, frame_id id, size_t columns)
+void report_add_frame(struct report *report, const struct catalog *catalog, frame_id id, size_t columns)
 {
-    const struct catalog *catalog = report->analysis->snapshot->catalog;
     const struct frame *frame = catalog_frame(catalog, id);
     struct text whole = {0}, place = {0};
     catalog_write_frame(catalog, id, &whole);
@@ -311,6 +309,11 @@ static void add_place(struct report *report, frame_id id, size_t columns)
     text_deinit(&whole);
     text_deinit(&place);
     text_append(report->out, "\n");
+}
+
+static void add_place(struct report *report, frame_id id, size_t columns)
+{
+    report_add_frame(report, report->analysis->snapshot->catalog, id, columns);
 }
 
 /* On a narrow screen the name of a site is worth more than further figures of it. */
@@ -535,12 +538,21 @@ static void add_cycles(struct report *report)
 struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns,
                             struct text *ret_text)
 {
+    return export_report_recorded(history, analysis, NULL, columns, ret_text);
+}
+
+struct error *export_report_recorded(const struct history *history, const struct analysis *analysis,
+                                     const struct export_recorded *recorded, unsigned columns, struct text *ret_text)
+{
     struct text out = {0};
     struct report report = {.out = &out,
                             .history = history,
                             .analysis = analysis,
+                            .recorded = recorded,
                             .columns = columns < MIN_COLUMNS ? MIN_COLUMNS : columns};
     add_head(&report);
+    if (recorded)
+        report_add_recorded(&report);
     struct error *error = add_verdict(&report);
     if (error) {
         text_deinit(&out);

@@ -8,6 +8,7 @@ struct report {
     struct text *out;
     const struct history *history;
     const struct analysis *analysis;
+    const struct export_recorded *recorded;     /* NULL: it is no recording. */
     unsigned columns;
 };
 
@@ -23,6 +24,12 @@ const struct counter *report_counter(const struct report *report, enum counter_i
 bool report_known(const struct report *report, enum counter_id id);
 /* Of an integer counter that is known. */
 double report_value(const struct report *report, enum counter_id id);
+
+/* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns, and a newline: the place is kept whole, the name is cut. */
+void report_add_frame(struct report *report, const struct catalog *catalog, frame_id id, size_t columns);
+
+/* What happened when (report_recorded.c). */
+void report_add_recorded(struct report *report);
 
 /* What to look at first (report_suspects.c). */
 void report_add_suspects(struct report *report);

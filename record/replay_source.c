@@ -191,7 +191,8 @@ static struct error *replay_read_timeline(struct source *source, struct arena *a
 }
 
 /* The columns that a point is made from, as far as the file has them. */
-static const enum counter_id scanned[] = {COUNTER_RSS, COUNTER_HEAP_LIVE, COUNTER_GOROUTINES, COUNTER_NUM_GC};
+static const enum counter_id scanned[] = {COUNTER_RSS, COUNTER_HEAP_LIVE, COUNTER_GOROUTINES, COUNTER_NUM_GC,
+                                         COUNTER_HEAP_MARKED, COUNTER_PAUSE_TOTAL};
 
 static sqlite3_stmt *prepare_scan(struct recording *recording)
 {
@@ -207,7 +208,8 @@ static sqlite3_stmt *prepare_scan(struct recording *recording)
         else
             text_append(&sql, ", NULL");
     }
-    text_append(&sql, " FROM ticks t LEFT JOIN counters c ON c.tick = t.tick WHERE t.tick > ? ORDER BY t.tick LIMIT ?");
+    text_append(&sql, ", t.exited, g.pid, g.start_unix_ns FROM ticks t LEFT JOIN counters c ON c.tick = t.tick "
+                      "LEFT JOIN targets g ON g.target = t.target WHERE t.tick > ? ORDER BY t.tick LIMIT ?");
     if (sql.failed) {
         recording->database.code = SQLITE_NOMEM;
         return NULL;
@@ -242,7 +244,12 @@ static struct error *replay_scan(struct source *source, int64_t *position, struc
                                                   .rss_bytes = column_or_nan(row.statement, 2),
                                                   .heap_live_bytes = column_or_nan(row.statement, 3),
                                                   .goroutines = column_or_nan(row.statement, 4),
-                                                  .num_gc = column_or_nan(row.statement, 5)};
+                                                  .num_gc = column_or_nan(row.statement, 5),
+                                                  .heap_marked_bytes = column_or_nan(row.statement, 6),
+                                                  .pause_total_ns = column_or_nan(row.statement, 7),
+                                                  .exited = sqlite3_column_int64(row.statement, 8) != 0,
+                                                  .pid = sqlite3_column_int64(row.statement, 9),
+                                                  .start_unix_ns = (uint64_t)sqlite3_column_int64(row.statement, 10)};
     }
     row_reset(&row);
     struct error *error = database_error(&recording->database, "read", recording->path);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "heaptop/analysis/gc_activity.h"
+#include "heaptop/analysis/chronicle.h"
 #include "heaptop/analysis/memory_parts.h"
 #include "heaptop/analysis/scheduler_load.h"
 #include "heaptop/analysis/span.h"
@@ -100,7 +101,8 @@ void history_destroy(struct history *history);      /* Accepts NULL. */
 /* Another that knows the same and goes on by itself: what is added to the one is not in the other. */
 struct error *history_copy(const struct history *history, struct history **ret_copy);
 
-/* Adds the next snapshot of the session (in order of time), and keeps a reference to it as the latest. */
+/* Adds the next snapshot of the session (in order of time), and keeps a reference to it as the latest. One of another
+ * process starts the history over: nothing is judged across the two. */
 struct error *history_add(struct history *history, struct snapshot *snapshot);
 
 /* NULL before the first. Borrowed until the next history_add. */

@@ -73,6 +73,17 @@ struct error *export_openmetrics(const struct history *history, const struct ana
  * reason under "unavailable". */
 struct error *export_json(const struct history *history, const struct analysis *analysis, struct text *ret_text);
 
+/* What a recording tells beside its last moment. Nothing is owned. */
+struct export_recorded {
+    const struct chronicle *chronicle;
+    const struct timeline *timeline;    /* Its marks and gaps. */
+    const struct diff *growth;          /* Between the ends of the growth in the chronicle; NULL where there is none. */
+};
+
+/* The same of a recording, with a member "recording". */
+struct error *export_json_recorded(const struct history *history, const struct analysis *analysis,
+                                   const struct export_recorded *recorded, struct text *ret_text);
+
 /* Two moments compared, as JSON ("schema": "heaptop/1", "document": "diff"), or as plain text of at most `columns`
  * columns. */
 struct error *export_diff_json(const struct diff *diff, struct text *ret_text);
@@ -81,6 +92,10 @@ struct error *export_diff_report(const struct diff *diff, unsigned columns, stru
 /* What a person would conclude, as plain text of at most `columns` columns. */
 struct error *export_report(const struct history *history, const struct analysis *analysis, unsigned columns,
                             struct text *ret_text);
+
+/* The same of a recording: what happened when, before how it is at the end. Times of day are local. */
+struct error *export_report_recorded(const struct history *history, const struct analysis *analysis,
+                                     const struct export_recorded *recorded, unsigned columns, struct text *ret_text);
 
 /* ---- files ---- */
 

@@ -36,6 +36,11 @@ struct timeline {
 struct timeline_point {
     uint64_t unix_ns;
     double rss_bytes, heap_live_bytes, goroutines, num_gc;
+    double heap_marked_bytes, pause_total_ns;
+    /* Which process it is of: another one has another of these. 0, 0: not known. */
+    int64_t pid;
+    uint64_t start_unix_ns;
+    bool exited;
 };
 
 enum timeline_landmark {

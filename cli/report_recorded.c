@@ -1,0 +1,181 @@
+/* A report on a recording: a few figures of every sample for what happened when, and a choice of its samples for how it
+ * is at the end, so that a night takes no longer to tell of than a minute. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "cli/commands.h"
+#include "cli/recorded.h"
+#include "cli/report_recorded.h"
+
+#define SCANNED_AT_ONCE 512
+/* Samples that are read whole: so many over the last process's life, and so many of its last quarter of an hour. */
+#define SAMPLES 240
+#define RECENT_SAMPLES 240
+
+DEFINE_CLEANUP(struct source *, source_close)
+DEFINE_CLEANUP(struct history *, history_destroy)
+DEFINE_CLEANUP(struct analysis *, analysis_destroy)
+DEFINE_CLEANUP(struct chronicler *, chronicler_destroy)
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+DEFINE_CLEANUP(struct diff *, diff_destroy)
+
+/* ---- every sample ---- */
+
+static struct error *add_points(struct chronicler *chronicler, const struct timeline_point *points, size_t count,
+                                uint64_t from_unix_ns, struct timeline_point *previous, uint32_t *process)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct timeline_point *point = &points[i];
+        if (point->unix_ns < from_unix_ns)
+            continue;
+        if (*process == 0 || point->pid != previous->pid || point->start_unix_ns != previous->start_unix_ns)
+            ++*process;
+        *previous = *point;
+        const struct chronicle_sample sample = {.unix_ns = point->unix_ns,
+                                                .process = *process,
+                                                .exited = point->exited,
+                                                .rss_bytes = point->rss_bytes,
+                                                .heap_marked_bytes = point->heap_marked_bytes,
+                                                .goroutines = point->goroutines,
+                                                .num_gc = point->num_gc,
+                                                .pause_total_ns = point->pause_total_ns};
+        struct error *error = chronicler_add(chronicler, &sample);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
+static struct error *read_chronicle(struct source *source, uint64_t from_unix_ns, struct chronicle *ret_chronicle)
+{
+    _cleanup_(chronicler_destroyp) struct chronicler *chronicler = NULL;
+    struct timeline_point points[SCANNED_AT_ONCE], previous = {0};
+    uint32_t process = 0;
+    int64_t position = 0;
+    size_t count = 1;
+    struct error *error = chronicler_create(&chronicler);
+    while (!error && count > 0) {
+        error = source->ops->timeline->scan(source, &position, points, SCANNED_AT_ONCE, &count);
+        if (!error)
+            error = add_points(chronicler, points, count, from_unix_ns, &previous, &process);
+    }
+    return error ? error : chronicler_finish(chronicler, ret_chronicle);
+}
+
+/* ---- some samples ---- */
+
+/* The last at or before a time; ERROR_BAD_DATA where there is none. */
+static struct error *take_at(struct source *source, uint64_t unix_ns, struct snapshot **ret_snapshot)
+{
+    struct snapshot *snapshot = NULL;
+    struct error *error = source->ops->seek(source, unix_ns);
+    if (!error)
+        error = source->ops->next(source, 0, &snapshot);
+    if (!error && !snapshot)
+        error = error_create(ERROR_BAD_DATA, "the recording has no sample there");
+    if (!error)
+        *ret_snapshot = snapshot;
+    return error;
+}
+
+struct feeding {
+    struct source *source;
+    struct history *history;
+    uint64_t fed_unix_ns;       /* The last sample that the history has. */
+};
+
+static struct error *feed_at(struct feeding *feeding, uint64_t unix_ns)
+{
+    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+    struct error *error = take_at(feeding->source, unix_ns, &snapshot);
+    if (error || snapshot->unix_ns <= feeding->fed_unix_ns)
+        return error;
+    feeding->fed_unix_ns = snapshot->unix_ns;
+    return history_add(feeding->history, snapshot);
+}
+
+static struct error *feed_span(struct feeding *feeding, uint64_t from, uint64_t to, unsigned samples)
+{
+    struct error *error = NULL;
+    for (unsigned i = 0; i <= samples && !error && to > from; i++)
+        error = feed_at(feeding, from + (to - from) / samples * i);
+    return error;
+}
+
+/* The last process of the recording. */
+static struct error *feed_history(struct source *source, const struct chronicle *chronicle, struct history *history)
+{
+    struct feeding feeding = {.source = source, .history = history};
+    const struct chronicle_process *process = &chronicle->processes[chronicle->num_processes - 1];
+    uint64_t from = process->first_unix_ns, to = chronicle->last_unix_ns,
+             recent = to - from > SERIES_RECENT_NS ? to - SERIES_RECENT_NS : from;
+    struct error *error = feed_span(&feeding, from, recent, SAMPLES);
+    if (!error)
+        error = feed_span(&feeding, recent, to, RECENT_SAMPLES);
+    return error ? error : feed_at(&feeding, to);
+}
+
+static struct error *compare_ends(struct source *source, const struct chronicle *chronicle, struct diff **ret_diff)
+{
+    _cleanup_(snapshot_unrefp) struct snapshot *before = NULL;
+    _cleanup_(snapshot_unrefp) struct snapshot *after = NULL;
+    const struct chronicle_phase *first = &chronicle->phases[chronicle->growth_first],
+                                 *last = first + chronicle->growth_count - 1;
+    struct error *error = take_at(source, first->from_unix_ns, &before);
+    if (!error)
+        error = take_at(source, last->to_unix_ns, &after);
+    if (error)
+        return error;
+    const struct diff_source ends[] = {{.snapshot = before}, {.snapshot = after}};
+    return diff_compute(&ends[0], &ends[1], NULL, ret_diff);
+}
+
+/* ---- all of it ---- */
+
+static struct error *write_report(struct source *source, const struct chronicle *chronicle, unsigned columns, bool json,
+                                  struct text *ret_text)
+{
+    _cleanup_(history_destroyp) struct history *history = NULL;
+    _cleanup_(analysis_destroyp) struct analysis *analysis = NULL;
+    _cleanup_(diff_destroyp) struct diff *growth = NULL;
+    struct arena arena;
+    struct timeline timeline = {0};
+    arena_init(&arena);
+    struct error *error = source->ops->timeline->read(source, &arena, &timeline);
+    if (!error && chronicle->growth_count > 0)
+        error = compare_ends(source, chronicle, &growth);
+    if (!error)
+        error = history_create(NULL, &history);
+    if (!error)
+        error = feed_history(source, chronicle, history);
+    /* What came before a damaged place is reported all the same. */
+    if (error && history && history_latest(history)) {
+        error_print(error);
+        error = NULL;
+    }
+    if (!error)
+        error = analysis_compute(history, &analysis);
+    const struct export_recorded recorded = {.chronicle = chronicle, .timeline = &timeline, .growth = growth};
+    if (!error)
+        error = json ? export_json_recorded(history, analysis, &recorded, ret_text)
+                     : export_report_recorded(history, analysis, &recorded, columns, ret_text);
+    arena_deinit(&arena);
+    return error;
+}
+
+enum exit_status report_recorded(struct recorded *recorded, unsigned columns, bool json)
+{
+    _cleanup_(source_closep) struct source *source = NULL;
+    _cleanup_(text_deinit) struct text text = {0};
+    _cleanup_free_ struct chronicle *chronicle = calloc(1, sizeof(*chronicle));
+    struct error *error = chronicle ? recorded_open(recorded, 0, &source) : error_no_memory();
+    if (!error)
+        error = read_chronicle(source, recorded->moment_unix_ns, chronicle);
+    if (!error && chronicle->num_processes == 0)
+        error = error_create(ERROR_BAD_DATA, "the recording has no samples that can be read");
+    if (!error)
+        error = write_report(source, chronicle, columns, json, &text);
+    if (!error)
+        error = export_write_file("-", text.data, text.length);
+    return error ? error_print(error) : STATUS_DONE;
+}
