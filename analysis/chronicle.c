@@ -18,8 +18,8 @@
 #define SMALLEST_RISE (1 << 20)
 /* Merging costs nothing as long as the line fits so well: noise is not below this part of the value. */
 #define SMALLEST_NOISE 0.002
-/* A line more must save this many variances of squared distance for each point's worth of noise. */
-#define LINE_COST 12
+/* A line more must save so many variances of the noise in squared distances. */
+#define LINE_COST 20
 /* Growing phases in a row are told as one when their rates are no further apart. */
 #define SAME_RATE 2.0
 /* A chronology is short. */
@@ -221,28 +221,34 @@ static int compare_doubles(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Of a value, by how far neighbours are off the line between theirs. */
+/* As a part of the value, by how far values are off the line between their neighbours: what varies, varies more where
+ * it is large. */
 static double noise_of(const struct bin *bins, size_t count, bool by_heap)
 {
-    double mean = 0, noise = 0, *off = calloc(count, sizeof(*off));
-    for (size_t i = 0; i < count; i++)
-        if (!isnan(bin_value(&bins[i], by_heap)))
-            mean += bin_value(&bins[i], by_heap) / (double)count;
+    double noise = 0, *off = calloc(count, sizeof(*off));
     size_t differing = 0;
     for (size_t i = 1; off && i + 1 < count; i++) {
         double value = bin_value(&bins[i], by_heap);
         double difference =
             fabs(value - (bin_value(&bins[i - 1], by_heap) + bin_value(&bins[i + 1], by_heap)) / 2) / sqrt(1.5);
         /* A value that stays between two GC cycles says nothing. */
-        if (difference > 0)
-            off[differing++] = difference;
+        if (difference > 0 && value > 0)
+            off[differing++] = difference / value;
     }
     if (differing > 0) {
         qsort(off, differing, sizeof(*off), compare_doubles);
         noise = 1.4826 * off[differing / 2];
     }
     free(off);
-    return noise > SMALLEST_NOISE * mean ? noise : SMALLEST_NOISE * mean;
+    return noise > SMALLEST_NOISE ? noise : SMALLEST_NOISE;
+}
+
+/* How much worse one line for both fits than one for each, in variances of the noise. */
+static double merge_cost(const struct stretch *a, const struct stretch *b, double noise)
+{
+    struct sums both = sums_add(&a->sums, &b->sums);
+    double size = noise * both.v / both.n;
+    return size > 0 ? (misfit(&both) - misfit(&a->sums) - misfit(&b->sums)) / (size * size) : 0;
 }
 
 static void merge_stretches(struct stretch *stretches, size_t *count, double noise, size_t most)
@@ -251,14 +257,13 @@ static void merge_stretches(struct stretch *stretches, size_t *count, double noi
         size_t best = 0;
         double least = INFINITY;
         for (size_t i = 0; i + 1 < *count; i++) {
-            struct sums both = sums_add(&stretches[i].sums, &stretches[i + 1].sums);
-            double cost = misfit(&both) - misfit(&stretches[i].sums) - misfit(&stretches[i + 1].sums);
+            double cost = merge_cost(&stretches[i], &stretches[i + 1], noise);
             if (cost < least) {
                 least = cost;
                 best = i;
             }
         }
-        if (least > LINE_COST * noise * noise && *count <= most)
+        if (least > LINE_COST && *count <= most)
             return;
         stretches[best].sums = sums_add(&stretches[best].sums, &stretches[best + 1].sums);
         stretches[best].last = stretches[best + 1].last;
@@ -285,7 +290,7 @@ static struct chronicle_phase phase_of(const struct bin *bins, const struct stre
                                     .to_goroutines = last->goroutines,
                                     .cycles = last->gc - first->first_gc,
                                     .pause_ns = last->pause - first->first_pause};
-    double rise = phase.per_second * seconds, mean = stretch->sums.v / stretch->sums.n, least = RISE_NOISES * noise;
+    double rise = phase.per_second * seconds, mean = stretch->sums.v / stretch->sums.n, least = RISE_NOISES * noise * mean;
     if (least < RISE_PART * mean)
         least = RISE_PART * mean;
     if (least < SMALLEST_RISE)
@@ -298,18 +303,25 @@ static struct chronicle_phase phase_of(const struct bin *bins, const struct stre
     return phase;
 }
 
+static bool is_level(const struct chronicle_phase *phase)
+{
+    return phase->kind == PHASE_IDLE || phase->kind == PHASE_PLATEAU;
+}
+
+/* A short stretch at the rate of its neighbour is a part of it, though it does not rise far by itself. */
 static bool is_like(const struct chronicle_phase *a, const struct chronicle_phase *b)
 {
     double ratio = a->per_second / b->per_second;
-    if (a->process != b->process || a->kind != b->kind)
+    if (a->process != b->process)
         return false;
-    return a->kind == PHASE_IDLE || a->kind == PHASE_PLATEAU || (ratio < SAME_RATE && ratio > 1 / SAME_RATE);
+    return is_level(a) && is_level(b) ? a->kind == b->kind : ratio < SAME_RATE && ratio > 1 / SAME_RATE;
 }
 
 static void add_phase(struct chronicle *chronicle, const struct chronicle_phase *phase)
 {
     struct chronicle_phase *last = chronicle->num_phases ? &chronicle->phases[chronicle->num_phases - 1] : NULL;
     if (last && is_like(last, phase)) {
+        last->kind = is_level(last) ? phase->kind : last->kind;
         last->to_unix_ns = phase->to_unix_ns;
         last->to_bytes = phase->to_bytes;
         last->to_rss_bytes = phase->to_rss_bytes;

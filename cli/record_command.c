@@ -29,6 +29,7 @@ struct session {
     struct recorder *recorder;
     struct source *source;          /* NULL between two processes. */
     pid_t pid;
+    uint64_t start_unix_ns;         /* When it started; 0: none has been seen. */
     char *name;                     /* To be followed; NULL: only this process is recorded. */
     uint64_t samples, dropped_told;
     uint64_t end_ns;                /* CLOCK_MONOTONIC. */
@@ -134,6 +135,7 @@ static void add_snapshot(struct session *session, struct snapshot *snapshot)
     if (!session->name && session->options->follow_name)
         session->name = strdup(catalog_string(snapshot->catalog, snapshot->target.comm));
     session->last_unix_ns = snapshot->unix_ns;
+    session->start_unix_ns = snapshot->target.start_unix_ns;
     session->exited = snapshot->exited;
     if (snapshot->exited)
         snprintf(session->reason, sizeof(session->reason), "process %d ended: %s", (int)session->pid,
@@ -167,7 +169,7 @@ static struct error *record_one(struct session *session)
 
 /* ---- one process after the other ---- */
 
-/* The youngest of the name but the one that has ended; 0 when there is none. */
+/* The youngest of the name that is younger than the one that has ended, if any has; 0 when there is none. */
 static pid_t find_next(const struct session *session)
 {
     struct process_list list;
@@ -178,7 +180,7 @@ static pid_t find_next(const struct session *session)
     }
     const struct process_row *found = NULL;
     for (size_t i = 0; i < list.count; i++)
-        if (list.rows[i].pid != session->pid && (!found || list.rows[i].start_unix_ns > found->start_unix_ns))
+        if (list.rows[i].start_unix_ns > (found ? found->start_unix_ns : session->start_unix_ns))
             found = &list.rows[i];
     pid_t pid = found ? found->pid : 0;
     process_list_deinit(&list);

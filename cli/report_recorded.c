@@ -1,11 +1,10 @@
 /* A report on a recording: a few figures of every sample for what happened when, and a choice of its samples for how it
  * is at the end, so that a night takes no longer to tell of than a minute. */
-#include <math.h>
+#include "cli/report_recorded.h"
+
 #include <stdlib.h>
 
 #include "cli/commands.h"
-#include "cli/recorded.h"
-#include "cli/report_recorded.h"
 
 #define SCANNED_AT_ONCE 512
 /* Samples that are read whole: so many over the last process's life, and so many of its last quarter of an hour. */

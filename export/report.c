@@ -132,13 +132,14 @@ static void add_head(struct report *report)
     size_t cycles = 0;
     history_cycles(report->history, &cycles);
     uint64_t first = history_first_unix_ns(report->history);
-    text_printf(&line, "watched for %s, %llu sample%s",
-                units_format_duration(span, snapshot->unix_ns > first ? (double)(snapshot->unix_ns - first) : 0),
-                (unsigned long long)snapshot->sequence, snapshot->sequence == 1 ? "" : "s");
+    if (!report->recorded)
+        text_printf(&line, "watched for %s, %llu sample%s",
+                    units_format_duration(span, snapshot->unix_ns > first ? (double)(snapshot->unix_ns - first) : 0),
+                    (unsigned long long)snapshot->sequence, snapshot->sequence == 1 ? "" : "s");
     if (snapshot->exited)
-        text_printf(&line, "; it has ended%s%s: what follows is the last that was seen",
+        text_printf(&line, "%sit has ended%s%s: what follows is the last that was seen", report->recorded ? "" : "; ",
                     snapshot->exit_reason ? ", " : "", snapshot->exit_reason ? snapshot->exit_reason : "");
-    if (line.data)
+    if (line.length)
         report_wrap(report, 0, line.data);
     report->out->failed |= line.failed;
     text_deinit(&line);

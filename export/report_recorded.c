@@ -11,6 +11,7 @@
 #define MAX_SITES 6
 #define MAX_GOROUTINES 4
 #define MOMENT 24
+#define LINE_INDENT 16
 
 /* "02:14:07" or, where the recording lasts longer than a day, "Jan 03 02:14"; local time. */
 static const char *write_moment(const struct report *report, uint64_t unix_ns, char buffer[MOMENT])
@@ -113,10 +114,20 @@ static void add_growth_sentence(struct report *report)
 
 /* ---- chronology ---- */
 
-static void begin_line(struct report *report, uint64_t unix_ns)
+/* The time, and what was then: wrapped below its own column. Ends the text. */
+static void add_line(struct report *report, uint64_t unix_ns, struct text *text)
 {
     char at[MOMENT];
-    text_printf(report->out, "  %12s  ", write_moment(report, unix_ns, at));
+    struct text lines = {0};
+    struct report inner = {.out = &lines, .columns = report->columns};
+    if (text->data)
+        report_wrap(&inner, LINE_INDENT, text->data);
+    /* The first line's indent is where the time stands. */
+    if (lines.length > LINE_INDENT)
+        text_printf(report->out, "  %12s  %s", write_moment(report, unix_ns, at), lines.data + LINE_INDENT);
+    report->out->failed |= lines.failed || text->failed;
+    text_deinit(&lines);
+    text_deinit(text);
 }
 
 static void add_phase(struct report *report, const struct chronicle_phase *phase)
@@ -124,7 +135,7 @@ static void add_phase(struct report *report, const struct chronicle_phase *phase
     char span[UNITS_BUFFER], from[UNITS_BUFFER], to[UNITS_BUFFER], rate[UNITS_BUFFER];
     struct text text = {0};
     double seconds = (double)(phase->to_unix_ns - phase->from_unix_ns) / 1e9;
-    text_printf(&text, "%-9s for %-12s ", phase_kind_name(phase->kind),
+    text_printf(&text, "%s for %s: ", phase_kind_name(phase->kind),
                 write_span(phase->from_unix_ns, phase->to_unix_ns, span));
     if (phase->kind == PHASE_GROWING || phase->kind == PHASE_SHRINKING)
         text_printf(&text, "%s to %s, %s", units_format_bytes(from, phase->from_bytes),
@@ -132,19 +143,14 @@ static void add_phase(struct report *report, const struct chronicle_phase *phase
     else
         text_printf(&text, "at %s", units_format_bytes(to, phase->to_bytes));
     if (!isnan(phase->cycles) && phase->cycles >= 1)
-        text_printf(&text, "; a GC in %s", units_format_duration(span, seconds / phase->cycles * 1e9));
+        text_printf(&text, "; a GC every %s", units_format_duration(span, seconds / phase->cycles * 1e9));
     if (!isnan(phase->cycles) && phase->cycles >= 1 && !isnan(phase->pause_ns))
-        text_printf(&text, ", pausing %s each", units_format_duration(span, phase->pause_ns / phase->cycles));
+        text_printf(&text, ", pausing %s", units_format_duration(span, phase->pause_ns / phase->cycles));
     if (!isnan(phase->from_goroutines) && !isnan(phase->to_goroutines) &&
         fabs(phase->to_goroutines - phase->from_goroutines) >= 0.1 * phase->from_goroutines + 8)
         text_printf(&text, "; goroutines %s to %s", units_format_exact(from, (int64_t)phase->from_goroutines),
                     units_format_exact(to, (int64_t)phase->to_goroutines));
-    begin_line(report, phase->from_unix_ns);
-    if (text.data)
-        report_clip(report->out, text.data, report->columns - 16);
-    text_append(report->out, "\n");
-    report->out->failed |= text.failed;
-    text_deinit(&text);
+    add_line(report, phase->from_unix_ns, &text);
 }
 
 static void add_gap(struct report *report, const struct timeline_gap *gap)
@@ -152,29 +158,24 @@ static void add_gap(struct report *report, const struct timeline_gap *gap)
     char span[UNITS_BUFFER];
     struct text text = {0};
     text_printf(&text, "no samples for %s: %s", write_span(gap->from_unix_ns, gap->to_unix_ns, span), gap->reason);
-    begin_line(report, gap->from_unix_ns);
-    if (text.data)
-        report_clip(report->out, text.data, report->columns - 16);
-    text_append(report->out, "\n");
-    report->out->failed |= text.failed;
-    text_deinit(&text);
+    add_line(report, gap->from_unix_ns, &text);
 }
 
 static void add_mark(struct report *report, const struct timeline_mark *mark)
 {
-    begin_line(report, mark->unix_ns);
-    text_append(report->out, "mark: ");
-    report_clip(report->out, mark->text, report->columns - 22);
-    text_append(report->out, "\n");
+    struct text text = {0};
+    text_printf(&text, "mark: %s", mark->text);
+    add_line(report, mark->unix_ns, &text);
 }
 
 static void add_process(struct report *report, const struct chronicle_process *process)
 {
     char span[UNITS_BUFFER], peak[UNITS_BUFFER];
-    begin_line(report, process->last_unix_ns);
-    text_printf(report->out, "the process ended after %s; its RSS was %s at most\n",
+    struct text text = {0};
+    text_printf(&text, "the process ended, %s after it was first seen; its RSS was %s at most",
                 write_span(process->first_unix_ns, process->last_unix_ns, span),
                 units_format_bytes(peak, process->peak_rss_bytes));
+    add_line(report, process->last_unix_ns, &text);
 }
 
 /* Phases, ends of processes, gaps and marks, in the order of their times. */
