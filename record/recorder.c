@@ -210,8 +210,8 @@ static void rotate_if_due(struct recorder *recorder, const struct snapshot *snap
 static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
 {
     char reason[160];
-    struct recording_file *file = recorder->file;
     rotate_if_due(recorder, snapshot);
+    struct recording_file *file = recorder->file;
     pthread_mutex_lock(&recorder->mutex);
     file->writer.wants_keyframe |= recorder->wants_keyframe;
     recorder->wants_keyframe = false;

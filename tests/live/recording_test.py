@@ -90,11 +90,13 @@ def test_ends_cleanly(folder):
             process = record(file, leak.pid, "-i", "20ms")
             wait_for_ticks(file, 3, process)
             process.send_signal(signal.SIGUSR1)
-            process.send_signal(signal.SIGUSR2)  # means nothing, and ends nothing
+            keyframes = query(file, "SELECT count(*) FROM keyframes")[0][0]
+            process.send_signal(signal.SIGUSR2)  # a full sample
             ticks = query(file, "SELECT count(*) FROM ticks")[0][0]
             wait_for_ticks(file, ticks + 2, process)
             process.send_signal(end)
             finish(process)
+            assert query(file, "SELECT count(*) FROM keyframes")[0][0] > keyframes
             assert len(query(file, "SELECT * FROM marks")) == 1
             assert query(file, "SELECT count(*) FROM recording WHERE name = 'closed_unix_ns'") == [(1,)]
             assert query(file, "PRAGMA journal_mode") == [("delete",)]
@@ -144,6 +146,77 @@ def test_killed_at_any_moment(folder):
             assert sequences[-1] - sequences[0] + 1 == len(sequences) + gaps, (sequences, gaps)
             assert query(file, "PRAGMA integrity_check") == [("ok",)]
             assert report(file)["target"]["pid"] == leak.pid
+
+
+def test_follows_a_name(folder):
+    """Before there is one, while it runs, over its end, and with the next."""
+    file, name = folder / "a", f"htfollow{os.getpid()}"
+    paths = {kind: path for _, kind, path in oracle.targets("leakd")}
+    shutil.copy(paths.get("packaged") or next(iter(paths.values())), folder / name)
+
+    def start():
+        process = subprocess.Popen([folder / name, "-for", "5m"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout.readline().startswith(b"ready")
+        return process
+
+    recorder = subprocess.Popen([HEAPTOP, "record", "-o", str(file), "-i", "50ms", "--follow-name", name], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    pids = []
+    for _ in range(3):
+        ticks = query(file, "SELECT count(*) FROM ticks")[0][0] if pids else 0
+        with start() as process:
+            pids.append(process.pid)
+            wait_for_ticks(file, ticks + 20, recorder)
+            process.kill()
+            process.wait()
+    deadline = time.monotonic() + 30
+    while query(file, "SELECT count(*) FROM ticks WHERE exited")[0][0] < 3 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    recorder.send_signal(signal.SIGINT)
+    finish(recorder)
+    assert [row[0] for row in query(file, "SELECT pid FROM targets GROUP BY pid ORDER BY min(target)")] == pids
+    reasons = [row[0] for row in query(file, "SELECT reason FROM gaps WHERE ticks = 0")]
+    assert len(reasons) == 2 and all("killed by signal 9" in reason for reason in reasons), reasons
+    # Names, frames and stacks of one program are there once, however often it was started.
+    for table, content in (("strings", "text"), ("frames", "function || ' ' || file || ' ' || line || ' ' || address || ' ' || origin")):
+        assert query(file, f"SELECT count(*) = count(DISTINCT {content}) FROM {table}") == [(1,)], table
+    document = report(file)
+    assert [process["exited"] for process in document["recording"]["processes"]] == [True] * 3
+    assert document["target"]["pid"] == pids[-1]
+    assert document["session"]["first_unix_ns"] >= document["recording"]["processes"][2]["first_unix_ns"]
+
+
+def test_redacts(folder):
+    secret = "s3cr3t-t0k3n-of-the-test"
+    paths = {kind: path for _, kind, path in oracle.targets("leakd")}
+    with subprocess.Popen([next(iter(paths.values())), "-for", "5m", secret], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as process:
+        assert process.stdout.readline().startswith(b"ready")
+        for name, options, expected in (("open", [], True), ("redacted", ["--redact"], False)):
+            finish(record(folder / name, process.pid, "-i", "50ms", "-d", "1s", *options))
+            assert (secret.encode() in (folder / name).read_bytes()) == expected, name
+        assert report(folder / "redacted")["target"]["pid"] == process.pid
+        process.kill()
+
+
+def test_report_tells_when_growth_began(folder):
+    file = folder / "a"
+    with Leak() as leak:
+        process = record(file, leak.pid, "-i", "50ms")
+        wait_for_ticks(file, 40, process)
+        process.send_signal(signal.SIGUSR1)
+        wait_for_ticks(file, 200, process)
+        process.send_signal(signal.SIGINT)
+        finish(process)
+    recording = report(file)["recording"]
+    assert recording["samples"] >= 200 and len(recording["marks"]) == 1
+    growth = recording["growth"]
+    assert growth["goes_on"] and growth["bytes_per_s"] > 0, growth
+    assert growth["call_sites"][0]["function"].endswith("cache.(*Store).Put"), growth["call_sites"][:3]
+    assert any(phase["kind"] == "growing" for phase in recording["phases"])
+    text = subprocess.run([HEAPTOP, "report", str(file)], capture_output=True, text=True, timeout=60).stdout
+    for words in ("Growing since", "Chronology", "mark: SIGUSR1", "What grew from", "cache.(*Store).Put"):
+        assert words in text, f"{words!r} is not in\n{text}"
 
 
 def test_full_disk(folder):

@@ -3,6 +3,7 @@
 #include "tests/unit/record/record_test.h"
 #include "tests/unit/record/snapshot_compare.h"
 
+#include <glob.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -215,6 +216,86 @@ START_TEST(a_file_that_is_there_is_left_alone)
 }
 END_TEST
 
+/* Each file of a rotation is a whole recording, and together they have every sample. */
+START_TEST(rotated_files_are_complete_each)
+{
+    struct snapshot *snapshots[SECONDS];
+    struct recorder *recorder = NULL;
+    struct recorder_status status;
+    const struct recorder_options options = {.rotate_ns = 60 * BUILDER_SECOND_NS};
+    uint64_t sequence = 0;
+    busy_session(snapshots, SECONDS);
+    check_good(recorder_open(scratch_path("night.heaptop"), &options, &recorder));
+    for (size_t i = 0; i < SECONDS; i++)
+        record_one(recorder, snapshots[i]);
+    check_good(recorder_close(recorder, &status));
+    ck_assert_uint_eq(status.files, 4);
+    ck_assert_uint_eq(status.ticks, SECONDS);
+    glob_t files;
+    ck_assert_int_eq(glob(scratch_path("night-*.heaptop"), 0, NULL, &files), 0);
+    ck_assert_uint_eq(files.gl_pathc, 4);
+    /* The first has the time at which it was opened, which is now: after all others. */
+    for (size_t i = 0; i < 4; i++) {
+        struct source *source = replay(files.gl_pathv[(i + 3) % 4]);
+        for (struct snapshot *read; (read = take(source)); snapshot_unref(read)) {
+            ck_assert_uint_eq(read->sequence, sequence + 1);
+            compare_snapshots(snapshots[sequence++], read);
+        }
+        source_close(source);
+    }
+    ck_assert_uint_eq(sequence, SECONDS);
+    globfree(&files);
+    builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
+/* Processes one after the other, each with a catalog of its own: names and stacks are there once. */
+START_TEST(names_are_written_once_for_all_processes)
+{
+    struct snapshot *snapshots[30];
+    struct recorder *recorder = NULL;
+    for (size_t i = 0; i < 3; i++) {
+        builder_demo(snapshots + 10 * i, 10);
+        for (size_t k = 0; k < 10; k++) {
+            snapshots[10 * i + k]->target.pid = 100 + (pid_t)i;
+            snapshots[10 * i + k]->unix_ns += 10 * i * BUILDER_SECOND_NS;
+        }
+    }
+    check_good(recorder_open(scratch_path("n"), NULL, &recorder));
+    for (size_t i = 0; i < 30; i++) {
+        if (i % 10 == 0 && i > 0)
+            recorder_gap(recorder, snapshots[i - 1]->unix_ns, snapshots[i]->unix_ns, "it was started again");
+        record_one(recorder, snapshots[i]);
+    }
+    check_good(recorder_close(recorder, NULL));
+    sqlite3 *handle = NULL;
+    sqlite3_stmt *statement = NULL;
+    ck_assert_int_eq(sqlite3_open(scratch_path("n"), &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(handle,
+                                        "SELECT (SELECT count(*) - count(DISTINCT text) FROM strings), "
+                                        "(SELECT count(*) FROM stacks), (SELECT count(DISTINCT stack) FROM sites), "
+                                        "(SELECT count(*) FROM keyframes), (SELECT count(*) FROM gaps)", -1, &statement, NULL),
+                     SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
+    ck_assert_int_eq(sqlite3_column_int(statement, 0), 0);
+    ck_assert_int_eq(sqlite3_column_int(statement, 1), sqlite3_column_int(statement, 2));
+    ck_assert_int_eq(sqlite3_column_int(statement, 3), 3);
+    ck_assert_int_eq(sqlite3_column_int(statement, 4), 2);
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
+    struct source *source = replay(scratch_path("n"));
+    for (size_t i = 0; i < 30; i++) {
+        struct snapshot *read = take(source);
+        compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    source_close(source);
+    builder_release(snapshots, 30);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(replay_keeps_the_pace_of_the_recording)
 {
     struct snapshot *snapshots[3];
@@ -253,6 +334,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
     tcase_add_test(tests, marks_and_what_is_known_of_the_file);
     tcase_add_test(tests, a_file_that_is_there_is_left_alone);
+    tcase_add_test(tests, rotated_files_are_complete_each);
+    tcase_add_test(tests, names_are_written_once_for_all_processes);
     tcase_add_test(tests, replay_keeps_the_pace_of_the_recording);
     suite_add_tcase(suite, tests);
     return suite;
