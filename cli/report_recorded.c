@@ -108,6 +108,7 @@ static struct error *feed_history(struct source *source, const struct chronicle 
     const struct chronicle_process *process = &chronicle->processes[chronicle->num_processes - 1];
     uint64_t from = process->first_unix_ns, to = chronicle->last_unix_ns,
              recent = to - from > SERIES_RECENT_NS ? to - SERIES_RECENT_NS : from;
+    replay_source_gather_cycles(source);
     struct error *error = feed_span(&feeding, from, recent, SAMPLES);
     if (!error)
         error = feed_span(&feeding, recent, to, RECENT_SAMPLES);

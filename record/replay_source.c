@@ -22,6 +22,8 @@ struct replay_source {
     double speed;               /* INFINITY: not paced; 0: held, only what was sought is given. */
     int timer;                  /* Readable when `next` is due; always, when it is not paced. */
     sqlite3_stmt *scan;         /* NULL until it is needed. */
+    bool gathers_cycles;
+    int64_t gathered;           /* The tick up to which; 0: none yet. */
     int64_t shown;              /* The tick given last; 0: none. */
     uint64_t shown_unix_ns, interval_ns;
     int64_t wanted;             /* By seek: to be given next; 0: the one after `shown`. */
@@ -100,13 +102,15 @@ static struct error *replay_next(struct source *source, uint64_t timeout_ns, str
         *ret_snapshot = NULL;
         return NULL;
     }
-    struct error *error = tick_reader_read(&recording->reader, tick, &snapshot);
+    int64_t cycles_from = replay->gathered > 0 && replay->gathered < tick ? replay->gathered + 1 : tick;
+    struct error *error = tick_reader_read(&recording->reader, tick, cycles_from, &snapshot);
     if (error)
         return error;
     if (recording->is_without_log && replay->shown == 0)
         snapshot_add_problem(snapshot,
                              "the log beside the recording cannot be read: its newest samples may be missing");
     replay->wanted = 0;
+    replay->gathered = replay->gathers_cycles ? tick : 0;
     replay->shown = tick;
     replay->shown_unix_ns = snapshot->unix_ns;
     replay->interval_ns = snapshot->interval_ns;
@@ -384,4 +388,9 @@ struct error *replay_source_open(struct recording *recording, const struct repla
     arm(replay, 1);
     *ret_source = &replay->source;
     return NULL;
+}
+
+void replay_source_gather_cycles(struct source *source)
+{
+    ((struct replay_source *)source)->gathers_cycles = true;
 }

@@ -780,11 +780,11 @@ static struct gc_cycle read_cycle(const struct span *span)
     };
 }
 
-static bool fill_cycles(struct tick_reader *reader, struct snapshot *snapshot)
+static bool fill_cycles(struct tick_reader *reader, int64_t from, struct snapshot *snapshot)
 {
     VECTOR(struct gc_cycle) cycles = {0};
     bool good = true;
-    struct span span = keys_begin(reader, SELECT_GC_CYCLES, reader->tick, reader->tick);
+    struct span span = keys_begin(reader, SELECT_GC_CYCLES, from, reader->tick);
     while (good && cycles.count < MAX_LIST && span_next(&span))
         good = vector_append(&cycles, read_cycle(&span));
     row_reset(&span.row);
@@ -853,7 +853,7 @@ static void fill_problems(struct tick_reader *reader, struct snapshot *snapshot)
     reader->names.is_damaged = false;
 }
 
-static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
+static bool fill(struct tick_reader *reader, int64_t cycles_from, struct snapshot *snapshot)
 {
     const struct read_tick *row = &reader->row;
     snapshot->sequence = row->sequence;
@@ -876,7 +876,7 @@ static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
     snapshot->sites_truncated = row->sites_truncated;
     snapshot->cost = row->cost;
     if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
-        !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) || !fill_cycles(reader, snapshot) || !fill_regions(reader, snapshot) ||
+        !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) || !fill_cycles(reader, cycles_from, snapshot) || !fill_regions(reader, snapshot) ||
         !fill_mappings(reader, snapshot))
         return false;
     fill_problems(reader, snapshot);
@@ -885,14 +885,15 @@ static bool fill(struct tick_reader *reader, struct snapshot *snapshot)
 
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
-struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, struct snapshot **ret_snapshot)
+struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, int64_t cycles_from,
+                               struct snapshot **ret_snapshot)
 {
     _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
     struct error *error = snapshot_create(reader->names.catalog, &snapshot);
     if (error)
         return error;
     move_to(reader, tick);
-    if (!fill(reader, snapshot))
+    if (!fill(reader, cycles_from, snapshot))
         return error_no_memory();
     /* What was read before an unreadable page is shown, and said to be a part. */
     if (reader->database->code != SQLITE_OK)

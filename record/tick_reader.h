@@ -103,7 +103,9 @@ bool tick_reader_next(struct tick_reader *reader, int64_t after, int64_t *ret_ti
 /* The last tick at or before a time: found by halving, ticks being in the order of time. False when there is none. */
 bool tick_reader_find(struct tick_reader *reader, uint64_t unix_ns, int64_t *ret_tick);
 
-/* The snapshot of a tick. The fastest way is the one after that which was read last. */
-struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, struct snapshot **ret_snapshot);
+/* The snapshot of a tick, with the GC cycles from that tick on which is given. The fastest way is the one after that
+ * which was read last. */
+struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, int64_t cycles_from,
+                               struct snapshot **ret_snapshot);
 
 #endif

@@ -115,5 +115,7 @@ struct replay_options {
  * ERROR_BAD_DATA where it cannot go on. */
 struct error *replay_source_open(struct recording *recording, const struct replay_options *options,
                                  struct source **ret_source);
+/* From now on, a snapshot that was sought forward has the GC cycles of all that were passed over as well. */
+void replay_source_gather_cycles(struct source *source);
 
 #endif
