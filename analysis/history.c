@@ -85,6 +85,7 @@ void history_destroy(struct history *history)
     vector_deinit(&history->cpu_fractions);
     vector_deinit(&history->next_cpu_fractions);
     vector_deinit(&history->span_classes);
+    vector_deinit(&history->heap_caches);
     table_deinit(&history->stacks_by_id);
     table_deinit(&history->call_sites_by_key);
     table_deinit(&history->goroutines_by_key);
@@ -237,8 +238,12 @@ static struct error *add_memory_map(struct history *history, const struct snapsh
     const struct memory_map *map = snapshot->memory_map;
     if (!map)
         return NULL;
-    if (!vector_reserve(&history->span_classes, map->num_span_classes))
+    if (!vector_reserve(&history->span_classes, map->num_span_classes) ||
+        !vector_reserve(&history->heap_caches, map->num_caches))
         return error_no_memory();
+    history->heap_caches.count = map->num_caches;
+    for (size_t i = 0; i < map->num_caches; i++)
+        history->heap_caches.items[i] = map->caches[i];
     history->span_classes.count = map->num_span_classes;
     for (size_t i = 0; i < map->num_span_classes; i++)
         history->span_classes.items[i] = map->span_classes[i];
@@ -378,6 +383,7 @@ size_t history_memory(const struct history *history)
     bytes += history->cycles.capacity * sizeof(*history->cycles.items);
     bytes += (history->cpu_fractions.capacity + history->next_cpu_fractions.capacity) * sizeof(double);
     bytes += history->span_classes.capacity * sizeof(*history->span_classes.items);
+    bytes += history->heap_caches.capacity * sizeof(*history->heap_caches.items);
     /* A slot of a table is a key and a value. */
     bytes += 16 * (history->stacks_by_id.capacity + history->call_sites_by_key.capacity +
                    history->goroutines_by_key.capacity);

@@ -100,6 +100,7 @@ struct history {
     struct memory_parts memory_parts;   /* Of the latest snapshot that had a memory map. */
     struct memory_parts first_parts;    /* Of the first. */
     VECTOR(struct span_class) span_classes;
+    VECTOR(struct heap_cache_use) heap_caches;
     uint64_t first_unix_ns;
     struct series counters[COUNTER_COUNT], rates[COUNTER_COUNT];
 

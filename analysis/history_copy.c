@@ -59,6 +59,7 @@ static bool copy_process(const struct history *history, struct history *copy)
     good = COPY_VECTOR(&history->cycles, &copy->cycles) && good;
     good = COPY_VECTOR(&history->cpu_fractions, &copy->cpu_fractions) && good;
     good = COPY_VECTOR(&history->next_cpu_fractions, &copy->next_cpu_fractions) && good;
+    good = COPY_VECTOR(&history->heap_caches, &copy->heap_caches) && good;
     return COPY_VECTOR(&history->span_classes, &copy->span_classes) && good;
 }
 

@@ -237,6 +237,12 @@ static struct error *copy_memory_parts(const struct history *history, struct ana
     for (size_t i = 0; i < count; i++)
         analysis->span_classes[i] = history->span_classes.items[i];
     analysis->num_span_classes = count;
+    analysis->heap_caches = arena_alloc_array(&analysis->arena, history->heap_caches.count, sizeof(*analysis->heap_caches));
+    if (!analysis->heap_caches)
+        return error_no_memory();
+    for (size_t i = 0; i < history->heap_caches.count; i++)
+        analysis->heap_caches[i] = history->heap_caches.items[i];
+    analysis->num_heap_caches = history->heap_caches.count;
     return NULL;
 }
 

@@ -218,6 +218,42 @@ static void add_to_class(struct span_class *class, const struct heap_span *span,
     class->object_bytes += in_objects;
     class->free_bytes += in_slots - in_objects;
     class->tail_bytes += span->size - in_slots;
+    class->unswept_spans += span->is_unswept;
+    if (span->cache)
+        class->cached_spans++;
+    else if (span->objects < span->slots)
+        class->partial_spans++;
+    else
+        class->full_spans++;
+}
+
+/* runtime/sizeclasses.go: pageSize. */
+#define GO_PAGE_BYTES 8192u
+
+static struct error *add_caches(const struct heap_survey *survey, struct snapshot *snapshot, struct memory_map *map)
+{
+    size_t count = survey->caches.count;
+    map->caches = arena_alloc_array(&snapshot->arena, count, sizeof(*map->caches));
+    if (!map->caches)
+        return error_no_memory();
+    map->num_caches = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct heap_cache *cache = &survey->caches.items[i];
+        map->caches[i] = (struct heap_cache_use){.tiny_free_bytes = cache->tiny_free,
+                                                 .page_bytes = cache->pages * GO_PAGE_BYTES,
+                                                 .released_page_bytes = cache->released_pages * GO_PAGE_BYTES};
+    }
+    for (size_t i = 0; i < survey->spans.count; i++) {
+        const struct heap_span *span = &survey->spans.items[i];
+        if (span->cache == 0 || span->cache > count)
+            continue;
+        struct heap_cache_use *cache = &map->caches[span->cache - 1];
+        cache->spans++;
+        cache->bytes += span->size;
+        cache->free_slots += span->slots - span->objects;
+        cache->free_bytes += (uint64_t)(span->slots - span->objects) * span->object_size;
+    }
+    return NULL;
 }
 
 static int compare_classes(const void *left, const void *right)
@@ -261,7 +297,7 @@ static struct error *add_spans(const struct measuring *measuring, struct snapsho
     table_deinit(&by_key);
     qsort(classes, map->num_span_classes, sizeof(*classes), compare_classes);
     map->span_classes = classes;
-    return error;
+    return error ? error : add_caches(survey, snapshot, map);
 }
 
 /* Regions are made of one line or of neighbours: those that start within. */

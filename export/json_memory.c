@@ -3,6 +3,31 @@
 
 static const char not_looked_at[] = "resident pages were not looked at in this session";
 
+static const char caches_missing[] = "the Ps' allocation caches could not be read";
+
+static void add_heap_caches(struct json_writer *writer, json_t *document)
+{
+    const struct analysis *analysis = writer->analysis;
+    if (analysis->num_heap_caches == 0) {
+        json_add(writer, document, "heap_caches", json_null());
+        json_say_unavailable(writer, "heap_caches", analysis->memory_parts.known ? caches_missing : not_looked_at);
+        return;
+    }
+    json_t *list = json_add_array(writer, document, "heap_caches");
+    for (size_t i = 0; i < analysis->num_heap_caches && !writer->failed; i++) {
+        const struct heap_cache_use *cache = &analysis->heap_caches[i];
+        json_t *object = json_append_object(writer, list);
+        json_add_unsigned(writer, object, "proc", i);
+        json_add_unsigned(writer, object, "spans", cache->spans);
+        json_add_unsigned(writer, object, "span_bytes", cache->bytes);
+        json_add_unsigned(writer, object, "free_slots", cache->free_slots);
+        json_add_unsigned(writer, object, "free_slot_bytes", cache->free_bytes);
+        json_add_unsigned(writer, object, "tiny_free_bytes", cache->tiny_free_bytes);
+        json_add_unsigned(writer, object, "page_bytes", cache->page_bytes);
+        json_add_unsigned(writer, object, "released_page_bytes", cache->released_page_bytes);
+    }
+}
+
 static void add_span_classes(struct json_writer *writer, json_t *document)
 {
     const struct analysis *analysis = writer->analysis;
@@ -26,6 +51,13 @@ static void add_span_classes(struct json_writer *writer, json_t *document)
         json_add_unsigned(writer, object, "object_bytes", class->object_bytes);
         json_add_unsigned(writer, object, "free_slot_bytes", class->free_bytes);
         json_add_unsigned(writer, object, "tail_bytes", class->tail_bytes);
+        bool known = analysis->num_heap_caches > 0;
+        json_add_if(writer, object, "cached_spans", class->cached_spans, known);
+        json_add_if(writer, object, "partial_spans", class->partial_spans, known);
+        json_add_if(writer, object, "full_spans", class->full_spans, known);
+        json_add_unsigned(writer, object, "unswept_spans", class->unswept_spans);
+        if (!known)
+            json_say_unavailable(writer, "span_classes[].cached_spans", caches_missing);
     }
 }
 
@@ -33,6 +65,7 @@ void json_add_memory_parts(struct json_writer *writer, json_t *document)
 {
     const struct memory_parts *parts = &writer->analysis->memory_parts;
     add_span_classes(writer, document);
+    add_heap_caches(writer, document);
     if (!parts->known) {
         json_add(writer, document, "memory_parts", json_null());
         json_say_unavailable(writer, "memory_parts", not_looked_at);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "attach/go/cached_spans.h"
 #include "attach/go/copied_struct.h"
 #include "attach/go/peek.h"
 #include "attach/go/record_set.h"
@@ -29,6 +30,9 @@ static const char spans_too_many[] = "the heap has more spans than are looked at
 struct span_reading {
     const struct go_layout *layout;
     struct heap_survey *survey;
+    const struct record_set *set;
+    struct cached_spans cached;
+    uint32_t sweep_generation;      /* mheap_.sweepgen; 0 when not known. */
     size_t start;           /* Where in a span the copied bytes begin. */
     size_t size;
     bool out_of_memory;
@@ -36,8 +40,16 @@ struct span_reading {
 
 static const enum go_field span_fields[] = {
     GO_FIELD_MSPAN_START_ADDR, GO_FIELD_MSPAN_NPAGES, GO_FIELD_MSPAN_STATE, GO_FIELD_MSPAN_SPANCLASS,
-    GO_FIELD_MSPAN_NELEMS, GO_FIELD_MSPAN_ALLOC_COUNT, GO_FIELD_MSPAN_ELEMSIZE,
+    GO_FIELD_MSPAN_NELEMS, GO_FIELD_MSPAN_ALLOC_COUNT, GO_FIELD_MSPAN_ELEMSIZE, GO_FIELD_MSPAN_SWEEPGEN,
 };
+
+/* runtime/mheap.go mspan.sweepgen, Go 1.19-1.27: two below the heap's where it is to be swept, one below while it is being
+ * swept; one above in a cache that was filled before the sweep began. */
+static bool is_unswept(uint32_t generation, uint32_t heap_generation)
+{
+    return heap_generation != 0 && (generation == heap_generation - 2 || generation == heap_generation - 1 ||
+                                    generation == heap_generation + 1);
+}
 
 static const struct heap_range *find_arena(const struct heap_survey *survey, uint64_t address)
 {
@@ -58,7 +70,6 @@ static const struct heap_range *find_arena(const struct heap_survey *survey, uin
 /* A span's bytes may be torn, or be those of one that is let go of just now: what does not fit the heap is left out. */
 static void take_span(void *context, size_t index, const uint8_t *bytes)
 {
-    (void)index;
     struct span_reading *reading = context;
     if (!bytes)
         return;
@@ -87,6 +98,10 @@ static void take_span(void *context, size_t index, const uint8_t *bytes)
             return;
         span.slots = (uint32_t)slots;
         span.objects = (uint32_t)(objects < slots ? objects : slots);
+        span.is_unswept = is_unswept((uint32_t)copied_struct_get_or_zero(&copied, GO_FIELD_MSPAN_SWEEPGEN),
+                                     reading->sweep_generation);
+        const uint64_t *cache = table_find(&reading->cached.by_address, reading->set->addresses.items[index] - reading->start);
+        span.cache = cache ? (uint32_t)*cache : 0;
     }
     if (!vector_append(&reading->survey->spans, span))
         reading->out_of_memory = true;
@@ -193,6 +208,19 @@ static struct error *list_spans(struct peek *peek, remote_address spans, uint64_
     return error;
 }
 
+/* Left as it is where it cannot be read. */
+static struct error *read_sweep_generation(const struct go_process *process, uint32_t *ret_generation)
+{
+    struct peek peek = {.memory = process->context.memory};
+    int32_t offset = process->layout.offset[GO_FIELD_MHEAP_SWEEPGEN];
+    if (offset == GO_OFFSET_MISSING)
+        return NULL;
+    uint32_t generation = peek_u32(&peek, go_variable(process, GO_VARIABLE_MHEAP) + (uint64_t)offset);
+    if (!peek.failed)
+        *ret_generation = generation;
+    return peek.error;
+}
+
 static struct error *read_spans(const struct go_process *process, struct peek *peek, struct heap_survey *survey)
 {
     const struct go_layout *layout = &process->layout;
@@ -212,13 +240,19 @@ static struct error *read_spans(const struct go_process *process, struct peek *p
         return NULL;
     }
     struct record_set set = {0};
-    struct error *error = record_set_init(&set, process->context.memory, reading.size);
+    reading.set = &set;
+    struct error *error = read_sweep_generation(process, &reading.sweep_generation);
+    if (!error)
+        error = cached_spans_read(&reading.cached, process, survey);
+    if (!error)
+        error = record_set_init(&set, process->context.memory, reading.size);
     if (!error)
         error = list_spans(peek, spans, count, survey, &set, reading.start);
     /* The list moves when it grows; what was read of it then is the old one, of which the runtime lets go at leisure. */
     if (!error && !peek->failed && vector_reserve(&survey->spans, set.addresses.count))
         error = record_set_read(&set, take_span, &reading);
     record_set_deinit(&set);
+    cached_spans_deinit(&reading.cached);
     if (!error && reading.out_of_memory)
         error = error_no_memory();
     if (error || peek->failed)

@@ -219,6 +219,8 @@ struct analysis {
     struct memory_parts memory_parts;   /* Where RSS is, as of the last time its pages were looked at. */
     struct span_class *span_classes;    /* Of the same time. */
     size_t num_span_classes;
+    struct heap_cache_use *heap_caches; /* Of the same time; by P. */
+    size_t num_heap_caches;
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
     uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */

@@ -6,13 +6,19 @@
 
 #include "tui/cells.h"
 #include "tui/graph.h"
+#include "tui/screens/cache_list.h"
 #include "tui/screens/span_list.h"
 #include "tui/session.h"
 
+enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, MEMORY_PANES };
+
 struct memory {
-    struct list list, spans;
-    bool in_spans;          /* The spans are listed in place of the regions. */
+    struct list lists[MEMORY_PANES];
+    enum memory_pane pane;  /* Which is shown. */
 };
+
+static const char *const pane_titles[MEMORY_PANES] = {"Regions of the address space", "Spans of the Go heap by size of their objects",
+                                                      "What each P keeps to allocate from"};
 
 /* ---- regions ---- */
 
@@ -240,15 +246,16 @@ static int draw_note(struct canvas canvas, int y, const struct memory_parts *par
 static struct error *memory_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct memory *)state)->list, &region_list);
-    list_init(&((struct memory *)state)->spans, &span_list);
+    static const struct list_ops *const ops[MEMORY_PANES] = {&region_list, &span_list, &cache_list};
+    for (int pane = 0; pane < MEMORY_PANES; pane++)
+        list_init(&((struct memory *)state)->lists[pane], ops[pane]);
     return NULL;
 }
 
 static void memory_close(void *state)
 {
-    list_deinit(&((struct memory *)state)->list);
-    list_deinit(&((struct memory *)state)->spans);
+    for (int pane = 0; pane < MEMORY_PANES; pane++)
+        list_deinit(&((struct memory *)state)->lists[pane]);
 }
 
 static struct error *memory_update(struct session *session, void *state)
@@ -258,17 +265,19 @@ static struct error *memory_update(struct session *session, void *state)
         source_request(session->model.source, SOURCE_REQUEST_MEMORY_MAP);
     struct memory *memory = state;
     const struct analysis *analysis = session->model.analysis;
-    bool is_set = list_set_rows(&memory->list, &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
+    bool is_set = list_set_rows(&memory->lists[PANE_REGIONS], &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
                                 sizeof(struct region)) &&
-                  list_set_rows(&memory->spans, &session->model, analysis ? analysis->span_classes : NULL,
-                                analysis ? analysis->num_span_classes : 0, sizeof(struct span_class));
+                  list_set_rows(&memory->lists[PANE_SPANS], &session->model, analysis ? analysis->span_classes : NULL,
+                                analysis ? analysis->num_span_classes : 0, sizeof(struct span_class)) &&
+                  list_set_rows(&memory->lists[PANE_CACHES], &session->model, analysis ? analysis->heap_caches : NULL,
+                                analysis ? analysis->num_heap_caches : 0, sizeof(struct heap_cache_use));
     return is_set ? NULL : error_no_memory();
 }
 
 static struct list *memory_focus(void *state)
 {
     struct memory *memory = state;
-    return memory->in_spans ? &memory->spans : &memory->list;
+    return &memory->lists[memory->pane];
 }
 
 static void memory_draw(struct session *session, void *state, struct canvas canvas)
@@ -295,13 +304,12 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
         y = draw_note(canvas, y, parts);
     y++;
     struct list *list = memory_focus(memory);
-    section_draw(canvas, y, memory->in_spans ? "Spans of the Go heap by size of their objects" : "Regions of the address space", list,
-                 true);
+    section_draw(canvas, y, pane_titles[memory->pane], list, true);
     struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);
     list_draw(list, below, true);
     if (list->num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
-                        !memory->in_spans || !is_reconciled ? "not read yet" : parts->heap_reason ? parts->heap_reason : "none");
+                        memory->pane == PANE_REGIONS || !is_reconciled ? "not read yet" : parts->heap_reason ? parts->heap_reason : "none");
 }
 
 static bool memory_act(struct session *session, void *state, enum action action)
@@ -310,7 +318,8 @@ static bool memory_act(struct session *session, void *state, enum action action)
     struct memory *memory = state;
     if (action != ACTION_NEXT_PANE && action != ACTION_PREVIOUS_PANE)
         return false;
-    memory->in_spans = !memory->in_spans;
+    int step = action == ACTION_NEXT_PANE ? 1 : MEMORY_PANES - 1;
+    memory->pane = (enum memory_pane)((memory->pane + step) % MEMORY_PANES);
     return true;
 }
 

@@ -62,6 +62,33 @@ static void draw_tail_bytes(const struct list_cell *cell, const void *row)
     cell_bytes(cell, ROLE_TEXT, (double)class_of(row)->tail_bytes);
 }
 
+static void draw_count(const struct list_cell *cell, uint64_t count)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, count ? ROLE_TEXT : ROLE_FAINT, units_format_exact(buffer, (int64_t)count));
+}
+
+static void draw_cached(const struct list_cell *cell, const void *row)
+{
+    draw_count(cell, class_of(row)->cached_spans);
+}
+
+static void draw_partial(const struct list_cell *cell, const void *row)
+{
+    draw_count(cell, class_of(row)->partial_spans);
+}
+
+static void draw_full(const struct list_cell *cell, const void *row)
+{
+    draw_count(cell, class_of(row)->full_spans);
+}
+
+static bool knows_caches(const void *context)
+{
+    const struct model *model = context;
+    return model && model->analysis && model->analysis->num_heap_caches > 0;
+}
+
 /* Large objects are of no size: they come after all others. */
 DEFINE_COMPARE(compare_object_size, struct span_class, object_size - 1)
 DEFINE_COMPARE(compare_spans, struct span_class, spans)
@@ -100,6 +127,12 @@ static const struct column columns[] = {
     {.title = "spans", .width = 9, .right = true, .priority = 1, .draw = draw_spans, .compare = compare_spans},
     {.title = "objects", .width = 12, .right = true, .draw = draw_objects, .compare = compare_objects},
     {.title = "free slots", .width = 12, .right = true, .priority = 1, .draw = draw_free_slots},
+    {.title = "cached", .width = 7, .priority = 5, .right = true, .draw = draw_cached, .is_shown = knows_caches,
+     .help = "spans that a P allocates from (mcache)"},
+    {.title = "partial", .width = 8, .priority = 6, .right = true, .draw = draw_partial, .is_shown = knows_caches,
+     .help = "spans with free slots, for any P to take (mcentral)"},
+    {.title = "full", .width = 8, .priority = 7, .right = true, .draw = draw_full, .is_shown = knows_caches,
+     .help = "spans without free slots"},
 };
 
 const struct list_ops span_list = {

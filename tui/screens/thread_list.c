@@ -144,6 +144,12 @@ static void draw_locked(const struct list_cell *cell, const void *row)
         cell_right(cell, ROLE_TEXT, units_format_exact(buffer, (int64_t)thread_of(row)->locked_goid));
 }
 
+static bool knows_roles(const void *context)
+{
+    const struct model *model = context;
+    return model && model->analysis && model->analysis->scheduler.roles_known;
+}
+
 DEFINE_COMPARE(compare_role, struct thread_row, thread.role)
 DEFINE_COMPARE(compare_locked, struct thread_row, thread.locked_goid)
 DEFINE_COMPARE(compare_tid, struct thread_row, thread.tid)
@@ -213,6 +219,7 @@ static const struct column columns[] = {
      .right = true,
      .draw = draw_goroutine,
      .compare = compare_goroutine,
+     .is_shown = knows_roles,
      .help = "that it runs now"},
     {.title = "locked to",
      .width = 10,
@@ -220,6 +227,7 @@ static const struct column columns[] = {
      .right = true,
      .draw = draw_locked,
      .compare = compare_locked,
+     .is_shown = knows_roles,
      .help = "the goroutine that called runtime.LockOSThread"},
     {.title = "for Go",
      .width = 18,
@@ -227,6 +235,7 @@ static const struct column columns[] = {
      .ascending = true,
      .draw = draw_role,
      .compare = compare_role,
+     .is_shown = knows_roles,
      .help = "what it is at, as the runtime sees it"},
     {.title = "waits in", .width = 16, .flexible = true, .ascending = true, .draw = draw_wait, .compare = compare_wait,
      .help = "the system call, or the place in the kernel"},

@@ -54,6 +54,17 @@ struct span_class {
     uint64_t slots, objects, object_bytes;
     uint64_t free_bytes;            /* Of slots without an object. */
     uint64_t tail_bytes;            /* What is left of spans behind their last slot. */
+    /* Who holds the spans: a P's cache (mcache), else the list of their class (mcentral), with free slots or without. */
+    uint64_t cached_spans, partial_spans, full_spans;
+    uint64_t unswept_spans;         /* Of all of them: what the last GC found dead still counts as objects. */
+};
+
+/* What one P keeps to allocate from without asking the heap. */
+struct heap_cache_use {
+    uint64_t spans, bytes;
+    uint64_t free_slots, free_bytes;
+    uint32_t tiny_free_bytes;       /* In the block that tiny objects share. */
+    uint32_t page_bytes, released_page_bytes;   /* Of pages in no span; of these, given back to the system. */
 };
 
 struct memory_map {
@@ -66,6 +77,8 @@ struct memory_map {
     struct heap_use heap;
     struct span_class *span_classes;    /* By object size, those with pointers first; large objects last. */
     size_t num_span_classes;
+    struct heap_cache_use *caches;  /* By P; none where the caches could not be read. */
+    size_t num_caches;
 };
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "heaptop/base/cleanup.h"
 #include "unit/check_main.h"
 
 #define HEAP UINT64_C(0x500000)         /* runtime.mheap_ */
@@ -111,6 +112,52 @@ START_TEST(test_survey)
 }
 END_TEST
 
+/* One P, whose cache holds the second span; the heap is being swept, and the first span has not been. */
+START_TEST(test_who_holds_a_span)
+{
+    enum { PROCS = 0xb00000, PROC = 0xb10000, CACHE = 0xb20000, ALLP = 0xb30000, GENERATION = 8 };
+    struct heap heap;
+    struct heap_survey survey = {0};
+    heap_init(&heap, 27);
+    const struct go_layout *layout = &heap.process.layout;
+    struct memory *memory = heap.process.context.memory;
+    add_span(&heap, ARENA, 1, 1, 10, 512, 512, 16);
+    put(heap.spans[0], layout, GO_FIELD_MSPAN_SWEEPGEN, GENERATION - 2);
+    add_span(&heap, ARENA + 0x10000, 2, 1, 11, 100, 40, 160);
+    put(heap.spans[1], layout, GO_FIELD_MSPAN_SWEEPGEN, GENERATION + 3);
+    heap_build(&heap, heap.count);
+    uint64_t generation = GENERATION, allp[] = {PROCS, 1, 1}, proc = PROC, words[2048] = {0};
+    add_words(memory, HEAP + (uint64_t)layout->offset[GO_FIELD_MHEAP_SWEEPGEN], &generation, 1);
+    heap.process.variables[GO_VARIABLE_ALLP].address = ALLP;
+    add_words(memory, ALLP, allp, 3);
+    add_words(memory, PROCS, &proc, 1);
+    words[layout->offset[GO_FIELD_P_MCACHE] / 8] = CACHE;
+    words[layout->offset[GO_FIELD_P_PCACHE_CACHE] / 8] = 0xff;
+    words[layout->offset[GO_FIELD_P_PCACHE_SCAV] / 8] = 0x0f;
+    add_words(memory, PROC, words, ARRAY_SIZE(words));
+    memset(words, 0, sizeof(words));
+    /* Where there is no span stands a dummy. */
+    for (size_t i = 0; i < 136; i++)
+        words[(size_t)layout->offset[GO_FIELD_MCACHE_ALLOC] / 8 + i] = 0xc00000;
+    words[layout->offset[GO_FIELD_MCACHE_ALLOC] / 8 + 11] = SPANS + SPAN_BYTES;
+    words[layout->offset[GO_FIELD_MCACHE_TINY] / 8] = ARENA;
+    words[layout->offset[GO_FIELD_MCACHE_TINYOFFSET] / 8] = 10;
+    add_words(memory, CACHE, words, ARRAY_SIZE(words));
+    ck_assert_ptr_null(spans_survey(&heap.process, &survey));
+    ck_assert_uint_eq(survey.spans.count, 2);
+    ck_assert_uint_eq(survey.spans.items[0].cache, 0);
+    ck_assert(survey.spans.items[0].is_unswept);
+    ck_assert_uint_eq(survey.spans.items[1].cache, 1);
+    ck_assert(!survey.spans.items[1].is_unswept);
+    ck_assert_uint_eq(survey.caches.count, 1);
+    ck_assert_uint_eq(survey.caches.items[0].pages, 8);
+    ck_assert_uint_eq(survey.caches.items[0].released_pages, 4);
+    ck_assert_uint_eq(survey.caches.items[0].tiny_free, 6);
+    heap_survey_deinit(&survey);
+    heap_deinit(&heap);
+}
+END_TEST
+
 START_TEST(test_what_makes_no_sense_is_left_out)
 {
     struct heap heap;
@@ -175,6 +222,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("go_spans");
     TCase *tests = tcase_create("go_spans");
     tcase_add_loop_test(tests, test_survey, 0, 5);
+    tcase_add_test(tests, test_who_holds_a_span);
     tcase_add_test(tests, test_what_makes_no_sense_is_left_out);
     tcase_add_test(tests, test_reasons);
     suite_add_tcase(suite, tests);

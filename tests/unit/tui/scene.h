@@ -179,15 +179,21 @@ __attribute__((unused)) static void scene_measure(struct snapshot *snapshot)
     map->resident[REGION_GO_HEAP].anonymous =
         map->heap.manual_resident + map->heap.free_resident + map->heap.slack_resident + map->heap.object_resident;
     static const struct span_class classes[] = {
-        {48, false, 4200, 34406400, 34406400, 714000, 702000, 33696000, 576000, 134400},
-        {224, false, 96000, 786432000, 780140544, 3456000, 3310000, 741440000, 32704000, 12288000},
-        {1024, true, 14000, 114688000, 112000000, 112000, 98000, 100352000, 14336000, 0},
-        {0, true, 61, 98000000, 97000000, 61, 61, 97600000, 0, 400000},
+        {48, false, 4200, 34406400, 34406400, 714000, 702000, 33696000, 576000, 134400, 2, 118, 4080, 12},
+        {224, false, 96000, 786432000, 780140544, 3456000, 3310000, 741440000, 32704000, 12288000, 2, 3998, 92000, 0},
+        {1024, true, 14000, 114688000, 112000000, 112000, 98000, 100352000, 14336000, 0, 2, 1998, 12000, 0},
+        {0, true, 61, 98000000, 97000000, 61, 61, 97600000, 0, 400000, 0, 0, 61, 0},
     };
     map->num_span_classes = ARRAY_SIZE(classes);
     map->span_classes = arena_alloc_array(&snapshot->arena, ARRAY_SIZE(classes), sizeof(classes[0]));
     builder_check(map->span_classes);
     memcpy(map->span_classes, classes, sizeof(classes));
+    static const struct heap_cache_use caches[] = {{41, 1343488, 9120, 402112, 11, 196608, 0},
+                                                   {39, 1277952, 8700, 389120, 0, 65536, 65536}};
+    map->num_caches = ARRAY_SIZE(caches);
+    map->caches = arena_alloc_array(&snapshot->arena, ARRAY_SIZE(caches), sizeof(caches[0]));
+    builder_check(map->caches);
+    memcpy(map->caches, caches, sizeof(caches));
     snapshot->memory_map = map;
     for (size_t i = 0; i < snapshot->num_regions; i++) {
         snapshot->regions[i].is_measured = true;

@@ -80,6 +80,7 @@ static const struct golden goldens[] = {
     {"memory-80x24", USUAL, TEXT_ONLY, "6"},
     {"memory-spans-160x44", WIDE, TEXT_ONLY, "6 Tab"},
     {"memory-spans-80x24", USUAL, TEXT_ONLY, "6 Tab j S"},
+    {"memory-caches-80x24", USUAL, TEXT_ONLY, "6 Tab Tab"},
     {"memory-60x15", SMALL, TEXT_ONLY, "6"},
     {"memory-first-sample-160x44", {.width = 160, .height = 44, .seconds = 1}, TEXT_ONLY, "6"},
     {"memory-native-80x24", {.width = 80, .height = 24, .seconds = 60, .is_native = true}, TEXT_ONLY, "6"},
