@@ -70,21 +70,28 @@ static void begin_family(struct writer *writer, const char *name, const char *un
         text_printf(&writer->text, "# UNIT heaptop_%s %s\n", name, unit);
 }
 
+/* How a value is written. */
+enum number { NUMBER_INTEGER, NUMBER_REAL, NUMBER_TIME_STAMP };
+
 /* With the labels that were added, which end with it. */
-static void add_value(struct writer *writer, const char *name, double value, bool is_integer)
+static void add_value(struct writer *writer, const char *name, double value, enum number number)
 {
     const struct target_info *target = &writer->analysis->snapshot->target;
     text_printf(&writer->text, "heaptop_%s{pid=\"%d\",comm=\"", name, (int)target->pid);
     append_label_value(&writer->text, catalog_string(writer->catalog, target->comm));
     text_printf(&writer->text, "\"%s} ", writer->labels.length ? writer->labels.data : "");
-    text_printf(&writer->text, is_integer ? "%.0f\n" : "%.9g\n", value);
+    text_printf(&writer->text,
+                number == NUMBER_INTEGER ? "%.0f\n"
+                : number == NUMBER_REAL  ? "%.9g\n"
+                                         : "%.3f\n",
+                value);
     writer->labels.length = 0;
 }
 
 static void add_gauge(struct writer *writer, const char *name, const char *unit, const char *help, double value)
 {
     begin_family(writer, name, unit, false, help);
-    add_value(writer, name, value, true);
+    add_value(writer, name, value, NUMBER_INTEGER);
 }
 
 /* ---- counters ---- */
@@ -124,7 +131,10 @@ static void add_counters(struct writer *writer)
         bool is_time = info->unit == UNIT_NANOSECONDS || info->unit == UNIT_UNIX_NANOSECONDS;
         double value = info->unit == UNIT_FRACTION ? counter->value.real : (double)counter->value.integer;
         begin_family(writer, name, unit, info->kind == COUNTER_MONOTONIC, info->help);
-        add_value(writer, name, is_time ? value / 1e9 : value, !is_time && info->unit != UNIT_FRACTION);
+        add_value(writer, name, is_time ? value / 1e9 : value,
+                  info->unit == UNIT_UNIX_NANOSECONDS       ? NUMBER_TIME_STAMP
+                  : is_time || info->unit == UNIT_FRACTION ? NUMBER_REAL
+                                                            : NUMBER_INTEGER);
     }
 }
 
@@ -144,15 +154,11 @@ static void add_target(struct writer *writer)
     begin_family(writer, "target_info", NULL, false, "Who the process is; always 1");
     for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
         add_label(writer, labels[i].name, catalog_string(writer->catalog, labels[i].value));
-    add_value(writer, "target_info", 1, true);
+    add_value(writer, "target_info", 1, NUMBER_INTEGER);
     begin_family(writer, "sample_timestamp_seconds", "seconds", false, "When the figures were read");
-    text_printf(&writer->text, "heaptop_sample_timestamp_seconds{pid=\"%d\",comm=\"", (int)target->pid);
-    append_label_value(&writer->text, catalog_string(writer->catalog, target->comm));
-    text_printf(&writer->text, "\"} %.3f\n", (double)snapshot->unix_ns / 1e9);
+    add_value(writer, "sample_timestamp_seconds", (double)snapshot->unix_ns / 1e9, NUMBER_TIME_STAMP);
     begin_family(writer, "target_start_timestamp_seconds", "seconds", false, "When the process started");
-    text_printf(&writer->text, "heaptop_target_start_timestamp_seconds{pid=\"%d\",comm=\"", (int)target->pid);
-    append_label_value(&writer->text, catalog_string(writer->catalog, target->comm));
-    text_printf(&writer->text, "\"} %.3f\n", (double)target->start_unix_ns / 1e9);
+    add_value(writer, "target_start_timestamp_seconds", (double)target->start_unix_ns / 1e9, NUMBER_TIME_STAMP);
 }
 
 static void add_cost(struct writer *writer)
@@ -170,7 +176,8 @@ static void add_cost(struct writer *writer)
     };
     for (size_t i = 0; i < ARRAY_SIZE(figures); i++) {
         begin_family(writer, figures[i].name, figures[i].unit, true, figures[i].help);
-        add_value(writer, figures[i].name, figures[i].value, false);
+        bool is_time = figures[i].unit && strcmp(figures[i].unit, "seconds") == 0;
+        add_value(writer, figures[i].name, figures[i].value, is_time ? NUMBER_REAL : NUMBER_INTEGER);
     }
 }
 
@@ -195,7 +202,8 @@ static void add_sites(struct writer *writer)
         for (size_t i = 0; i < count; i++) {
             add_frame_labels(writer, "", analysis->call_sites[i].subject);
             add_value(writer, families[family].name,
-                      (double)site_value_of(&analysis->call_sites[i].published, families[family].value), true);
+                      (double)site_value_of(&analysis->call_sites[i].published, families[family].value),
+                      NUMBER_INTEGER);
         }
     }
 }
@@ -211,7 +219,7 @@ static void add_goroutines(struct writer *writer)
         add_label(writer, "state", catalog_string(writer->catalog, rows[i].group.state));
         add_label(writer, "wait_reason", catalog_string(writer->catalog, rows[i].group.wait_reason));
         add_label(writer, "system", rows[i].group.system ? "true" : "false");
-        add_value(writer, "goroutines_by_state", rows[i].group.count, true);
+        add_value(writer, "goroutines_by_state", rows[i].group.count, NUMBER_INTEGER);
     }
     rows = analysis->goroutines_by[GOROUTINES_BY_CREATOR];
     count = analysis->num_goroutines_by[GOROUTINES_BY_CREATOR];
@@ -221,7 +229,7 @@ static void add_goroutines(struct writer *writer)
         add_frame_labels(writer, "created_by_", rows[i].group.created_by);
         add_frame_labels(writer, "start_", rows[i].group.start);
         add_label(writer, "system", rows[i].group.system ? "true" : "false");
-        add_value(writer, "goroutines_by_creator", rows[i].group.count, true);
+        add_value(writer, "goroutines_by_creator", rows[i].group.count, NUMBER_INTEGER);
     }
 }
 
@@ -233,7 +241,7 @@ static void add_memory_parts(struct writer *writer)
     begin_family(writer, "memory_part_bytes", "bytes", false, "Where resident memory is: the parts sum to RSS");
     for (int part = 0; part < MEMORY_PART_COUNT; part++) {
         add_label(writer, "part", memory_part_infos[part].name);
-        add_value(writer, "memory_part_bytes", (double)parts->bytes[part], true);
+        add_value(writer, "memory_part_bytes", (double)parts->bytes[part], NUMBER_INTEGER);
     }
 }
 

@@ -206,8 +206,12 @@ static void append_title(struct drawing *drawing, const struct frame_node *node,
         append_amount(drawing, out, node->total[DIFF_OLD], false);
     } else {
         append_amount(drawing, out, node->total[DIFF_NEW], false);
-        if (all > 0)
-            text_printf(out, ", %s of all", units_format_percent(percent, (double)node->total[DIFF_NEW] / (double)all));
+        if (all > 0) {
+            text_append(out, ", ");
+            units_format_percent(percent, (double)node->total[DIFF_NEW] / (double)all);
+            append_xml(out, percent, strlen(percent));      /* "<1%" */
+            text_append(out, " of all");
+        }
     }
     const char *file = catalog_string(drawing->tree->set.catalog, node->file);
     if (*file) {
