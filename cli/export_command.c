@@ -110,6 +110,8 @@ static enum exit_status export_span(const struct options *options, const struct 
     struct error *error = recorded_take(recorded, *recorded->moment ? recorded->moment : "+0s", &base);
     if (!error)
         error = recorded_take(recorded, *recorded->until ? recorded->until : "-0s", &snapshot);
+    if (!error && snapshot->unix_ns < base->unix_ns)
+        error = error_create(ERROR_USAGE, "the span ends before it begins");
     return error ? error_print(error) : write_snapshot(options, snapshot, base);
 }
 
