@@ -7,6 +7,9 @@
 
 /* ---- heap profile ---- */
 
+/* Objects that one sampled object may stand for: a rate out of a damaged recording is no reason for infinity. */
+#define MAX_SCALE 0x1p40
+
 /* Buckets of one stack and size: what the sampling error of a change is computed from. */
 struct bucket {
     uint32_t row;               /* Of its stack. */
@@ -159,7 +162,7 @@ static double bucket_variance(const struct comparison *comparison, const struct 
     for (int side = DIFF_OLD; side <= DIFF_NEW; side++) {
         const struct site_counts *counts = &bucket->counts[side];
         double rate = comparison->rates[side];
-        scales[side] = rate > 1 && bucket->size ? 1 / (1 - exp(-(double)bucket->size / rate)) : 1;
+        scales[side] = rate > 1 && bucket->size ? fmin(1 / (1 - exp(-(double)bucket->size / rate)), MAX_SCALE) : 1;
         sampled[side] = (double)counts->allocs - (of_allocs ? 0 : (double)counts->frees);
         sum += estimate_variance(sampled[side], scales[side], each);
     }

@@ -18,11 +18,17 @@ static bool counts_bytes(enum site_value value)
     return value == SITE_INUSE_BYTES || value == SITE_ALLOC_BYTES;
 }
 
+/* As an integer, without overflow. */
+static int64_t whole(double amount)
+{
+    return amount >= 0x1p63 ? INT64_MAX : amount <= -0x1p63 ? INT64_MIN : (int64_t)amount;
+}
+
 static void write_amount(const struct diff *diff, struct text *text, double amount)
 {
     char buffer[UNITS_BUFFER];
     text_append(text, counts_bytes(diff->value) ? units_format_bytes(buffer, amount)
-                                                : units_format_exact(buffer, (int64_t)amount));
+                                                : units_format_exact(buffer, whole(amount)));
 }
 
 static void write_bytes(struct text *text, double bytes)
@@ -103,7 +109,7 @@ static void write_sites(const struct diff *diff, struct text *text)
         text_append(text, what_is_held(diff->value));
         text_append(text, change == 0 ? "." : ", within the error of sampling.");
         if (diff->num_of_kind[DIFF_SAME] < diff->num_call_sites)
-            write_top_site(diff, diff->grown > -diff->shrunk, text);
+            write_top_site(diff, (double)diff->grown > -(double)diff->shrunk, text);
         return;
     }
     text_append(text, "NEW holds ");

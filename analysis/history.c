@@ -355,7 +355,7 @@ const struct gc_cycle *history_cycles(const struct history *history, size_t *ret
 {
     size_t skipped = history->cycles.count > HISTORY_MAX_CYCLES ? history->cycles.count - HISTORY_MAX_CYCLES : 0;
     *ret_count = history->cycles.count - skipped;
-    return history->cycles.items + skipped;
+    return skipped ? history->cycles.items + skipped : history->cycles.items;
 }
 
 size_t history_memory(const struct history *history)

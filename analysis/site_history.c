@@ -105,7 +105,7 @@ static struct site_values scale_counts(const struct bucket *bucket, const struct
     const uint64_t most = UINT64_C(1) << 52;
     if (size == 0 || size > most || counts->allocs > most / size || counts->frees > counts->allocs ||
         counts->alloc_bytes != counts->allocs * size || counts->free_bytes != counts->frees * size ||
-        bucket->weight * (double)counts->allocs > 0x1p62)
+        !(bucket->weight * (double)counts->allocs <= 0x1p62))
         return site_scale(counts, rate);
     double inuse = (double)(counts->allocs - counts->frees);
     return (struct site_values){

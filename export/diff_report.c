@@ -21,6 +21,12 @@ static bool counts_bytes(const struct diff *diff)
     return diff->value == SITE_INUSE_BYTES || diff->value == SITE_ALLOC_BYTES;
 }
 
+/* As an integer, without overflow. */
+static int64_t whole(double amount)
+{
+    return amount >= 0x1p63 ? INT64_MAX : amount <= -0x1p63 ? INT64_MIN : (int64_t)amount;
+}
+
 /* "+256.0 MB", "-12", "0": with room for the sign. */
 static const char *format_amount(char buffer[UNITS_BUFFER + 1], double amount, bool is_bytes, bool with_sign)
 {
@@ -30,7 +36,7 @@ static const char *format_amount(char buffer[UNITS_BUFFER + 1], double amount, b
     if (is_bytes)
         units_format_bytes(start, amount);
     else
-        units_format_exact(start, (int64_t)amount);
+        units_format_exact(start, whole(amount));
     return buffer;
 }
 
