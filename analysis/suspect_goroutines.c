@@ -73,8 +73,39 @@ static enum suspect_confidence judge(const struct suspect_list *list, const stru
     return SUSPECT_SURE;
 }
 
+/* What goroutines of well-known libraries wait for in the end, most telling first: the program's own code is not on
+ * their stacks. */
+static const struct {
+    const char *function;
+    uint8_t kind;           /* enum wait_kind */
+    const char *advice;
+} library_waits[] = {
+    /* net/http/transport.go, Go 1.19-1.27: the select waits for the body's end; an idle connection waits in a read. */
+    {"net/http.(*persistConn).readLoop", WAIT_SELECT,
+     "An HTTP client waits for the program to read a response's body to its end or to close it: look for a response "
+     "whose Body is not closed."},
+    {"net/http.(*persistConn).readLoop", WAIT_NETWORK,
+     "Connections of an HTTP client stay open: look for transports that are made anew for each request, instead of one "
+     "that all share."},
+    {"database/sql.(*DB).connectionOpener", WAIT_SELECT,
+     "Each is of an sql.DB: look for sql.Open in code that runs more than once, and for a Close that is missing."},
+};
+
+/* The index in library_waits of what these wait for, or their number. */
+static size_t find_library_wait(const struct suspect_list *list, const struct goroutine_group *group)
+{
+    struct stack stack = catalog_stack(list->catalog, group->stack);
+    for (size_t i = 0; i < ARRAY_SIZE(library_waits); i++) {
+        for (uint32_t j = 0; library_waits[i].kind == group->kind && j < stack.depth; j++) {
+            if (strcmp(library_waits[i].function, catalog_function(list->catalog, stack.frames[j])) == 0)
+                return i;
+        }
+    }
+    return ARRAY_SIZE(library_waits);
+}
+
 /* What to do, by what they wait for. */
-static const char *advise(const struct goroutine_group *group)
+static const char *advise(const struct suspect_list *list, const struct goroutine_group *group)
 {
     static const char *const advices[WAIT_KIND_COUNT] = {
         [WAIT_CHAN_SEND] = "Nobody receives from that channel any more: find the receiver that has left, or give the sender a "
@@ -87,6 +118,9 @@ static const char *advise(const struct goroutine_group *group)
         [WAIT_NETWORK] = "Connections are opened and not closed, or more clients come: set deadlines, close response bodies.",
         [WAIT_SLEEP] = "They sleep and go on: find what should make them stop.",
     };
+    size_t known = find_library_wait(list, group);
+    if (known < ARRAY_SIZE(library_waits))
+        return library_waits[known].advice;
     const char *advice = group->kind < WAIT_KIND_COUNT ? advices[group->kind] : NULL;
     return advice ? advice : "Find what should end these goroutines, and why it does not come.";
 }
@@ -201,7 +235,7 @@ static void add_goroutines(struct suspect_list *list, struct candidate *candidat
                                     suspect_frame(list, suspect->subject),
                                     suspect_count_rate(list, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
-    suspect->advice = advise(candidate->most);
+    suspect->advice = advise(list, candidate->most);
     tell_wait(list, candidate, suspicion);
     tell_object(list, candidate->most, suspicion);
     if (suspect->created_by)
@@ -248,11 +282,20 @@ static bool come_together(const struct suspect_list *list, const struct candidat
     return related && first <= SAME_PACE * second && second <= SAME_PACE * first;
 }
 
-/* Of those that come together the one to name: that waits in the program's own code. */
+/* Of those that come together the one to name: that waits in the program's own code; then what is known of a library.
+ * Their rates are all but the same: of equals always the same one. */
 static bool tells_more(const struct suspect_list *list, const struct candidate *a, const struct candidate *b)
 {
-    return catalog_frame(list->catalog, a->subject)->origin > catalog_frame(list->catalog, b->subject)->origin &&
-           suspect_is_program(list, a->subject);
+    const struct frame *left = catalog_frame(list->catalog, a->subject);
+    const struct frame *right = catalog_frame(list->catalog, b->subject);
+    bool is_program = suspect_is_program(list, a->subject);
+    if (left->origin != right->origin && (is_program || suspect_is_program(list, b->subject)))
+        return left->origin > right->origin && is_program;
+    size_t known = find_library_wait(list, a->most), other = find_library_wait(list, b->most);
+    if (known != other)
+        return known < other;
+    int order = strcmp(catalog_string(list->catalog, left->function), catalog_string(list->catalog, right->function));
+    return order ? order < 0 : left->line < right->line;
 }
 
 void suspects_find_goroutines(struct suspect_list *list)
