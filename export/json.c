@@ -135,6 +135,7 @@ void json_add_growth(struct json_writer *writer, json_t *object, const struct gr
     json_add(writer, object, "since_unix_ns",
              growth->since_unix_ns ? json_integer((json_int_t)growth->since_unix_ns) : json_null());
     json_add_integer(writer, object, "observations", growth->points);
+    json_add_boolean(writer, object, "provisional", growth->provisional);
 }
 
 /* ---- the parts that are no lists ---- */
@@ -363,8 +364,10 @@ static void add_conclusions(struct json_writer *writer, json_t *document)
     }
     if (analysis->limit_bytes) {
         json_add_unsigned(writer, rates, "limit_bytes", analysis->limit_bytes);
+        json_add_string(writer, rates, "limit_kind", analysis->limit_is_soft ? "soft" : "hard");
     } else {
         json_add(writer, rates, "limit_bytes", json_null());
+        json_add(writer, rates, "limit_kind", json_null());
         json_say_unavailable(writer, "rates.limit_bytes", "neither the cgroup nor GOMEMLIMIT sets one");
     }
 }

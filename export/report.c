@@ -205,7 +205,8 @@ static void add_memory_figures(struct report *report)
         text.length = 0;
     }
     if (analysis->limit_bytes) {
-        text_append(&text, units_format_bytes(buffer, (double)analysis->limit_bytes));
+        text_printf(&text, "%s, %s", units_format_bytes(buffer, (double)analysis->limit_bytes),
+                    analysis->limit_is_soft ? "soft (GOMEMLIMIT)" : "hard (the cgroup's)");
         if (isfinite(analysis->seconds_to_limit))
             text_printf(&text, ", met in %s at this growth",
                         units_format_duration(other, analysis->seconds_to_limit * 1e9));
@@ -322,20 +323,22 @@ static void add_place(struct report *report, frame_id id, size_t columns)
 
 static void add_site_row(struct report *report, const struct allocation_row *row)
 {
-    char held[UNITS_BUFFER], share[UNITS_BUFFER], growth[UNITS_BUFFER], allocated[UNITS_BUFFER], objects[UNITS_BUFFER];
-    bool judged = row->growth.verdict != GROWTH_TOO_FEW;
+    char held[UNITS_BUFFER], share[UNITS_BUFFER], rate[UNITS_BUFFER], growth[UNITS_BUFFER + 1] = "?";
+    char allocated[UNITS_BUFFER], objects[UNITS_BUFFER];
     size_t used = 32;
+    if (row->growth.verdict != GROWTH_TOO_FEW)
+        snprintf(growth, sizeof(growth), "%s%s", units_format_rate(rate, row->growth.per_second),
+                 row->growth.provisional ? "?" : "");
     if (row->is_unattributed) {
         text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
-                    units_format_percent(share, row->share), judged ? units_format_rate(growth, row->growth.per_second) : "?");
+                    units_format_percent(share, row->share), growth);
         if (report->columns >= WIDE_COLUMNS)
             text_printf(report->out, "%11s %8s  ", "", "");
         text_append(report->out, "(" ANALYSIS_UNATTRIBUTED ")\n");
         return;
     }
     text_printf(report->out, "  %9s %5s  %11s  ", units_format_bytes(held, (double)row->published.inuse_bytes),
-                units_format_percent(share, row->share),
-                judged ? units_format_rate(growth, row->growth.per_second) : "?");
+                units_format_percent(share, row->share), growth);
     if (report->columns >= WIDE_COLUMNS) {
         text_printf(report->out, "%11s %8s  ", units_format_rate(allocated, row->alloc_bytes_per_s),
                     units_format_count(objects, (double)row->published.inuse_objects));
@@ -376,6 +379,10 @@ static void add_growing_sites(struct report *report, size_t growing)
     }
     if (growing > MAX_SITES)
         text_printf(report->out, "  ... and %zu more\n", growing - MAX_SITES);
+    /* All are, or none: it depends on the number of cycles. */
+    if (growing > 0 && report->analysis->call_sites[0].growth.provisional)
+        report_wrap(report, 2, "? Growing by what was counted since the last GC cycle: fewer than 5 have come, and the next may "
+                               "take it back.");
 }
 
 static int compare_inuse(const void *a, const void *b)

@@ -189,8 +189,9 @@ void report_add_cost(struct report *report)
                 units_format_duration(buffer, (double)cost->cpu_ns),
                 units_format_duration(other, (double)cost->sample_cpu_ns));
     text_printf(&line, " it read %s,", units_format_bytes(buffer, (double)cost->bytes_read));
-    text_printf(&line, " stopped the process %llu times and wrote to it %llu times.", (unsigned long long)cost->stops,
-                (unsigned long long)cost->writes);
+    text_printf(&line, " stopped the process %llu times and wrote to it %llu time%s%s.",
+                (unsigned long long)cost->stops, (unsigned long long)cost->writes, cost->writes == 1 ? "" : "s",
+                cost->writes ? ": memory profiling was switched on" : "");
     if (cost->samples_retried || cost->samples_dropped)
         text_printf(&line, " %llu samples were read again, %llu came too late.",
                     (unsigned long long)cost->samples_retried, (unsigned long long)cost->samples_dropped);

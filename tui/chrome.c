@@ -7,7 +7,7 @@
 #include "heaptop/tui.h"
 #include "tui/format.h"
 
-#define MAX_VERDICT_LINES 4
+#define MAX_VERDICT_LINES 3
 /* Columns of a tab's title where there is no room for whole ones. */
 #define SHORT_TITLE 5
 

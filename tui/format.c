@@ -102,7 +102,8 @@ enum role verdict_role(enum growth_verdict verdict)
 void growth_draw(struct canvas canvas, const struct growth *growth, bool of_bytes)
 {
     char buffer[FORMAT_BUFFER];
-    canvas_rune(canvas, 0, 0, verdict_role(growth->verdict), verdict_mark(growth->verdict));
+    canvas_rune(canvas, 0, 0, verdict_role(growth->verdict),
+                growth->provisional ? GROWTH_PROVISIONAL_MARK : verdict_mark(growth->verdict));
     if (growth->verdict != GROWTH_GROWING && growth->verdict != GROWTH_SHRINKING)
         return;
     if (of_bytes)

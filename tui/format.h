@@ -21,6 +21,8 @@ int frame_draw(struct canvas canvas, int x, int y, int width, int pan, const str
 
 /* The mark that stands for a verdict, so that colour is never needed to tell. */
 uint32_t verdict_mark(enum growth_verdict verdict);
+/* In its place where the next GC cycles may take a verdict back. */
+#define GROWTH_PROVISIONAL_MARK '?'
 enum role verdict_role(enum growth_verdict verdict);
 /* Growth per second of bytes or of a count, right-aligned with its mark before it: "▲ 2.54 MB". */
 void growth_draw(struct canvas canvas, const struct growth *growth, bool of_bytes);

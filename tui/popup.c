@@ -80,7 +80,7 @@ static void write_keys(const struct session *session, struct popup_text *text)
         [GROWTH_TOO_FEW] = "too few samples to say",
         [GROWTH_PLATEAU] = "neither rises nor falls",
         [GROWTH_SAWTOOTH] = "rises and falls, without a trend",
-        [GROWTH_GROWING] = "keeps growing, more than sampling error explains",
+        [GROWTH_GROWING] = "grows, more than sampling explains; ? before 5 GCs",
         [GROWTH_SHRINKING] = "keeps shrinking",
     };
     for (int verdict = GROWTH_GROWING, i = 0; i <= GROWTH_SHRINKING;

@@ -54,7 +54,7 @@ static void describe_rss(const struct model *model, struct panel *panel)
     set_counter(panel, model->shown, COUNTER_RSS);
     set_change(panel, &model->analysis->rss, true);
     if (model->analysis->limit_bytes > 0)
-        snprintf(panel->note, sizeof(panel->note), "limit %s",
+        snprintf(panel->note, sizeof(panel->note), "%s limit %s", model->analysis->limit_is_soft ? "soft" : "hard",
                  units_format_bytes(buffer, (double)model->analysis->limit_bytes));
 }
 

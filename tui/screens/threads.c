@@ -174,7 +174,8 @@ static const struct {
 static void fill_layer(const struct model *model, struct stack_layer *layer, uint32_t kinds, size_t points)
 {
     double column[GRID_MAX_WIDTH];
-    for (size_t i = 0; i < points; i++)
+    /* All of them: the legend may look at more columns than the graph has. */
+    for (size_t i = 0; i < GRID_MAX_WIDTH; i++)
         layer->values[i] = NAN;
     layer->now = 0;
     for (unsigned kind = 0; kind < WAIT_KIND_COUNT; kind++) {

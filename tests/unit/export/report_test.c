@@ -101,6 +101,40 @@ START_TEST(the_verdict_comes_before_its_figures)
 }
 END_TEST
 
+/* Growth that the next GC cycles may take back is marked, and so is older memory without a site. */
+START_TEST(what_is_not_sure_is_marked)
+{
+    struct builder *b = builder_create();
+    struct snapshot *snapshots[40];
+    size_t site = builder_site(b, 4096, "main.leak m.go:7; main.main m.go:1");
+    builder_allocate(b, site, 40);
+    builder_gc(b);
+    for (size_t i = 0; i < ARRAY_SIZE(snapshots); i++) {
+        builder_allocate(b, site, 4);
+        snapshots[i] = builder_take(b);
+        builder_advance(b, 1);
+    }
+    char *report = make_report(snapshots, ARRAY_SIZE(snapshots), 80);
+    check_width(report, 80);
+    ck_assert_msg(strstr(report, "MB/s?  main.leak") != NULL, "%s", report);
+    ck_assert_ptr_nonnull(strstr(report, "? Growing by what was counted since"));
+    free(report);
+    builder_release(snapshots, ARRAY_SIZE(snapshots));
+
+    b->profile_since_unix_ns = b->unix_ns - 60 * BUILDER_SECOND_NS;
+    b->other_heap_bytes = INT64_C(700) << 20;
+    builder_gc(b);
+    snapshots[0] = builder_take(b);
+    report = make_report(snapshots, 1, 80);
+    check_width(report, 80);
+    ck_assert_msg(strstr(report, "(allocated before profiling was switched on)") != NULL, "%s", report);
+    ck_assert_ptr_nonnull(strstr(report, "switched on"));
+    free(report);
+    builder_release(snapshots, 1);
+    builder_destroy(b);
+}
+END_TEST
+
 /* Where resident pages were looked at, the parts are those that sum to RSS. */
 START_TEST(memory_in_parts)
 {
@@ -211,6 +245,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_growing_service);
     tcase_add_test(tests, the_verdict_comes_before_its_figures);
     tcase_add_test(tests, memory_in_parts);
+    tcase_add_test(tests, what_is_not_sure_is_marked);
     tcase_add_test(tests, a_process_that_is_no_go_program);
     tcase_add_test(tests, a_process_that_has_ended);
     tcase_add_test(tests, long_and_wide_names_stay_inside);
