@@ -54,11 +54,11 @@ static void tell_queue(struct suspect_list *list, struct suspicion *suspicion)
         return;
     }
     suspicion->suspect.per_second = growth->verdict == GROWTH_GROWING ? growth->per_second : NAN;
-    suspect_add_evidence(
-        suspicion, suspect_text(list, "%s objects wait for their finalizers%s%s.",
-                                units_format_exact(count, queued->value.integer),
-                                growth->verdict == GROWTH_GROWING ? ", more every second: " : "",
-                                growth->verdict == GROWTH_GROWING ? suspect_count_rate(list, growth->per_second) : ""));
+    const char *more = growth->verdict == GROWTH_GROWING
+                           ? suspect_text(list, ", %s more", suspect_count_rate(list, growth->per_second))
+                           : "";
+    suspect_add_evidence(suspicion, suspect_text(list, "%s objects wait for their finalizers%s.",
+                                                 units_format_exact(count, queued->value.integer), more));
 }
 
 static void add_stuck(struct suspect_list *list, const struct runner *runner, double seconds)

@@ -105,10 +105,10 @@ static void add_by_number(struct suspect_list *list)
     suspect->stack = site ? site->stack : 0;
     suspect->per_second = growth->per_second;
     suspect->since_unix_ns = growth->since_unix_ns;
-    suspect->summary = suspect_text(list, "Timers are started and not stopped: %s more%s%s%s.",
+    suspect->summary = suspect_text(list, "Timers are started%s%s and not stopped: %s more%s.", site ? " by " : "",
+                                    site ? suspect_frame(list, site->subject) : "",
                                     suspect_count_rate(list, growth->per_second),
-                                    suspect_since(list, growth->since_unix_ns), site ? ", by " : "",
-                                    site ? suspect_frame(list, site->subject) : "");
+                                    suspect_since(list, growth->since_unix_ns));
     suspect_add_evidence(suspicion, suspect_text(list, "%s timers are running now.", units_format_exact(count, number)));
     if (site && site->growth.verdict != GROWTH_GROWING)
         suspect_add_evidence(suspicion, suspect_text(list, "Of those sampled when they were made most come from this "

@@ -12,7 +12,6 @@ const struct go_field_alias go_field_aliases[] = {
     {GO_FIELD_SCHED_GFREE_N, "gFree.stack.size"},
     {GO_FIELD_SCHED_RUNQSIZE, "runq.size"},
     /* runtime/runtime2.go up to 1.22. */
-    {GO_FIELD_P_TIMERS_HEAP, "timers"},
     {GO_FIELD_P_TIMERS_LEN, "numTimers"},
     {GO_FIELD_P_TIMERS_ZOMBIES, "deletedTimers"},
     /* runtime/mheap.go up to 1.24. */

@@ -69,13 +69,8 @@
     X(P_RUNNEXT, "runtime.p", "runnext") \
     X(P_STATSSEQ, "runtime.p", "statsSeq") \
     X(P_GFREE_N, "runtime.p", "gFree.n") \
-    X(P_TIMERS_HEAP, "runtime.p", "timers.heap") \
     X(P_TIMERS_LEN, "runtime.p", "timers.len") \
     X(P_TIMERS_ZOMBIES, "runtime.p", "timers.zombies") \
-    X(TIMER_F, "runtime.timer", "f") \
-    X(TIMER_ARG, "runtime.timer", "arg") \
-    X(TIMER_PERIOD, "runtime.timer", "period") \
-    X(TIMER_SIZE, "runtime.timer", "") \
     X(MCACHE_NEXT_SAMPLE, "runtime.mcache", "nextSample") \
     X(MCACHE_TINY, "runtime.mcache", "tiny") \
     X(MCACHE_TINYOFFSET, "runtime.mcache", "tinyoffset") \

@@ -185,6 +185,11 @@ static struct error *suspects_open(struct session *session, void *state, const v
 static struct error *suspects_update(struct session *session, void *state)
 {
     const struct analysis *analysis = session->model.analysis;
+    /* Which part of RSS it is that grows takes two looks at its pages. */
+    for (size_t i = 0; i < analysis->num_suspects; i++) {
+        if (analysis->suspects[i].kind == SUSPECT_OUTSIDE_GO_GROWS)
+            source_request(session->model.source, SOURCE_REQUEST_MEMORY_MAP);
+    }
     return list_screen_set(session, state, analysis->suspects, analysis->num_suspects, sizeof(*analysis->suspects));
 }
 
