@@ -15,6 +15,8 @@
 #define MANY_TIMES 10
 /* What stands before the name in a row. */
 #define ROW_COLUMNS 40
+/* A function is not cut to less, for the sake of its place. */
+#define MIN_NAME_COLUMNS 12
 
 static bool counts_bytes(const struct diff *diff)
 {
@@ -161,28 +163,45 @@ static void write_header(struct report *report, const char *title)
     text_printf(report->out, "\n  %10s %5s %9s %9s  %s\n", "CHANGE", "share", "old", "new", title);
 }
 
+/* A function and its place in what a row has left: the place stays whole, since a line is what people look for. */
+static void write_name(struct report *report, const struct diff *diff, frame_id id, const char *note)
+{
+    const struct frame *frame = catalog_frame(diff->catalog, id);
+    const char *file = catalog_string(diff->catalog, frame->file);
+    struct text name = {0}, place = {0};
+    size_t room = report->columns - ROW_COLUMNS;
+    if (*file && frame->line)
+        text_printf(&place, "  %s:%u", file_short_name(file), frame->line);
+    text_append(&place, note);
+    size_t place_width = place.data ? utf8_width(place.data) : 0;
+    if (frame->function && place_width + MIN_NAME_COLUMNS <= room) {
+        report_clip(report->out, function_short_name(catalog_string(diff->catalog, frame->function)),
+                    room - place_width);
+        text_append(report->out, place.data ? place.data : "");
+    } else {
+        catalog_write_frame(diff->catalog, id, &name);
+        report_clip(report->out, name.data ? name.data : "", room);
+    }
+    text_append(report->out, "\n");
+    report->out->failed |= name.failed | place.failed;
+    text_deinit(&name);
+    text_deinit(&place);
+}
+
 static void write_site(struct report *report, const struct diff *diff, const struct diff_allocation_row *row)
 {
     char change[UNITS_BUFFER + 1], before[UNITS_BUFFER + 1], after[UNITS_BUFFER + 1], share[UNITS_BUFFER];
-    struct text line = {0}, name = {0};
+    char note[32] = "";
     bool is_bytes = counts_bytes(diff);
-    catalog_write_frame(diff->catalog, row->subject, &name);
     if (row->lines[DIFF_OLD] && row->lines[DIFF_NEW] && row->lines[DIFF_OLD] != row->lines[DIFF_NEW])
-        text_printf(&name, " (was :%u)", row->lines[DIFF_OLD]);
-    text_printf(&line, "  %10s %5s %9s %9s  ", format_amount(change, (double)row->change.change, is_bytes, true),
+        snprintf(note, sizeof(note), " (was :%u)", row->lines[DIFF_OLD]);
+    text_printf(report->out, "  %10s %5s %9s %9s  ", format_amount(change, (double)row->change.change, is_bytes, true),
                 units_format_percent(share, row->change.share),
                 format_side(before, row->change.kind, DIFF_OLD,
                             (double)site_value_of(&row->values[DIFF_OLD], diff->value), is_bytes),
                 format_side(after, row->change.kind, DIFF_NEW,
                             (double)site_value_of(&row->values[DIFF_NEW], diff->value), is_bytes));
-    if (!line.failed && !name.failed) {
-        text_append(report->out, line.data);
-        report_clip(report->out, name.data, report->columns - ROW_COLUMNS);
-        text_append(report->out, "\n");
-    }
-    report->out->failed |= line.failed | name.failed;
-    text_deinit(&line);
-    text_deinit(&name);
+    write_name(report, diff, row->subject, note);
 }
 
 /* Those that grew, or those that shrank. */
@@ -219,18 +238,12 @@ static void write_goroutines(struct report *report, const struct diff *diff)
         if (shown++ == 0)
             write_header(report, "goroutines, by what they run");
         char change[UNITS_BUFFER + 1], before[UNITS_BUFFER + 1], after[UNITS_BUFFER + 1], share[UNITS_BUFFER];
-        struct text line = {0};
         text_printf(report->out, "  %10s %5s %9s %9s  ",
                     format_amount(change, (double)row->change.change, false, true),
                     units_format_percent(share, row->change.share),
                     format_side(before, row->change.kind, DIFF_OLD, row->counts[DIFF_OLD], false),
                     format_side(after, row->change.kind, DIFF_NEW, row->counts[DIFF_NEW], false));
-        catalog_write_frame(diff->catalog, row->start ? row->start : row->created_by, &line);
-        if (line.data)
-            report_clip(report->out, line.data, report->columns - ROW_COLUMNS);
-        text_append(report->out, "\n");
-        report->out->failed |= line.failed;
-        text_deinit(&line);
+        write_name(report, diff, row->start ? row->start : row->created_by, "");
     }
     if (more)
         text_printf(report->out, "  ... and %zu more\n", more);

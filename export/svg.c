@@ -336,7 +336,7 @@ static void append_key(struct text *out, double *x, double y, const char *words)
 {
     text_printf(out, "\" stroke=\"#8c959f\" stroke-width=\".5\"/><text class=\"key\" x=\"%.0f\" y=\"%.0f\">%s</text>\n",
                 *x + 17, y + 10, words);
-    *x += 17 + 6.6 * (double)strlen(words) + 16;
+    *x += 17 + 6.2 * (double)strlen(words) + 16;
 }
 
 static void append_legend(const struct drawing *drawing, struct text *out, unsigned height)

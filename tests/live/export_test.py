@@ -235,6 +235,40 @@ def compare_recorded(recording, differences):
     heaptop("diff", recording, f"{recording}@..", status=2)
 
 
+def record_one(path, folder, name, allocate):
+    with oracle.Target(path) as target:
+        for _ in range(allocate):
+            target.answer("alloc 1000000")
+        target.answer("quiet")
+        heaptop("record", "-o", f"{folder}/{name}", "-d", "100ms", target.pid)
+    return f"{folder}/{name}"
+
+
+def examine_comparisons(wanted, folder):
+    """Two runs of one build, and of two builds by different toolchains: goroutines that both park alike are matched."""
+    differences = []
+    paths = [path for _, kind, path in wanted if kind == "default"]
+    first, second = paths[-1], paths[0]
+    parked = {}
+    for name, path, allocate in (("old", first, 0), ("same", first, 60), ("other", second, 60)):
+        parked[name] = record_one(path, folder, name + ".heaptop", allocate)
+    for name in ("same", "other") if first != second else ("same",):
+        diff = json.loads(heaptop("diff", "--json", parked["old"], parked[name]))
+        check(diff["same_build"] == (name == "same") and not diff["same_process"], f"{name}: {diff['same_build']}", differences)
+        top = next(s for s in diff["call_sites"] if s["function"] and "allocOnCommand" in s["function"])
+        check(top["kind"] in ("appeared", "grew") and 40e6 < top["change"] < 90e6, f"{name}: 60 MB are {top['change']}", differences)
+        kinds = {g["start"]["function"]: g["kind"] for g in diff["goroutines"] if g["start"] and "main.park" in g["start"]["function"]}
+        check(len(kinds) > 10 and set(kinds.values()) == {"same"}, f"{name}: {kinds}", differences)
+        lines = [s for s in diff["call_sites"] if s["old_line"] and s["line"] != s["old_line"] and s["kind"] == "same"]
+        check(name != "same" or not lines, f"lines differ in one build: {lines[:1]}", differences)
+        verdict = diff["verdict"]
+        check("more than OLD" in verdict and "allocOnCommand" in verdict, f"{name}: {verdict}", differences)
+    print(f"comparisons of builds: {'as they should be' if not differences else f'{len(differences)} DIFFERENCES'}", flush=True)
+    for text in differences[:8]:
+        print(f"      {text[:700]}", flush=True)
+    return not differences
+
+
 def main():
     wanted = [t for t in oracle.targets("oracle") if all(a in (t[0], t[1]) for a in sys.argv[1:])]
     # One kind a version is enough, and every kind of one.
@@ -252,6 +286,7 @@ def main():
                 print(f"{version:5} {kind:12} {getattr(error, 'stderr', '') or error}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         formats = examine_formats(wanted[-1][2], folder)
+        formats = examine_comparisons(wanted, folder) and formats
     print(f"{passed} of {len(wanted)} are equal in every line; the other formats {'hold' if formats else 'do not hold'}")
     sys.exit(passed != len(wanted) or not formats)
 
