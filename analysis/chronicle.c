@@ -24,6 +24,8 @@
 #define SAME_RATE 2.0
 /* A chronology is short. */
 #define MAX_PHASES_OF_PROCESS 12
+/* No phase is shorter than this part of the time. */
+#define SHORTEST_PART 64
 /* The runtime forces a cycle every two minutes: no more than these is idle. */
 #define IDLE_CYCLE_SECONDS 100
 
@@ -251,6 +253,32 @@ static double merge_cost(const struct stretch *a, const struct stretch *b, doubl
     return size > 0 ? (misfit(&both) - misfit(&a->sums) - misfit(&b->sums)) / (size * size) : 0;
 }
 
+/* Stretch i + 1 into stretch i. */
+static void join(struct stretch *stretches, size_t *count, size_t i)
+{
+    stretches[i].sums = sums_add(&stretches[i].sums, &stretches[i + 1].sums);
+    stretches[i].last = stretches[i + 1].last;
+    memmove(stretches + i + 1, stretches + i + 2, (*count - i - 2) * sizeof(*stretches));
+    --*count;
+}
+
+/* What is too short to be told of belongs to the neighbour that it fits better. */
+static void join_short(struct stretch *stretches, size_t *count, double noise)
+{
+    size_t bins = *count ? stretches[*count - 1].last - stretches[0].first + 1 : 0;
+    for (size_t i = 0; i < *count && *count > 1;) {
+        if ((stretches[i].last - stretches[i].first + 1) * SHORTEST_PART >= bins) {
+            i++;
+            continue;
+        }
+        bool is_last = i + 1 == *count,
+             joins_before = i > 0 && (is_last || merge_cost(&stretches[i - 1], &stretches[i], noise) <
+                                                     merge_cost(&stretches[i], &stretches[i + 1], noise));
+        join(stretches, count, joins_before ? i - 1 : i);
+        i = 0;
+    }
+}
+
 static void merge_stretches(struct stretch *stretches, size_t *count, double noise, size_t most)
 {
     while (*count > 1) {
@@ -265,10 +293,7 @@ static void merge_stretches(struct stretch *stretches, size_t *count, double noi
         }
         if (least > LINE_COST && *count <= most)
             return;
-        stretches[best].sums = sums_add(&stretches[best].sums, &stretches[best + 1].sums);
-        stretches[best].last = stretches[best + 1].last;
-        memmove(stretches + best + 1, stretches + best + 2, (*count - best - 2) * sizeof(*stretches));
-        --*count;
+        join(stretches, count, best);
     }
 }
 
@@ -351,6 +376,7 @@ static struct error *add_process(struct chronicle *chronicle, const struct bin *
         stretches[num_stretches++] = (struct stretch){.first = i, .last = i, .sums = {1, t, v, t * t, t * v, v * v}};
     }
     merge_stretches(stretches, &num_stretches, noise, most);
+    join_short(stretches, &num_stretches, noise);
     for (size_t i = 0; i < num_stretches; i++) {
         const struct chronicle_phase phase = phase_of(bins, &stretches[i], chronicle->by_heap, noise);
         add_phase(chronicle, &phase);

@@ -18,6 +18,10 @@
 
 /* Where resident memory is, is looked at so often. */
 #define MAP_INTERVAL_NS (300 * SECOND_NS)
+/* What to suspect is judged from a sample in so long, and noted so often. */
+#define HISTORY_INTERVAL_NS (2 * SECOND_NS)
+#define SUSPECTS_INTERVAL_NS (30 * SECOND_NS)
+#define MAX_SUSPECTS 32
 /* A process that is waited for is looked for so often. */
 #define LOOK_NS (SECOND_NS / 4)
 
@@ -34,6 +38,8 @@ struct session {
     uint64_t samples, dropped_told;
     uint64_t end_ns;                /* CLOCK_MONOTONIC. */
     uint64_t map_due_ns;
+    struct history *history;        /* Of what to suspect; NULL when memory was out. */
+    uint64_t history_due_ns, suspects_due_ns;
     uint64_t last_unix_ns;          /* Of the last snapshot. */
     char reason[128];               /* Why there will be no more of this process. */
     bool exited, is_interrupted;
@@ -123,6 +129,62 @@ static bool is_over(const struct session *session)
     return session->is_interrupted || clock_ns(CLOCK_MONOTONIC) >= session->end_ns;
 }
 
+/* The evidence as one text, a line each. */
+static char *join_evidence(const struct suspect *suspect)
+{
+    struct text text = {0};
+    for (size_t i = 0; i < suspect->num_evidence; i++)
+        text_printf(&text, "%s%s", i ? "\n" : "", suspect->evidence[i]);
+    return text_take(&text);
+}
+
+static void note_suspects(struct session *session, const struct analysis *analysis)
+{
+    struct recorder_suspect suspects[MAX_SUSPECTS] = {0};
+    char *evidence[MAX_SUSPECTS];
+    size_t count = analysis->num_suspects < MAX_SUSPECTS ? analysis->num_suspects : MAX_SUSPECTS;
+    for (size_t i = 0; i < count; i++) {
+        const struct suspect *suspect = &analysis->suspects[i];
+        evidence[i] = join_evidence(suspect);
+        suspects[i] = (struct recorder_suspect){.kind = suspect_kind_infos[suspect->kind].name,
+                                                .confidence = suspect_confidence_name(suspect->confidence),
+                                                .unit = suspect_kind_infos[suspect->kind].unit,
+                                                .subject = suspect->subject,
+                                                .created_by = suspect->created_by,
+                                                .stack = suspect->stack,
+                                                .per_second = suspect->per_second,
+                                                .share = suspect->share,
+                                                .since_unix_ns = suspect->since_unix_ns,
+                                                .summary = suspect->summary,
+                                                .evidence = evidence[i],
+                                                .advice = suspect->advice};
+    }
+    recorder_set_suspects(session->recorder, analysis->snapshot, suspects, count);
+    for (size_t i = 0; i < count; i++)
+        free(evidence[i]);
+}
+
+/* What is suspected is for whoever opens the file with nothing but a shell; without it the recording is as good. */
+static void heed_suspects(struct session *session, struct snapshot *snapshot)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    struct analysis *analysis = NULL;
+    if (now < session->history_due_ns && !snapshot->exited)
+        return;
+    session->history_due_ns = now + HISTORY_INTERVAL_NS;
+    struct error *error = session->history ? NULL : history_create(NULL, &session->history);
+    if (!error)
+        error = history_add(session->history, snapshot);
+    if (!error && now >= session->suspects_due_ns) {
+        session->suspects_due_ns = now + SUSPECTS_INTERVAL_NS;
+        error = analysis_compute(session->history, &analysis);
+    }
+    if (!error && analysis)
+        note_suspects(session, analysis);
+    analysis_destroy(analysis);
+    error_destroy(error);
+}
+
 static void add_snapshot(struct session *session, struct snapshot *snapshot)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
@@ -130,6 +192,7 @@ static void add_snapshot(struct session *session, struct snapshot *snapshot)
         recorder_gap(session->recorder, session->last_unix_ns, snapshot->unix_ns, session->reason);
     session->reason[0] = '\0';
     recorder_add(session->recorder, snapshot);
+    heed_suspects(session, snapshot);
     if (session->samples++ == 0 && session->options->duration_ns)
         session->end_ns = now + session->options->duration_ns + snapshot->interval_ns / END_SLACK;
     if (!session->name && session->options->follow_name)
@@ -311,6 +374,7 @@ static enum exit_status run_and_end(struct session *session, pid_t pid)
     signal(SIGXFSZ, SIG_IGN);
     enum exit_status status = error ? error_print(error) : run_session(session, pid);
     source_close(session->source);
+    history_destroy(session->history);
     if (session->signals >= 0)
         close(session->signals);
     free(session->name);

@@ -17,7 +17,7 @@
 static const char *write_moment(const struct report *report, uint64_t unix_ns, char buffer[MOMENT])
 {
     const struct chronicle *chronicle = report->recorded->chronicle;
-    bool is_long = chronicle->last_unix_ns - chronicle->first_unix_ns > DAY;
+    bool is_long = chronicle->last_unix_ns - chronicle->first_unix_ns > DAY || unix_ns > chronicle->last_unix_ns + DAY / 2;
     time_t seconds = (time_t)(unix_ns / SECOND);
     struct tm local;
     if (!localtime_r(&seconds, &local) || strftime(buffer, MOMENT, is_long ? "%b %d %H:%M" : "%H:%M:%S", &local) == 0)
@@ -55,16 +55,18 @@ static void add_span(struct report *report)
     text_deinit(&line);
 }
 
-/* When a rate that lasts meets the limit. */
-static void write_limit(const struct report *report, const struct chronicle_phase *last, struct text *text)
+/* When a rate that lasts meets the limit: RSS's, where that is known. */
+static void write_limit(const struct report *report, const struct chronicle_phase *first,
+                        const struct chronicle_phase *last, struct text *text)
 {
     const struct chronicle *chronicle = report->recorded->chronicle;
-    double limit = (double)report->analysis->limit_bytes, reached = last->to_rss_bytes;
+    double span = (double)(last->to_unix_ns - first->from_unix_ns) / 1e9,
+           rate = (last->to_rss_bytes - first->from_rss_bytes) / span;
     char size[UNITS_BUFFER], left[UNITS_BUFFER], at[MOMENT];
-    if (report->analysis->limit_bytes == 0 || isnan(reached) || !(last->per_second > 0))
+    if (report->analysis->limit_bytes == 0 || !(rate > 0))
         return;
-    units_format_bytes(size, limit);
-    double seconds = (limit - reached) / last->per_second;
+    units_format_bytes(size, (double)report->analysis->limit_bytes);
+    double seconds = ((double)report->analysis->limit_bytes - last->to_rss_bytes) / rate;
     if (seconds <= 0)
         text_printf(text, " The limit of %s was met.", size);
     else if (seconds < 365 * 86400.0)
@@ -99,7 +101,7 @@ static void add_growth_sentence(struct report *report)
                         write_span(first->from_unix_ns, last->to_unix_ns, span), what,
                         units_format_bytes(from, first->from_bytes), units_format_bytes(to, last->to_bytes));
         if (goes_on)
-            write_limit(report, last, &text);
+            write_limit(report, first, last, &text);
     }
     if (!isnan(chronicle->peak_rss_bytes))
         text_printf(&text, " RSS was at its most at %s: %s.", write_moment(report, chronicle->peak_rss_unix_ns, at),

@@ -48,6 +48,7 @@ struct recorder {
     struct pending_note notes[RECORD_MAX_PENDING_MARKS];
     size_t num_notes;
     bool wants_keyframe;
+    struct suspect_list *suspects;  /* To be written with the next snapshot; NULL: none new. */
     struct recording_gap_row
         gap; /* What was dropped since the last tick that is in the file; ticks is 0 when nothing was. */
     char reason[160];               /* gap.reason. */
@@ -130,6 +131,19 @@ void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_
     add_note(recorder, (struct pending_note){.unix_ns = from_unix_ns, .to_unix_ns = to_unix_ns, .is_gap = true}, reason);
 }
 
+void recorder_set_suspects(struct recorder *recorder, const struct snapshot *snapshot,
+                           const struct recorder_suspect *suspects, size_t count)
+{
+    struct suspect_list *list = suspect_list_create(snapshot, suspects, count);
+    if (!list)
+        return;
+    pthread_mutex_lock(&recorder->mutex);
+    struct suspect_list *before = recorder->suspects;
+    recorder->suspects = list;
+    pthread_mutex_unlock(&recorder->mutex);
+    suspect_list_destroy(before);
+}
+
 void recorder_request_keyframe(struct recorder *recorder)
 {
     pthread_mutex_lock(&recorder->mutex);
@@ -207,6 +221,21 @@ static void rotate_if_due(struct recorder *recorder, const struct snapshot *snap
     pthread_mutex_unlock(&recorder->mutex);
 }
 
+/* Those that were handed over, once a snapshot of their process is there. A failure is one of the disk, which the next
+ * snapshot meets as well. */
+static void write_suspects(struct recorder *recorder)
+{
+    struct recording_file *file = recorder->file;
+    pthread_mutex_lock(&recorder->mutex);
+    struct suspect_list *list = recorder->suspects;
+    recorder->suspects = NULL;
+    pthread_mutex_unlock(&recorder->mutex);
+    if (list && list->catalog == file->writer.dictionary.catalog)
+        suspect_rows_write(&file->suspects, &file->writer.dictionary, file->writer.last_target, list);
+    suspect_list_destroy(list);
+    file->database.code = SQLITE_OK;
+}
+
 static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
 {
     char reason[160];
@@ -232,6 +261,8 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
         recorder->retry_at_ns = recorder->retry_after_ns = 0;
     if (is_written && file->first_unix_ns == 0)
         file->first_unix_ns = snapshot->unix_ns;
+    if (is_written)
+        write_suspects(recorder);
     /* Also where the file is full: that is what makes room. */
     recording_file_tend(file, snapshot->unix_ns);
     uint64_t bytes = recording_file_bytes(file);
@@ -322,6 +353,7 @@ static void recorder_destroy(struct recorder *recorder)
     recording_file_destroy(recorder->file);
     for (size_t i = 0; i < recorder->num_notes; i++)
         free(recorder->notes[i].text);
+    suspect_list_destroy(recorder->suspects);
     pthread_cond_destroy(&recorder->arrived);
     pthread_mutex_destroy(&recorder->mutex);
     free(recorder->path);

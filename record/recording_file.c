@@ -141,6 +141,7 @@ struct error *recording_file_create(const char *path, const struct recorder_opti
     database->code = sqlite3_open_v2(file->path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     create_tables(file, options);
     tick_writer_init(&file->writer, database, options->redact);
+    suspect_rows_init(&file->suspects, database);
     thinning_init(&file->thinning, database, options->keep_ns,
                   options->max_bytes ? file_bound(options->max_bytes) : 0);
     error = database_error(database, "write", path);
@@ -158,6 +159,7 @@ void recording_file_destroy(struct recording_file *file)
     if (!file)
         return;
     thinning_deinit(&file->thinning);
+    suspect_rows_deinit(&file->suspects);
     tick_writer_deinit(&file->writer);
     database_close(&file->database);
     free(file->path);
@@ -178,6 +180,8 @@ struct error *recording_file_finish(struct recording_file *file, const struct re
     database_execute(database, "COMMIT");
     if (database->code != SQLITE_OK && sqlite3_get_autocommit(database->handle) == 0)
         sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);
+    suspect_rows_deinit(&file->suspects);
+    file->suspects = (struct suspect_rows){.database = database};
     tick_writer_deinit(&file->writer);
     file->writer = (struct tick_writer){.database = database};
     /* A reader that follows keeps the log in use: then the file is whole, with an empty log beside it. */

@@ -3,6 +3,7 @@
 #define HEAPTOP_RECORD_RECORDING_FILE_H
 
 #include "heaptop/record.h"
+#include "record/suspect_rows.h"
 #include "record/thinning.h"
 #include "record/tick_writer.h"
 
@@ -10,6 +11,7 @@ struct recording_file {
     char *path;
     struct database database;
     struct tick_writer writer;
+    struct suspect_rows suspects;
     struct thinning thinning;
     uint64_t first_unix_ns;     /* Of its first tick; 0: it has none. */
 };

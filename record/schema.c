@@ -72,6 +72,21 @@ const struct schema_table schema_tables[] = {
      "CREATE TABLE size_classes (at INTEGER PRIMARY KEY, mallocs INTEGER, frees INTEGER)"},
     {"regions", THIN_STATES,
      "CREATE TABLE regions (at INTEGER PRIMARY KEY, start_address INTEGER, size INTEGER, permissions TEXT, name INTEGER)"},
+    {"memory_maps", THIN_LIST,
+     "CREATE TABLE memory_maps (at INTEGER PRIMARY KEY, rss_bytes INTEGER, took_ns INTEGER, not_looked_at_bytes INTEGER, "
+     "heap_known INTEGER, heap_reason TEXT, object_bytes INTEGER, slack_bytes INTEGER, manual_bytes INTEGER, "
+     "object_resident_bytes INTEGER, slack_resident_bytes INTEGER, manual_resident_bytes INTEGER, free_resident_bytes INTEGER)"},
+    {"memory_map_kinds", THIN_LIST,
+     "CREATE TABLE memory_map_kinds (at INTEGER PRIMARY KEY, kind TEXT, file_bytes INTEGER, anonymous_bytes INTEGER)"},
+    {"span_classes", THIN_LIST,
+     "CREATE TABLE span_classes (at INTEGER PRIMARY KEY, object_size INTEGER, no_scan INTEGER, spans INTEGER, bytes INTEGER, "
+     "resident_bytes INTEGER, slots INTEGER, objects INTEGER, object_bytes INTEGER, free_bytes INTEGER, tail_bytes INTEGER)"},
+    {"region_residents", THIN_LIST,
+     "CREATE TABLE region_residents (at INTEGER PRIMARY KEY, kind INTEGER, resident_bytes INTEGER)"},
+    {"suspects", THIN_NOT,
+     "CREATE TABLE suspects (suspect INTEGER PRIMARY KEY, target INTEGER, from_unix_ns INTEGER, to_unix_ns INTEGER, kind TEXT, "
+     "confidence TEXT, subject INTEGER, created_by INTEGER, stack INTEGER, per_second REAL, unit TEXT, since_unix_ns INTEGER, "
+     "share REAL, summary TEXT, evidence TEXT, advice TEXT)"},
     {"mappings", THIN_NOT,
      "CREATE TABLE mappings (at INTEGER PRIMARY KEY, start_address INTEGER, end_address INTEGER, file_offset INTEGER, "
      "file INTEGER, build_id INTEGER)"},
@@ -143,6 +158,16 @@ const char schema_views[] =
     "CREATE VIEW v_procs AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, " KEY("p") " AS proc, " STATE("p.state")
     " AS state, p.queue AS queue, p.machine AS machine, p.tid AS tid, p.goid AS goid FROM procs p JOIN ticks t ON t.tick = " TICK("p") ";\n"
     "CREATE VIEW v_regions AS SELECT " TICK("r") " AS tick, start_address, size, permissions, " STRING("name") " AS name FROM regions r;\n"
+    "CREATE VIEW v_memory_maps AS SELECT " TICK("m") " AS tick, " TIME("t.unix_ns") " AS time, m.rss_bytes AS rss_bytes, "
+    "m.object_resident_bytes AS heap_objects_bytes, m.slack_resident_bytes AS heap_slack_bytes, m.manual_resident_bytes AS stacks_bytes, "
+    "m.free_resident_bytes AS heap_free_bytes FROM memory_maps m JOIN ticks t ON t.tick = " TICK("m") ";\n"
+    "CREATE VIEW v_memory_map_kinds AS SELECT " TICK("m") " AS tick, " TIME("t.unix_ns") " AS time, m.kind AS kind, "
+    "m.file_bytes AS file_bytes, m.anonymous_bytes AS anonymous_bytes FROM memory_map_kinds m JOIN ticks t ON t.tick = " TICK("m") ";\n"
+    "CREATE VIEW v_span_classes AS SELECT " TICK("c") " AS tick, c.object_size AS object_size, c.no_scan AS no_scan, c.spans AS spans, "
+    "c.bytes AS bytes, c.resident_bytes AS resident_bytes, c.objects AS objects, c.free_bytes AS free_bytes FROM span_classes c;\n"
+    "CREATE VIEW v_suspects AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, target, kind, confidence, "
+    FUNCTION("subject") " AS function, " PLACE("subject") " AS place, per_second, unit, " TIME("since_unix_ns") " AS since, share, summary, "
+    "evidence, advice FROM suspects;\n"
     "CREATE VIEW v_problems AS SELECT " TICK("p") " AS tick, " TIME("t.unix_ns") " AS time, p.text AS text "
     "FROM problems p JOIN ticks t ON t.tick = " TICK("p") ";\n"
     "CREATE VIEW v_marks AS SELECT " TIME("unix_ns") " AS time, text FROM marks;\n"

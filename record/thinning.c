@@ -156,7 +156,8 @@ void thinning_init(struct thinning *thinning, struct database *database, uint64_
         add_table(thinning, schema_tables[i].name, schema_tables[i].thinning);
     add_table(thinning, "counters", THIN_COLUMNS);
     thinning->select_ticks = database_prepare(
-        own, "SELECT tick, unix_ns, target, exited, regions FROM ticks WHERE tick > ? ORDER BY tick");
+        own, "SELECT tick, unix_ns, target, exited, CASE WHEN EXISTS (SELECT 1 FROM memory_maps WHERE at = tick << 24) "
+             "THEN 2 ELSE regions > 0 END FROM ticks WHERE tick > ? ORDER BY tick");
     thinning->select_marked = database_prepare(
         own, "SELECT EXISTS (SELECT 1 FROM marks WHERE unix_ns > ?1 AND unix_ns <= ?2) + "
              "2 * EXISTS (SELECT 1 FROM gaps WHERE ?2 BETWEEN from_unix_ns AND to_unix_ns OR to_unix_ns BETWEEN ?1 AND ?2 "
@@ -282,7 +283,8 @@ void thinning_merge(struct thinning *thinning, int64_t previous, int64_t tick)
 /* ---- one bucket ---- */
 
 struct thin_tick {
-    int64_t tick, target, regions;
+    int64_t tick, target;
+    int64_t worth;      /* 2: it has a memory map; 1: regions; 0: neither. */
     uint64_t unix_ns;
     bool exited;
 };
@@ -295,7 +297,7 @@ static bool read_tick(struct row *row, struct thin_tick *ret_tick)
                                    .unix_ns = (uint64_t)sqlite3_column_int64(row->statement, 1),
                                    .target = sqlite3_column_int64(row->statement, 2),
                                    .exited = sqlite3_column_int64(row->statement, 3) != 0,
-                                   .regions = sqlite3_column_int64(row->statement, 4)};
+                                   .worth = sqlite3_column_int64(row->statement, 4)};
     return true;
 }
 
@@ -340,13 +342,14 @@ static bool read_bucket(struct thinning *thinning, size_t level, struct bucket *
     return is_complete;
 }
 
-/* The tick that stands for the bucket: one in which the address space was read, else the last. */
+/* The tick that stands for the bucket: one in which memory was looked at, else the last. */
 static size_t choose(const struct bucket *bucket)
 {
+    size_t best = bucket->count;
     for (size_t i = bucket->count; i > 0; i--)
-        if (bucket->ticks[i].regions > 0)
-            return i;
-    return bucket->count;
+        if (bucket->ticks[i].worth > bucket->ticks[best].worth)
+            best = i;
+    return best;
 }
 
 static bool thin_bucket(struct thinning *thinning, size_t level, uint64_t now_unix_ns, struct bucket *bucket)

@@ -78,6 +78,7 @@ void tick_reader_init(struct tick_reader *reader, struct database *database, con
 {
     *reader = (struct tick_reader){.database = database};
     names_init(&reader->names, database);
+    memory_map_rows_init_reader(&reader->memory_maps, database);
     for (size_t i = 0; i < ARRAY_SIZE(reader->columns); i++)
         reader->columns[i] = reader->numbers[i] = COUNTER_COUNT;
     reader->num_columns = num_counter_names < ARRAY_SIZE(reader->columns) ? num_counter_names
@@ -92,6 +93,7 @@ void tick_reader_init(struct tick_reader *reader, struct database *database, con
 void tick_reader_deinit(struct tick_reader *reader)
 {
     names_deinit(&reader->names);
+    memory_map_rows_deinit(&reader->memory_maps);
     for (int i = 0; i < READ_STATEMENTS; i++)
         sqlite3_finalize(reader->statements[i]);
     vector_deinit(&reader->definitions);
@@ -880,7 +882,7 @@ static bool fill(struct tick_reader *reader, int64_t cycles_from, struct snapsho
         !fill_mappings(reader, snapshot))
         return false;
     fill_problems(reader, snapshot);
-    return true;
+    return memory_map_rows_read(&reader->memory_maps, reader->tick, snapshot);
 }
 
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)

@@ -4,6 +4,7 @@
 #define HEAPTOP_RECORD_TICK_READER_H
 
 #include "heaptop/snapshot.h"
+#include "record/memory_map_rows.h"
 #include "record/names.h"
 
 enum read_statement {
@@ -75,6 +76,7 @@ struct tick_reader {
     struct database *database;
     struct names names;
     sqlite3_stmt *statements[READ_STATEMENTS];
+    struct memory_map_rows memory_maps;
     /* The file's counters: by column, and by number, the one of this build, or COUNTER_COUNT. */
     enum counter_id columns[256], numbers[256];
     size_t num_columns;

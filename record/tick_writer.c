@@ -33,6 +33,7 @@ void tick_writer_init(struct tick_writer *writer, struct database *database, boo
 {
     *writer = (struct tick_writer){.database = database, .redact = redact};
     dictionary_init(&writer->dictionary, database, redact);
+    memory_map_rows_init_writer(&writer->memory_maps, database);
     table_init(&writer->groups_by_identity);
     table_init(&writer->threads_by_identity);
     _cleanup_(text_deinit) struct text counters = {0};
@@ -49,6 +50,7 @@ void tick_writer_init(struct tick_writer *writer, struct database *database, boo
 void tick_writer_deinit(struct tick_writer *writer)
 {
     dictionary_deinit(&writer->dictionary);
+    memory_map_rows_deinit(&writer->memory_maps);
     for (int i = 0; i < TICK_STATEMENTS; i++)
         sqlite3_finalize(writer->statements[i]);
     vector_deinit(&writer->sites);
@@ -685,6 +687,7 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     write_cycles(writer, snapshot);
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);
+    writer->rows += memory_map_rows_write(&writer->memory_maps, (int64_t)writer->tick, snapshot);
     const int64_t head[] = {(int64_t)writer->tick,
                             (int64_t)snapshot->unix_ns,
                             (int64_t)snapshot->monotonic_ns,

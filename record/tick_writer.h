@@ -5,10 +5,11 @@
 
 #include "heaptop/snapshot.h"
 #include "record/dictionary.h"
+#include "record/memory_map_rows.h"
 
 /* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a
  * jump has to read and what keyframes add to the file. */
-#define KEYFRAME_ROWS 16384
+#define KEYFRAME_ROWS 12288
 
 struct written_site {
     int64_t id;             /* In the file; 0: not there. */
@@ -65,6 +66,7 @@ struct tick_writer {
     struct database *database;
     struct dictionary dictionary;
     sqlite3_stmt *statements[TICK_STATEMENTS];
+    struct memory_map_rows memory_maps;
     uint64_t tick;                      /* The one being written; ticks count from 1. */
     bool redact;                        /* Command lines and labels are left out. */
     bool wants_keyframe;                /* The next one shall be one. */

@@ -55,6 +55,19 @@ void recorder_mark(struct recorder *recorder, uint64_t unix_ns, const char *text
 /* Samples were not taken from one time to another; the reason is treated like a mark's text. */
 void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_unix_ns, const char *reason);
 
+/* What heaptop suspects as of a snapshot, which has been added: all of it, so that what is not among them is suspected no
+ * longer. Strings are copied; ids are those of the snapshot's catalog. */
+struct recorder_suspect {
+    const char *kind, *confidence, *unit;   /* unit: what per_second counts; NULL: nothing. */
+    frame_id subject, created_by;
+    stack_id stack;
+    double per_second, share;               /* NAN: not known. */
+    uint64_t since_unix_ns;                 /* 0: not known. */
+    const char *summary, *evidence, *advice;
+};
+void recorder_set_suspects(struct recorder *recorder, const struct snapshot *snapshot,
+                           const struct recorder_suspect *suspects, size_t count);
+
 /* All is written anew with the next snapshot, so that a reader needs nothing from before. */
 void recorder_request_keyframe(struct recorder *recorder);
 

@@ -14,6 +14,8 @@
 #define DAY_SITES 1000
 #define DAY_CHANGED 20
 #define JUMPS 300
+/* Eight hours, in the last four of which one call site keeps what it allocates. */
+#define NIGHT 28800
 
 static void check(struct error *error)
 {
@@ -164,6 +166,30 @@ static void write_day(const char *path)
     builder_destroy(b);
 }
 
+static void write_night(const char *path)
+{
+    struct builder *b = make_process(DAY_SITES);
+    struct recorder *recorder = NULL;
+    check(recorder_open(path, NULL, &recorder));
+    for (size_t i = 0; i < NIGHT; i++) {
+        change(b, i, DAY_CHANGED);
+        for (size_t k = 0; k < DAY_CHANGED; k++)
+            builder_free(b, (i * DAY_CHANGED + k * 3) % b->sites.count, 1 + k % 3);
+        builder_hold(b, BUILDER_DEMO_LEAK, i < NIGHT / 2 ? 64 << 20 : (64 << 20) + (double)(i - NIGHT / 2) * 40960);
+        if (i % 10 == 0)
+            builder_gc(b);
+        builder_set(b, COUNTER_RSS, b->counters[COUNTER_HEAP_MARKED].value.integer * 2 + (int64_t)(i % 50) * 65536);
+        struct snapshot *snapshot = builder_take(b);
+        recorder_add(recorder, snapshot);
+        snapshot_unref(snapshot);
+        builder_advance(b, 1);
+        if (i % 8 == 7)
+            wait_until_written(recorder, i + 1);
+    }
+    check(recorder_close(recorder, NULL));
+    builder_destroy(b);
+}
+
 static void measure_reading(const char *path)
 {
     struct recording *recording = NULL;
@@ -213,6 +239,8 @@ int main(int argc, char **argv)
     snprintf(path, sizeof(path), "%s/day", argv[1]);
     write_day(path);
     measure_reading(path);
+    snprintf(path, sizeof(path), "%s/night", argv[1]);
+    write_night(path);
     printf("}\n");
     return 0;
 }

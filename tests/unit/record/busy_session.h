@@ -4,6 +4,40 @@
 
 #include "tests/unit/snapshot_builder.h"
 
+/* Figures that are all different. */
+static void busy_memory_map(struct snapshot *snapshot, size_t n)
+{
+    struct memory_map *map = arena_alloc(&snapshot->arena, sizeof(*map));
+    uint64_t figure = 1000 * n;
+    builder_check(map != NULL);
+    *map = (struct memory_map){.rss_bytes = ++figure, .took_ns = ++figure, .not_looked_at = n % 40 == 10 ? ++figure : 0};
+    for (size_t kind = 0; kind < REGION_KIND_COUNT; kind++)
+        map->resident[kind] = (struct resident_bytes){.file = ++figure, .anonymous = ++figure};
+    map->heap_known = n % 40 == 10;
+    map->heap_reason = map->heap_known ? NULL : "spans: torn";
+    map->heap = (struct heap_use){++figure, ++figure, ++figure, ++figure, ++figure, ++figure, ++figure};
+    map->num_span_classes = map->heap_known ? 5 : 0;
+    map->span_classes = arena_alloc_array(&snapshot->arena, map->num_span_classes, sizeof(*map->span_classes));
+    builder_check(map->span_classes != NULL);
+    for (size_t i = 0; i < map->num_span_classes; i++)
+        map->span_classes[i] = (struct span_class){.object_size = i < 4 ? 16u << (i / 2) : 0,
+                                                   .no_scan = i % 2,
+                                                   .spans = ++figure,
+                                                   .bytes = ++figure,
+                                                   .resident_bytes = ++figure,
+                                                   .slots = ++figure,
+                                                   .objects = ++figure,
+                                                   .object_bytes = ++figure,
+                                                   .free_bytes = ++figure,
+                                                   .tail_bytes = ++figure};
+    for (size_t i = 0; i < snapshot->num_regions; i++) {
+        snapshot->regions[i].is_measured = true;
+        snapshot->regions[i].kind = (uint8_t)(i % REGION_KIND_COUNT);
+        snapshot->regions[i].resident_bytes = ++figure;
+    }
+    snapshot->memory_map = map;
+}
+
 __attribute__((unused)) static void busy_session(struct snapshot **snapshots, size_t count)
 {
     struct builder *b = builder_demo_create();
@@ -50,6 +84,8 @@ __attribute__((unused)) static void busy_session(struct snapshot **snapshots, si
         b->counters[COUNTER_ANON].reason = n % 9 == 0 ? "torn" : NULL;
         snapshots[n] = builder_take(b);
         struct snapshot *taken = snapshots[n];
+        if (n % 20 == 10)
+            busy_memory_map(taken, n);
         taken->profile_reason = b->profile_reason;
         taken->profile_since_unix_ns = n < 75 ? 0 : n < 110 ? PROFILE_SINCE_UNKNOWN : UINT64_C(1735689600123456789);
         taken->mappings = arena_alloc_array(&taken->arena, 1, sizeof(mapping));

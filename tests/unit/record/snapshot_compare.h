@@ -71,6 +71,31 @@ static void compare_counts(const struct site_counts *a, const struct site_counts
     ck_assert_uint_eq(a->free_bytes, b->free_bytes);
 }
 
+static void compare_memory_maps(const struct memory_map *a, const struct memory_map *b)
+{
+    ck_assert_int_eq(a == NULL, b == NULL);
+    if (!a)
+        return;
+    ck_assert_uint_eq(a->rss_bytes, b->rss_bytes);
+    ck_assert_uint_eq(a->took_ns, b->took_ns);
+    ck_assert_uint_eq(a->not_looked_at, b->not_looked_at);
+    ck_assert_mem_eq(a->resident, b->resident, sizeof(a->resident));
+    ck_assert_int_eq(a->heap_known, b->heap_known);
+    compare_text(a->heap_reason, b->heap_reason);
+    ck_assert_mem_eq(&a->heap, &b->heap, sizeof(a->heap));
+    ck_assert_uint_eq(a->num_span_classes, b->num_span_classes);
+    for (size_t i = 0; i < a->num_span_classes; i++) {
+        const struct span_class *left = &a->span_classes[i], *right = &b->span_classes[i];
+        ck_assert_uint_eq(left->object_size, right->object_size);
+        ck_assert_int_eq(left->no_scan, right->no_scan);
+        const uint64_t figures[2][8] = {{left->spans, left->bytes, left->resident_bytes, left->slots, left->objects,
+                                         left->object_bytes, left->free_bytes, left->tail_bytes},
+                                        {right->spans, right->bytes, right->resident_bytes, right->slots, right->objects,
+                                         right->object_bytes, right->free_bytes, right->tail_bytes}};
+        ck_assert_mem_eq(figures[0], figures[1], sizeof(figures[0]));
+    }
+}
+
 static void compare_lists(struct pair c, const struct snapshot *a, const struct snapshot *b)
 {
     ck_assert_uint_eq(a->num_sites, b->num_sites);
@@ -180,7 +205,11 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_uint_eq(a->regions[i].size, b->regions[i].size);
         ck_assert_str_eq(a->regions[i].permissions, b->regions[i].permissions);
         compare_string(c, a->regions[i].name, b->regions[i].name);
+        ck_assert_int_eq(a->regions[i].is_measured, b->regions[i].is_measured);
+        ck_assert_uint_eq(a->regions[i].kind, b->regions[i].kind);
+        ck_assert_uint_eq(a->regions[i].resident_bytes, b->regions[i].resident_bytes);
     }
+    compare_memory_maps(a->memory_map, b->memory_map);
     ck_assert_uint_eq(a->num_mappings, b->num_mappings);
     for (size_t i = 0; i < a->num_mappings; i++) {
         ck_assert_uint_eq(a->mappings[i].start, b->mappings[i].start);
