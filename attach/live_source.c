@@ -30,7 +30,7 @@ struct live_source {
     struct snapshot *queue[LIVE_SOURCE_QUEUE];      /* Oldest first. */
     size_t queued;
     uint64_t interval_ns, dropped;
-    bool is_stopping, is_finished, wants_memory_map, wants_sample;
+    bool is_stopping, is_finished, wants_memory_map, wants_sample, wants_running_stacks;
     uint64_t profile_rate;          /* To switch profiling on with when asked. */
     enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling;
     struct error *failure;          /* Why it finished, to be handed out once. */
@@ -103,7 +103,9 @@ static bool sample(struct live_source *live, unsigned *failures)
         session_request_memory_map(live->session);
     if (live->wants_profiling != PROFILING_AS_IT_IS)
         session_request_profiling(live->session, live->wants_profiling == PROFILING_ON ? live->profile_rate : 0);
-    live->wants_memory_map = false;
+    if (live->wants_running_stacks)
+        session_request_running_stacks(live->session, false);
+    live->wants_memory_map = live->wants_running_stacks = false;
     live->wants_profiling = PROFILING_AS_IT_IS;
     pthread_mutex_unlock(&live->mutex);
     struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
@@ -233,6 +235,8 @@ static void live_request(struct source *source, enum source_request what)
         live->wants_memory_map = true;
     else if (what == SOURCE_REQUEST_SAMPLE)
         live->wants_sample = true;
+    else if (what == SOURCE_REQUEST_RUNNING_STACKS)
+        live->wants_running_stacks = true;
     else
         live->wants_profiling = what == SOURCE_REQUEST_PROFILING_ON ? PROFILING_ON : PROFILING_OFF;
     pthread_mutex_unlock(&live->mutex);
@@ -310,6 +314,8 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     if (!error && options->memory_map)
         session_request_memory_map(live->session);
     live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;
+    if (!error && options->stop_running)
+        session_request_running_stacks(live->session, true);
     if (!error && options->profile_rate)
         session_request_profiling(live->session, options->profile_rate);
     if (!error && options->sample_once) {

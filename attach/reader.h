@@ -44,6 +44,9 @@ struct reader_ops {
     /* Where the variable lies that holds how often allocations are sampled, 0 meaning never; borne out by more than one
      * witness, since it will be written to. NULL where there is none. ERROR_NO_MEMORY, ERROR_UNSUPPORTED (why it is not known). */
     struct error *(*find_profile_rate)(struct reader *reader, remote_address *ret_address);
+    /* The next samples stop threads that run the program's own code, each for a moment, to read their stacks; or no longer.
+     * Stops are added to snapshot->cost.stops and stop_ns. NULL where nothing is gained by it. */
+    void (*stop_running)(struct reader *reader, bool stops);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);
     void (*close)(struct reader *reader);

@@ -27,6 +27,8 @@
 
 struct session {
     struct target *target;
+    bool stops_once, stops_always;      /* Threads of running goroutines: in the next sample, in every one. */
+    uint64_t stops, stop_ns;
     struct reader_list kinds;
     struct memory *memory;
     struct catalog *catalog;
@@ -512,9 +514,19 @@ static void fill_profile_switch(struct session *session, struct snapshot *snapsh
         snapshot->profile_since_unix_ns = session->found_profile_since;
 }
 
+void session_request_running_stacks(struct session *session, bool always)
+{
+    session->stops_once = true;
+    session->stops_always |= always;
+}
+
 static struct error *sample_readers(struct session *session, struct snapshot *snapshot)
 {
+    /* Who it is matters for the ids of its threads. */
+    snapshot->target = session->info;
     for (size_t i = 0; i < session->num_readers; i++) {
+        if (session->readers[i]->ops->stop_running)
+            session->readers[i]->ops->stop_running(session->readers[i], session->stops_once || session->stops_always);
         struct error *error = session->readers[i]->ops->sample(session->readers[i], snapshot);
         if (is_final(error))
             return error;
@@ -665,10 +677,15 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
     if (!session->attach_ns)
         session->attach_ns = now - session->opened_ns;
     session->retried += snapshot->cost.samples_retried;
+    session->stops += snapshot->cost.stops;
+    session->stop_ns += snapshot->cost.stop_ns;
+    session->stops_once = false;
     snapshot->cost = (struct cost){
         .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_before_ns,
         .bytes_read = session->memory->bytes_read,
         .read_calls = session->memory->read_calls,
+        .stops = session->stops,
+        .stop_ns = session->stop_ns,
         .writes = session->writes,
         .sample_ns = now - wall_before,
         .sample_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before,

@@ -34,6 +34,10 @@ void session_request_memory_map(struct session *session);
 /* The next sample shall begin with memory profiling switched on, one sample in so many bytes; 0: put back. */
 void session_request_profiling(struct session *session, uint64_t rate);
 
+/* The next sample alone, or every one from now on, stops the threads of running goroutines, each for a moment, to read
+ * their stacks. */
+void session_request_running_stacks(struct session *session, bool always);
+
 /* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */
 struct error *session_attach(struct session *session);
 struct target *session_target(const struct session *session);

@@ -149,6 +149,13 @@ static struct error *set_redact(struct options *options, const char *argument)
     return NULL;
 }
 
+static struct error *set_stop_running(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->stop_running = true;
+    return NULL;
+}
+
 static struct error *set_format(struct options *options, const char *argument)
 {
     static const char *const names[FORMAT_COUNT] = {
@@ -285,6 +292,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RUN | RECORD | REPORT,
                                  "turn a Go program's profiling on till heaptop ends",
                                  set_enable_profiling},
+    [OPTION_STOP_RUNNING] = {"stop-running", 0, NULL, ATTACH | RUN | RECORD | REPORT,
+                             "stop running goroutines' threads for their stacks", set_stop_running},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "heap (in use), allocs, goroutine or threads", set_profile},
     [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF,

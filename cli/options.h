@@ -53,6 +53,7 @@ enum option_id {
     OPTION_FOLLOW_NAME,
     OPTION_REDACT,
     OPTION_ENABLE_PROFILING,
+    OPTION_STOP_RUNNING,
     OPTION_FORMAT,
     OPTION_PROFILE,
     OPTION_VALUE,
@@ -113,6 +114,7 @@ struct options {
     const char *record;         /* Of run: the file to record to, with no screen; or NULL. */
     const char *log;            /* Of run: where the command's output goes under a screen; NULL: nowhere. */
     const char *output;         /* "-": standard output. */
+    bool stop_running;
     struct tui_options tui;
     bool help, version;
 };

@@ -254,6 +254,7 @@ static struct error *attach_to(struct session *session, pid_t pid)
 {
     const struct attach_options attach = {.interval_ns = session->options->interval_ns,
                                           .profile_rate = session->options->profile_rate,
+                                          .stop_running = session->options->stop_running,
                                           .memory_map = true};
     struct error *error = live_source_open(pid, &attach, &session->source);
     if (error)

@@ -138,6 +138,19 @@ static void write_profiling_off(const struct session *session, struct popup_text
     add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: they are no longer counted");
 }
 
+static void write_stop_running(const struct session *session, struct popup_text *text)
+{
+    unsigned running = 0;
+    for (size_t i = 0; session->model.latest && i < session->model.latest->num_goroutine_groups; i++)
+        if (session->model.latest->goroutine_groups[i].kind == WAIT_RUNNING)
+            running += session->model.latest->goroutine_groups[i].count;
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "stops the threads of running goroutines, one after the other,");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "once, in the next sample; %u ran in the last one", running);
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some ten to a hundred microseconds each (ptrace)");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "their stacks; others are read without a stop");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "by the kernel, at once, should heaptop be killed");
+}
+
 /* What a popup is made of. */
 static const struct {
     const char *title, *note;       /* Without a note: how it scrolls and closes. */
@@ -147,6 +160,8 @@ static const struct {
     [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
     [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",
                             write_profiling_on},
+    [POPUP_STOP_RUNNING] = {" Stop running goroutines for their stacks? ", " y stops them, any other key does not ",
+                            write_stop_running},
     [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",
                              write_profiling_off},
 };

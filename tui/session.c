@@ -8,6 +8,7 @@
 #include "heaptop/tui.h"
 #include "tui/chrome.h"
 #include "tui/profiling.h"
+#include "tui/stop_running.h"
 #include "tui/time_line.h"
 
 #define WHEEL_LINES 3
@@ -484,6 +485,9 @@ static struct error *act(struct session *session, enum action action)
         session->popup = action == ACTION_HELP ? POPUP_HELP : POPUP_PROBLEMS;
         session->popup_top = 0;
         return NULL;
+    case ACTION_STOP_RUNNING:
+        stop_running_ask(session);
+        return NULL;
     case ACTION_PROFILING:
         profiling_ask(session);
         return NULL;
@@ -534,6 +538,10 @@ static struct error *handle_key(struct session *session, uint32_t key)
     if (session->prompt != PROMPT_NONE)
         return prompt_key(session, key);
     enum action action = action_of_key(key);
+    if (session->popup == POPUP_STOP_RUNNING) {
+        stop_running_answer(session, key);
+        return NULL;
+    }
     if (session->popup >= POPUP_PROFILING_ON) {
         profiling_answer(session, key);
         return NULL;

@@ -57,7 +57,7 @@ struct open_screen {
 
 enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP, PROMPT_MARK };
 /* The last two ask: y does it, any other key does not. */
-enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF };
+enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_STOP_RUNNING };
 
 /* What is kept of a live session; see tui.h. */
 struct tui_keeper;

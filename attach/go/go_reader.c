@@ -209,6 +209,11 @@ static uint64_t go_reader_look_interval(struct reader *base)
     return collector_look_interval(&((struct go_reader *)base)->collector);
 }
 
+static void go_reader_stop_running(struct reader *base, bool stops)
+{
+    goroutines_stop_running(((struct go_reader *)base)->goroutines, stops);
+}
+
 static struct error *go_reader_survey(struct reader *base, struct heap_survey *survey)
 {
     return spans_survey(((struct go_reader *)base)->process, survey);
@@ -380,6 +385,7 @@ const struct reader_ops go_reader_ops = {
     .look = go_reader_look,
     .look_interval = go_reader_look_interval,
     .survey = go_reader_survey,
+    .stop_running = go_reader_stop_running,
     .find_profile_rate = go_reader_find_profile_rate,
     .examine = go_reader_examine,
     .close = go_reader_close,

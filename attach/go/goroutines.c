@@ -8,6 +8,7 @@
 #include "attach/go/goroutine_list.h"
 #include "attach/go/goroutine_stacks.h"
 #include "attach/go/record_set.h"
+#include "attach/go/running_stacks.h"
 #include "attach/go/wait_reasons.h"
 #include "attach/go/waits.h"
 #include "heaptop/base/cleanup.h"
@@ -52,6 +53,7 @@ struct goroutines {
     size_t listed;                      /* Entries of allgs that were read. */
     size_t bad_entries;                 /* Of these, no pointers. */
     bool truncated;
+    bool stops_running;
     VECTOR(struct goroutine) all;       /* What was last read of each record. */
     struct goroutine_stacks stacks;
 
@@ -112,6 +114,11 @@ void goroutines_destroy(struct goroutines *goroutines)
     waits_deinit(&goroutines->waits);
     vector_deinit(&goroutines->places);
     free(goroutines);
+}
+
+void goroutines_stop_running(struct goroutines *goroutines, bool stops)
+{
+    goroutines->stops_running = stops;
 }
 
 /* Where allgs lies now, and its length. The length is stored after the pointer (runtime/proc.go allgadd), and so
@@ -255,7 +262,7 @@ static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
     *goroutine = now;
 }
 
-static struct error *read_goroutines(struct goroutines *goroutines)
+static struct error *read_goroutines(struct goroutines *goroutines, struct snapshot *snapshot)
 {
     size_t count = goroutines->records.addresses.count, known = goroutines->all.count;
     if (!vector_reserve(&goroutines->all, count))
@@ -267,6 +274,9 @@ static struct error *read_goroutines(struct goroutines *goroutines)
     if (!error)
         error = goroutine_stacks_read(&goroutines->stacks, goroutines->all.items, count, &goroutines->records,
                                       goroutines->start);
+    if (!error && goroutines->stops_running)
+        error = running_stacks_read(&goroutines->stacks, goroutines->all.items, count, &goroutines->records,
+                                    goroutines->start, snapshot);
     if (!error)
         error = goroutine_labels_read(&goroutines->labels, goroutines->all.items, count);
     return error;
@@ -525,7 +535,7 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct procs *pro
     goroutines->out_of_memory = false;
     /* The sample's time, not that of this reading: since when one waits, as seen from there, is then the same in every sample. */
     goroutines->now = snapshot->monotonic_ns;
-    error = read_goroutines(goroutines);
+    error = read_goroutines(goroutines, snapshot);
     for (size_t i = 0; !error && i < goroutines->all.count; i++)
         group_goroutine(goroutines, &goroutines->all.items[i]);
     if (!error && goroutines->out_of_memory)

@@ -17,6 +17,9 @@ struct error *goroutines_create(const struct go_process *process, struct go_fram
                                 struct goroutines **ret_goroutines);
 void goroutines_destroy(struct goroutines *goroutines);     /* Accepts NULL. */
 
+/* The next samples stop the threads of those that run, each for a moment, to read their stacks; or no longer. */
+void goroutines_stop_running(struct goroutines *goroutines, bool stops);
+
 /* Fills the counter GOROUTINES and the snapshot's goroutine_groups, the largest first. procs: as of now. */
 struct error *goroutines_sample(struct goroutines *goroutines, struct procs *procs, struct snapshot *snapshot);
 

@@ -47,6 +47,8 @@ struct attach_options {
      * the source is closed, or heaptop dies: the one thing that is ever written to a target. A power of two within the
      * bounds below; 0: writes nothing. Where it cannot be done nothing is written and the snapshots say why. */
     uint64_t profile_rate;
+    /* Every sample stops the threads of running goroutines, each for some ten to a hundred microseconds, to read their stacks. */
+    bool stop_running;
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
 #define ATTACH_LEAST_PROFILE_RATE (UINT64_C(1) << 12)

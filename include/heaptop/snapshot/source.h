@@ -15,6 +15,8 @@ enum source_request {
     SOURCE_REQUEST_PROFILING_ON,
     SOURCE_REQUEST_PROFILING_OFF,
     SOURCE_REQUEST_SAMPLE,      /* The next snapshot now, and not when its time has come. */
+    /* The next snapshot alone has the stacks of goroutines that run: their threads are stopped, each for a moment. */
+    SOURCE_REQUEST_RUNNING_STACKS,
 };
 
 struct source_ops {
