@@ -1,5 +1,5 @@
-/* Finalizers: their goroutine stands still in a function of the program, or their queue grows. Until it is run, a finalizer
- * keeps its object and all that this refers to. */
+/* Finalizers: their goroutine stands still in a function of the program, or their queue grows. Until it is run, a
+ * finalizer keeps its object and all that this refers to. */
 #include <math.h>
 #include <string.h>
 
@@ -79,14 +79,15 @@ static void add_stuck(struct suspect_list *list, const struct runner *runner, do
         suspect_text(list, "%s stand still in %s for %s.",
                      cleanup ? "Cleanups (runtime.AddCleanup)" : "All finalizers",
                      suspect_frame(list, suspect->subject), units_format_duration(duration, seconds * 1e9));
-    suspect_add_evidence(suspicion,
-                         cleanup ? "A goroutine that runs cleanups does not come back from this function."
-                                 : "One goroutine runs all finalizers of a program, and does not come back from this one.");
+    suspect_add_evidence(
+        suspicion, cleanup ? "A goroutine that runs cleanups does not come back from this function."
+                           : "One goroutine runs all finalizers of a program, and does not come back from this one.");
     suspect_add_evidence(suspicion, "What has a finalizer, and all that it refers to, is kept until it has run.");
     if (!cleanup)
         tell_queue(list, suspicion);
-    suspect->advice = "Finalizers must not wait: start a goroutine in it for what takes time, or close the object where "
-                      "its use ends.";
+    suspect->advice =
+        "Finalizers must not wait: start a goroutine in it for what takes time, or close the object where "
+        "its use ends.";
     fold_sites(list, suspicion);
 }
 
@@ -103,7 +104,8 @@ static void add_queue(struct suspect_list *list)
     suspect->summary = suspect_text(list, "Finalizers are queued faster than they are run%s.",
                                     suspect_since(list, growth->since_unix_ns));
     tell_queue(list, suspicion);
-    suspect->advice = "See what the finalizers do (runtime.SetFinalizer): they run one after the other, in one goroutine.";
+    suspect->advice =
+        "See what the finalizers do (runtime.SetFinalizer): they run one after the other, in one goroutine.";
     fold_sites(list, suspicion);
 }
 

@@ -108,14 +108,18 @@ static size_t find_library_wait(const struct suspect_list *list, const struct go
 static const char *advise(const struct suspect_list *list, const struct goroutine_group *group)
 {
     static const char *const advices[WAIT_KIND_COUNT] = {
-        [WAIT_CHAN_SEND] = "Nobody receives from that channel any more: find the receiver that has left, or give the sender a "
-                           "way out (a context, a buffered channel).",
-        [WAIT_CHAN_RECEIVE] = "Nobody sends to that channel or closes it any more: find the sender that has left, or end "
-                              "the wait by a context.",
-        [WAIT_SELECT] = "None of its cases ever comes: find which was meant to end it, such as a context that nobody cancels.",
+        [WAIT_CHAN_SEND] =
+            "Nobody receives from that channel any more: find the receiver that has left, or give the sender a "
+            "way out (a context, a buffered channel).",
+        [WAIT_CHAN_RECEIVE] =
+            "Nobody sends to that channel or closes it any more: find the sender that has left, or end "
+            "the wait by a context.",
+        [WAIT_SELECT] =
+            "None of its cases ever comes: find which was meant to end it, such as a context that nobody cancels.",
         [WAIT_LOCK] = "Find who holds the lock: a goroutine that returned without unlocking, or waits itself.",
         [WAIT_SEMAPHORE] = "Find who should have released it: a Done, Signal or Unlock that is not reached.",
-        [WAIT_NETWORK] = "Connections are opened and not closed, or more clients come: set deadlines, close response bodies.",
+        [WAIT_NETWORK] =
+            "Connections are opened and not closed, or more clients come: set deadlines, close response bodies.",
         [WAIT_SLEEP] = "They sleep and go on: find what should make them stop.",
     };
     size_t known = find_library_wait(list, group);
@@ -206,11 +210,12 @@ static void tell_object(struct suspect_list *list, const struct goroutine_group 
     char waiting[UNITS_BUFFER], length[UNITS_BUFFER];
     if (object->kind == WAIT_OBJECT_NIL_CHANNEL) {
         suspect_add_evidence(suspicion, "The channel is nil: nothing can ever wake them.");
-    } else if (group->examined > 1 && group->num_objects == 1 && object->kind == WAIT_OBJECT_CHANNEL && object->is_read) {
-        suspect_add_evidence(suspicion,
-                             suspect_text(list, "All on one channel: %s wait to send, %u to receive; %s elements in it.",
-                                          units_format_exact(waiting, object->senders), object->receivers,
-                                          units_format_exact(length, (int64_t)object->length)));
+    } else if (group->examined > 1 && group->num_objects == 1 && object->kind == WAIT_OBJECT_CHANNEL &&
+               object->is_read) {
+        suspect_add_evidence(
+            suspicion, suspect_text(list, "All on one channel: %s wait to send, %u to receive; %s elements in it.",
+                                    units_format_exact(waiting, object->senders), object->receivers,
+                                    units_format_exact(length, (int64_t)object->length)));
     } else if (group->examined > 1 && group->num_objects == group->examined && object->kind == WAIT_OBJECT_CHANNEL) {
         suspect_add_evidence(suspicion, "Each waits on a channel of its own.");
     }
@@ -245,9 +250,9 @@ static void add_goroutines(struct suspect_list *list, struct candidate *candidat
             continue;
         candidates[i].folded = false;
         number += candidates[i].row->growth.per_second;
-        suspect_add_evidence(suspicion,
-                             suspect_text(list, "With them come those in %s, %s.", suspect_frame(list, candidates[i].subject),
-                                          suspect_count_rate(list, candidates[i].row->growth.per_second)));
+        suspect_add_evidence(suspicion, suspect_text(list, "With them come those in %s, %s.",
+                                                     suspect_frame(list, candidates[i].subject),
+                                                     suspect_count_rate(list, candidates[i].row->growth.per_second)));
         fold_sites(list, suspicion, &candidates[i]);
     }
     suspicion->weight += number * each;

@@ -114,8 +114,9 @@ static void find_thrash(struct suspect_list *list)
                              suspect_text(list, "It takes %s of the CPU.", units_format_percent(percent, cpu)));
     if (pinned)
         suspect_add_evidence(
-            suspicion, suspect_text(list, "What Go has in use is at GOMEMLIMIT, %s: each allocation near it makes it collect.",
-                                    units_format_bytes(limit, counter_or(list, COUNTER_MEMORY_LIMIT, 0))));
+            suspicion,
+            suspect_text(list, "What Go has in use is at GOMEMLIMIT, %s: each allocation near it makes it collect.",
+                         units_format_bytes(limit, counter_or(list, COUNTER_MEMORY_LIMIT, 0))));
     if (forced)
         suspect_add_evidence(suspicion, "Most of these cycles are forced, by runtime.GC or debug.FreeOSMemory.");
     suspect->advice =
@@ -145,13 +146,15 @@ static void find_idle(struct suspect_list *list)
     suspect->summary = suspect_text(list, "%s of %s resident is idle heap that Go keeps, for ten minutes and more.",
                                     units_format_bytes(bytes, kept), units_format_bytes(whole, rss));
     suspect_add_evidence(suspicion, "It is no leak: the next peak is served from it.");
-    suspect->advice = "If the memory is needed elsewhere: set GOMEMLIMIT near what is in use, or call debug.FreeOSMemory after "
-                      "peaks.";
+    suspect->advice =
+        "If the memory is needed elsewhere: set GOMEMLIMIT near what is in use, or call debug.FreeOSMemory after "
+        "peaks.";
 }
 
 /* ---- outside Go ---- */
 
-/* What parts of RSS outside Go have gained between the two times that its pages were looked at; NAN when they were not. */
+/* What parts of RSS outside Go have gained between the two times that its pages were looked at; NAN when they were
+ * not. */
 static double part_gain(const struct suspect_list *list, enum memory_part part)
 {
     const struct memory_parts *first = &list->history->first_parts, *last = &list->analysis->memory_parts;
@@ -169,8 +172,8 @@ static const char *advise_outside(enum memory_part most)
     case MEMORY_PART_C_HEAP:
         return "Look for C.malloc, C.CString and C libraries whose results nobody frees.";
     case MEMORY_PART_ANONYMOUS:
-        return "Look for mmap without munmap (syscall.Mmap, an off-heap cache, a database), and C code that allocates large "
-               "pieces.";
+        return "Look for mmap without munmap (syscall.Mmap, an off-heap cache, a database), and C code that allocates "
+               "large pieces.";
     case MEMORY_PART_THREAD_STACKS:
         return "Look for goroutines that lock a thread or block in C and system calls: each takes a thread.";
     default:
@@ -178,8 +181,8 @@ static const char *advise_outside(enum memory_part most)
     }
 }
 
-/* What has come beyond all that Go has mapped. As long as there is less than that, Go may just be touching its own memory
- * for the first time. */
+/* What has come beyond all that Go has mapped. As long as there is less than that, Go may just be touching its own
+ * memory for the first time. */
 static double gained_beyond_go(const struct series *outside, uint64_t since_unix_ns)
 {
     double before;
@@ -208,9 +211,11 @@ static void find_outside(struct suspect_list *list)
     }
     bool looked = !isnan(part_gain(list, MEMORY_PART_C_HEAP));
     bool is_start_up = suspect_is_start_up(list, growth->since_unix_ns);
-    if (looked ? seen < SEEN_PART * OUTSIDE_RISE : rise < OUTSIDE_RISE || (is_start_up && seconds < SURE_OUTSIDE_SECONDS))
+    if (looked ? seen < SEEN_PART * OUTSIDE_RISE
+               : rise < OUTSIDE_RISE || (is_start_up && seconds < SURE_OUTSIDE_SECONDS))
         return;
-    bool sure = looked && seen >= SEEN_PART * suspect_rise(list, growth) && seconds >= SURE_OUTSIDE_SECONDS && !is_start_up;
+    bool sure =
+        looked && seen >= SEEN_PART * suspect_rise(list, growth) && seconds >= SURE_OUTSIDE_SECONDS && !is_start_up;
     struct suspicion *suspicion = suspect_add(list, SUSPECT_OUTSIDE_GO_GROWS, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
     if (!suspicion)
         return;
@@ -221,8 +226,9 @@ static void find_outside(struct suspect_list *list)
     suspect->summary = suspect_text(list, "Memory outside Go grows %s%s.", units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
     if (looked)
-        suspect_add_evidence(suspicion, suspect_text(list, "Most of it is in: %s, %s more since it was first looked at.",
-                                                     memory_part_infos[holder].label, units_format_bytes(bytes, most)));
+        suspect_add_evidence(suspicion,
+                             suspect_text(list, "Most of it is in: %s, %s more since it was first looked at.",
+                                          memory_part_infos[holder].label, units_format_bytes(bytes, most)));
     else
         suspect_add_evidence(suspicion, "Which part of RSS it is, the Memory screen tells.");
     suspect_add_evidence(suspicion, "It is anonymous memory (no file's) beyond all that the Go runtime has mapped.");
@@ -257,8 +263,9 @@ static void find_limit(struct suspect_list *list)
     if (heaviest)
         suspect_add_evidence(heaviest, when);
     /* RSS rises with garbage too, and stops: it has to come near. */
-    double used = analysis->limit_is_soft ? counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0)
-                                          : counter_or(list, COUNTER_RSS, 0);
+    double used = analysis->limit_is_soft
+                      ? counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0)
+                      : counter_or(list, COUNTER_RSS, 0);
     if (heaviest || used < NEAR_LIMIT_PART * (double)analysis->limit_bytes)
         return;
     const struct growth *growth = analysis->rss.verdict == GROWTH_GROWING ? &analysis->rss : &analysis->heap;
@@ -272,9 +279,10 @@ static void find_limit(struct suspect_list *list)
     suspect->per_second = growth->per_second;
     suspect->since_unix_ns = growth->since_unix_ns;
     suspect->summary = when;
-    suspect_add_evidence(suspicion, suspect_text(list, "%s grows %s%s.", growth == &analysis->rss ? "RSS" : "The live heap",
-                                                 units_format_rate(rate, growth->per_second),
-                                                 suspect_since(list, growth->since_unix_ns)));
+    suspect_add_evidence(suspicion,
+                         suspect_text(list, "%s grows %s%s.", growth == &analysis->rss ? "RSS" : "The live heap",
+                                      units_format_rate(rate, growth->per_second),
+                                      suspect_since(list, growth->since_unix_ns)));
     suspect->advice = "Find what grows: the Memory screen tells which part of RSS, the heap profile which code.";
 }
 

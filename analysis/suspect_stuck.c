@@ -25,15 +25,17 @@ static const struct {
     uint64_t newest_ns, oldest_ns;
     const char *advice;
 } demands[] = {
-    [STUCK_FOR_EVER] = {10, 10, 0, 0,
-                        "They can never go on: nothing comes from a nil channel or a select without cases. Find why the "
-                        "channel was never made."},
+    [STUCK_FOR_EVER] =
+        {10, 10, 0, 0,
+         "They can never go on: nothing comes from a nil channel or a select without cases. Find why the "
+         "channel was never made."},
     [STUCK_IN_SEND] = {5, 20, MINUTE_NS, 3 * MINUTE_NS,
                        "Nobody receives from that channel: find the receiver that has left or is stuck itself."},
     [STUCK_AT_LOCK] = {3, 3, MINUTE_NS / 2, MINUTE_NS,
                        "Find who holds the lock: a goroutine that returned without unlocking, or waits itself."},
-    [STUCK_PERHAPS] = {50, UINT32_MAX, 2 * MINUTE_NS, 10 * MINUTE_NS,
-                       "Find what was meant to end this wait: a context that nobody cancels, a Done that is not reached."},
+    [STUCK_PERHAPS] =
+        {50, UINT32_MAX, 2 * MINUTE_NS, 10 * MINUTE_NS,
+         "Find what was meant to end this wait: a context that nobody cancels, a Done that is not reached."},
 };
 
 /* All that wait for one thing at one line. */
@@ -128,8 +130,8 @@ static bool is_stuck(const struct line *line, enum stuck_class class, uint64_t c
         return true;
     if (!line->known || line->newest_ns < demands[class].newest_ns || line->oldest_ns < demands[class].oldest_ns)
         return false;
-    /* A pool waits on one channel, and when it has had nothing to do since some moment it has waited since then; clients
-     * stay for hours. */
+    /* A pool waits on one channel, and when it has had nothing to do since some moment it has waited since then;
+     * clients stay for hours. */
     return class != STUCK_PERHAPS || (line->oldest_ns >= 2 * line->newest_ns && connections * 2 < line->count &&
                                       line->objects * 2 >= line->examined);
 }

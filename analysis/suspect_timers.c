@@ -20,7 +20,8 @@
 /* Which function of package time makes the timers of this site, or NULL. */
 static const char *maker_of(const struct suspect_list *list, stack_id stack)
 {
-    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After", "time.Tick"};
+    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After",
+                                         "time.Tick"};
     struct stack frames = catalog_stack(list->catalog, stack);
     const char *found = NULL;
     for (uint32_t i = 0; i < frames.depth; i++) {
@@ -42,8 +43,8 @@ static const char *advise(const char *maker)
     return "Stop the ticker or timer where what it was made for ends: defer t.Stop().";
 }
 
-/* The call site that makes timers and grows fastest; else the one that made most of those that the last GC found in use:
- * those made since may be garbage already, as of a site that makes many and stops them all. */
+/* The call site that makes timers and grows fastest; else the one that made most of those that the last GC found in
+ * use: those made since may be garbage already, as of a site that makes many and stops them all. */
 static const struct allocation_row *find_maker(const struct suspect_list *list, const char **ret_maker)
 {
     const struct analysis *analysis = list->analysis;
@@ -109,7 +110,8 @@ static void add_by_number(struct suspect_list *list)
                                     site ? suspect_frame(list, site->subject) : "",
                                     suspect_count_rate(list, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
-    suspect_add_evidence(suspicion, suspect_text(list, "%s timers are running now.", units_format_exact(count, number)));
+    suspect_add_evidence(suspicion,
+                         suspect_text(list, "%s timers are running now.", units_format_exact(count, number)));
     if (site && site->growth.verdict != GROWTH_GROWING)
         suspect_add_evidence(suspicion, suspect_text(list, "Of those sampled when they were made most come from this "
                                                            "line, by %s; too few were sampled to see it grow.", maker));

@@ -5,36 +5,36 @@
  *
  *  - A call site grows (suspect_sites.c). Caches fill, pools warm up, indexes are loaded: all of these end. What counts
  *    is a growth verdict (analysis/growth.c: significant against sampling error, persistent, and not slowing down), and
- *    a rise that is worth a word. A verdict that rests on counts since the last GC only is never more than possible. What
- *    began while the program was starting is one grade less sure, and for half a minute none.
- *  - Goroutines grow (suspect_goroutines.c). Traffic rises and falls, and with it goroutines; a pool starts its workers. What
- *    counts is that the number of those with one origin rises over tens of seconds without falling back. Network
- *    waiters are connections: likely, not sure, for that may be more clients.
- *  - Goroutines are stuck (suspect_stuck.c), though no more of them come. Goroutines that wait for hours are what servers
- *    are made of: accept loops, pools that wait for work in a receive, a select or a Cond, one goroutine a client. None of
- *    these is a suspect. What counts is a group of many at one line of the program where nobody waits for work:
- *    a send, a lock; all of them for minutes, none of them lately. In a select or at a WaitGroup it also takes that
- *    they came one after the other (the oldest has waited much longer than the newest), that they are very many, and that
- *    no connections stand behind them. What can never go on (a nil channel, a select without cases) needs no such care.
+ *    a rise that is worth a word. A verdict that rests on counts since the last GC only is never more than possible.
+ * What began while the program was starting is one grade less sure, and for half a minute none.
+ *  - Goroutines grow (suspect_goroutines.c). Traffic rises and falls, and with it goroutines; a pool starts its
+ * workers. What counts is that the number of those with one origin rises over tens of seconds without falling back.
+ * Network waiters are connections: likely, not sure, for that may be more clients.
+ *  - Goroutines are stuck (suspect_stuck.c), though no more of them come. Goroutines that wait for hours are what
+ * servers are made of: accept loops, pools that wait for work in a receive, a select or a Cond, one goroutine a client.
+ * None of these is a suspect. What counts is a group of many at one line of the program where nobody waits for work: a
+ * send, a lock; all of them for minutes, none of them lately. In a select or at a WaitGroup it also takes that they
+ * came one after the other (the oldest has waited much longer than the newest), that they are very many, and that no
+ * connections stand behind them. What can never go on (a nil channel, a select without cases) needs no such care.
  *  - Timers grow (suspect_timers.c). Each request has its deadline, each connection its own; these come and go. What
  *    counts is their number's growth verdict, less what goes with growing goroutines.
- *  - Finalizers (suspect_finalizers.c): their one goroutine stands in a function of the program. For a moment it does so
- *    in every program that has finalizers; at the same place for tens of seconds it does not.
+ *  - Finalizers (suspect_finalizers.c): their one goroutine stands in a function of the program. For a moment it does
+ * so in every program that has finalizers; at the same place for tens of seconds it does not.
  *  - GC thrashes (suspect_process.c). A small heap that is much allocated in is collected many times a second at little
  *    cost, and frees half of itself each time. What counts is that cycles free little and take a good part of the CPU.
- *  - The heap is held idle. After a peak it is, for minutes, until the scavenger has given it back. What counts is that most
- *    of RSS is idle heap, throughout many minutes.
- *  - Memory outside Go grows: threads, C libraries that start up, files that are mapped and read, and memory that Go has
- *    mapped long ago and touches now. What counts is anonymous memory that neither Go nor a file accounts for, by a
+ *  - The heap is held idle. After a peak it is, for minutes, until the scavenger has given it back. What counts is that
+ * most of RSS is idle heap, throughout many minutes.
+ *  - Memory outside Go grows: threads, C libraries that start up, files that are mapped and read, and memory that Go
+ * has mapped long ago and touches now. What counts is anonymous memory that neither Go nor a file accounts for, by a
  *    growth verdict over minutes, and beyond all that Go has mapped; or, where the pages were looked at twice, what
  *    has grown of their parts, and then it may be sure.
  *  - The limit is near: only by something that grows, and then it stands with that; by itself where nothing else is
  *    known to grow.
  *
- * One cause is one suspect: what it brings along is told as its evidence. A goroutine that never ends keeps its stack, its
- * descriptor and what it refers to: call sites whose stacks pass through its function or its creator, and that gain about
- * as many objects as there are more goroutines, are explained by it. So are two call sites on one path that gain objects
- * at one pace.
+ * One cause is one suspect: what it brings along is told as its evidence. A goroutine that never ends keeps its stack,
+ * its descriptor and what it refers to: call sites whose stacks pass through its function or its creator, and that gain
+ * about as many objects as there are more goroutines, are explained by it. So are two call sites on one path that gain
+ * objects at one pace.
  *
  * They are ranked by the memory that they account for, bytes a second: a goroutine with its stack and what was folded
  * into it. So a large growing cache stands above a few goroutines, and a leak of goroutines above the small sites

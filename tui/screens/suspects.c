@@ -102,7 +102,8 @@ static int measure(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
     frame_id subject = ((const struct suspect *)row)->subject;
-    return subject ? (int)utf8_width(frame_function(cell_catalog(context), subject, buffer)) : (int)strlen("the process");
+    return subject ? (int)utf8_width(frame_function(cell_catalog(context), subject, buffer))
+                   : (int)strlen("the process");
 }
 
 static const struct column columns[] = {
@@ -203,10 +204,11 @@ static void suspects_draw(struct session *session, void *state, struct canvas ca
             int y = draw_wrapped(canvas, 2, 2, ROLE_TEXT, "None.");
             enum verdict_level level = analysis_verdict_level(session->model.analysis);
             draw_wrapped(canvas, 2, y, ROLE_MUTED,
-                         level == VERDICT_WAITING ? "Too little has been seen yet to name one: that takes a minute, and call "
-                                                    "sites take GC cycles."
-                                                  : "Nothing grows without end, stands still or wears the GC out, as far as "
-                                                    "has been seen.");
+                         level == VERDICT_WAITING
+                             ? "Too little has been seen yet to name one: that takes a minute, and call "
+                               "sites take GC cycles."
+                             : "Nothing grows without end, stands still or wears the GC out, as far as "
+                               "has been seen.");
         }
         return;
     }

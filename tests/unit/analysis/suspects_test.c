@@ -91,7 +91,8 @@ static void count_goroutines(struct builder *b)
 
 /* ---- call sites ---- */
 
-#define CACHE_STACK "example.com/app/cache.(*Store).Put store.go:41; example.com/app.handle handle.go:9; runtime.goexit a.s:1"
+#define CACHE_STACK                                                                                                    \
+    "example.com/app/cache.(*Store).Put store.go:41; example.com/app.handle handle.go:9; runtime.goexit a.s:1"
 
 static void leaking_cache(struct builder *b, unsigned second)
 {
@@ -187,7 +188,8 @@ START_TEST(leaking_goroutines_stand_above_what_they_hold)
     ck_assert_int_eq(suspect->confidence, SUSPECT_SURE);
     ck_assert_double_eq_tol(suspect->per_second, 14, 0.5);
     ck_assert_str_eq(catalog_function(analysis->snapshot->catalog, suspect->created_by), "example.com/app/watch.Start");
-    ck_assert_str_eq(catalog_function(analysis->snapshot->catalog, suspect->subject), "example.com/app/watch.(*W).next");
+    ck_assert_str_eq(catalog_function(analysis->snapshot->catalog, suspect->subject),
+                     "example.com/app/watch.(*W).next");
     analysis_destroy(analysis);
     history_destroy(history);
 }
@@ -257,8 +259,10 @@ START_TEST(traffic_is_none)
     struct builder *b = builder_create();
     add_group(b, 100, WAIT_NETWORK, "IO wait", "net.(*conn).Read net.go:1; net/http.(*conn).serve server.go:1",
               "net/http.(*Server).Serve server.go:3");
-    set_wait(b, add_group(b, 500, WAIT_CHAN_RECEIVE, "chan receive", WATCHER_STACK, "example.com/app/watch.Start watch.go:12"),
-             30 * MINUTE_NS, 300 * MINUTE_NS);
+    set_wait(
+        b,
+        add_group(b, 500, WAIT_CHAN_RECEIVE, "chan receive", WATCHER_STACK, "example.com/app/watch.Start watch.go:12"),
+        30 * MINUTE_NS, 300 * MINUTE_NS);
     ck_assert_str_eq(first_after(traffic, 700, b), "");
 }
 END_TEST
@@ -296,7 +300,8 @@ static const char *first_of_standing(uint32_t count, enum wait_kind kind, const 
     set_wait(b, group, newest_ns, oldest_ns);
     b->groups.items[group].examined = b->groups.items[group].num_objects = count;
     if (connections)
-        add_group(b, connections, WAIT_NETWORK, "IO wait", "net.(*conn).Read net.go:1; net/http.(*conn).serve server.go:1",
+        add_group(b, connections, WAIT_NETWORK, "IO wait",
+                  "net.(*conn).Read net.go:1; net/http.(*conn).serve server.go:1",
                   "net/http.(*Server).Serve server.go:3");
     return first_after(standing, 60, b);
 }
@@ -305,11 +310,15 @@ static const char *first_of_standing(uint32_t count, enum wait_kind kind, const 
 
 START_TEST(groups_that_are_stuck_are_told)
 {
-    ck_assert_str_eq(first_of_standing(30, WAIT_CHAN_SEND, "chan send", 2 * MINUTE_NS, 40 * MINUTE_NS, 0), STUCK("likely"));
-    ck_assert_str_eq(first_of_standing(8, WAIT_CHAN_SEND, "chan send", 2 * MINUTE_NS, 40 * MINUTE_NS, 0), STUCK("possible"));
-    ck_assert_str_eq(first_of_standing(4, WAIT_LOCK, "sync.Mutex.Lock", 2 * MINUTE_NS, 4 * MINUTE_NS, 0), STUCK("likely"));
+    ck_assert_str_eq(first_of_standing(30, WAIT_CHAN_SEND, "chan send", 2 * MINUTE_NS, 40 * MINUTE_NS, 0),
+                     STUCK("likely"));
+    ck_assert_str_eq(first_of_standing(8, WAIT_CHAN_SEND, "chan send", 2 * MINUTE_NS, 40 * MINUTE_NS, 0),
+                     STUCK("possible"));
+    ck_assert_str_eq(first_of_standing(4, WAIT_LOCK, "sync.Mutex.Lock", 2 * MINUTE_NS, 4 * MINUTE_NS, 0),
+                     STUCK("likely"));
     ck_assert_str_eq(first_of_standing(12, WAIT_CHAN_RECEIVE, "chan receive (nil chan)", 0, 0, 0), STUCK("likely"));
-    ck_assert_str_eq(first_of_standing(900, WAIT_SELECT, "select", 3 * MINUTE_NS, 90 * MINUTE_NS, 3), STUCK("possible"));
+    ck_assert_str_eq(first_of_standing(900, WAIT_SELECT, "select", 3 * MINUTE_NS, 90 * MINUTE_NS, 3),
+                     STUCK("possible"));
 }
 END_TEST
 
@@ -378,8 +387,9 @@ START_TEST(deadlines_are_none)
 }
 END_TEST
 
-#define FINALIZER_STACK \
-    "runtime.gopark proc.go:1; runtime.chansend chan.go:1; example.com/app.(*File).release file.go:30; runtime.runfinq mfinal.go:255"
+#define FINALIZER_STACK                                                                                                \
+    "runtime.gopark proc.go:1; runtime.chansend chan.go:1; example.com/app.(*File).release file.go:30; "               \
+    "runtime.runfinq mfinal.go:255"
 
 static void blocked_finalizer(struct builder *b, unsigned second)
 {
@@ -404,7 +414,8 @@ END_TEST
 /* It runs, and stands elsewhere each time it is looked at. */
 static void busy_finalizers(struct builder *b, unsigned second)
 {
-    builder_goroutine_stack(b, 0, second % 3 == 0 ? FINALIZER_STACK : "runtime.gopark proc.go:1; runtime.runfinq mfinal.go:193");
+    builder_goroutine_stack(
+        b, 0, second % 3 == 0 ? FINALIZER_STACK : "runtime.gopark proc.go:1; runtime.runfinq mfinal.go:193");
     builder_set(b, COUNTER_FINALIZERS_QUEUED, second % 7);
     collect(b, second);
 }
