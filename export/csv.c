@@ -105,6 +105,10 @@ static struct error *write_samples(const struct export_request *request, struct 
     for (size_t i = 0; i < set.samples.count; i++) {
         const struct sample *sample = &set.samples.items[i];
         struct stack stack = catalog_stack(set.catalog, sample->stack);
+        /* A bucket of which nothing is published yet. */
+        static const struct sample nothing;
+        if (memcmp(sample->values, nothing.values, sizeof(nothing.values)) == 0)
+            continue;
         append_frame(&text, set.catalog,
                      stack.depth ? stack.frames[catalog_stack_subject(set.catalog, sample->stack)] : 0);
         if (of_heap)

@@ -195,15 +195,18 @@ static void add_sites(struct writer *writer)
         {SITE_ALLOC_OBJECTS, "site_alloc_objects", NULL, "Objects allocated by call site since the process started"},
     };
     const struct analysis *analysis = writer->analysis;
-    size_t count = analysis->num_call_sites < MAX_SERIES ? analysis->num_call_sites : MAX_SERIES;
-    for (size_t family = 0; count > 0 && family < ARRAY_SIZE(families); family++) {
+    for (size_t family = 0; analysis->num_call_sites > 0 && family < ARRAY_SIZE(families); family++) {
         bool only_rises = families[family].value == SITE_ALLOC_BYTES || families[family].value == SITE_ALLOC_OBJECTS;
         begin_family(writer, families[family].name, families[family].unit, only_rises, families[family].help);
-        for (size_t i = 0; i < count; i++) {
-            add_frame_labels(writer, "", analysis->call_sites[i].subject);
+        /* Growing ones come first, then the largest. Of some nothing is published yet. */
+        for (size_t i = 0, written = 0; i < analysis->num_call_sites && written < MAX_SERIES; i++) {
+            const struct allocation_row *row = &analysis->call_sites[i];
+            if (row->published.alloc_objects == 0)
+                continue;
+            add_frame_labels(writer, "", row->subject);
             add_value(writer, families[family].name,
-                      (double)site_value_of(&analysis->call_sites[i].published, families[family].value),
-                      NUMBER_INTEGER);
+                      (double)site_value_of(&row->published, families[family].value), NUMBER_INTEGER);
+            written++;
         }
     }
 }

@@ -214,7 +214,8 @@ static void add_labels(struct writer *writer, string_id id)
     const char *key, *text = catalog_string(writer->set->catalog, id);
     json_t *labels = json_loads(text, JSON_REJECT_DUPLICATES, NULL), *value;
     json_object_foreach(labels, key, value) {
-        uint64_t key_index = add_literal(writer, key), string_index = add_literal(writer, json_string_value(value) ?: "");
+        uint64_t key_index = add_literal(writer, key);
+        uint64_t string_index = add_literal(writer, json_string_value(value) ?: "");
         protobuf_uint(&writer->nested, LABEL_KEY, key_index);
         protobuf_uint(&writer->nested, LABEL_STRING, string_index);
         protobuf_message(&writer->message, SAMPLE_LABEL, &writer->nested);
