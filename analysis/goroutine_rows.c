@@ -66,6 +66,14 @@ static int compare_in_grouping(const void *left, const void *right, void *argume
     return order ? order : compare_goroutines(left, right);
 }
 
+/* The function that the goroutine was started with: the outermost frame but that of the runtime's which ends it. */
+static frame_id outermost(const struct catalog *catalog, const struct stack *stack)
+{
+    frame_id last = stack->frames[stack->depth - 1];
+    bool ends = strcmp(catalog_string(catalog, catalog_frame(catalog, last)->function), "runtime.goexit") == 0;
+    return ends && stack->depth > 1 ? stack->frames[stack->depth - 2] : last;
+}
+
 frame_id goroutine_subject(const struct catalog *catalog, const struct goroutine_group *group)
 {
     struct stack stack = catalog_stack(catalog, group->stack);
@@ -75,7 +83,7 @@ frame_id goroutine_subject(const struct catalog *catalog, const struct goroutine
     uint8_t origin = catalog_frame(catalog, subject)->origin;
     /* Nothing of the program's own is on the stack: what it runs says more than where in the library it waits. */
     if (origin == FRAME_STANDARD || origin == FRAME_RUNTIME)
-        return !group->stack_cut || !group->start ? stack.frames[stack.depth - 1] : group->start;
+        return !group->stack_cut || !group->start ? outermost(catalog, &stack) : group->start;
     return subject;
 }
 

@@ -526,6 +526,23 @@ START_TEST(goroutines_are_listed_by_creator_and_by_state)
 }
 END_TEST
 
+/* Where nothing of the program's own is on the stack, it is what the goroutine runs, and not the runtime's frame beneath. */
+START_TEST(the_subject_is_what_the_goroutine_runs)
+{
+    struct builder *b = builder_create();
+    const char *stack = "runtime.gopark proc.go:435;runtime.gcBgMarkWorker mgc.go:1423;runtime.goexit asm_amd64.s:1700";
+    size_t index = builder_goroutines(b, 2, "waiting", "GC worker (idle)", "runtime.gcBgMarkWorker mgc.go:1", NULL);
+    b->groups.items[index].stack = builder_stack(b, stack);
+    frame_id subject = goroutine_subject(b->catalog, &b->groups.items[index]);
+    ck_assert_str_eq(catalog_function(b->catalog, subject), "runtime.gcBgMarkWorker");
+    ck_assert_uint_eq(catalog_frame(b->catalog, subject)->line, 1423);
+    b->groups.items[index].stack = builder_stack(b, "runtime.goexit asm_amd64.s:1700");
+    subject = goroutine_subject(b->catalog, &b->groups.items[index]);
+    ck_assert_str_eq(catalog_function(b->catalog, subject), "runtime.goexit");
+    builder_destroy(b);
+}
+END_TEST
+
 START_TEST(threads_show_their_share_of_a_cpu)
 {
     struct builder *b = builder_create();
@@ -730,6 +747,7 @@ static Suite *make_suite(void)
     tcase_add_test(process, counters_have_series_and_rates);
     tcase_add_test(process, goroutines_are_judged_by_their_creator);
     tcase_add_test(process, goroutines_are_listed_by_creator_and_by_state);
+    tcase_add_test(process, the_subject_is_what_the_goroutine_runs);
     tcase_add_test(process, ever_new_stacks_take_no_memory);
     tcase_add_test(process, threads_show_their_share_of_a_cpu);
     tcase_add_test(process, pauses_and_limits);
