@@ -145,8 +145,9 @@ static struct error *add_outside(struct history *history, const struct snapshot 
     }
     double mapped = counter_value(snapshot, COUNTER_GO_SYS) - counter_value(snapshot, COUNTER_HEAP_RELEASED);
     uint32_t points = history->options.counter_points;
-    bool added =
-        series_add(&history->outside_go, points, snapshot->unix_ns, counter_value(snapshot, COUNTER_RSS) - mapped);
+    /* As long as less is resident than Go has mapped, a rise may be Go touching its own memory for the first time. */
+    bool added = series_add(&history->outside_go, points, snapshot->unix_ns,
+                            fmax(counter_value(snapshot, COUNTER_RSS) - mapped, 0));
     if (added && is_fresh(&snapshot->counters[COUNTER_ANON]))
         added = series_add(&history->outside_anonymous, points, snapshot->unix_ns,
                            counter_value(snapshot, COUNTER_ANON) - mapped);
