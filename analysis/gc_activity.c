@@ -5,6 +5,9 @@
 
 #include "heaptop/base/cleanup.h"
 
+/* Of so many cycles known in full the median is taken for that of all. */
+#define LEAST_TOLD 8
+
 const char *gc_cause_name(enum gc_cause cause)
 {
     static const char *const names[GC_CAUSES] = {
@@ -72,9 +75,19 @@ static void describe_pauses(struct gc_activity *activity, double *pauses, size_t
     activity->pause_max_ns = pauses[count - 1];
 }
 
+/* Whether more than one cycle a second came in all of the recent time, and in the last third of it as well. */
+static bool lasts(const struct gc_cycle *cycles, size_t first, size_t count, uint64_t now_unix_ns)
+{
+    const size_t seconds = (size_t)(GC_RECENT_NS / 1000000000u);
+    size_t lately = 0;
+    for (size_t i = first; i < count; i++)
+        lately += cycles[i].end_unix_ns + GC_RECENT_NS / 3 >= now_unix_ns;
+    return count - first > GC_THRASH_PER_S * seconds && lately > GC_THRASH_PER_S * seconds / 3;
+}
+
 /* What the recent cycles tell: those from `first` on. */
 static void describe_recent(struct gc_activity *activity, const struct gc_cycle *cycles, size_t first, size_t count,
-                            double *freed)
+                            uint64_t now_unix_ns, double *freed)
 {
     double cpu = 0, available = 0;
     size_t limited = 0, known = 0, num_freed = 0;
@@ -104,10 +117,10 @@ static void describe_recent(struct gc_activity *activity, const struct gc_cycle 
     }
     activity->pinned = limited > 0 && limited * 2 >= known;
     /* The median of very few says nothing of the many. */
-    bool is_told = num_freed >= GC_THRASH_CYCLES || num_freed * 2 >= recent;
+    bool is_told = num_freed >= LEAST_TOLD || num_freed * 2 >= recent;
     bool frees_little = is_told && activity->freed_share < GC_THRASH_FREED;
-    activity->thrashing = recent >= GC_THRASH_CYCLES && activity->cycles_per_s > GC_THRASH_PER_S &&
-                          (activity->pinned || frees_little);
+    bool costs = !(activity->cpu_share < GC_THRASH_CPU);
+    activity->thrashing = lasts(cycles, first, count, now_unix_ns) && (activity->pinned || (frees_little && costs));
 }
 
 struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, uint64_t now_unix_ns, uint64_t window_ns,
@@ -128,7 +141,7 @@ struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, u
             first_recent = i;
     }
     describe_pauses(&activity, values, used);
-    describe_recent(&activity, cycles, first_recent, count, values);
+    describe_recent(&activity, cycles, first_recent, count, now_unix_ns, values);
     *ret_activity = activity;
     return NULL;
 }

@@ -23,13 +23,14 @@ struct gc_activity {
     double cpu_share;                           /* Of GOMAXPROCS, without what idle Ps did; NAN when not known. */
     double freed_share;                         /* Of the heap that each cycle met, the median; NAN when not known. */
     bool pinned;                                /* Half of the cycles and more came because of GOMEMLIMIT. */
-    /* More than GC_THRASH_PER_S cycles a second, GC_THRASH_CYCLES and more of them, that are pinned to GOMEMLIMIT or of which
-     * half freed less than GC_THRASH_FREED of the heap. */
+    /* More than one cycle a second throughout, pinned to GOMEMLIMIT; or of which half freed less than GC_THRASH_FREED of the heap,
+     * at a cost of GC_THRASH_CPU or more of the CPU where that is known. A program that has just filled its heap makes
+     * many cycles that free nothing, but not for long. */
     bool thrashing;
 };
 #define GC_RECENT_NS UINT64_C(15000000000)
-#define GC_THRASH_PER_S 1.0
-#define GC_THRASH_CYCLES 8
+#define GC_THRASH_PER_S 1
+#define GC_THRASH_CPU 0.05
 #define GC_THRASH_FREED 0.2
 
 /* Cycles oldest first. ERROR_NO_MEMORY. */

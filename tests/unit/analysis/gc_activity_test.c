@@ -144,9 +144,16 @@ START_TEST(thrashing_is_often_and_for_little)
     /* For little, but seldom. */
     make_cycles(cycles, CYCLES, 2, 95 * MIB, GC_CAUSE_HEAP);
     ck_assert(!activity_of(cycles, CYCLES).thrashing);
-    /* A few are no habit. */
-    make_cycles(cycles, GC_THRASH_CYCLES - 1, 0.1, 95 * MIB, GC_CAUSE_HEAP);
-    ck_assert(!activity_of(cycles, GC_THRASH_CYCLES - 1).thrashing);
+    /* A few are no habit, and many that are over neither. */
+    make_cycles(cycles, 14, 0.1, 95 * MIB, GC_CAUSE_HEAP);
+    ck_assert(!activity_of(cycles, 14).thrashing);
+    make_cycles(cycles, CYCLES, 0.1, 95 * MIB, GC_CAUSE_HEAP);
+    for (size_t i = 0; i < CYCLES; i++)
+        cycles[i].end_unix_ns -= 6 * SECOND;
+    ck_assert(!activity_of(cycles, CYCLES).thrashing);
+    /* For little, but at little cost: a small heap. */
+    make_cycles(cycles, CYCLES, 0.3, 95 * MIB, GC_CAUSE_HEAP);
+    ck_assert(!activity_of(cycles, CYCLES).thrashing);
     /* At the memory limit it thrashes whatever it frees. */
     make_cycles(cycles, CYCLES, 0.1, 60 * MIB, GC_CAUSE_MEMORY_LIMIT);
     ck_assert(activity_of(cycles, CYCLES).pinned && activity_of(cycles, CYCLES).thrashing);

@@ -1,0 +1,9 @@
+//go:build !cgo
+
+package main
+
+const hasC = false
+
+func sleepInC() {}
+
+func startCThread() {}
