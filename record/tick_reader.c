@@ -894,8 +894,15 @@ struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, int64_t
     struct error *error = snapshot_create(reader->names.catalog, &snapshot);
     if (error)
         return error;
+    /* All of it as of one moment: the file may be thinned out meanwhile. */
+    bool is_alone = sqlite3_get_autocommit(reader->database->handle) != 0;
+    if (is_alone)
+        database_execute(reader->database, "BEGIN");
     move_to(reader, tick);
-    if (!fill(reader, cycles_from, snapshot))
+    bool is_filled = fill(reader, cycles_from, snapshot);
+    if (is_alone)
+        sqlite3_exec(reader->database->handle, "COMMIT", NULL, NULL, NULL);
+    if (!is_filled)
         return error_no_memory();
     /* What was read before an unreadable page is shown, and said to be a part. */
     if (reader->database->code != SQLITE_OK)

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "heaptop/record.h"
-#include "tests/unit/snapshot_builder.h"
+#include "tests/unit/record/busy_session.h"
 
 #define SECONDS 12
 
@@ -40,7 +40,7 @@ static void write_seed(const char *folder, const char *name, size_t count)
     sqlite3 *handle = NULL;
     snprintf(path, sizeof(path), "%s/%s", folder, name);
     unlink(path);
-    builder_demo(snapshots, SECONDS);
+    busy_session(snapshots, SECONDS);
     check(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < count; i++)
         add(recorder, snapshots[i]);

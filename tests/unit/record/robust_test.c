@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -143,6 +144,95 @@ START_TEST(a_full_disk_leaves_a_gap_with_its_reason)
     source_close(source);
     arena_deinit(&arena);
     builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
+/* ---- a slow disk ---- */
+
+/* The system's own file system, but for files whose every write takes some time. */
+static sqlite3_io_methods slow_methods;
+static const sqlite3_io_methods *own_methods;
+static atomic_ulong slow_write_ns, slow_writes;
+
+static int write_slowly(sqlite3_file *file, const void *bytes, int amount, sqlite3_int64 offset)
+{
+    unsigned long ns = atomic_load(&slow_write_ns);
+    if (ns > 0) {
+        const struct timespec moment = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
+        atomic_fetch_add(&slow_writes, 1);
+        nanosleep(&moment, NULL);
+    }
+    return own_methods->xWrite(file, bytes, amount, offset);
+}
+
+static int open_slowly(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *ret_flags)
+{
+    sqlite3_vfs *own = vfs->pAppData;
+    int code = own->xOpen(own, name, file, flags, ret_flags);
+    if (code != SQLITE_OK || !file->pMethods)
+        return code;
+    own_methods = file->pMethods;
+    slow_methods = *own_methods;
+    slow_methods.xWrite = write_slowly;
+    file->pMethods = &slow_methods;
+    return code;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Each write of a page takes 20 ms, and samples come as fast as they can: handing one over never waits for the disk, and
+ * what is lost has a gap. */
+START_TEST(a_slow_disk_drops_ticks_and_holds_nobody_up)
+{
+    enum { MANY = 300 };
+    struct snapshot *snapshots[MANY];
+    struct recorder *recorder = NULL;
+    struct recorder_status status;
+    static sqlite3_vfs slow;
+    slow = *sqlite3_vfs_find(NULL);
+    slow.pAppData = sqlite3_vfs_find(NULL);
+    slow.zName = "slow";
+    slow.xOpen = open_slowly;
+    ck_assert_int_eq(sqlite3_vfs_register(&slow, 1), SQLITE_OK);
+    builder_demo(snapshots, MANY);
+    check_good(recorder_open(scratch_path("slow"), NULL, &recorder));
+    atomic_store(&slow_write_ns, 20000000);
+    uint64_t longest = 0;
+    for (int i = 0; i < MANY; i++) {
+        uint64_t began = now_ns();
+        recorder_add(recorder, snapshots[i]);
+        if (i == MANY / 2)
+            recorder_mark(recorder, snapshots[i]->unix_ns, "deploy");
+        uint64_t took = now_ns() - began;
+        longest = took > longest ? took : longest;
+        recorder_status(recorder, &status);
+        const struct timespec moment = {.tv_nsec = 1000000};
+        nanosleep(&moment, NULL);
+    }
+    /* A hundred of them would be no more than two slow writes: on a busy machine one call may be late. */
+    ck_assert_msg(longest < 500000000, "a call took %lu ns", longest);
+    ck_assert_uint_gt(atomic_load(&slow_writes), 5);
+    ck_assert_uint_gt(status.dropped, 0);
+    ck_assert_str_eq(status.problem, "the disk was too slow");
+    atomic_store(&slow_write_ns, 0);
+    check_good(recorder_close(recorder, &status));
+    ck_assert_uint_eq(status.ticks + status.dropped, MANY);
+    ck_assert_int_eq(sqlite3_vfs_unregister(&slow), SQLITE_OK);
+    struct recording *recording = NULL;
+    struct recording_info info;
+    check_good(recording_open(scratch_path("slow"), &recording));
+    check_good(recording_read_info(recording, &info));
+    ck_assert_uint_eq(info.ticks, status.ticks);
+    ck_assert_uint_eq(info.marks, 1);
+    ck_assert_uint_gt(info.gaps, 0);
+    recording_close(recording);
+    builder_release(snapshots, MANY);
     scratch_remove();
 }
 END_TEST
@@ -320,6 +410,52 @@ START_TEST(damaged_files_are_read_in_part_or_refused)
 }
 END_TEST
 
+/* What a hostile file brings besides tables is never run: triggers, views that never end, expressions in columns. */
+START_TEST(nothing_of_a_file_is_run)
+{
+    static const char *const traps[] = {
+        "CREATE TRIGGER trap AFTER INSERT ON ticks BEGIN SELECT load_extension('/tmp/evil'); END",
+        "CREATE TRIGGER trap AFTER UPDATE ON strings BEGIN DELETE FROM strings; END",
+        "CREATE VIEW v_trap AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT * FROM c",
+        "CREATE TABLE extra (a, b AS (abs(-9223372036854775807 - 1)) STORED)",
+        "CREATE INDEX trap ON strings (text COLLATE NOCASE)",
+        "CREATE INDEX trap ON ticks (unix_ns) WHERE unix_ns > 0",
+    };
+    struct snapshot *snapshots[SECONDS];
+    size_t size;
+    builder_demo(snapshots, SECONDS);
+    record_all(scratch_path("good"), snapshots, SECONDS);
+    uint8_t *bytes = read_file(scratch_path("good"), &size);
+    for (size_t i = 0; i < ARRAY_SIZE(traps); i++) {
+        size_t after, before;
+        write_file(scratch_path("trap"), bytes, size);
+        run_sql(scratch_path("trap"), traps[i]);
+        uint8_t *sprung = read_file(scratch_path("trap"), &before);
+        struct source *source = replay(scratch_path("trap"));
+        for (int k = 0; k < SECONDS; k++) {
+            struct snapshot *read = take(source);
+            ck_assert_ptr_nonnull(read);
+            compare_snapshots(snapshots[k], read);
+            snapshot_unref(read);
+        }
+        source_close(source);
+        /* Nor is anything written. */
+        uint8_t *left = read_file(scratch_path("trap"), &after);
+        ck_assert_uint_eq(before, after);
+        ck_assert_mem_eq(sprung, left, before);
+        free(sprung);
+        free(left);
+    }
+    /* A table in the place of one of ours that computes its rows is none of ours. */
+    write_file(scratch_path("trap"), bytes, size);
+    run_sql(scratch_path("trap"), "DROP TABLE problems; CREATE TABLE problems (at INTEGER PRIMARY KEY, text TEXT AS (hex(at)))");
+    check_refused(scratch_path("trap"), ERROR_BAD_DATA, "tables");
+    free(bytes);
+    builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(hostile_rows_are_bounded_and_said)
 {
     static const char *const harm[] = {
@@ -344,6 +480,11 @@ START_TEST(hostile_rows_are_bounded_and_said)
         "UPDATE counter_states SET provenance = 77, reason = 9999",
         "INSERT INTO ticks (tick, unix_ns) VALUES (9000000000000000000, 9000000000000000000)",
         "INSERT INTO ticks (tick, unix_ns) VALUES (-7, -9000000000000000000)",
+        "INSERT INTO memory_maps (at, heap_known) VALUES (5 << 24, 77); INSERT INTO memory_map_kinds VALUES ((5 << 24) + 16777215, 'x', -1, -1); "
+        "INSERT INTO span_classes (at, object_size) VALUES (5 << 24, -9000000000000000000); INSERT INTO region_residents VALUES (5 << 24, 200, -1)",
+        "INSERT INTO suspects (suspect, kind, evidence) VALUES (9000000000000000000, x'1b5b32', x'00ff')",
+        "DELETE FROM ticks WHERE tick > 3 AND tick < 20",
+        "UPDATE targets SET pid = -9000000000000000000, start_unix_ns = tick FROM ticks",
     };
     struct snapshot *snapshots[SECONDS];
     size_t size;
@@ -377,9 +518,11 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("robust");
     tcase_add_test(tests, a_recorder_that_is_killed_loses_no_more_than_the_sample_in_flight);
     tcase_add_test(tests, a_full_disk_leaves_a_gap_with_its_reason);
+    tcase_add_test(tests, a_slow_disk_drops_ticks_and_holds_nobody_up);
     tcase_add_test(tests, a_queue_without_room_drops_and_says_so);
     tcase_add_test(tests, what_is_no_recording_is_refused_with_a_reason);
     tcase_add_test(tests, damaged_files_are_read_in_part_or_refused);
+    tcase_add_test(tests, nothing_of_a_file_is_run);
     tcase_add_test(tests, hostile_rows_are_bounded_and_said);
     suite_add_tcase(suite, tests);
     return suite;

@@ -4,6 +4,7 @@
 #include "tests/unit/record/snapshot_compare.h"
 
 #include <glob.h>
+#include <math.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -296,6 +297,56 @@ START_TEST(names_are_written_once_for_all_processes)
 }
 END_TEST
 
+static int count_suspect(void *context, int columns, char **values, char **names)
+{
+    struct text *text = context;
+    (void)names;
+    for (int i = 0; i < columns; i++)
+        text_printf(text, "%s%s", i ? "|" : "", values[i] ? values[i] : "NULL");
+    text_append(text, "\n");
+    return 0;
+}
+
+/* From when to when each was one, for whoever has but the sqlite3 shell. */
+START_TEST(suspects_have_a_beginning_and_an_end)
+{
+    struct snapshot *snapshots[40];
+    struct recorder *recorder = NULL;
+    struct text text = {0};
+    sqlite3 *handle = NULL;
+    builder_demo(snapshots, 40);
+    check_good(recorder_open(scratch_path("s"), NULL, &recorder));
+    stack_id stack = snapshots[0]->sites[0].stack;
+    frame_id subject = catalog_stack(snapshots[0]->catalog, stack).frames[0];
+    struct recorder_suspect suspects[] = {
+        {.kind = "site_grows", .confidence = "possible", .unit = "bytes", .subject = subject, .stack = stack,
+         .per_second = 2.5, .share = (double)NAN, .summary = "It grows.", .evidence = "One.\nTwo.", .advice = "Look."},
+        {.kind = "gc_thrash", .confidence = "likely", .per_second = (double)NAN, .share = 0.5, .summary = "It thrashes."}};
+    for (size_t i = 0; i < 40; i++) {
+        record_one(recorder, snapshots[i]);
+        suspects[0].confidence = i < 20 ? "possible" : "sure";
+        /* The second one comes, goes, and comes back. */
+        if (i % 5 == 0)
+            recorder_set_suspects(recorder, snapshots[i], suspects, i == 10 || i == 15 || i == 30 ? 2 : 1);
+    }
+    check_good(recorder_close(recorder, NULL));
+    ck_assert_int_eq(sqlite3_open(scratch_path("s"), &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(handle,
+                                  "SELECT suspect, (from_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, "
+                                  "(to_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, kind, confidence, per_second, share, "
+                                  "evidence FROM suspects", count_suspect, &text, NULL), SQLITE_OK);
+    ck_assert_str_eq(text.data, "1|0|35|site_grows|sure|2.5|NULL|One.\nTwo.\n2|10|15|gc_thrash|likely|NULL|0.5|NULL\n"
+                                "3|30|30|gc_thrash|likely|NULL|0.5|NULL\n");
+    text.length = 0;
+    ck_assert_int_eq(sqlite3_exec(handle, "SELECT function, place FROM v_suspects LIMIT 1", count_suspect, &text, NULL), SQLITE_OK);
+    ck_assert_msg(strstr(text.data, "getOrCreate") && strstr(text.data, "head.go:1622"), "%s", text.data);
+    sqlite3_close(handle);
+    text_deinit(&text);
+    builder_release(snapshots, 40);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(replay_keeps_the_pace_of_the_recording)
 {
     struct snapshot *snapshots[3];
@@ -336,6 +387,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_file_that_is_there_is_left_alone);
     tcase_add_test(tests, rotated_files_are_complete_each);
     tcase_add_test(tests, names_are_written_once_for_all_processes);
+    tcase_add_test(tests, suspects_have_a_beginning_and_an_end);
     tcase_add_test(tests, replay_keeps_the_pace_of_the_recording);
     suite_add_tcase(suite, tests);
     return suite;
