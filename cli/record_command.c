@@ -295,15 +295,15 @@ static struct error *record_all(struct session *session)
         if (is_gone(error))
             snprintf(session->reason, sizeof(session->reason), "process %d is gone", (int)session->pid);
         error_destroy(error);
-        if (session->source) {
+        bool is_first = !session->source;
+        if (!is_first)
             fprintf(stderr, "heaptop: %s; waiting for the next '%s'\n", session->reason, session->name);
-            session->restarts++;
-        }
         source_close(session->source);
         session->source = NULL;
         error = wait_for_process(session);
         if (error || !session->source)
             return error;
+        session->restarts += !is_first;
     }
 }
 
@@ -317,7 +317,7 @@ static void tell_end(const struct recorder_status *status, const struct session 
     if (status->files > 1)
         fprintf(stderr, " in the last of %llu files", (unsigned long long)status->files);
     if (session->restarts)
-        fprintf(stderr, ", %u restarts", session->restarts);
+        fprintf(stderr, ", %u restart%s", session->restarts, session->restarts == 1 ? "" : "s");
     if (status->dropped)
         fprintf(stderr, ", %llu lost", (unsigned long long)status->dropped);
     fputc('\n', stderr);
