@@ -19,7 +19,6 @@ struct keeper {
     char folder[256];               /* Where it still has names; "" when it has none any more. */
     struct catalog *catalog;        /* A reference: of the session. */
     char past_problem[160];         /* Why there is no past. */
-    bool is_held;
 
     struct recorder *recorder;      /* NULL while nothing is recorded. */
     char *path;                     /* Of the recording, or of the last one. */
@@ -63,7 +62,8 @@ static struct error *open_past(struct keeper *keeper)
         return error_from_errno(errno, "cannot make a folder for what is kept of this session");
     }
     snprintf(path, sizeof(path), "%s/past", keeper->folder);
-    struct error *error = recorder_open(path, NULL, &keeper->past_recorder);
+    struct error *error = recorder_open(path, &(struct recorder_options){.max_bytes = KEEPER_MAX_BYTES},
+                                        &keeper->past_recorder);
     if (!error)
         error = recording_open(path, &recording);
     return error ? error : replay_source_open(recording, &(struct replay_options){.catalog = keeper->catalog},
@@ -102,11 +102,7 @@ static void keep_for_past(struct keeper *keeper, struct snapshot *snapshot)
         recorder_status(keeper->past_recorder, &status);
         hide_past(keeper, &status);
     }
-    /* While somebody looks at it, it is neither begun anew nor let grow for ever. */
-    bool is_full = status.bytes > KEEPER_MAX_BYTES;
-    if (is_full && keeper->is_held)
-        return;
-    if (keeper->catalog != snapshot->catalog || is_full) {
+    if (keeper->catalog != snapshot->catalog) {
         forget_past(keeper);
         catalog_ref(snapshot->catalog);
         catalog_unref(keeper->catalog);
@@ -201,11 +197,6 @@ static struct error *give_past(void *context, struct source **ret_past)
     return NULL;
 }
 
-static void hold(void *context, bool is_held)
-{
-    ((struct keeper *)context)->is_held = is_held;
-}
-
 static struct error *choose_path(struct keeper *keeper)
 {
     char stamp[32];
@@ -292,7 +283,6 @@ struct error *keeper_create(struct source *live, const char *output, struct keep
     keeper->live = live;
     keeper->output = output;
     keeper->interface = (struct tui_keeper){.past = give_past,
-                                            .hold = hold,
                                             .toggle_recording = toggle_recording,
                                             .mark = mark,
                                             .write_status = write_status,

@@ -6,7 +6,7 @@
 #include "heaptop/record.h"
 #include "heaptop/tui.h"
 
-/* What the private file may grow to before it is begun anew. */
+/* The private file stays below: what is older becomes fewer. */
 #define KEEPER_MAX_BYTES (UINT64_C(64) << 20)
 
 struct keeper;

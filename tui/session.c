@@ -198,7 +198,6 @@ struct error *session_enter_past(struct session *session, bool *ret_done)
     session->live = live;
     session->was_time_line_shown = session->is_time_line_shown;
     session->is_time_line_shown = true;
-    session->keeper->hold(session->keeper->context, true);
     *ret_done = true;
     return session_renew(session);
 }
@@ -213,7 +212,6 @@ struct error *session_leave_past(struct session *session)
     session->live = NULL;
     free(live);
     session->is_time_line_shown = session->was_time_line_shown;
-    session->keeper->hold(session->keeper->context, false);
     return set_paused(session, false);
 }
 

@@ -94,12 +94,12 @@ static void draw_gaps(const struct session *session, struct canvas axis, uint64_
 }
 
 /* As much of each text as there is room for before the next. */
-static void draw_marks(const struct session *session, struct canvas axis, uint64_t from, uint64_t to)
+static void draw_marks(const struct session *session, struct canvas axis, uint64_t from, uint64_t to, int limit)
 {
     const struct timeline *timeline = &session->playback.timeline;
     for (size_t i = timeline->num_marks; i > 0; i--) {
         const struct timeline_mark *mark = &timeline->marks[i - 1];
-        int x = column_of(mark->unix_ns, from, to, axis.width), end = axis.width;
+        int x = column_of(mark->unix_ns, from, to, axis.width), end = limit;
         if (i < timeline->num_marks)
             end = column_of(timeline->marks[i].unix_ns, from, to, axis.width);
         if (end - x > 3)
@@ -139,6 +139,26 @@ static void draw_clock(const struct session *session, struct canvas canvas, int 
         canvas_printf(canvas, x + 1, y, ROLE_MUTED, "%gx", playback_speed(playback));
 }
 
+/* The ends are named where nothing would stand on their names: the first and the last column that something has. */
+static void find_free_ends(const struct session *session, int width, int here, int *ret_first, int *ret_last)
+{
+    uint64_t from, to;
+    int first = here < 0 ? width : here, last = here;
+    const struct timeline *timeline = &session->playback.timeline;
+    const uint64_t edges[] = {session->model.span_start ? session->model.span_start->unix_ns : 0,
+                              session->model.span_end ? session->model.span_end->unix_ns : 0,
+                              timeline->num_marks ? timeline->marks[0].unix_ns : 0,
+                              timeline->num_marks ? timeline->marks[timeline->num_marks - 1].unix_ns : 0};
+    time_range(session, &from, &to);
+    for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
+        int edge = edges[i] ? column_of(edges[i], from, to, width) : here;
+        first = edge >= 0 && edge < first ? edge : first;
+        last = edge > last ? edge : last;
+    }
+    *ret_first = first;
+    *ret_last = last;
+}
+
 static void draw_axis(const struct session *session, struct canvas canvas, int y)
 {
     uint64_t from, to;
@@ -148,20 +168,15 @@ static void draw_axis(const struct session *session, struct canvas canvas, int y
     canvas_rule(axis, 0, 0, axis.width, ROLE_FAINT);
     draw_cycles(session, axis, from, to);
     int here = session->model.shown ? column_of(session->model.shown->unix_ns, from, to, axis.width) : -1;
-    /* The ends are named where nothing would stand on their names. */
-    int first = here < 0 ? axis.width : here, last = here;
-    const struct snapshot *edges[] = {session->model.span_start, session->model.span_end};
-    for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
-        int edge = edges[i] ? column_of(edges[i]->unix_ns, from, to, axis.width) : here;
-        first = edge >= 0 && edge < first ? edge : first;
-        last = edge > last ? edge : last;
-    }
+    int first, last;
+    find_free_ends(session, axis.width, here, &first, &last);
     if (first > CLOCK_WIDTH)
         canvas_text(axis, 0, 0, ROLE_MUTED, format_clock(clock, from));
-    if (last < axis.width - 1 - CLOCK_WIDTH)
+    bool has_end = last < axis.width - 1 - CLOCK_WIDTH;
+    if (has_end)
         canvas_text_right(axis, axis.width, 0, ROLE_MUTED, format_clock(clock, to));
     draw_gaps(session, axis, from, to);
-    draw_marks(session, axis, from, to);
+    draw_marks(session, axis, from, to, has_end ? axis.width - CLOCK_WIDTH : axis.width);
     draw_span(session, canvas, axis, from, to);
     draw_clock(session, canvas, y);
     if (here < 0)

@@ -14,8 +14,6 @@ struct tui_keeper {
     /* A source over what was kept so far, whose snapshots have the catalog of the live ones; borrowed until the next
      * call. */
     struct error *(*past)(void *context, struct source **ret_past);
-    /* Whether somebody is in the past: it is not begun anew meanwhile. */
-    void (*hold)(void *context, bool is_held);
     /* Begins a recording, or ends it. *ret_said: what was done, in a sentence. */
     struct error *(*toggle_recording)(void *context, struct text *ret_said);
     void (*mark)(void *context, uint64_t unix_ns, const char *text);

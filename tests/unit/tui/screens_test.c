@@ -4,6 +4,7 @@
 #include "tests/unit/tui/tui_test.h"
 
 #include "tests/unit/check_main.h"
+#include "tests/unit/tui/golden.h"
 
 #define VERDICT \
     "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622. At this rate the 2.0 GB limit is met in 4 h 10 min."
@@ -14,7 +15,6 @@ struct golden {
     enum colour_depth depth;    /* With styles; TEXT_ONLY: only the text. */
     const char *keys;
 };
-#define TEXT_ONLY ((enum colour_depth)-1)
 
 #define WIDE {.width = 160, .height = 44, .seconds = 200}
 #define USUAL {.width = 80, .height = 24, .seconds = 200}
@@ -95,35 +95,6 @@ static const struct golden goldens[] = {
     {"paused-80x24", USUAL, TEXT_ONLY, "Space"},
 };
 
-static char *read_golden(const char *path)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return NULL;
-    struct text text = {0};
-    char buffer[4096];
-    for (size_t got; (got = fread(buffer, 1, sizeof(buffer), file)) > 0;)
-        text_append_bytes(&text, buffer, got);
-    fclose(file);
-    return text_take(&text);
-}
-
-/* The first line that differs, for the message. */
-static void tell_difference(const char *name, const char *expected, const char *got)
-{
-    size_t line = 1;
-    while (*expected && *got && *expected == *got) {
-        line += *expected == '\n';
-        expected++;
-        got++;
-    }
-    while (line > 1 && expected[-1] != '\n')
-        expected--, got--;
-    ck_abort_msg(
-        "tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)",
-        name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
-}
-
 static void set_verdict(struct session *session)
 {
     if (session->verdict.length == 0)
@@ -135,33 +106,12 @@ static void set_verdict(struct session *session)
 START_TEST(a_screen_is_as_it_was)
 {
     const struct golden *golden = &goldens[_i];
-    char path[512];
-    snprintf(path, sizeof(path), "%s/tests/screens/%s.txt", SOURCE_DIR, golden->name);
     struct stage stage;
     stage_open(&stage, &golden->options);
     stage_keys(&stage, golden->keys);
     set_verdict(stage.session);
     session_draw(stage.session);
-    struct text text = {0};
-    text_printf(&text, "keys: %s\n", golden->keys);
-    grid_dump_text(&stage.session->grid, &text);
-    if (golden->depth != TEXT_ONLY) {
-        text_append(&text, "styles:\n");
-        grid_dump_styles(&stage.session->grid, golden->depth, &text);
-    }
-    ck_assert(!text.failed);
-    if (getenv("HEAPTOP_UPDATE_GOLDEN")) {
-        FILE *file = fopen(path, "we");
-        ck_assert_msg(file != NULL, "cannot write %s", path);
-        ck_assert_uint_eq(fwrite(text.data, 1, text.length, file), text.length);
-        ck_assert_int_eq(fclose(file), 0);
-    }
-    char *expected = read_golden(path);
-    ck_assert_msg(expected != NULL, "cannot read %s", path);
-    if (strcmp(expected, text.data) != 0)
-        tell_difference(golden->name, expected, text.data);
-    free(expected);
-    text_deinit(&text);
+    golden_check(&stage.session->grid, golden->name, golden->keys, golden->depth);
     stage_close(&stage);
 }
 END_TEST

@@ -1,0 +1,72 @@
+/* Screens held against tests/screens/NAME.txt. When a change is meant, run the test with HEAPTOP_UPDATE_GOLDEN=1 and look
+ * at the difference. */
+#ifndef TESTS_UNIT_TUI_GOLDEN_H
+#define TESTS_UNIT_TUI_GOLDEN_H
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tui/grid.h"
+
+#define TEXT_ONLY ((enum colour_depth)-1)
+
+__attribute__((unused)) static char *read_golden(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return NULL;
+    struct text text = {0};
+    char buffer[4096];
+    for (size_t got; (got = fread(buffer, 1, sizeof(buffer), file)) > 0;)
+        text_append_bytes(&text, buffer, got);
+    fclose(file);
+    return text_take(&text);
+}
+
+/* The first line that differs, for the message. */
+__attribute__((unused)) static void tell_difference(const char *name, const char *expected, const char *got)
+{
+    size_t line = 1;
+    while (*expected && *got && *expected == *got) {
+        line += *expected == '\n';
+        expected++;
+        got++;
+    }
+    while (line > 1 && expected[-1] != '\n')
+        expected--, got--;
+    ck_abort_msg(
+        "tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)",
+        name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
+}
+
+/* depth: with styles; TEXT_ONLY: only the text. */
+__attribute__((unused)) static void golden_check(struct grid *grid, const char *name, const char *keys,
+                                                 enum colour_depth depth)
+{
+    char path[512];
+    struct text text = {0};
+    snprintf(path, sizeof(path), "%s/tests/screens/%s.txt", SOURCE_DIR, name);
+    text_printf(&text, "keys: %s\n", keys);
+    grid_dump_text(grid, &text);
+    if (depth != TEXT_ONLY) {
+        text_append(&text, "styles:\n");
+        grid_dump_styles(grid, depth, &text);
+    }
+    ck_assert(!text.failed);
+    if (getenv("HEAPTOP_UPDATE_GOLDEN")) {
+        FILE *file = fopen(path, "we");
+        ck_assert_msg(file != NULL, "cannot write %s", path);
+        ck_assert_uint_eq(fwrite(text.data, 1, text.length, file), text.length);
+        ck_assert_int_eq(fclose(file), 0);
+    }
+    char *expected = read_golden(path);
+    ck_assert_msg(expected != NULL, "cannot read %s", path);
+    if (strcmp(expected, text.data) != 0)
+        tell_difference(name, expected, text.data);
+    free(expected);
+    text_deinit(&text);
+}
+
+#endif
