@@ -208,7 +208,8 @@ static void draw_goroutines(const struct model *model, struct canvas canvas)
         fill_layer(model, &layers[i], layer_kinds[i].kinds, stack_graph_points(inner.width));
     }
     stack_graph_draw(inner, layers, ARRAY_SIZE(layers), format_whole);
-    stack_legend_draw(canvas_part(canvas, 1, canvas.height - 2, canvas.width - 2, 1), 1, 0, layers, ARRAY_SIZE(layers),
+    /* As wide as what was filled. */
+    stack_legend_draw(canvas_part(canvas, 1, canvas.height - 2, inner.width, 1), 1, 0, layers, ARRAY_SIZE(layers),
                       units_format_count);
     canvas_printf(canvas, 2, canvas.height - 1, ROLE_FAINT, " %s ", units_format_duration(span, (double)model_span(model)));
 }
