@@ -86,17 +86,17 @@ static bool is_runner(const struct snapshot *snapshot, const struct goroutine_gr
 {
     static const char *const names[] = {"runtime.runfinq", "runtime.runFinalizers", "runtime.runCleanups"};
     const char *start = catalog_function(snapshot->catalog, group->start);
-    /* Their own code below: in a function of the program when a frame is not the runtime's. */
-    uint32_t subject = catalog_stack_subject(snapshot->catalog, group->stack);
-    struct stack stack = catalog_stack(snapshot->catalog, group->stack);
-    if (strncmp(start, "runtime.run", strlen("runtime.run")) != 0 || stack.depth == 0 ||
-        catalog_frame(snapshot->catalog, stack.frames[subject])->origin == FRAME_RUNTIME)
+    size_t i = 0;
+    if (strncmp(start, "runtime.run", strlen("runtime.run")) != 0)
         return false;
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(start, names[i]) == 0)
-            return true;
-    }
-    return false;
+    while (i < ARRAY_SIZE(names) && strcmp(start, names[i]) != 0)
+        i++;
+    struct stack stack = catalog_stack(snapshot->catalog, group->stack);
+    if (i == ARRAY_SIZE(names) || stack.depth == 0)
+        return false;
+    /* In a function of the program when a frame is not the runtime's. */
+    uint32_t subject = catalog_stack_subject(snapshot->catalog, group->stack);
+    return catalog_frame(snapshot->catalog, stack.frames[subject])->origin != FRAME_RUNTIME;
 }
 
 /* Since when goroutines that run finalizers and cleanups have stood where they are. */

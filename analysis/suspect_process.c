@@ -104,11 +104,14 @@ static void find_thrash(struct suspect_list *list)
     /* Sure, it is a fire: above leaks, for it stands between the program and its work now. */
     suspicion->weight = sure ? THRASH_WEIGHT : SMALL_WEIGHT;
     suspect->per_second = gc->cycles_per_s;
+    const char *where = pinned ? ", pinned to GOMEMLIMIT," : "";
     suspect->summary =
         isnan(gc->freed_share)
-            ? suspect_text(list, "The GC runs %s.", suspect_count_rate(list, gc->cycles_per_s))
-            : suspect_text(list, "The GC runs %s and frees only %s of the heap each time.",
-                           suspect_count_rate(list, gc->cycles_per_s), units_format_percent(freed, gc->freed_share));
+            ? suspect_text(list, "The GC runs %s%s.", suspect_count_rate(list, gc->cycles_per_s),
+                           pinned ? ", pinned to GOMEMLIMIT" : "")
+            : suspect_text(list, "The GC runs %s%s and frees only %s of the heap each time.",
+                           suspect_count_rate(list, gc->cycles_per_s), where,
+                           units_format_percent(freed, gc->freed_share));
     if (!isnan(cpu))
         suspect_add_evidence(suspicion,
                              suspect_text(list, "It takes %s of the CPU.", units_format_percent(percent, cpu)));

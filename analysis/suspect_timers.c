@@ -26,7 +26,7 @@ static const char *maker_of(const struct suspect_list *list, stack_id stack)
     const char *found = NULL;
     for (uint32_t i = 0; i < frames.depth; i++) {
         const char *name = catalog_function(list->catalog, frames.frames[i]);
-        for (size_t j = 0; j < ARRAY_SIZE(makers); j++) {
+        for (size_t j = 0; strncmp(name, "time.", 5) == 0 && j < ARRAY_SIZE(makers); j++) {
             if (strcmp(name, makers[j]) == 0)
                 found = makers[j];
         }
