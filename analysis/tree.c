@@ -1,16 +1,9 @@
-#include "heaptop/analysis.h"
+#include "analysis/tree.h"
 
 #include <stdlib.h>
 
 /* Nodes of one build; beyond, stacks are cut where they are. */
 #define MAX_NODES 1000000u
-
-struct tree_builder {
-    const struct catalog *catalog;
-    struct arena *arena;
-    struct table children;      /* From a parent's serial number, function and line to the child's serial number. */
-    VECTOR(struct tree_node *) nodes;
-};
 
 /* What makes two frames one node: the function and the line, or the address where there is no name. Below 2^48 for
  * each: function ids have 24 bits. */
@@ -57,33 +50,57 @@ static struct tree_node *find_child(struct tree_builder *builder, uint64_t paren
     return node;
 }
 
-static void node_add(struct tree_node *node, const struct allocation_row *row)
+static void node_add(struct tree_node *node, const struct site_values *values, double growth_per_second)
 {
-    node->values.alloc_objects += row->published.alloc_objects;
-    node->values.alloc_bytes += row->published.alloc_bytes;
-    node->values.inuse_objects += row->published.inuse_objects;
-    node->values.inuse_bytes += row->published.inuse_bytes;
-    if (row->growth.verdict == GROWTH_GROWING || row->growth.verdict == GROWTH_SHRINKING)
-        node->growth_per_second += row->growth.per_second;
+    node->values.alloc_objects += values->alloc_objects;
+    node->values.alloc_bytes += values->alloc_bytes;
+    node->values.inuse_objects += values->inuse_objects;
+    node->values.inuse_bytes += values->inuse_bytes;
+    node->growth_per_second += growth_per_second;
 }
 
+struct error *tree_builder_init(struct tree_builder *builder, const struct catalog *catalog, struct arena *arena)
+{
+    *builder = (struct tree_builder){.catalog = catalog, .arena = arena};
+    struct tree_node *root = arena_alloc(arena, sizeof(*root));
+    return root && vector_append(&builder->nodes, root) ? NULL : error_no_memory();
+}
+
+struct error *tree_builder_add(struct tree_builder *builder, const frame_id *path, size_t count,
+                               const struct site_values *values, double growth_per_second)
+{
+    struct tree_node *node = builder->nodes.items[0];
+    uint64_t serial = 0;
+    node_add(node, values, growth_per_second);
+    for (size_t i = 0; i < count && builder->nodes.count < MAX_NODES; i++) {
+        node = find_child(builder, serial, node, path[i], &serial);
+        if (!node)
+            return error_no_memory();
+        node_add(node, values, growth_per_second);
+    }
+    return NULL;
+}
+
+double tree_growth(const struct growth *growth)
+{
+    return growth->verdict == GROWTH_GROWING || growth->verdict == GROWTH_SHRINKING ? growth->per_second : 0;
+}
+
+/* The frames from a call site to its callers, or from the program's entry to the allocation. */
 static struct error *add_stack(struct tree_builder *builder, const struct allocation_row *row,
                                enum tree_direction direction)
 {
     struct stack stack = catalog_stack(builder->catalog, row->stack);
-    struct tree_node *node = builder->nodes.items[0];
-    uint64_t serial = 0;
-    node_add(node, row);
     uint32_t subject = stack.depth ? catalog_stack_subject(builder->catalog, row->stack) : 0;
     uint32_t steps = direction == TREE_CALLERS ? stack.depth - subject : stack.depth;
-    for (uint32_t i = 0; i < steps && builder->nodes.count < MAX_NODES; i++) {
+    builder->path.count = 0;
+    for (uint32_t i = 0; i < steps; i++) {
         frame_id frame = stack.frames[direction == TREE_CALLERS ? subject + i : stack.depth - 1 - i];
-        node = find_child(builder, serial, node, frame, &serial);
-        if (!node)
+        if (!vector_append(&builder->path, frame))
             return error_no_memory();
-        node_add(node, row);
     }
-    return NULL;
+    return tree_builder_add(builder, builder->path.items, builder->path.count, &row->published,
+                            tree_growth(&row->growth));
 }
 
 static int compare_nodes(const void *left, const void *right)
@@ -91,6 +108,8 @@ static int compare_nodes(const void *left, const void *right)
     const struct tree_node *a = *(struct tree_node *const *)left, *b = *(struct tree_node *const *)right;
     if (a->values.inuse_bytes != b->values.inuse_bytes)
         return a->values.inuse_bytes > b->values.inuse_bytes ? -1 : 1;
+    if (a->values.inuse_objects != b->values.inuse_objects)
+        return a->values.inuse_objects > b->values.inuse_objects ? -1 : 1;
     if (a->values.alloc_bytes != b->values.alloc_bytes)
         return a->values.alloc_bytes > b->values.alloc_bytes ? -1 : 1;
     return a->frame < b->frame ? -1 : a->frame > b->frame;
@@ -120,19 +139,24 @@ static struct error *sort_children(struct tree_builder *builder)
     return NULL;
 }
 
+struct error *tree_builder_finish(struct tree_builder *builder, struct error *error, struct tree_node **ret_root)
+{
+    if (!error)
+        error = sort_children(builder);
+    if (!error)
+        *ret_root = builder->nodes.items[0];
+    table_deinit(&builder->children);
+    vector_deinit(&builder->nodes);
+    vector_deinit(&builder->path);
+    return error;
+}
+
 struct error *analysis_build_tree(const struct analysis *analysis, enum tree_direction direction, struct arena *arena,
                                   struct tree_node **ret_root)
 {
-    struct tree_builder builder = {.catalog = analysis->snapshot->catalog, .arena = arena};
-    struct tree_node *root = arena_alloc(arena, sizeof(*root));
-    struct error *error = root && vector_append(&builder.nodes, root) ? NULL : error_no_memory();
+    struct tree_builder builder;
+    struct error *error = tree_builder_init(&builder, analysis->snapshot->catalog, arena);
     for (size_t i = 0; !error && i < analysis->num_stacks; i++)
         error = add_stack(&builder, &analysis->stacks[i], direction);
-    if (!error)
-        error = sort_children(&builder);
-    table_deinit(&builder.children);
-    vector_deinit(&builder.nodes);
-    if (!error)
-        *ret_root = root;
-    return error;
+    return tree_builder_finish(&builder, error, ret_root);
 }

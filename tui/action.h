@@ -30,7 +30,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(SORT, 's', '>', LIST, "sort", "sort by the next column") \
     X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the column before") \
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
-    X(TREE, 't', 0, LIST, "tree", "call sites as a tree of callers, or as a list") \
+    X(TREE, 't', 0, LIST, "tree", "call sites or goroutines as a tree, or as a list") \
     X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
     X(PAUSE, ' ', 0, VIEW, "pause", "hold the view, sampling goes on; in the past: play or stop") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \

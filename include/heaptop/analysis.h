@@ -277,4 +277,12 @@ enum tree_direction {
 struct error *analysis_build_tree(const struct analysis *analysis, enum tree_direction direction, struct arena *arena,
                                   struct tree_node **ret_root);
 
+enum goroutine_tree {
+    GOROUTINE_TREE_STACKS,      /* From the function that a goroutine was started with to where it waits. */
+    GOROUTINE_TREE_CREATORS,    /* From a goroutine to those that it made, by the functions they run. */
+};
+/* Of goroutines: values.inuse_objects is their number, all else is 0. Nodes live in the arena. */
+struct error *analysis_build_goroutine_tree(const struct analysis *analysis, enum goroutine_tree kind,
+                                            struct arena *arena, struct tree_node **ret_root);
+
 #endif

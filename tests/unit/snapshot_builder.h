@@ -582,6 +582,8 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
         .kind = WAIT_OBJECT_CHANNEL, .address = 0xc000123000, .is_read = true, .goroutines = 20, .receivers = 20};
     b->groups.items[3].num_objects = 1;
     b->groups.items[3].examined = 20;
+    b->groups.items[2].parent_known = b->groups.items[3].parent_known = true;
+    b->groups.items[2].parent_start = b->groups.items[3].parent_start = b->groups.items[0].start;
     b->groups.items[1].labels = builder_string(b, "{\"listener\":\"public\",\"tenant\":\"acme\"}");
     builder_thread(b, 4242, "prometheus", 'S', "futex");
     builder_thread(b, 4243, "prometheus", 'S', "epoll_pwait");

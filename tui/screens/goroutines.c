@@ -4,22 +4,38 @@
 #include "tui/cells.h"
 #include "tui/list_screen.h"
 #include "tui/screens/goroutine_list.h"
+#include "tui/screens/goroutine_tree_list.h"
 
 /* Begins with what such screens have in common. */
 struct goroutines {
     struct list_screen screen;
     enum goroutine_grouping grouping;
+    struct tree_view tree;
+    bool as_tree;
 };
 
 static struct error *goroutines_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
     list_init(&((struct list_screen *)state)->list, &goroutine_list);
+    tree_view_init(&((struct goroutines *)state)->tree, &goroutine_tree_list, goroutine_tree_of_stacks);
     return NULL;
+}
+
+static void goroutines_close(void *state)
+{
+    tree_view_deinit(&((struct goroutines *)state)->tree);
+    list_screen_close(state);
 }
 
 static struct error *goroutines_update(struct session *session, void *state)
 {
+    struct goroutines *goroutines = state;
+    if (goroutines->as_tree) {
+        goroutines->tree.make =
+            goroutines->grouping == GOROUTINES_BY_CREATOR ? goroutine_tree_of_creators : goroutine_tree_of_stacks;
+        return tree_view_update(&goroutines->tree, session);
+    }
     const struct analysis *analysis = session->model.analysis;
     enum goroutine_grouping grouping = ((struct goroutines *)state)->grouping;
     return list_screen_set(session, state, analysis->goroutines_by[grouping], analysis->num_goroutines_by[grouping],
@@ -64,9 +80,14 @@ static void describe_states(const struct model *model, char *text, size_t size)
     }
 }
 
+static struct list *goroutines_focus(void *state)
+{
+    struct goroutines *goroutines = state;
+    return goroutines->as_tree ? &goroutines->tree.list : &goroutines->screen.list;
+}
+
 static void goroutines_draw(struct session *session, void *state, struct canvas canvas)
 {
-    struct list_screen *screen = state;
     const struct model *model = &session->model;
     char text[256], count[FORMAT_BUFFER];
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, format_counter(count, model->shown, COUNTER_GOROUTINES));
@@ -86,11 +107,16 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
         [GOROUTINES_BY_KIND] = "By kind of wait",
         [GOROUTINES_BY_LABELS] = "By labels",
     };
-    section_draw(canvas, 1, titles[((struct goroutines *)state)->grouping], &screen->list, true);
+    struct goroutines *goroutines = state;
+    bool creators = goroutines->grouping == GOROUTINES_BY_CREATOR;
+    const char *title = !goroutines->as_tree ? titles[goroutines->grouping]
+                        : creators           ? "Who made whom"
+                                             : "Tree of stacks";
+    section_draw(canvas, 1, title, goroutines_focus(state), true);
     struct canvas below = canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2);
-    list_draw(&screen->list, below, true);
+    list_draw(goroutines_focus(state), below, true);
     const struct counter *counter = &model->shown->counters[COUNTER_GOROUTINES];
-    if (screen->list.num_all == 0)
+    if (goroutines_focus(state)->num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
                         counter_known(counter) ? "no goroutine groups were read"
                         : counter->reason      ? counter->reason
@@ -101,10 +127,20 @@ static bool goroutines_act(struct session *session, void *state, enum action act
 {
     struct goroutines *goroutines = state;
     if (action == ACTION_GROUPING) {
-        goroutines->grouping = (goroutines->grouping + 1) % GOROUTINES_BY_GROUP;
+        /* Of trees there are two: stacks, and who made whom. */
+        goroutines->grouping = !goroutines->as_tree ? (goroutines->grouping + 1) % GOROUTINES_BY_GROUP
+                               : goroutines->grouping == GOROUTINES_BY_CREATOR ? GOROUTINES_BY_STACK
+                                                                               : GOROUTINES_BY_CREATOR;
         error_destroy(goroutines_update(session, goroutines));
         return true;
     }
+    if (action == ACTION_TREE) {
+        goroutines->as_tree = !goroutines->as_tree;
+        error_destroy(goroutines_update(session, goroutines));
+        return true;
+    }
+    if (goroutines->as_tree)
+        return tree_view_act(&goroutines->tree, session, action);
     if (action != ACTION_OPEN)
         return false;
     const struct goroutine_row *row = list_selected(&goroutines->screen.list);
@@ -114,16 +150,16 @@ static bool goroutines_act(struct session *session, void *state, enum action act
 }
 
 static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER,   ACTION_OPEN, ACTION_SORT,
-                                                ACTION_REVERSE, ACTION_GROUPING, ACTION_NONE};
+                                                ACTION_REVERSE, ACTION_GROUPING, ACTION_TREE, ACTION_NONE};
 
 const struct screen_ops goroutines_screen = {
     .title = "Goroutines",
     .state_size = sizeof(struct goroutines),
     .footer = goroutines_footer,
     .open = goroutines_open,
-    .close = list_screen_close,
+    .close = goroutines_close,
     .update = goroutines_update,
     .draw = goroutines_draw,
-    .focus = list_screen_focus,
+    .focus = goroutines_focus,
     .act = goroutines_act,
 };

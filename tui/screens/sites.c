@@ -5,25 +5,13 @@
 #include "tui/cells.h"
 #include "tui/profiling.h"
 #include "tui/screens/allocation_list.h"
+#include "tui/screens/tree_view.h"
 #include "tui/session.h"
 
-/* Rows of the tree that are open at once; more is a tree nobody reads. */
-#define TREE_MAX_ROWS 5000
-#define TREE_INDENT 2
-
-/* A line of the tree: a node that can be seen, because all above it are open. */
-struct tree_row {
-    const struct tree_node *node;
-    uint64_t identity;      /* Of the path from the root: stays when the tree is built anew. */
-    bool is_open;
-};
-
 struct sites {
-    struct list list, tree;
+    struct list list;
+    struct tree_view tree;
     bool as_tree;
-    struct arena arena;                     /* Of the tree that is shown. */
-    struct table open;                      /* Identities of open nodes. */
-    VECTOR(struct tree_row) rows;
 };
 
 /* ---- the tree ---- */
@@ -43,16 +31,6 @@ static void draw_tree_share(const struct list_cell *cell, const void *row)
         cell_right(cell, ROLE_MUTED, units_format_percent(buffer, (double)node->values.inuse_bytes / (double)all));
 }
 
-static void draw_tree_growth(const struct list_cell *cell, const void *row)
-{
-    double speed = ((const struct tree_row *)row)->node->growth_per_second;
-    struct growth growth = {.verdict = speed > 0   ? GROWTH_GROWING
-                                       : speed < 0 ? GROWTH_SHRINKING
-                                                   : GROWTH_PLATEAU,
-                            .per_second = speed};
-    growth_draw(cell->canvas, &growth, true);
-}
-
 static void draw_tree_objects(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
@@ -60,132 +38,30 @@ static void draw_tree_objects(const struct list_cell *cell, const void *row)
                units_format_count(buffer, (double)((const struct tree_row *)row)->node->values.inuse_objects));
 }
 
-static int indent_of(const struct tree_node *node)
-{
-    return node->depth > 0 ? (int)(node->depth - 1) * TREE_INDENT : 0;
-}
-
-static void draw_tree_frame(const struct list_cell *cell, const void *row)
-{
-    const struct tree_row *line = row;
-    /* Deep branches are moved left as long names are. */
-    int x = indent_of(line->node) - cell->pan;
-    if (line->node->num_children > 0)
-        canvas_rune(cell->canvas, x, 0, ROLE_ACCENT, line->is_open ? 0x25be : 0x25b8);
-    else
-        canvas_rune(cell->canvas, x, 0, ROLE_FAINT, 0xb7);
-    struct canvas canvas = canvas_part(cell->canvas, x + 2, 0, cell->canvas.width, 1);
-    frame_draw(canvas, 0, 0, canvas.width, x + 2 < 0 ? -(x + 2) : 0, cell_catalog(cell->context), line->node->frame);
-}
-
-static void draw_tree_place(const struct list_cell *cell, const void *row)
-{
-    cell_place(cell, ((const struct tree_row *)row)->node->frame);
-}
-
-static uint64_t identify_tree(const void *context, const void *row)
-{
-    (void)context;
-    return ((const struct tree_row *)row)->identity;
-}
-
-static const char *text_of_tree(const void *context, const void *row, char *buffer)
-{
-    char place[FORMAT_BUFFER];
-    frame_id frame = ((const struct tree_row *)row)->node->frame;
-    const struct catalog *catalog = cell_catalog(context);
-    snprintf(buffer, LIST_TEXT, "%.400s %s", catalog_function(catalog, frame), frame_place(catalog, frame, place));
-    return buffer;
-}
-
-static int measure_tree(const void *context, const void *row)
-{
-    char buffer[FORMAT_BUFFER];
-    const struct tree_node *node = ((const struct tree_row *)row)->node;
-    return indent_of(node) + 2 + (int)utf8_width(frame_function(cell_catalog(context), node->frame, buffer));
-}
-
 static const struct column tree_columns[] = {
     {.title = "in use", .width = 8, .right = true, .draw = draw_tree_inuse,
      .help = "bytes in use, here and in the branches below"},
     {.title = "share", .width = 5, .priority = 2, .right = true, .draw = draw_tree_share},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_tree_growth,
+    {.title = "growth", .width = 12, .right = true, .draw = tree_draw_growth,
      .help = "of the call sites below that grow"},
     {.title = "objects", .width = 7, .priority = 3, .right = true, .draw = draw_tree_objects},
-    {.title = "call site and callers", .width = 30, .flexible = true, .draw = draw_tree_frame,
+    {.title = "call site and callers", .width = 30, .flexible = true, .draw = tree_draw_frame,
      .help = "Enter opens a branch: who called it"},
-    {.title = "line", .width = 20, .priority = 1, .draw = draw_tree_place},
+    {.title = "line", .width = 20, .priority = 1, .draw = tree_draw_place},
 };
 
 static const struct list_ops tree_list = {
     .columns = tree_columns,
     .num_columns = ARRAY_SIZE(tree_columns),
     .first_sort = LIST_UNSORTED,
-    .identity = identify_tree,
-    .text = text_of_tree,
-    .measure = measure_tree,
+    .identity = tree_identify,
+    .text = tree_text,
+    .measure = tree_measure,
 };
 
-static uint64_t path_identity(uint64_t parent, const struct catalog *catalog, frame_id frame)
+static struct error *build(const struct analysis *analysis, struct arena *arena, struct tree_node **ret_root)
 {
-    const struct frame *where = catalog_frame(catalog, frame);
-    const uint32_t parts[] = {where->function, where->line, where->function ? 0 : frame};
-    return table_hash_bytes(parts, sizeof(parts), parent + 1);
-}
-
-/* Adds the children of a node, and those below the open ones. Without recursion: the depth of the tree is the target's.
- */
-static bool add_rows(struct sites *sites, const struct catalog *catalog, const struct tree_node *root)
-{
-    const struct tree_node *node = root->first_child;
-    VECTOR(uint64_t) path = {0};    /* Identities of the nodes above. */
-    bool done = true;
-    while (done && node && sites->rows.count < TREE_MAX_ROWS) {
-        uint64_t identity = path_identity(path.count ? path.items[path.count - 1] : 0, catalog, node->frame);
-        bool is_open =
-            node->num_children > 0 && table_find(&sites->open, identity) && *table_find(&sites->open, identity);
-        done = vector_append(&sites->rows, (struct tree_row){node, identity, is_open});
-        if (is_open) {
-            done = done && vector_append(&path, identity);
-            node = node->first_child;
-            continue;
-        }
-        while (node && !node->next_sibling && node != root) {
-            node = node->parent;
-            if (path.count > 0)
-                path.count--;
-        }
-        node = node && node != root ? node->next_sibling : NULL;
-    }
-    vector_deinit(&path);
-    return done;
-}
-
-static struct error *build_tree(struct session *session, struct sites *sites)
-{
-    arena_deinit(&sites->arena);
-    arena_init(&sites->arena);
-    sites->rows.count = 0;
-    struct tree_node *root;
-    struct error *error = analysis_build_tree(session->model.analysis, TREE_CALLERS, &sites->arena, &root);
-    if (error)
-        return error;
-    bool done =
-        add_rows(sites, session->model.shown->catalog, root) &&
-        list_set_rows(&sites->tree, &session->model, sites->rows.items, sites->rows.count, sizeof(*sites->rows.items));
-    return done ? NULL : error_no_memory();
-}
-
-/* Opens, closes, or (with neither) changes the selected branch. */
-static void set_open(struct session *session, struct sites *sites, bool change, bool open)
-{
-    const struct tree_row *row = list_selected(&sites->tree);
-    if (!row || row->node->num_children == 0)
-        return;
-    uint64_t *place = table_insert(&sites->open, row->identity, NULL);
-    if (place)
-        *place = change ? !*place : open;
-    error_destroy(build_tree(session, sites));
+    return analysis_build_tree(analysis, TREE_CALLERS, arena, ret_root);
 }
 
 /* ---- the screen ---- */
@@ -195,9 +71,7 @@ static struct error *sites_open(struct session *session, void *state, const void
     (void)session, (void)argument;
     struct sites *sites = state;
     list_init(&sites->list, &call_site_list);
-    list_init(&sites->tree, &tree_list);
-    arena_init(&sites->arena);
-    table_init(&sites->open);
+    tree_view_init(&sites->tree, &tree_list, build);
     return NULL;
 }
 
@@ -205,17 +79,14 @@ static void sites_close(void *state)
 {
     struct sites *sites = state;
     list_deinit(&sites->list);
-    list_deinit(&sites->tree);
-    arena_deinit(&sites->arena);
-    table_deinit(&sites->open);
-    vector_deinit(&sites->rows);
+    tree_view_deinit(&sites->tree);
 }
 
 static struct error *sites_update(struct session *session, void *state)
 {
     struct sites *sites = state;
     if (sites->as_tree)
-        return build_tree(session, sites);
+        return tree_view_update(&sites->tree, session);
     const struct analysis *analysis = session->model.analysis;
     return list_set_rows(&sites->list, &session->model, analysis->call_sites, analysis_num_listed(analysis),
                          sizeof(*analysis->call_sites))
@@ -260,7 +131,7 @@ static void draw_profile_line(const struct model *model, struct canvas canvas)
 static void sites_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct sites *sites = state;
-    struct list *list = sites->as_tree ? &sites->tree : &sites->list;
+    struct list *list = sites->as_tree ? &sites->tree.list : &sites->list;
     draw_profile_line(&session->model, canvas);
     section_draw(canvas, 1, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
     list_draw(list, canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2), true);
@@ -271,29 +142,7 @@ static void sites_draw(struct session *session, void *state, struct canvas canva
 static struct list *sites_focus(void *state)
 {
     struct sites *sites = state;
-    return sites->as_tree ? &sites->tree : &sites->list;
-}
-
-static bool act_on_tree(struct session *session, struct sites *sites, enum action action)
-{
-    const struct tree_row *row = list_selected(&sites->tree);
-    switch (action) {
-    case ACTION_OPEN:
-        set_open(session, sites, true, false);
-        return true;
-    case ACTION_RIGHT:
-        if (!row || row->is_open || row->node->num_children == 0)
-            return false;
-        set_open(session, sites, false, true);
-        return true;
-    case ACTION_LEFT:
-        if (!row || !row->is_open)
-            return false;
-        set_open(session, sites, false, false);
-        return true;
-    default:
-        return false;
-    }
+    return sites->as_tree ? &sites->tree.list : &sites->list;
 }
 
 static bool sites_act(struct session *session, void *state, enum action action)
@@ -305,7 +154,7 @@ static bool sites_act(struct session *session, void *state, enum action action)
         return true;
     }
     if (sites->as_tree)
-        return act_on_tree(session, sites, action);
+        return tree_view_act(&sites->tree, session, action);
     if (action != ACTION_OPEN)
         return false;
     const struct allocation_row *row = list_selected(&sites->list);

@@ -63,6 +63,8 @@ static const struct golden goldens[] = {
     {"goroutines-by-state-80x24", USUAL, TEXT_ONLY, "3 o o"},
     {"goroutines-by-kind-80x24", USUAL, TEXT_ONLY, "3 o o o"},
     {"goroutines-by-labels-80x24", USUAL, TEXT_ONLY, "3 o o o o"},
+    {"goroutines-tree-80x24", USUAL, TEXT_ONLY, "3 t Enter j Enter"},
+    {"goroutines-tree-of-creators-80x24", USUAL, TEXT_ONLY, "3 o t Enter j"},
     {"goroutine-group-160x44", WIDE, TEXT_ONLY, "3 Enter"},
     {"goroutine-group-80x24", USUAL, TEXT_ONLY, "3 o o j Enter Tab"},
     {"goroutine-160x44", WIDE, TEXT_ONLY, "3 Enter Tab j Enter"},
