@@ -1,7 +1,7 @@
-/* Live heap that no call site accounts for, as it was allocated before profiling was switched on in the process. Where a
- * program replaces what it holds, as a cache does, the new objects have sites and the old ones had none: such a site
- * rises from nothing to its full size while the heap stays as it is. So a rise counts only as far as this memory does not
- * fall at the same time. */
+/* Live heap that no call site accounts for, as it was allocated before profiling was switched on in the process. Where
+ * a program replaces what it holds, as a cache does, the new objects have sites and the old ones had none: such a site
+ * rises from nothing to its full size while the heap stays as it is. So a rise counts only as far as this memory does
+ * not fall at the same time. */
 #include <math.h>
 
 #include "analysis/growth.h"

@@ -59,7 +59,8 @@ static struct error *open_memory(struct target *target, int *ret_memory)
     return error;
 }
 
-/* A variable lies in memory that the program itself may write. Through /proc/PID/mem the kernel would write elsewhere too. */
+/* A variable lies in memory that the program itself may write. Through /proc/PID/mem the kernel would write elsewhere
+ * too. */
 static struct error *check_place(struct target *target, remote_address address)
 {
     struct maps maps;

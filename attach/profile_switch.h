@@ -1,5 +1,5 @@
-/* Memory profiling of a Go program that has it off, switched on and put back: the only thing that heaptop ever writes to
- * a process, and only when asked. docs/decisions.md tells why it cannot harm. */
+/* Memory profiling of a Go program that has it off, switched on and put back: the only thing that heaptop ever writes
+ * to a process, and only when asked. docs/decisions.md tells why it cannot harm. */
 #ifndef HEAPTOP_ATTACH_PROFILE_SWITCH_H
 #define HEAPTOP_ATTACH_PROFILE_SWITCH_H
 

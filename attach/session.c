@@ -19,6 +19,8 @@
 #define MAPS_PERIOD_NS (30 * SECOND)
 #define CGROUP_PERIOD_NS (10 * SECOND)
 #define OWN_RSS_PERIOD_NS (10 * SECOND)
+/* A few objects may have been sampled before the runtime heeded the linker's word. */
+#define NOTABLE_OLDER_SAMPLES 8
 /* A sample during which the process called exec is taken anew. */
 #define MAX_ATTEMPTS 3
 #define MAX_READERS 8
@@ -55,6 +57,8 @@ struct session {
     char *profile_refusal;              /* Why it is not on although wanted; NULL when it is, or is not wanted. */
     int64_t searched_profile_rate;      /* The rate for which it was last searched who has switched it on, */
     uint64_t found_profile_since;       /* and what was found. */
+    uint64_t older_samples;             /* In use in the first sample since it is on. */
+    bool older_are_counted;
 
     struct snapshot *last;              /* For when the process ends: a reference. */
     uint64_t sequence, retried;
@@ -476,6 +480,7 @@ static struct error *switch_profiling(struct session *session)
         if (!error)
             error = profile_switch_on(session->target, address, session->wanted_profile_rate, &session->profile_switch);
         session->writes += !error;
+        session->older_are_counted = false;
         if (is_final(error))
             return error;
         error = error_prefix(error, "memory profiling was not switched on");
@@ -484,6 +489,26 @@ static struct error *switch_profiling(struct session *session)
         session->profile_refusal = strdup(error->message);
     error_destroy(error);
     return NULL;
+}
+
+/* What was sampled before it was off is in the profile too, and scaled as if at today's rate. Go's own rate is taken for
+ * what it was then, so that only another one is worth a word. */
+static void fill_older_samples(struct session *session, struct snapshot *snapshot)
+{
+    if (profile_switch_rate(session->profile_switch) == ATTACH_DEFAULT_PROFILE_RATE)
+        return;
+    if (!session->older_are_counted) {
+        session->older_samples = 0;
+        for (size_t i = 0; i < snapshot->num_sites; i++) {
+            const struct site_counts *counts = &snapshot->sites[i].published;
+            session->older_samples += counts->allocs > counts->frees ? counts->allocs - counts->frees : 0;
+        }
+        session->older_are_counted = true;
+    }
+    if (session->older_samples >= NOTABLE_OLDER_SAMPLES)
+        snapshot_add_problem(snapshot, "%llu objects were sampled before heaptop switched profiling on, at a rate that is not "
+                                       "known: their sizes are estimated as if at today's",
+                             (unsigned long long)session->older_samples);
 }
 
 /* Who has switched the profile on, if anybody has: looked for once, and when the rate has changed. */
@@ -495,8 +520,10 @@ static void fill_profile_switch(struct session *session, struct snapshot *snapsh
     if (session->profile_refusal)
         snapshot_add_problem(snapshot, "%s", session->profile_refusal);
     if (ours && is_on && (uint64_t)rate->value.integer != profile_switch_rate(ours))
-        snapshot_add_problem(snapshot, "the program has set runtime.MemProfileRate itself since heaptop switched it on: it "
-                                       "will be left as it is");
+        snapshot_add_problem(snapshot, "the program has set runtime.MemProfileRate itself since heaptop switched it "
+                                       "on: it will be left as it is");
+    if (ours && is_on)
+        fill_older_samples(session, snapshot);
     if (ours) {
         snapshot->profile_switch = PROFILE_SWITCH_ON;
         snapshot->profile_since_unix_ns = profile_switch_since(ours);

@@ -221,7 +221,8 @@ bool switch_note_find(const struct target *target, struct switch_note *ret_note)
     list_folders(&folders);
     for (size_t i = 0; i < folders.count; i++) {
         _cleanup_close_ int folder = open_folder(folders.paths[i], false);
-        _cleanup_close_ int file = folder < 0 ? -1 : openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        const int flags = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
+        _cleanup_close_ int file = folder < 0 ? -1 : openat(folder, name, flags);
         if (file >= 0 && read_note(file, &found) && strcmp(found.boot_id, wanted.boot_id) == 0 &&
             program_is_same(&found.program, &wanted.program)) {
             *ret_note = found;

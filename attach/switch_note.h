@@ -23,8 +23,8 @@ struct switch_note {
     uint64_t since_unix_ns;
 };
 
-/* A note's file, open and locked. The lock belongs to the open file and so also to a process forked meanwhile: it is let
- * go when the last of them is gone. */
+/* A note's file, open and locked. The lock belongs to the open file and so also to a process forked meanwhile: it is
+ * let go when the last of them is gone. */
 struct switch_file {
     int folder, file;
     char name[SWITCH_NOTE_NAME];
@@ -35,8 +35,8 @@ struct switch_file {
 struct error *switch_note_begin(const struct target *target, struct switch_note *ret_note);
 
 /* Writes the note. In the first of these folders that is there or can be made, and is its user's alone: /run/heaptop of
- * root, $XDG_RUNTIME_DIR/heaptop, /run/user/UID/heaptop, /dev/shm/heaptop-UID, /tmp/heaptop-UID. ERROR_USAGE when another
- * heaptop holds one for this process; ERROR_SYSTEM where there is no such folder. */
+ * root, $XDG_RUNTIME_DIR/heaptop, /run/user/UID/heaptop, /dev/shm/heaptop-UID, /tmp/heaptop-UID. ERROR_USAGE when
+ * another heaptop holds one for this process; ERROR_SYSTEM where there is no such folder. */
 struct error *switch_file_create(const struct switch_note *note, struct switch_file *ret_file);
 /* Removes the note. Only system calls, for use after a fork. Accepts SWITCH_FILE_NONE. */
 void switch_file_remove(struct switch_file *file);

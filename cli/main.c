@@ -17,8 +17,8 @@ static void put_back_what_is_left(void)
     unsigned count;
     struct error *error = profiling_put_back_left(&count);
     if (count > 0)
-        fprintf(stderr, "heaptop: switched memory profiling off again in %u process%s: a heaptop that was killed had left it "
-                        "on\n", count, count == 1 ? "" : "es");
+        fprintf(stderr, "heaptop: switched memory profiling off again in %u process%s: a heaptop that was killed had "
+                        "left it on\n", count, count == 1 ? "" : "es");
     if (error)
         error_print(error);
 }

@@ -281,7 +281,8 @@ static void add_switched_on(struct json_writer *writer, json_t *object)
     const struct allocation_row *row = writer->analysis->unattributed;
     uint64_t since = snapshot->profile_since_unix_ns;
     json_add_boolean(writer, object, "switched_on", since != 0);
-    json_add(writer, object, "switched_on_unix_ns", since > PROFILE_SINCE_UNKNOWN ? json_integer((json_int_t)since) : json_null());
+    json_add(writer, object, "switched_on_unix_ns",
+             since > PROFILE_SINCE_UNKNOWN ? json_integer((json_int_t)since) : json_null());
     if (since == PROFILE_SINCE_UNKNOWN)
         json_say_unavailable(writer, "heap_profile.switched_on_unix_ns", "no heaptop has left word of it");
     if (!row) {

@@ -60,6 +60,7 @@ int profiling_offer_draw(const struct session *session, struct canvas canvas, in
     if (!session->model.shown || session->model.shown->profile_switch != PROFILE_SWITCH_OFFERED)
         return 0;
     int x = canvas_text(canvas, 2, y, ROLE_KEY, "P");
-    canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT, "switches it on in the running process; asks first");
+    canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT,
+                    "switches it on in the running process; asks first");
     return 1;
 }

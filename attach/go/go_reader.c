@@ -320,9 +320,9 @@ static struct error *examine_off(const struct go_process *process, const char *r
     if (error)
         text_printf(&remedy, "only a start with it on: %s", error->message);
     else
-        text_append(&remedy, "heaptop --enable-profiling PID, or P in the live view: it writes 8 bytes to the process, once, and the "
-                             "process then takes the stack of one in 512 KB that it allocates, some microseconds each, until "
-                             "heaptop ends");
+        text_append(&remedy, "heaptop --enable-profiling PID, or P in the live view: it writes 8 bytes to the process, "
+                             "once, and the process then takes the stack of one in 512 KB that it allocates, some "
+                             "microseconds each, until heaptop ends");
     error_destroy(error);
     error = remedy.failed ? error_no_memory()
                           : doctor_report_add(report, "profile sampling", DOCTOR_NO, remedy.data, "%s", reason);

@@ -592,10 +592,12 @@ static const char *off_reason(const struct profile_variables *variables, bool ha
 {
     if (variables->disabled)
         return "the linker has left heap profiling off because nothing in the program reads the heap profile: "
-               "a build that imports net/http/pprof or runtime/pprof has it on, and --enable-profiling switches it on now";
+               "a build that imports net/http/pprof or runtime/pprof has it on, and --enable-profiling switches it on "
+               "now";
     if (has_buckets)
         return "the program has switched heap profiling off (runtime.MemProfileRate is 0): "
-               "what was sampled before is shown, and only its frees are still counted; --enable-profiling switches it on";
+               "what was sampled before is shown, and only its frees are still counted; --enable-profiling switches it "
+               "on";
     return "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
            "GODEBUG=memprofilerate=0): a start without that has it on, and --enable-profiling switches it on now";
 }

@@ -4,8 +4,8 @@
 #include "heaptop/base/cleanup.h"
 
 /* Functions that load it (mcache.go allocmcache, malloc.go nextSample and profilealloc) and that store it (runtime1.go
- * parsedebugvars; proc.go schedinit, in Go 1.19 mprof.go's initializer), Go 1.19-1.27. Which of them are there depends on
- * what was inlined. */
+ * parsedebugvars; proc.go schedinit, in Go 1.19 mprof.go's initializer), Go 1.19-1.27. Which of them are there depends
+ * on what was inlined. */
 static const enum go_function_id witnesses[] = {
     GO_FUNCTION_ALLOCMCACHE,    GO_FUNCTION_NEXT_SAMPLE, GO_FUNCTION_PROFILEALLOC,
     GO_FUNCTION_PARSEDEBUGVARS, GO_FUNCTION_SCHEDINIT,   GO_FUNCTION_INIT,
@@ -50,7 +50,8 @@ struct error *go_profile_rate_find(const struct go_process *process, remote_addr
         if (error)
             return error;
         if (count < NEEDED_WITNESSES)
-            return error_create(ERROR_UNSUPPORTED, "where runtime.MemProfileRate lies is not sure enough to write there");
+            return error_create(ERROR_UNSUPPORTED,
+                                "where runtime.MemProfileRate lies is not sure enough to write there");
     }
     *ret_address = location->address;
     return NULL;
