@@ -370,6 +370,7 @@ static void add_conclusions(struct json_writer *writer, json_t *document)
         json_add(writer, rates, "limit_bytes", json_null());
         json_add(writer, rates, "limit_kind", json_null());
         json_say_unavailable(writer, "rates.limit_bytes", "neither the cgroup nor GOMEMLIMIT sets one");
+        json_say_unavailable(writer, "rates.limit_kind", "there is no limit");
     }
 }
 
