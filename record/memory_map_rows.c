@@ -8,8 +8,10 @@
 
 /* There are some hundred and forty. */
 #define MAX_SPAN_CLASSES 4096
+/* One for each P; so many are the most that Go has had. */
+#define MAX_CACHES 65536
 
-enum { ROW_MAP, ROW_KIND, ROW_SPAN_CLASS, ROW_REGION };
+enum { ROW_MAP, ROW_KIND, ROW_SPAN_CLASS, ROW_CACHE, ROW_REGION };
 
 static const char *const kind_names[REGION_KIND_COUNT] = {
     [REGION_ANONYMOUS] = "anonymous",       [REGION_GO_HEAP] = "go_heap", [REGION_GO_RUNTIME] = "go_runtime",
@@ -30,7 +32,8 @@ void memory_map_rows_init_writer(struct memory_map_rows *rows, struct database *
     static const char *const texts[MEMORY_MAP_TABLES] = {
         [ROW_MAP] = "INSERT INTO memory_maps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
         [ROW_KIND] = "INSERT INTO memory_map_kinds VALUES (?,?,?,?)",
-        [ROW_SPAN_CLASS] = "INSERT INTO span_classes VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        [ROW_SPAN_CLASS] = "INSERT INTO span_classes VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        [ROW_CACHE] = "INSERT INTO heap_caches VALUES (?,?,?,?,?,?,?,?)",
         [ROW_REGION] = "INSERT INTO region_residents VALUES (?,?,?)",
     };
     init(rows, database, texts);
@@ -44,7 +47,10 @@ void memory_map_rows_init_reader(struct memory_map_rows *rows, struct database *
                     "FROM memory_maps WHERE at BETWEEN ? AND ? ORDER BY at",
         [ROW_KIND] = "SELECT at, file_bytes, anonymous_bytes FROM memory_map_kinds WHERE at BETWEEN ? AND ? ORDER BY at",
         [ROW_SPAN_CLASS] = "SELECT at, object_size, no_scan, spans, bytes, resident_bytes, slots, objects, object_bytes, "
-                           "free_bytes, tail_bytes FROM span_classes WHERE at BETWEEN ? AND ? ORDER BY at",
+                           "free_bytes, tail_bytes, cached_spans, partial_spans, full_spans, unswept_spans FROM span_classes "
+                           "WHERE at BETWEEN ? AND ? ORDER BY at",
+        [ROW_CACHE] = "SELECT at, spans, bytes, free_slots, free_bytes, tiny_free_bytes, page_bytes, released_page_bytes "
+                      "FROM heap_caches WHERE at BETWEEN ? AND ? ORDER BY at",
         [ROW_REGION] = "SELECT at, kind, resident_bytes FROM region_residents WHERE at BETWEEN ? AND ? ORDER BY at",
     };
     init(rows, database, texts);
@@ -104,8 +110,17 @@ uint64_t memory_map_rows_write(struct memory_map_rows *rows, int64_t tick, const
     for (size_t i = 0; i < map->num_span_classes && i < MAX_SPAN_CLASSES; i++, count++) {
         const struct span_class *class = &map->span_classes[i];
         const uint64_t values[] = {class->object_size, class->no_scan, class->spans,        class->bytes,      class->resident_bytes,
-                                   class->slots,       class->objects, class->object_bytes, class->free_bytes, class->tail_bytes};
+                                   class->slots,       class->objects, class->object_bytes, class->free_bytes, class->tail_bytes,
+                                   class->cached_spans, class->partial_spans, class->full_spans, class->unswept_spans};
         struct row row = begin(rows, ROW_SPAN_CLASS, tick, i);
+        integers(&row, values, ARRAY_SIZE(values));
+        row_done(&row);
+    }
+    for (size_t i = 0; i < map->num_caches && i < MAX_CACHES; i++, count++) {
+        const struct heap_cache_use *cache = &map->caches[i];
+        const uint64_t values[] = {cache->spans, cache->bytes, cache->free_slots, cache->free_bytes,
+                                   cache->tiny_free_bytes, cache->page_bytes, cache->released_page_bytes};
+        struct row row = begin(rows, ROW_CACHE, tick, i);
         integers(&row, values, ARRAY_SIZE(values));
         row_done(&row);
     }
@@ -196,7 +211,11 @@ static bool read_span_classes(struct memory_map_rows *rows, int64_t tick, struct
                                                            .objects = number(&row, 7),
                                                            .object_bytes = number(&row, 8),
                                                            .free_bytes = number(&row, 9),
-                                                           .tail_bytes = number(&row, 10)});
+                                                           .tail_bytes = number(&row, 10),
+                                                           .cached_spans = number(&row, 11),
+                                                           .partial_spans = number(&row, 12),
+                                                           .full_spans = number(&row, 13),
+                                                           .unswept_spans = number(&row, 14)});
     row_reset(&row);
     map->span_classes = good ? arena_alloc_array(&snapshot->arena, classes.count, sizeof(*map->span_classes)) : NULL;
     if (map->span_classes && classes.count)
@@ -204,6 +223,28 @@ static bool read_span_classes(struct memory_map_rows *rows, int64_t tick, struct
     map->num_span_classes = map->span_classes ? classes.count : 0;
     vector_deinit(&classes);
     return map->span_classes != NULL;
+}
+
+static bool read_caches(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot, struct memory_map *map)
+{
+    VECTOR(struct heap_cache_use) caches = {0};
+    bool good = true;
+    struct row row = select_tick(rows, ROW_CACHE, tick);
+    while (good && caches.count < MAX_CACHES && row_next(&row))
+        good = vector_append(&caches, (struct heap_cache_use){.spans = number(&row, 1),
+                                                              .bytes = number(&row, 2),
+                                                              .free_slots = number(&row, 3),
+                                                              .free_bytes = number(&row, 4),
+                                                              .tiny_free_bytes = (uint32_t)number(&row, 5),
+                                                              .page_bytes = (uint32_t)number(&row, 6),
+                                                              .released_page_bytes = (uint32_t)number(&row, 7)});
+    row_reset(&row);
+    map->caches = good ? arena_alloc_array(&snapshot->arena, caches.count, sizeof(*map->caches)) : NULL;
+    if (map->caches && caches.count)
+        memcpy(map->caches, caches.items, caches.count * sizeof(*map->caches));
+    map->num_caches = map->caches ? caches.count : 0;
+    vector_deinit(&caches);
+    return map->caches != NULL;
 }
 
 bool memory_map_rows_read(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot)
@@ -225,7 +266,7 @@ bool memory_map_rows_read(struct memory_map_rows *rows, int64_t tick, struct sna
         region->kind = (uint8_t)number(&row, 1);
         region->resident_bytes = number(&row, 2);
     }
-    if (!read_span_classes(rows, tick, snapshot, map))
+    if (!read_span_classes(rows, tick, snapshot, map) || !read_caches(rows, tick, snapshot, map))
         return false;
     snapshot->memory_map = map;
     return true;

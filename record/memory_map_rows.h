@@ -5,7 +5,7 @@
 #include "heaptop/snapshot.h"
 #include "record/database.h"
 
-enum { MEMORY_MAP_TABLES = 4 };
+enum { MEMORY_MAP_TABLES = 5 };
 
 /* Statements of the writer, or of the reader. */
 struct memory_map_rows {

@@ -80,7 +80,11 @@ const struct schema_table schema_tables[] = {
      "CREATE TABLE memory_map_kinds (at INTEGER PRIMARY KEY, kind TEXT, file_bytes INTEGER, anonymous_bytes INTEGER)"},
     {"span_classes", THIN_LIST,
      "CREATE TABLE span_classes (at INTEGER PRIMARY KEY, object_size INTEGER, no_scan INTEGER, spans INTEGER, bytes INTEGER, "
-     "resident_bytes INTEGER, slots INTEGER, objects INTEGER, object_bytes INTEGER, free_bytes INTEGER, tail_bytes INTEGER)"},
+     "resident_bytes INTEGER, slots INTEGER, objects INTEGER, object_bytes INTEGER, free_bytes INTEGER, tail_bytes INTEGER, "
+     "cached_spans INTEGER, partial_spans INTEGER, full_spans INTEGER, unswept_spans INTEGER)"},
+    {"heap_caches", THIN_LIST,
+     "CREATE TABLE heap_caches (at INTEGER PRIMARY KEY, spans INTEGER, bytes INTEGER, free_slots INTEGER, free_bytes INTEGER, "
+     "tiny_free_bytes INTEGER, page_bytes INTEGER, released_page_bytes INTEGER)"},
     {"region_residents", THIN_LIST,
      "CREATE TABLE region_residents (at INTEGER PRIMARY KEY, kind INTEGER, resident_bytes INTEGER)"},
     {"suspects", THIN_NOT,
@@ -164,7 +168,8 @@ const char schema_views[] =
     "CREATE VIEW v_memory_map_kinds AS SELECT " TICK("m") " AS tick, " TIME("t.unix_ns") " AS time, m.kind AS kind, "
     "m.file_bytes AS file_bytes, m.anonymous_bytes AS anonymous_bytes FROM memory_map_kinds m JOIN ticks t ON t.tick = " TICK("m") ";\n"
     "CREATE VIEW v_span_classes AS SELECT " TICK("c") " AS tick, c.object_size AS object_size, c.no_scan AS no_scan, c.spans AS spans, "
-    "c.bytes AS bytes, c.resident_bytes AS resident_bytes, c.objects AS objects, c.free_bytes AS free_bytes FROM span_classes c;\n"
+    "c.bytes AS bytes, c.resident_bytes AS resident_bytes, c.objects AS objects, c.free_bytes AS free_bytes, c.cached_spans AS cached_spans, c.partial_spans AS partial_spans, "
+    "c.full_spans AS full_spans, c.unswept_spans AS unswept_spans FROM span_classes c;\n"
     "CREATE VIEW v_suspects AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, target, kind, confidence, "
     FUNCTION("subject") " AS function, " PLACE("subject") " AS place, per_second, unit, " TIME("since_unix_ns") " AS since, share, summary, "
     "evidence, advice FROM suspects;\n"

@@ -29,7 +29,22 @@ static void busy_memory_map(struct snapshot *snapshot, size_t n)
                                                    .objects = ++figure,
                                                    .object_bytes = ++figure,
                                                    .free_bytes = ++figure,
-                                                   .tail_bytes = ++figure};
+                                                   .tail_bytes = ++figure,
+                                                   .cached_spans = ++figure,
+                                                   .partial_spans = ++figure,
+                                                   .full_spans = ++figure,
+                                                   .unswept_spans = ++figure};
+    map->num_caches = n % 3;
+    map->caches = arena_alloc_array(&snapshot->arena, map->num_caches, sizeof(*map->caches));
+    builder_check(map->caches != NULL);
+    for (size_t i = 0; i < map->num_caches; i++)
+        map->caches[i] = (struct heap_cache_use){.spans = ++figure,
+                                                 .bytes = ++figure,
+                                                 .free_slots = ++figure,
+                                                 .free_bytes = ++figure,
+                                                 .tiny_free_bytes = (uint32_t)++figure,
+                                                 .page_bytes = (uint32_t)++figure,
+                                                 .released_page_bytes = (uint32_t)++figure};
     for (size_t i = 0; i < snapshot->num_regions; i++) {
         snapshot->regions[i].is_measured = true;
         snapshot->regions[i].kind = (uint8_t)(i % REGION_KIND_COUNT);
