@@ -15,6 +15,8 @@
 #define LONGEST_WAIT_INTERVALS 3
 /* How often a recording that is still being written is asked for more. */
 #define FOLLOW_NS (SECOND / 2)
+/* 2^62: an exabyte of anything is none. */
+#define LARGEST_FIGURE 4.6e18
 
 struct replay_source {
     struct source source;
@@ -221,9 +223,12 @@ static sqlite3_stmt *prepare_scan(struct recording *recording)
     return database_prepare(&recording->database, sql.data);
 }
 
+/* What no counter can be is not known. */
 static double column_or_nan(sqlite3_stmt *statement, int column)
 {
-    return sqlite3_column_type(statement, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(statement, column);
+    double value = sqlite3_column_type(statement, column) == SQLITE_NULL ? (double)NAN
+                                                                         : sqlite3_column_double(statement, column);
+    return fabs(value) < LARGEST_FIGURE ? value : (double)NAN;
 }
 
 static struct error *replay_scan(struct source *source, int64_t *position, struct timeline_point *points, size_t room,
