@@ -14,14 +14,15 @@
 #define SMALLEST_SITE_RISE (128.0 * 1024)
 /* Timers that go with growing goroutines: sleeps, deadlines. */
 #define SAME_PACE 3
+/* Of a call site, that are looked into. */
+#define MAX_STACKS 32
 /* runtime.timer, time.Timer and a channel for it (runtime/time.go, time/sleep.go, Go 1.19-1.27). */
 #define TIMER_BYTES 250.0
 
-/* Which function of package time makes the timers of this site, or NULL. */
-static const char *maker_of(const struct suspect_list *list, stack_id stack)
+/* Which function of package time is on this stack, or NULL. */
+static const char *maker_on_stack(const struct suspect_list *list, stack_id stack)
 {
-    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After",
-                                         "time.Tick"};
+    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After", "time.Tick"};
     struct stack frames = catalog_stack(list->catalog, stack);
     const char *found = NULL;
     for (uint32_t i = 0; i < frames.depth; i++) {
@@ -32,6 +33,17 @@ static const char *maker_of(const struct suspect_list *list, stack_id stack)
         }
     }
     return found;
+}
+
+/* Which makes the timers of this call site, or NULL. A line that calls time.AfterFunc may hold more by the closure that
+ * it gives to it than by the timer: so all stacks are looked at. */
+static const char *maker_of(const struct suspect_list *list, const struct allocation_row *site)
+{
+    uint32_t count = site->num_stacks < MAX_STACKS ? site->num_stacks : MAX_STACKS;
+    const char *maker = NULL;
+    for (uint32_t i = 0; i < count && !maker; i++)
+        maker = maker_on_stack(list, list->analysis->stacks[site->first_stack + i].stack);
+    return maker;
 }
 
 static const char *advise(const char *maker)
@@ -51,7 +63,7 @@ static const struct allocation_row *find_maker(const struct suspect_list *list, 
     const struct allocation_row *most = NULL;
     for (size_t i = 0; i < analysis->num_call_sites; i++) {
         const struct allocation_row *row = &analysis->call_sites[i];
-        const char *maker = maker_of(list, row->stack);
+        const char *maker = maker_of(list, row);
         bool grows = row->growth.verdict == GROWTH_GROWING;
         if (!maker || (most && !grows && row->published.inuse_bytes <= most->published.inuse_bytes))
             continue;
@@ -83,7 +95,7 @@ static void fold_makers(struct suspect_list *list, struct suspicion *suspicion)
         const struct allocation_row *row = &list->analysis->call_sites[i];
         if (row->growth.verdict != GROWTH_GROWING)
             break;
-        if (!list->is_explained[i] && maker_of(list, row->stack))
+        if (!list->is_explained[i] && maker_of(list, row))
             suspect_fold_site(list, suspicion, i);
     }
 }
@@ -155,7 +167,7 @@ void suspects_find_timers(struct suspect_list *list)
         const struct allocation_row *row = &list->analysis->call_sites[i];
         if (row->growth.verdict != GROWTH_GROWING)
             break;
-        const char *maker = list->is_explained[i] ? NULL : maker_of(list, row->stack);
+        const char *maker = list->is_explained[i] ? NULL : maker_of(list, row);
         if (maker && suspect_rise(list, &row->growth) >= SMALLEST_SITE_RISE) {
             add_by_site(list, i, maker);
             break;

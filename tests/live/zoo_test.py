@@ -116,8 +116,8 @@ class Animal:
             return
         with tempfile.TemporaryDirectory() as folder:
             recording = Path(folder) / "recording"
-            recorder = subprocess.Popen([oracle.HEAPTOP, "record", "-o", recording, "-d", f"{SECONDS}s", str(self.target.pid)],
-                                        stdout=subprocess.DEVNULL)
+            command = [oracle.HEAPTOP, "record", "-o", recording, "-d", f"{SECONDS}s", str(self.target.pid)]
+            recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL)
             self.examine_end()
             try:
                 recorder.wait(60)

@@ -355,6 +355,12 @@ START_TEST(timers_that_are_not_stopped_are_told)
     b = builder_create();
     builder_hold(b, builder_site(b, 248, TICKER_STACK), MEBIBYTE);
     ck_assert_str_eq(first_after(leaking_timers, 90, b), "timers_grow sure app.poll  poll.go:20");
+
+    /* The closure that a line gives to the timer holds more than the timer. */
+    b = builder_create();
+    builder_hold(b, builder_site(b, 112, "time.AfterFunc sleep.go:171; example.com/app.place order.go:7"), MEBIBYTE);
+    builder_hold(b, builder_site(b, 64, "example.com/app.place order.go:7"), 2 * MEBIBYTE);
+    ck_assert_str_eq(first_after(leaking_timers, 90, b), "timers_grow sure app.place  order.go:7");
 }
 END_TEST
 
