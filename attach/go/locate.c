@@ -232,6 +232,11 @@ static struct error *mend_by_older_row(struct search *search)
         if (!go_variable(process, id))
             copy_struct(&process->layout, &row->layout, structs[i].type);
     }
+    /* It was held against a sched of the wrong layout. */
+    if (!error && !go_variable(process, GO_VARIABLE_RUNTIME_INIT_TIME))
+        error = try_symbol(search, GO_VARIABLE_RUNTIME_INIT_TIME);
+    if (!error && !go_variable(process, GO_VARIABLE_RUNTIME_INIT_TIME))
+        error = locate_by_operands(search, GO_VARIABLE_RUNTIME_INIT_TIME);
     return error;
 }
 

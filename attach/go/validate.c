@@ -395,21 +395,24 @@ static bool check_module_data(struct check *check)
     return check->address == check->process->module_data;
 }
 
-/* When runtime.main began, by the monotonic clock: just after schedinit sized allp (procresize notes when), and before
- * the first GC cycle ended. No round number, as other settings of runtime.main are. */
+/* When runtime.main began, by the monotonic clock (no machine runs programs in its first second): just after schedinit
+ * sized allp (procresize notes when), and before the first GC cycle ended. No round number, as other settings of
+ * runtime.main are. */
 static bool check_init_time(struct check *check)
 {
     uint64_t time = peek_u64(&check->peek, check->address);
     remote_address sched = known(check, GO_VARIABLE_SCHED), work = known(check, GO_VARIABLE_WORK);
-    if (time == 0 || time >= MAX_MONOTONIC_NS || time % ROUND_NS == 0 || !sched)
+    if (time < NS_PER_S || time >= MAX_MONOTONIC_NS || time % ROUND_NS == 0 || !sched)
         return false;
     uint64_t ended = work ? peek_field(check, work, GO_FIELD_WORK_TEND) : 0;
     if (ended != 0 && time > ended)
         return false;
     uint64_t resized = peek_field(check, sched, GO_FIELD_SCHED_PROCRESIZETIME);
-    /* A program that has changed GOMAXPROCS since has only an upper bound. */
-    bool is_first = peek_field(check, sched, GO_FIELD_SCHED_TOTALTIME) == 0;
-    return is_first ? time >= resized && time - resized < NS_PER_S * 10 : time < resized;
+    uint64_t total = peek_field(check, sched, GO_FIELD_SCHED_TOTALTIME);
+    if (total == 0)
+        return resized != 0 && time >= resized && time - resized < NS_PER_S * 10;
+    /* GOMAXPROCS has been changed since: `total` is the time from the first to the last change, times the Ps there were. */
+    return total < resized && time < resized && resized - time <= total;
 }
 
 static const struct {
