@@ -45,8 +45,10 @@ struct chronicler {
 
 const char *phase_kind_name(enum phase_kind kind)
 {
-    static const char *const names[] = {
-        [PHASE_IDLE] = "idle", [PHASE_PLATEAU] = "plateau", [PHASE_GROWING] = "growing", [PHASE_SHRINKING] = "shrinking"};
+    static const char *const names[] = {[PHASE_IDLE] = "idle",
+                                        [PHASE_PLATEAU] = "plateau",
+                                        [PHASE_GROWING] = "growing",
+                                        [PHASE_SHRINKING] = "shrinking"};
     return names[kind];
 }
 
@@ -299,7 +301,8 @@ static void merge_stretches(struct stretch *stretches, size_t *count, double noi
 
 /* ---- phases ---- */
 
-static struct chronicle_phase phase_of(const struct bin *bins, const struct stretch *stretch, bool by_heap, double noise)
+static struct chronicle_phase phase_of(const struct bin *bins, const struct stretch *stretch, bool by_heap,
+                                       double noise)
 {
     const struct bin *first = &bins[stretch->first], *last = &bins[stretch->last];
     double seconds = (double)(last->to_unix_ns - first->from_unix_ns) / 1e9;
@@ -315,7 +318,8 @@ static struct chronicle_phase phase_of(const struct bin *bins, const struct stre
                                     .to_goroutines = last->goroutines,
                                     .cycles = last->gc - first->first_gc,
                                     .pause_ns = last->pause - first->first_pause};
-    double rise = phase.per_second * seconds, mean = stretch->sums.v / stretch->sums.n, least = RISE_NOISES * noise * mean;
+    double rise = phase.per_second * seconds, mean = stretch->sums.v / stretch->sums.n,
+           least = RISE_NOISES * noise * mean;
     if (least < RISE_PART * mean)
         least = RISE_PART * mean;
     if (least < SMALLEST_RISE)
@@ -370,7 +374,8 @@ static struct error *add_process(struct chronicle *chronicle, const struct bin *
     size_t num_stretches = 0;
     double noise = noise_of(bins, count, chronicle->by_heap);
     for (size_t i = 0; i < count; i++) {
-        double t = (double)(bins[i].to_unix_ns - bins[0].from_unix_ns) / 1e9, v = bin_value(&bins[i], chronicle->by_heap);
+        double t = (double)(bins[i].to_unix_ns - bins[0].from_unix_ns) / 1e9,
+               v = bin_value(&bins[i], chronicle->by_heap);
         if (isnan(v))
             continue;
         stretches[num_stretches++] = (struct stretch){.first = i, .last = i, .sums = {1, t, v, t * t, t * v, v * v}};

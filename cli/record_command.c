@@ -113,7 +113,8 @@ static void tell_trouble(struct session *session)
 /* Waits for a signal, or for the source, at most so long. True when the source has something. */
 static bool wait_for(struct session *session, uint64_t timeout_ns)
 {
-    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / SECOND_NS), .tv_nsec = (long)(timeout_ns % SECOND_NS)};
+    const struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / SECOND_NS),
+                                     .tv_nsec = (long)(timeout_ns % SECOND_NS)};
     struct pollfd descriptors[] = {
         {.fd = session->source ? session->source->ops->descriptor(session->source) : -1, .events = POLLIN},
         {.fd = session->signals, .events = POLLIN}};

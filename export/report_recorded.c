@@ -17,7 +17,8 @@
 static const char *write_moment(const struct report *report, uint64_t unix_ns, char buffer[MOMENT])
 {
     const struct chronicle *chronicle = report->recorded->chronicle;
-    bool is_long = chronicle->last_unix_ns - chronicle->first_unix_ns > DAY || unix_ns > chronicle->last_unix_ns + DAY / 2;
+    bool is_long =
+        chronicle->last_unix_ns - chronicle->first_unix_ns > DAY || unix_ns > chronicle->last_unix_ns + DAY / 2;
     time_t seconds = (time_t)(unix_ns / SECOND);
     struct tm local;
     if (!localtime_r(&seconds, &local) || strftime(buffer, MOMENT, is_long ? "%b %d %H:%M" : "%H:%M:%S", &local) == 0)
@@ -44,7 +45,8 @@ static void add_span(struct report *report)
                 write_span(chronicle->first_unix_ns, chronicle->last_unix_ns, span),
                 units_format_exact(samples, (int64_t)chronicle->samples));
     if (processes > 1)
-        text_printf(&line, "; %zu processes, one after the other: what follows the chronology is of the last", processes);
+        text_printf(&line, "; %zu processes, one after the other: what follows the chronology is of the last",
+                    processes);
     if (timeline->num_gaps)
         text_printf(&line, "; %zu gap%s", timeline->num_gaps, timeline->num_gaps == 1 ? "" : "s");
     if (timeline->num_marks)
@@ -97,8 +99,8 @@ static void add_growth_sentence(struct report *report)
                         units_format_bytes(from, first->from_bytes), units_format_bytes(to, last->to_bytes));
         else
             text_printf(&text, "Grew from %s to %s, %s for %s: the %s went from %s to %s. It does not at the end.",
-                        write_moment(report, first->from_unix_ns, at), write_moment(report, last->to_unix_ns, until), rate,
-                        write_span(first->from_unix_ns, last->to_unix_ns, span), what,
+                        write_moment(report, first->from_unix_ns, at), write_moment(report, last->to_unix_ns, until),
+                        rate, write_span(first->from_unix_ns, last->to_unix_ns, span), what,
                         units_format_bytes(from, first->from_bytes), units_format_bytes(to, last->to_bytes));
         if (goes_on)
             write_limit(report, first, last, &text);

@@ -82,8 +82,9 @@ static void write_map(struct memory_map_rows *rows, int64_t tick, const struct m
 {
     const struct heap_use *heap = &map->heap;
     const uint64_t figures[] = {map->rss_bytes, map->took_ns, map->not_looked_at, map->heap_known};
-    const uint64_t heap_figures[] = {heap->object_bytes,   heap->slack_bytes,     heap->manual_bytes, heap->object_resident,
-                                     heap->slack_resident, heap->manual_resident, heap->free_resident};
+    const uint64_t heap_figures[] = {heap->object_bytes,    heap->slack_bytes,    heap->manual_bytes,
+                                     heap->object_resident, heap->slack_resident, heap->manual_resident,
+                                     heap->free_resident};
     struct row row = begin(rows, ROW_MAP, tick, 0);
     integers(&row, figures, ARRAY_SIZE(figures));
     if (map->heap_reason)
@@ -109,9 +110,10 @@ uint64_t memory_map_rows_write(struct memory_map_rows *rows, int64_t tick, const
     write_map(rows, tick, map);
     for (size_t i = 0; i < map->num_span_classes && i < MAX_SPAN_CLASSES; i++, count++) {
         const struct span_class *class = &map->span_classes[i];
-        const uint64_t values[] = {class->object_size, class->no_scan, class->spans,        class->bytes,      class->resident_bytes,
-                                   class->slots,       class->objects, class->object_bytes, class->free_bytes, class->tail_bytes,
-                                   class->cached_spans, class->partial_spans, class->full_spans, class->unswept_spans};
+        const uint64_t values[] = {
+            class->object_size,  class->no_scan,       class->spans,        class->bytes,        class->resident_bytes,
+            class->slots,        class->objects,       class->object_bytes, class->free_bytes,   class->tail_bytes,
+            class->cached_spans, class->partial_spans, class->full_spans,   class->unswept_spans};
         struct row row = begin(rows, ROW_SPAN_CLASS, tick, i);
         integers(&row, values, ARRAY_SIZE(values));
         row_done(&row);
@@ -167,7 +169,8 @@ static const char *text_in(struct arena *arena, const struct row *row, int colum
     return text.failed ? NULL : arena_copy_string(arena, text.data ? text.data : "", text.length);
 }
 
-static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot, bool *ret_failed)
+static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot,
+                                   bool *ret_failed)
 {
     struct row row = select_tick(rows, ROW_MAP, tick);
     *ret_failed = false;
@@ -196,7 +199,8 @@ static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, s
     return map;
 }
 
-static bool read_span_classes(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot, struct memory_map *map)
+static bool read_span_classes(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot,
+                              struct memory_map *map)
 {
     VECTOR(struct span_class) classes = {0};
     bool good = true;
@@ -256,7 +260,8 @@ bool memory_map_rows_read(struct memory_map_rows *rows, int64_t tick, struct sna
     struct row row = select_tick(rows, ROW_KIND, tick);
     while (row_next(&row))
         if (key_of(&row) < REGION_KIND_COUNT)
-            map->resident[key_of(&row)] = (struct resident_bytes){.file = number(&row, 1), .anonymous = number(&row, 2)};
+            map->resident[key_of(&row)] =
+                (struct resident_bytes){.file = number(&row, 1), .anonymous = number(&row, 2)};
     row = select_tick(rows, ROW_REGION, tick);
     while (row_next(&row)) {
         if (key_of(&row) >= snapshot->num_regions || number(&row, 1) >= REGION_KIND_COUNT)

@@ -128,7 +128,8 @@ void recorder_mark(struct recorder *recorder, uint64_t at_unix_ns, const char *t
 
 void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_unix_ns, const char *reason)
 {
-    add_note(recorder, (struct pending_note){.unix_ns = from_unix_ns, .to_unix_ns = to_unix_ns, .is_gap = true}, reason);
+    add_note(recorder, (struct pending_note){.unix_ns = from_unix_ns, .to_unix_ns = to_unix_ns, .is_gap = true},
+             reason);
 }
 
 void recorder_set_suspects(struct recorder *recorder, const struct snapshot *snapshot,

@@ -29,12 +29,14 @@ enum { RECORD_OBJECT_READ = 1, RECORD_OBJECT_CLOSED = 2, RECORD_OBJECT_TIMER = 4
 
 /* What becomes of a table's rows when ticks are thinned out (record/thinning.c). "at" tables have the key above. */
 enum schema_thinning {
-    THIN_NOT,       /* They are not about single ticks, or there are few: all stay. */
-    THIN_TICK,      /* Keyed by tick: keyframes. A merged tick is one when one of its parts was. */
-    THIN_COLUMNS,   /* Keyed by tick, NULL where nothing changed: the last value of each column moves to the tick that stays. */
-    THIN_STATES,    /* "at": how something is from a tick on. The last row of each key moves. */
-    THIN_EVENTS,    /* "at": what happened since the tick before. All rows move: their keys tell them apart over many ticks. */
-    THIN_LIST,      /* "at": of this tick alone. Goes with it. */
+    THIN_NOT,     /* They are not about single ticks, or there are few: all stay. */
+    THIN_TICK,    /* Keyed by tick: keyframes. A merged tick is one when one of its parts was. */
+    THIN_COLUMNS, /* Keyed by tick, NULL where nothing changed: the last value of each column moves to the tick that
+                     stays. */
+    THIN_STATES,  /* "at": how something is from a tick on. The last row of each key moves. */
+    THIN_EVENTS,  /* "at": what happened since the tick before. All rows move: their keys tell them apart over many
+                     ticks. */
+    THIN_LIST,    /* "at": of this tick alone. Goes with it. */
 };
 
 struct schema_table {

@@ -89,8 +89,8 @@ static void add_real(struct row *row, double value)
         row_null(row);
 }
 
-static void write_one(struct suspect_rows *rows, struct dictionary *dictionary, int64_t id, int64_t target, uint64_t unix_ns,
-                      const struct recorder_suspect *suspect)
+static void write_one(struct suspect_rows *rows, struct dictionary *dictionary, int64_t id, int64_t target,
+                      uint64_t unix_ns, const struct recorder_suspect *suspect)
 {
     int64_t subject = dictionary_frame(dictionary, suspect->subject),
             created_by = dictionary_frame(dictionary, suspect->created_by),

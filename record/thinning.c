@@ -71,8 +71,8 @@ static sqlite3_stmt *prepare_text(struct database *database, struct text *text)
     return statement;
 }
 
-/* Rows that move are taken out before they are put back: added to full pages first, they would leave a file of half-empty
- * ones. Their place meanwhile is a table of the same name, in memory. */
+/* Rows that move are taken out before they are put back: added to full pages first, they would leave a file of
+ * half-empty ones. Their place meanwhile is a table of the same name, in memory. */
 static void create_moved(struct database *database, const char *table)
 {
     char sql[128];

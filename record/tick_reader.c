@@ -3,13 +3,10 @@
 #include <string.h>
 
 #include "record/schema.h"
+#include "record/tick_span.h"
 
-/* What a recorder writes stays far below; a damaged file stops here. */
-#define MAX_ROWS (INT64_C(1) << 24)
 /* There are 68; inserting among very many would be slow. */
 #define MAX_SIZE_CLASSES 1024
-/* Of a list of one tick: cycles, mappings. */
-#define MAX_LIST (1 << 17)
 
 /* Each about one tick or a span of them: ?1 is the first key, ?2 the last. */
 #define SPAN(columns, table) "SELECT at, " columns " FROM " table " WHERE at BETWEEN ? AND ? ORDER BY at"
@@ -107,57 +104,6 @@ void tick_reader_deinit(struct tick_reader *reader)
 
 /* ---- rows ---- */
 
-/* The rows of a table about a span of ticks; keys must rise. */
-struct span {
-    struct row row;
-    struct tick_reader *reader;
-    int64_t last, count;
-};
-
-static struct span span_begin(struct tick_reader *reader, enum read_statement statement, int64_t first, int64_t last)
-{
-    struct span span = {
-        .row = row_begin(reader->database, reader->statements[statement]), .reader = reader, .last = first - 1};
-    row_integer(&span.row, first);
-    row_integer(&span.row, last);
-    return span;
-}
-
-/* Of keyed tables: all keys of the ticks from first to last. */
-static struct span keys_begin(struct tick_reader *reader, enum read_statement statement, int64_t first, int64_t last)
-{
-    return span_begin(reader, statement, first << RECORD_KEY_BITS, (last << RECORD_KEY_BITS) + RECORD_MAX_KEY);
-}
-
-static bool span_next(struct span *span)
-{
-    if (!row_next(&span->row))
-        return false;
-    int64_t at = sqlite3_column_int64(span->row.statement, 0);
-    if (at <= span->last || ++span->count > MAX_ROWS) {
-        span->reader->damaged++;
-        row_reset(&span->row);
-        return false;
-    }
-    span->last = at;
-    return true;
-}
-
-static int64_t integer(const struct span *span, int column)
-{
-    return sqlite3_column_int64(span->row.statement, column);
-}
-
-static bool is_null(const struct span *span, int column)
-{
-    return sqlite3_column_type(span->row.statement, column) == SQLITE_NULL;
-}
-
-static int64_t span_key(const struct span *span)
-{
-    return span->last & RECORD_MAX_KEY;
-}
-
 /* One row by its id. */
 static bool find_row(struct tick_reader *reader, enum read_statement statement, int64_t id, struct row *ret_row)
 {
@@ -249,39 +195,30 @@ static void read_target(struct tick_reader *reader, int64_t id)
     };
 }
 
-/* A text that stands in the row itself, escaped. */
-static const char *text_of(struct tick_reader *reader, const struct span *span, int column)
-{
-    const char *bytes = (const char *)sqlite3_column_text(span->row.statement, column);
-    struct catalog *catalog = reader->names.catalog;
-    return catalog_string(catalog, catalog_add_untrusted(catalog, bytes ? bytes : "",
-                                                         (size_t)sqlite3_column_bytes(span->row.statement, column)));
-}
-
 static void read_counters(struct tick_reader *reader, int64_t first, int64_t last)
 {
     struct span span = span_begin(reader, SELECT_COUNTERS, first, last);
     while (span_next(&span)) {
         for (size_t i = 0; i < reader->num_columns; i++) {
             enum counter_id id = reader->columns[i];
-            if (id == COUNTER_COUNT || is_null(&span, (int)i + 1))
+            if (id == COUNTER_COUNT || span_is_null(&span, (int)i + 1))
                 continue;
             if (counter_infos[id].unit == UNIT_FRACTION)
                 reader->counters[id].value.real = sqlite3_column_double(span.row.statement, (int)i + 1);
             else
-                reader->counters[id].value.integer = integer(&span, (int)i + 1);
+                reader->counters[id].value.integer = span_integer(&span, (int)i + 1);
         }
     }
-    span = keys_begin(reader, SELECT_COUNTER_STATES, first, last);
+    span = span_keys(reader, SELECT_COUNTER_STATES, first, last);
     while (span_next(&span)) {
-        int64_t number = span_key(&span), provenance = integer(&span, 1);
+        int64_t number = span_key(&span), provenance = span_integer(&span, 1);
         enum counter_id id = number < 256 ? reader->numbers[number] : COUNTER_COUNT;
         if (id == COUNTER_COUNT)
             continue;
         struct counter *counter = &reader->counters[id];
         counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance
                                                                                 : PROVENANCE_UNAVAILABLE;
-        counter->reason = is_null(&span, 2) ? NULL : text_of(reader, &span, 2);
+        counter->reason = span_is_null(&span, 2) ? NULL : span_text(reader, &span, 2);
         if (!counter->reason && counter->provenance == PROVENANCE_UNAVAILABLE)
             counter->reason = "not recorded";
     }
@@ -331,16 +268,18 @@ static struct site *place_site(struct tick_reader *reader, int64_t id)
 static void read_sites(struct tick_reader *reader, int64_t first, int64_t last)
 {
     for (int published = 0; published < 2; published++) {
-        struct span span = keys_begin(reader, published ? SELECT_SITE_PUBLISHED : SELECT_SITE_PROVISIONAL, first, last);
+        struct span span = span_keys(reader, published ? SELECT_SITE_PUBLISHED : SELECT_SITE_PROVISIONAL, first, last);
         while (span_next(&span)) {
             struct site *site = place_site(reader, span_key(&span));
             if (!site)
                 continue;
             struct site_counts *counts = published ? &site->published : &site->provisional;
-            counts->allocs = (uint64_t)integer(&span, 1);
-            counts->frees = (uint64_t)integer(&span, 2);
-            counts->alloc_bytes = is_null(&span, 3) ? counts->allocs * site->object_size : (uint64_t)integer(&span, 3);
-            counts->free_bytes = is_null(&span, 4) ? counts->frees * site->object_size : (uint64_t)integer(&span, 4);
+            counts->allocs = (uint64_t)span_integer(&span, 1);
+            counts->frees = (uint64_t)span_integer(&span, 2);
+            counts->alloc_bytes =
+                span_is_null(&span, 3) ? counts->allocs * site->object_size : (uint64_t)span_integer(&span, 3);
+            counts->free_bytes =
+                span_is_null(&span, 4) ? counts->frees * site->object_size : (uint64_t)span_integer(&span, 4);
         }
     }
 }
@@ -392,37 +331,37 @@ static struct read_group *find_group(struct tick_reader *reader, int64_t id)
 
 static void read_groups(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_GROUP_VALUES, first, last);
+    struct span span = span_keys(reader, SELECT_GROUP_VALUES, first, last);
     while (span_next(&span)) {
         struct read_group *group = find_group(reader, span_key(&span));
         if (!group)
             continue;
-        group->present = !is_null(&span, 1);
-        group->group.count = (uint32_t)integer(&span, 1);
-        group->group.wait_known = !is_null(&span, 2);
-        group->newest_wait = integer(&span, 2);
-        group->oldest_wait = integer(&span, 3);
+        group->present = !span_is_null(&span, 1);
+        group->group.count = (uint32_t)span_integer(&span, 1);
+        group->group.wait_known = !span_is_null(&span, 2);
+        group->newest_wait = span_integer(&span, 2);
+        group->oldest_wait = span_integer(&span, 3);
     }
 }
 
 /* Numbers that a damaged file makes too large stay at the largest. */
 static uint32_t count_of(const struct span *span, int column)
 {
-    int64_t value = integer(span, column);
+    int64_t value = span_integer(span, column);
     return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
 }
 
 static void read_group_waits(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_GROUP_WAITS, first, last);
+    struct span span = span_keys(reader, SELECT_GROUP_WAITS, first, last);
     while (span_next(&span)) {
-        int64_t created_by = integer(&span, 3), start = integer(&span, 4), kind = integer(&span, 7);
-        int64_t parent = integer(&span, 2), flags = integer(&span, 8);
+        int64_t created_by = span_integer(&span, 3), start = span_integer(&span, 4), kind = span_integer(&span, 7);
+        int64_t parent = span_integer(&span, 2), flags = span_integer(&span, 8);
         struct read_group *place = find_group(reader, span_key(&span));
         if (!place)
             continue;
         struct goroutine_group *group = &place->group;
-        group->stack_cut = integer(&span, 1) != 0;
+        group->stack_cut = span_integer(&span, 1) != 0;
         group->parent_known = parent != 0;
         group->parent_ended = parent == RECORD_PARENT_ENDED;
         group->examined = count_of(&span, 5);
@@ -433,10 +372,10 @@ static void read_group_waits(struct tick_reader *reader, int64_t first, int64_t 
             .is_closed = flags & RECORD_OBJECT_CLOSED,
             .is_timer = flags & RECORD_OBJECT_TIMER,
             .is_bounded = flags & RECORD_OBJECT_BOUNDED,
-            .address = (uint64_t)integer(&span, 9),
+            .address = (uint64_t)span_integer(&span, 9),
             .goroutines = count_of(&span, 10),
-            .length = (uint64_t)integer(&span, 11),
-            .capacity = (uint64_t)integer(&span, 12),
+            .length = (uint64_t)span_integer(&span, 11),
+            .capacity = (uint64_t)span_integer(&span, 12),
             .senders = count_of(&span, 13),
             .receivers = count_of(&span, 14),
         };
@@ -488,25 +427,25 @@ static char read_state(const struct span *span)
 
 static void read_threads(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_THREAD_VALUES, first, last);
+    struct span span = span_keys(reader, SELECT_THREAD_VALUES, first, last);
     while (span_next(&span)) {
         struct read_thread *place = find_thread(reader, span_key(&span));
         if (!place)
             continue;
         struct thread *thread = &place->thread;
-        int64_t system_call = integer(&span, 4), wait_channel = integer(&span, 5);
-        place->present = !is_null(&span, 1);
-        place->has_read_time = !is_null(&span, 11);
+        int64_t system_call = span_integer(&span, 4), wait_channel = span_integer(&span, 5);
+        place->present = !span_is_null(&span, 1);
+        place->has_read_time = !span_is_null(&span, 11);
         thread->state = read_state(&span);
-        thread->cpu_ns = (uint64_t)integer(&span, 2);
-        thread->processor = (int)integer(&span, 3);
-        thread->goid = (uint64_t)integer(&span, 6);
-        int64_t role = integer(&span, 7), proc = integer(&span, 8);
+        thread->cpu_ns = (uint64_t)span_integer(&span, 2);
+        thread->processor = (int)span_integer(&span, 3);
+        thread->goid = (uint64_t)span_integer(&span, 6);
+        int64_t role = span_integer(&span, 7), proc = span_integer(&span, 8);
         thread->role = role >= 0 && role < THREAD_ROLES ? (uint8_t)role : THREAD_ROLE_UNKNOWN;
         thread->proc = proc >= -1 && proc <= RECORD_MAX_IDENTITY ? (int32_t)proc : -1;
-        thread->machine = integer(&span, 9);
-        thread->locked_goid = (uint64_t)integer(&span, 10);
-        thread->read_monotonic_ns = (uint64_t)integer(&span, 11);
+        thread->machine = span_integer(&span, 9);
+        thread->locked_goid = (uint64_t)span_integer(&span, 10);
+        thread->read_monotonic_ns = (uint64_t)span_integer(&span, 11);
         thread->system_call = names_string(&reader->names, system_call);
         thread->wait_channel = names_string(&reader->names, wait_channel);
     }
@@ -514,9 +453,10 @@ static void read_threads(struct tick_reader *reader, int64_t first, int64_t last
 
 static void read_procs(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_PROCS, first, last);
+    struct span span = span_keys(reader, SELECT_PROCS, first, last);
     while (span_next(&span)) {
-        int64_t id = span_key(&span), state = integer(&span, 1), queue = integer(&span, 2), tid = integer(&span, 4);
+        int64_t id = span_key(&span), state = span_integer(&span, 1), queue = span_integer(&span, 2),
+                tid = span_integer(&span, 4);
         if (id >= RECORD_MAX_PROCS || state < 0 || state >= PROC_STATES || queue < 0 || queue > UINT32_MAX || tid < 0 ||
             tid > INT32_MAX) {
             reader->damaged++;
@@ -525,22 +465,22 @@ static void read_procs(struct tick_reader *reader, int64_t first, int64_t last)
         if (!GROW(reader, &reader->procs, (size_t)id + 1))
             return;
         reader->procs.items[id] = (struct read_proc){
-            .present = !is_null(&span, 1),
+            .present = !span_is_null(&span, 1),
             .proc = {.id = (uint32_t)id,
                      .state = (uint8_t)state,
                      .queue = (uint32_t)queue,
-                     .machine = integer(&span, 3),
+                     .machine = span_integer(&span, 3),
                      .tid = (pid_t)tid,
-                     .goid = (uint64_t)integer(&span, 5),
-                     .schedule_ticks = (uint32_t)integer(&span, 6),
-                     .system_call_ticks = (uint32_t)integer(&span, 7)},
+                     .goid = (uint64_t)span_integer(&span, 5),
+                     .schedule_ticks = (uint32_t)span_integer(&span, 6),
+                     .system_call_ticks = (uint32_t)span_integer(&span, 7)},
         };
     }
 }
 
 static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_SIZE_CLASSES, first, last);
+    struct span span = span_keys(reader, SELECT_SIZE_CLASSES, first, last);
     while (span_next(&span)) {
         uint32_t size = (uint32_t)span_key(&span);
         size_t i = 0;
@@ -557,13 +497,13 @@ static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t
             memmove(items + i + 1, items + i, (reader->size_classes.count - 1 - i) * sizeof(*items));
         }
         reader->size_classes.items[i] = (struct size_class){
-            .size = size, .mallocs = (uint64_t)integer(&span, 1), .frees = (uint64_t)integer(&span, 2)};
+            .size = size, .mallocs = (uint64_t)span_integer(&span, 1), .frees = (uint64_t)span_integer(&span, 2)};
     }
 }
 
 static void read_regions(struct tick_reader *reader, int64_t first, int64_t last)
 {
-    struct span span = keys_begin(reader, SELECT_REGIONS, first, last);
+    struct span span = span_keys(reader, SELECT_REGIONS, first, last);
     while (span_next(&span)) {
         size_t position = (size_t)span_key(&span);
         if (position >= RECORD_MAX_REGIONS) {
@@ -572,11 +512,11 @@ static void read_regions(struct tick_reader *reader, int64_t first, int64_t last
         }
         if (!GROW(reader, &reader->regions, position + 1))
             break;
-        struct region region = {.start = (uint64_t)integer(&span, 1), .size = (uint64_t)integer(&span, 2)};
+        struct region region = {.start = (uint64_t)span_integer(&span, 1), .size = (uint64_t)span_integer(&span, 2)};
         const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
         for (size_t i = 0; permissions && i < 4 && permissions[i]; i++)
             region.permissions[i] = strchr("rwxps-", permissions[i]) ? (char)permissions[i] : '?';
-        region.name = names_string(&reader->names, integer(&span, 4));
+        region.name = names_string(&reader->names, span_integer(&span, 4));
         reader->regions.items[position] = region;
     }
     row_reset(&span.row);
@@ -594,28 +534,28 @@ static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
                                &cost->stop_ns,         &cost->writes,         &cost->sample_ns,  &cost->sample_cpu_ns,
                                &cost->attach_ns,       &cost->symbols_ns,     &cost->rss_bytes,  &cost->samples_taken,
                                &cost->samples_retried, &cost->samples_dropped};
-        int64_t state = integer(&span, 7);
+        int64_t state = span_integer(&span, 7);
         row->tick = span.last;
-        row->unix_ns = (uint64_t)integer(&span, 1);
-        row->monotonic_ns = (uint64_t)integer(&span, 2);
-        row->sequence = (uint64_t)integer(&span, 3);
-        row->target = integer(&span, 4);
-        row->exited = integer(&span, 5) != 0;
-        row->exit_reason = integer(&span, 6);
+        row->unix_ns = (uint64_t)span_integer(&span, 1);
+        row->monotonic_ns = (uint64_t)span_integer(&span, 2);
+        row->sequence = (uint64_t)span_integer(&span, 3);
+        row->target = span_integer(&span, 4);
+        row->exited = span_integer(&span, 5) != 0;
+        row->exit_reason = span_integer(&span, 6);
         row->profile_state = state == PROFILE_ON || state == PROFILE_OFF ? (enum profile_state)state : PROFILE_NONE;
-        row->profile_reason = integer(&span, 8);
-        row->profile_cycle = (uint64_t)integer(&span, 9);
-        row->profile_torn = integer(&span, 10) != 0;
-        row->sites_truncated = integer(&span, 11) != 0;
-        row->sites = integer(&span, 12);
-        row->mappings = integer(&span, 13);
-        row->regions = integer(&span, 14);
-        if (!is_null(&span, 15))
-            row->interval_ns = (uint64_t)integer(&span, 15);
+        row->profile_reason = span_integer(&span, 8);
+        row->profile_cycle = (uint64_t)span_integer(&span, 9);
+        row->profile_torn = span_integer(&span, 10) != 0;
+        row->sites_truncated = span_integer(&span, 11) != 0;
+        row->sites = span_integer(&span, 12);
+        row->mappings = span_integer(&span, 13);
+        row->regions = span_integer(&span, 14);
+        if (!span_is_null(&span, 15))
+            row->interval_ns = (uint64_t)span_integer(&span, 15);
         for (int i = 0; i < (int)ARRAY_SIZE(figures); i++)
-            if (!is_null(&span, 16 + i))
-                *figures[i] = (uint64_t)integer(&span, 16 + i);
-        row->profile_since_unix_ns = (uint64_t)integer(&span, 16 + (int)ARRAY_SIZE(figures));
+            if (!span_is_null(&span, 16 + i))
+                *figures[i] = (uint64_t)span_integer(&span, 16 + i);
+        row->profile_since_unix_ns = (uint64_t)span_integer(&span, 16 + (int)ARRAY_SIZE(figures));
     }
 }
 
@@ -646,8 +586,7 @@ static int64_t find_keyframe(struct tick_reader *reader, int64_t tick)
     return keyframe > 0 && keyframe <= tick ? keyframe : 0;
 }
 
-/* Brings the state to this tick. */
-static void move_to(struct tick_reader *reader, int64_t tick)
+void tick_reader_move(struct tick_reader *reader, int64_t tick)
 {
     int64_t keyframe = find_keyframe(reader, tick), first = reader->tick + 1;
     if (reader->tick == 0 || tick <= reader->tick || keyframe > reader->tick) {
@@ -665,249 +604,4 @@ static void move_to(struct tick_reader *reader, int64_t tick)
     read_size_classes(reader, first, tick);
     read_regions(reader, first, tick);
     reader->tick = tick;
-}
-
-/* ---- the snapshot ---- */
-
-static bool fill_sites(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    int64_t wanted = reader->row.sites;
-    size_t count = wanted > 0 && (uint64_t)wanted < reader->sites.count ? (size_t)wanted
-                   : wanted > 0                                         ? reader->sites.count
-                                                                        : 0;
-    snapshot->sites = arena_alloc_array(&snapshot->arena, count, sizeof(struct site));
-    if (!snapshot->sites)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (reader->sites.items[i].id != 0)
-            snapshot->sites[snapshot->num_sites++] = reader->sites.items[i].site;
-    return true;
-}
-
-static bool fill_groups(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < reader->groups.count; i++)
-        count += reader->groups.items[i].present;
-    snapshot->goroutines_reason = GOROUTINES_NOT_RECORDED;
-    snapshot->goroutine_groups = arena_alloc_array(&snapshot->arena, count, sizeof(struct goroutine_group));
-    if (!snapshot->goroutine_groups)
-        return false;
-    for (size_t i = 0; i < reader->groups.count; i++) {
-        const struct read_group *read = &reader->groups.items[i];
-        if (!read->present)
-            continue;
-        struct goroutine_group *group = &snapshot->goroutine_groups[snapshot->num_goroutine_groups++];
-        *group = read->group;
-        if (group->wait_known) {
-            group->wait_ns_min = snapshot->monotonic_ns - (uint64_t)read->newest_wait;
-            group->wait_ns_max = snapshot->monotonic_ns - (uint64_t)read->oldest_wait;
-        }
-    }
-    return true;
-}
-
-static bool fill_threads(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < reader->threads.count; i++)
-        count += reader->threads.items[i].present;
-    snapshot->threads = arena_alloc_array(&snapshot->arena, count, sizeof(struct thread));
-    if (!snapshot->threads)
-        return false;
-    for (size_t i = 0; i < reader->threads.count; i++) {
-        const struct read_thread *read = &reader->threads.items[i];
-        if (!read->present)
-            continue;
-        struct thread *thread = &snapshot->threads[snapshot->num_threads++];
-        *thread = read->thread;
-        if (!read->has_read_time)
-            thread->read_monotonic_ns = snapshot->monotonic_ns;
-    }
-    return true;
-}
-
-static bool fill_size_classes(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    snapshot->num_size_classes = reader->size_classes.count;
-    snapshot->size_classes = arena_alloc_array(&snapshot->arena, reader->size_classes.count, sizeof(struct size_class));
-    if (snapshot->size_classes && reader->size_classes.count)
-        memcpy(snapshot->size_classes, reader->size_classes.items,
-               reader->size_classes.count * sizeof(struct size_class));
-    return snapshot->size_classes != NULL;
-}
-
-static bool fill_procs(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    size_t count = 0;
-    while (count < reader->procs.count && reader->procs.items[count].present)
-        count++;
-    snapshot->procs = arena_alloc_array(&snapshot->arena, count, sizeof(struct proc));
-    for (size_t i = 0; snapshot->procs && i < count; i++)
-        snapshot->procs[i] = reader->procs.items[i].proc;
-    snapshot->num_procs = snapshot->procs ? count : 0;
-    return snapshot->procs != NULL;
-}
-
-static struct gc_cycle read_cycle(const struct span *span)
-{
-    int64_t cause = integer(span, 8);
-    return (struct gc_cycle){
-        .number = (uint64_t)integer(span, 1),
-        .cause = cause >= 0 && cause < GC_CAUSES ? (uint8_t)cause : GC_CAUSE_UNKNOWN,
-        .end_unix_ns = (uint64_t)integer(span, 2),
-        .pause_ns = (uint64_t)integer(span, 3),
-        .heap_before = (uint64_t)integer(span, 4),
-        .heap_peak = (uint64_t)integer(span, 5),
-        .heap_after = (uint64_t)integer(span, 6),
-        .heap_goal = (uint64_t)integer(span, 7),
-        .since_init_ns = (uint64_t)integer(span, 9),
-        .sweep_termination_ns = (uint64_t)integer(span, 10),
-        .mark_ns = (uint64_t)integer(span, 11),
-        .mark_termination_ns = (uint64_t)integer(span, 12),
-        .procs = (uint32_t)integer(span, 13),
-        .stop_procs = (uint32_t)integer(span, 14),
-        .assist_cpu_ns = (uint64_t)integer(span, 15),
-        .background_cpu_ns = (uint64_t)integer(span, 16),
-        .idle_cpu_ns = (uint64_t)integer(span, 17),
-        .stack_bytes = (uint64_t)integer(span, 18),
-        .globals_bytes = (uint64_t)integer(span, 19),
-        .cpu_fraction = sqlite3_column_double(span->row.statement, 20),
-        .times_known = !is_null(span, 2),
-        .heap_known = !is_null(span, 4),
-        .goal_known = !is_null(span, 7),
-        .since_init_known = !is_null(span, 9),
-        .phases_known = !is_null(span, 10),
-        .cpu_known = !is_null(span, 15),
-    };
-}
-
-static bool fill_cycles(struct tick_reader *reader, int64_t from, struct snapshot *snapshot)
-{
-    VECTOR(struct gc_cycle) cycles = {0};
-    bool good = true;
-    struct span span = keys_begin(reader, SELECT_GC_CYCLES, from, reader->tick);
-    while (good && cycles.count < MAX_LIST && span_next(&span))
-        good = vector_append(&cycles, read_cycle(&span));
-    row_reset(&span.row);
-    snapshot->gc_cycles = good ? arena_alloc_array(&snapshot->arena, cycles.count, sizeof(struct gc_cycle)) : NULL;
-    if (snapshot->gc_cycles && cycles.count)
-        memcpy(snapshot->gc_cycles, cycles.items, cycles.count * sizeof(struct gc_cycle));
-    snapshot->num_gc_cycles = snapshot->gc_cycles ? cycles.count : 0;
-    vector_deinit(&cycles);
-    return snapshot->gc_cycles != NULL;
-}
-
-/* As many as were read in this tick. */
-static bool fill_regions(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    int64_t wanted = reader->row.regions;
-    if (wanted <= 0)
-        return true;
-    size_t count = (uint64_t)wanted < reader->regions.count ? (size_t)wanted : reader->regions.count;
-    snapshot->regions = arena_alloc_array(&snapshot->arena, count, sizeof(struct region));
-    if (!snapshot->regions)
-        return false;
-    if (count)
-        memcpy(snapshot->regions, reader->regions.items, count * sizeof(struct region));
-    snapshot->num_regions = count;
-    return true;
-}
-
-static bool fill_mappings(struct tick_reader *reader, struct snapshot *snapshot)
-{
-    VECTOR(struct mapping) mappings = {0};
-    bool good = true;
-    if (reader->row.mappings <= 0 || reader->row.mappings > RECORD_MAX_TICK)
-        return true;
-    struct span span = keys_begin(reader, SELECT_MAPPINGS, reader->row.mappings, reader->row.mappings);
-    while (good && mappings.count < MAX_LIST && span_next(&span)) {
-        struct mapping mapping = {.start = (uint64_t)integer(&span, 1),
-                                  .limit = (uint64_t)integer(&span, 2),
-                                  .offset = (uint64_t)integer(&span, 3)};
-        mapping.file = names_string(&reader->names, integer(&span, 4));
-        mapping.build_id = names_string(&reader->names, integer(&span, 5));
-        good = vector_append(&mappings, mapping);
-    }
-    row_reset(&span.row);
-    snapshot->mappings = good ? arena_alloc_array(&snapshot->arena, mappings.count, sizeof(struct mapping)) : NULL;
-    if (snapshot->mappings && mappings.count)
-        memcpy(snapshot->mappings, mappings.items, mappings.count * sizeof(struct mapping));
-    snapshot->num_mappings = snapshot->mappings ? mappings.count : 0;
-    vector_deinit(&mappings);
-    return snapshot->mappings != NULL;
-}
-
-static const char *text_or_null(struct tick_reader *reader, int64_t id)
-{
-    return id ? catalog_string(reader->names.catalog, names_string(&reader->names, id)) : NULL;
-}
-
-static void fill_problems(struct tick_reader *reader, struct snapshot *snapshot)
-{
-    struct span span = keys_begin(reader, SELECT_PROBLEMS, reader->tick, reader->tick);
-    while (snapshot->num_problems < SNAPSHOT_MAX_PROBLEMS && span_next(&span))
-        snapshot_add_problem(snapshot, "%s", text_of(reader, &span, 1));
-    row_reset(&span.row);
-    if (reader->damaged || reader->names.is_damaged)
-        snapshot_add_problem(snapshot, "the recording is damaged: some of its rows could not be used");
-    reader->damaged = 0;
-    reader->names.is_damaged = false;
-}
-
-static bool fill(struct tick_reader *reader, int64_t cycles_from, struct snapshot *snapshot)
-{
-    const struct read_tick *row = &reader->row;
-    snapshot->sequence = row->sequence;
-    snapshot->unix_ns = row->unix_ns;
-    snapshot->monotonic_ns = row->monotonic_ns;
-    snapshot->interval_ns = row->interval_ns;
-    snapshot->target = reader->target;
-    snapshot->exited = row->exited;
-    snapshot->exit_reason = text_or_null(reader, row->exit_reason);
-    if (row->exited && !snapshot->exit_reason)
-        snapshot->exit_reason = "it ended";
-    memcpy(snapshot->counters, reader->counters, sizeof(snapshot->counters));
-    snapshot->profile_state = row->profile_state;
-    snapshot->profile_reason = text_or_null(reader, row->profile_reason);
-    if (row->profile_state != PROFILE_ON && !snapshot->profile_reason)
-        snapshot->profile_reason = "not recorded";
-    snapshot->profile_cycle = row->profile_cycle;
-    snapshot->profile_torn = row->profile_torn;
-    snapshot->profile_since_unix_ns = row->profile_since_unix_ns;
-    snapshot->sites_truncated = row->sites_truncated;
-    snapshot->cost = row->cost;
-    if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
-        !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) || !fill_cycles(reader, cycles_from, snapshot) || !fill_regions(reader, snapshot) ||
-        !fill_mappings(reader, snapshot))
-        return false;
-    fill_problems(reader, snapshot);
-    return memory_map_rows_read(&reader->memory_maps, reader->tick, snapshot);
-}
-
-DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
-
-struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, int64_t cycles_from,
-                               struct snapshot **ret_snapshot)
-{
-    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
-    struct error *error = snapshot_create(reader->names.catalog, &snapshot);
-    if (error)
-        return error;
-    /* All of it as of one moment: the file may be thinned out meanwhile. */
-    bool is_alone = sqlite3_get_autocommit(reader->database->handle) != 0;
-    if (is_alone)
-        database_execute(reader->database, "BEGIN");
-    move_to(reader, tick);
-    bool is_filled = fill(reader, cycles_from, snapshot);
-    if (is_alone)
-        sqlite3_exec(reader->database->handle, "COMMIT", NULL, NULL, NULL);
-    if (!is_filled)
-        return error_no_memory();
-    /* What was read before an unreadable page is shown, and said to be a part. */
-    if (reader->database->code != SQLITE_OK)
-        snapshot_add_problem(snapshot, "the recording is damaged here, and read in part: %s",
-                             sqlite3_errstr(reader->database->code));
-    *ret_snapshot = take_pointer(snapshot);
-    return NULL;
 }

@@ -105,8 +105,11 @@ bool tick_reader_next(struct tick_reader *reader, int64_t after, int64_t *ret_ti
 /* The last tick at or before a time: found by halving, ticks being in the order of time. False when there is none. */
 bool tick_reader_find(struct tick_reader *reader, uint64_t unix_ns, int64_t *ret_tick);
 
-/* The snapshot of a tick, with the GC cycles from that tick on which is given. The fastest way is the one after that
- * which was read last. */
+/* Brings the state to a tick. */
+void tick_reader_move(struct tick_reader *reader, int64_t tick);
+
+/* The snapshot of a tick (record/tick_snapshot.c), with the GC cycles from that tick on which is given. The fastest way
+ * is the one after that which was read last. */
 struct error *tick_reader_read(struct tick_reader *reader, int64_t tick, int64_t cycles_from,
                                struct snapshot **ret_snapshot);
 

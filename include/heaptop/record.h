@@ -18,8 +18,8 @@ struct recorder_options {
     /* Ticks that are older than this become fewer: one in ten seconds, at ten times the age one a minute, and so on
      * (record/thinning.c). 0: all stay. */
     uint64_t keep_ns;
-    /* The file and its log together stay below: ticks become fewer, the oldest first, where it would grow larger, and at
-     * last go. At least RECORD_MIN_BYTES. 0: no bound. */
+    /* The file and its log together stay below: ticks become fewer, the oldest first, where it would grow larger, and
+     * at last go. At least RECORD_MIN_BYTES. 0: no bound. */
     uint64_t max_bytes;
     /* A new file when the present one is so old, or so large; 0: never. Then the names of the files have the time at
      * which they begin: "night-20260102-030405.heaptop". */
@@ -31,7 +31,7 @@ struct recorder_options {
 struct recorder_status {
     uint64_t bytes;         /* Of the file and its write-ahead log. */
     uint64_t files;         /* Begun so far: 1, unless they are rotated. */
-    bool wants_memory_map;  /* The next file begins with a full sample: one with a memory map would be good to have now. */
+    bool wants_memory_map;  /* A next file is due, which should begin with a snapshot that has one. */
     uint64_t ticks;         /* Samples that are in the file for good. */
     uint64_t dropped;       /* Samples that are not: the file has a gap for them. */
     char problem[160];      /* Why the latest one was dropped, escaped; "" when nothing is wrong now. */
@@ -55,8 +55,8 @@ void recorder_mark(struct recorder *recorder, uint64_t unix_ns, const char *text
 /* Samples were not taken from one time to another; the reason is treated like a mark's text. */
 void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_unix_ns, const char *reason);
 
-/* What heaptop suspects as of a snapshot, which has been added: all of it, so that what is not among them is suspected no
- * longer. Strings are copied; ids are those of the snapshot's catalog. */
+/* What heaptop suspects as of a snapshot, which has been added: all of it, so that what is not among them is suspected
+ * no longer. Strings are copied; ids are those of the snapshot's catalog. */
 struct recorder_suspect {
     const char *kind, *confidence, *unit;   /* unit: what per_second counts; NULL: nothing. */
     frame_id subject, created_by;

@@ -10,7 +10,8 @@ static void busy_memory_map(struct snapshot *snapshot, size_t n)
     struct memory_map *map = arena_alloc(&snapshot->arena, sizeof(*map));
     uint64_t figure = 1000 * n;
     builder_check(map != NULL);
-    *map = (struct memory_map){.rss_bytes = ++figure, .took_ns = ++figure, .not_looked_at = n % 40 == 10 ? ++figure : 0};
+    *map =
+        (struct memory_map){.rss_bytes = ++figure, .took_ns = ++figure, .not_looked_at = n % 40 == 10 ? ++figure : 0};
     for (size_t kind = 0; kind < REGION_KIND_COUNT; kind++)
         map->resident[kind] = (struct resident_bytes){.file = ++figure, .anonymous = ++figure};
     map->heap_known = n % 40 == 10;

@@ -17,7 +17,8 @@ __attribute__((unused)) static const char *scratch_path(const char *name)
     static char folder[64], path[128];
     if (!folder[0]) {
         /* Where writing is cheap, if there is such a place. */
-        snprintf(folder, sizeof(folder), "%s/heaptop-record-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        snprintf(folder, sizeof(folder), "%s/heaptop-record-XXXXXX",
+                 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
         ck_assert_ptr_nonnull(mkdtemp(folder));
     }
     snprintf(path, sizeof(path), "%s/%s", folder, name);

@@ -318,10 +318,21 @@ START_TEST(suspects_have_a_beginning_and_an_end)
     check_good(recorder_open(scratch_path("s"), NULL, &recorder));
     stack_id stack = snapshots[0]->sites[0].stack;
     frame_id subject = catalog_stack(snapshots[0]->catalog, stack).frames[0];
-    struct recorder_suspect suspects[] = {
-        {.kind = "site_grows", .confidence = "possible", .unit = "bytes", .subject = subject, .stack = stack,
-         .per_second = 2.5, .share = (double)NAN, .summary = "It grows.", .evidence = "One.\nTwo.", .advice = "Look."},
-        {.kind = "gc_thrash", .confidence = "likely", .per_second = (double)NAN, .share = 0.5, .summary = "It thrashes."}};
+    struct recorder_suspect suspects[] = {{.kind = "site_grows",
+                                           .confidence = "possible",
+                                           .unit = "bytes",
+                                           .subject = subject,
+                                           .stack = stack,
+                                           .per_second = 2.5,
+                                           .share = (double)NAN,
+                                           .summary = "It grows.",
+                                           .evidence = "One.\nTwo.",
+                                           .advice = "Look."},
+                                          {.kind = "gc_thrash",
+                                           .confidence = "likely",
+                                           .per_second = (double)NAN,
+                                           .share = 0.5,
+                                           .summary = "It thrashes."}};
     for (size_t i = 0; i < 40; i++) {
         record_one(recorder, snapshots[i]);
         suspects[0].confidence = i < 20 ? "possible" : "sure";

@@ -89,11 +89,12 @@ static void compare_memory_maps(const struct memory_map *a, const struct memory_
         ck_assert_uint_eq(left->object_size, right->object_size);
         ck_assert_int_eq(left->no_scan, right->no_scan);
         const uint64_t figures[2][12] = {{left->spans, left->bytes, left->resident_bytes, left->slots, left->objects,
-                                         left->object_bytes, left->free_bytes, left->tail_bytes, left->cached_spans,
+                                          left->object_bytes, left->free_bytes, left->tail_bytes, left->cached_spans,
                                           left->partial_spans, left->full_spans, left->unswept_spans},
-                                        {right->spans, right->bytes, right->resident_bytes, right->slots, right->objects,
-                                         right->object_bytes, right->free_bytes, right->tail_bytes, right->cached_spans,
-                                          right->partial_spans, right->full_spans, right->unswept_spans}};
+                                         {right->spans, right->bytes, right->resident_bytes, right->slots,
+                                          right->objects, right->object_bytes, right->free_bytes, right->tail_bytes,
+                                          right->cached_spans, right->partial_spans, right->full_spans,
+                                          right->unswept_spans}};
         ck_assert_mem_eq(figures[0], figures[1], sizeof(figures[0]));
     }
 }
@@ -103,8 +104,8 @@ static void compare_caches(const struct memory_map *a, const struct memory_map *
     ck_assert_uint_eq(a->num_caches, b->num_caches);
     for (size_t i = 0; i < a->num_caches; i++) {
         const struct heap_cache_use *left = &a->caches[i], *right = &b->caches[i];
-        const uint64_t figures[2][7] = {{left->spans, left->bytes, left->free_slots, left->free_bytes, left->tiny_free_bytes,
-                                         left->page_bytes, left->released_page_bytes},
+        const uint64_t figures[2][7] = {{left->spans, left->bytes, left->free_slots, left->free_bytes,
+                                         left->tiny_free_bytes, left->page_bytes, left->released_page_bytes},
                                         {right->spans, right->bytes, right->free_slots, right->free_bytes,
                                          right->tiny_free_bytes, right->page_bytes, right->released_page_bytes}};
         ck_assert_mem_eq(figures[0], figures[1], sizeof(figures[0]));
