@@ -6,6 +6,7 @@
 
 #include "heaptop/record.h"
 #include "tests/unit/snapshot_builder.h"
+#include "tui/session.h"
 
 #define TICKS 300
 #define SITES 1500
@@ -14,6 +15,7 @@
 #define DAY_SITES 1000
 #define DAY_CHANGED 20
 #define JUMPS 300
+#define VIEW_JUMPS 60
 /* Eight hours, in the last four of which one call site keeps what it allocates. */
 #define NIGHT 28800
 
@@ -229,14 +231,52 @@ static void measure_reading(const char *path)
         jumps[i] = first < second ? first : second;
     }
     qsort(jumps, JUMPS, sizeof(jumps[0]), compare);
-    began = now_ms(CLOCK_MONOTONIC);
+    began = now_ms(CLOCK_THREAD_CPUTIME_ID);
     check(source->ops->seek(source, info.first_unix_ns));
     for (int i = 0; i < 2000; i++) {
         check(source->ops->next(source, 0, &snapshot));
         snapshot_unref(snapshot);
     }
-    printf("\"jump_median_ms\": %.1f, \"jump_p99_ms\": %.1f, \"jump_worst_ms\": %.1f, \"step_ms\": %.3f",
-           jumps[JUMPS / 2], jumps[JUMPS * 99 / 100], jumps[JUMPS - 1], (now_ms(CLOCK_MONOTONIC) - began) / 2000);
+    printf("\"jump_median_ms\": %.1f, \"jump_p99_ms\": %.1f, \"jump_worst_ms\": %.1f, \"step_ms\": %.3f, ",
+           jumps[JUMPS / 2], jumps[JUMPS * 99 / 100], jumps[JUMPS - 1],
+           (now_ms(CLOCK_THREAD_CPUTIME_ID) - began) / 2000);
+    source_close(source);
+}
+
+/* The same as a person sees it: until the tick is on the screen, and until all that was before it has been read. */
+static void measure_view(const char *path)
+{
+    struct recording *recording = NULL;
+    struct source *source = NULL;
+    struct session *session = NULL;
+    struct session_options options = {.width = 160, .height = 44};
+    double jumps[VIEW_JUMPS], began = now_ms(CLOCK_THREAD_CPUTIME_ID);
+    check(recording_open(path, &recording));
+    check(replay_source_open(recording, &(struct replay_options){0}, &source));
+    check(session_create(source, &options, &session));
+    session_draw(session);
+    printf("\"view_open_ms\": %.1f, ", now_ms(CLOCK_THREAD_CPUTIME_ID) - began);
+    while (session_is_busy(session))
+        check(session_pull(session));
+    printf("\"view_whole_s\": %.1f, ", (now_ms(CLOCK_THREAD_CPUTIME_ID) - began) / 1e3);
+    uint32_t random = 7;
+    double longest = 0;
+    for (int i = 0; i < VIEW_JUMPS; i++) {
+        random = random * 1664525 + 1013904223;
+        uint64_t moment = session->playback.timeline.first_unix_ns + (random >> 4) % DAY * BUILDER_SECOND_NS;
+        began = now_ms(CLOCK_THREAD_CPUTIME_ID);
+        check(playback_jump(session, moment));
+        session_draw(session);
+        jumps[i] = now_ms(CLOCK_THREAD_CPUTIME_ID) - began;
+        while (session_is_busy(session))
+            check(session_pull(session));
+        double took = now_ms(CLOCK_THREAD_CPUTIME_ID) - began;
+        longest = took > longest ? took : longest;
+    }
+    qsort(jumps, VIEW_JUMPS, sizeof(jumps[0]), compare);
+    printf("\"view_jump_median_ms\": %.1f, \"view_jump_worst_ms\": %.1f, \"view_settled_worst_ms\": %.0f",
+           jumps[VIEW_JUMPS / 2], jumps[VIEW_JUMPS - 1], longest);
+    session_destroy(session);
     source_close(source);
 }
 
@@ -253,6 +293,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof(path), "%s/day", argv[1]);
     write_day(path);
     measure_reading(path);
+    measure_view(path);
     snprintf(path, sizeof(path), "%s/night", argv[1]);
     write_night(path);
     printf("}\n");
