@@ -100,10 +100,17 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
     snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stop%s \xc2\xb7 %llu write%s", duration,
              (unsigned long long)cost->stops, cost->stops == 1 ? "" : "s", (unsigned long long)cost->writes,
              cost->writes == 1 ? "" : "s");
+    enum role role = cost->stops || cost->writes ? ROLE_NOTICE : ROLE_MUTED;
     int x = right - (int)utf8_width(text);
-    if (x < limit)
+    /* What was done to the process is never out of sight; that nothing was, may be. */
+    if (x < limit && role == ROLE_MUTED)
         return right;
-    canvas_text(canvas, x, 0, ROLE_MUTED, text);
+    if (x < limit) {
+        unsigned long long count = cost->writes ? cost->writes : cost->stops;
+        snprintf(text, sizeof(text), "%llu %s%s", count, cost->writes ? "write" : "stop", count == 1 ? "" : "s");
+        x = right - (int)utf8_width(text);
+    }
+    canvas_text(canvas, x, 0, role, text);
     canvas_text(canvas, x - 3, 0, ROLE_FAINT, " \xe2\x94\x82 ");
     return x - 3;
 }

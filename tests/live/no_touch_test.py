@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """heaptop looks and does not touch: every system call it makes while it attaches, samples, shows, reports, exports
 and examines is traced, and none may stop, signal, change or write to the target, nor write anything anywhere but its
-own output and, of the live view, a private file of what it has shown. Meanwhile the target is watched from outside. With --enable-profiling there are exactly two writes to it, of 8
-bytes to one place: the rate, and 0 again; and none where the program profiles itself.
+own output and, of the live view, a private file of what it has shown. Meanwhile the target is watched from outside.
+With --enable-profiling there are exactly two writes to it, of 8 bytes to one place: the rate, and 0 again; and none
+where the program profiles itself.
 
     tests/live/no_touch_test.py
 
