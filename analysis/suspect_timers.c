@@ -18,6 +18,7 @@
 #define MAX_STACKS 32
 /* runtime.timer, time.Timer and a channel for it (runtime/time.go, time/sleep.go, Go 1.19-1.27). */
 #define TIMER_BYTES 250.0
+#define LARGEST_TIMER_BYTES 1024
 
 /* Which function of package time is on this stack, or NULL. */
 static const char *maker_on_stack(const struct suspect_list *list, stack_id stack)
@@ -35,14 +36,27 @@ static const char *maker_on_stack(const struct suspect_list *list, stack_id stac
     return found;
 }
 
-/* Which makes the timers of this call site, or NULL. A line that calls time.AfterFunc may hold more by the closure that
- * it gives to it than by the timer: so all stacks are looked at. */
-static const char *maker_of(const struct suspect_list *list, const struct allocation_row *site)
+/* The runtime's own list of timers, which may grow under whatever call starts one, is larger than any of them. */
+static bool holds_timers(const struct allocation_row *stack)
+{
+    const struct site_values *values = &stack->published;
+    return values->alloc_objects <= 0 || values->alloc_bytes / values->alloc_objects <= LARGEST_TIMER_BYTES;
+}
+
+/* What makes the timers of this call site, or NULL, and the bytes of them that the last GC found in use. A line that
+ * calls time.AfterFunc may hold more by the closure that it gives to it: so all stacks are looked at. */
+static const char *maker_of(const struct suspect_list *list, const struct allocation_row *site, int64_t *ret_bytes)
 {
     uint32_t count = site->num_stacks < MAX_STACKS ? site->num_stacks : MAX_STACKS;
     const char *maker = NULL;
-    for (uint32_t i = 0; i < count && !maker; i++)
-        maker = maker_on_stack(list, list->analysis->stacks[site->first_stack + i].stack);
+    *ret_bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct allocation_row *stack = &list->analysis->stacks[site->first_stack + i];
+        const char *found = holds_timers(stack) ? maker_on_stack(list, stack->stack) : NULL;
+        if (found)
+            *ret_bytes += stack->published.inuse_bytes;
+        maker = maker ? maker : found;
+    }
     return maker;
 }
 
@@ -61,18 +75,21 @@ static const struct allocation_row *find_maker(const struct suspect_list *list, 
 {
     const struct analysis *analysis = list->analysis;
     const struct allocation_row *most = NULL;
+    int64_t most_bytes = 0;
     for (size_t i = 0; i < analysis->num_call_sites; i++) {
         const struct allocation_row *row = &analysis->call_sites[i];
-        const char *maker = maker_of(list, row);
-        bool grows = row->growth.verdict == GROWTH_GROWING;
-        if (!maker || (most && !grows && row->published.inuse_bytes <= most->published.inuse_bytes))
+        int64_t bytes;
+        const char *maker = maker_of(list, row, &bytes);
+        bool grows = row->growth.verdict == GROWTH_GROWING && 2 * bytes >= row->published.inuse_bytes;
+        if (!maker || (!grows && bytes <= most_bytes))
             continue;
         most = row;
+        most_bytes = bytes;
         *ret_maker = maker;
         if (grows)
             break;
     }
-    return most && (most->growth.verdict == GROWTH_GROWING || most->published.inuse_bytes > 0) ? most : NULL;
+    return most;
 }
 
 /* A sleeping goroutine has a timer, a connection with a deadline two. */
@@ -95,7 +112,8 @@ static void fold_makers(struct suspect_list *list, struct suspicion *suspicion)
         const struct allocation_row *row = &list->analysis->call_sites[i];
         if (row->growth.verdict != GROWTH_GROWING)
             break;
-        if (!list->is_explained[i] && maker_of(list, row))
+        int64_t bytes;
+        if (!list->is_explained[i] && maker_of(list, row, &bytes))
             suspect_fold_site(list, suspicion, i);
     }
 }
@@ -167,7 +185,8 @@ void suspects_find_timers(struct suspect_list *list)
         const struct allocation_row *row = &list->analysis->call_sites[i];
         if (row->growth.verdict != GROWTH_GROWING)
             break;
-        const char *maker = list->is_explained[i] ? NULL : maker_of(list, row);
+        int64_t bytes;
+        const char *maker = list->is_explained[i] ? NULL : maker_of(list, row, &bytes);
         if (maker && suspect_rise(list, &row->growth) >= SMALLEST_SITE_RISE) {
             add_by_site(list, i, maker);
             break;

@@ -117,7 +117,7 @@ class Animal:
         with tempfile.TemporaryDirectory() as folder:
             recording = Path(folder) / "recording"
             command = [oracle.HEAPTOP, "record", "-o", recording, "-d", f"{SECONDS}s", str(self.target.pid)]
-            recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+            recorder = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             self.examine_end()
             try:
                 recorder.wait(60)

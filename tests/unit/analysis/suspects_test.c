@@ -360,6 +360,9 @@ START_TEST(timers_that_are_not_stopped_are_told)
     b = builder_create();
     builder_hold(b, builder_site(b, 112, "time.AfterFunc sleep.go:171; example.com/app.place order.go:7"), MEBIBYTE);
     builder_hold(b, builder_site(b, 64, "example.com/app.place order.go:7"), 2 * MEBIBYTE);
+    /* And the runtime's list of them, which grew under another line, more than both. */
+    builder_hold(b, builder_site(b, 1 << 18, "time.AfterFunc sleep.go:171; example.com/app.ask ask.go:3"),
+                 4 * MEBIBYTE);
     ck_assert_str_eq(first_after(leaking_timers, 90, b), "timers_grow sure app.place  order.go:7");
 }
 END_TEST
