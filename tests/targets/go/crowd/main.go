@@ -1,6 +1,7 @@
 // crowd holds goroutines of which no two have the same stack: every way to wait there is, in every way a function can be
 // called. Each has noted of itself what heaptop is then asked: its id, its parent's, its pprof labels, and the channels
-// and locks it waits on. The command "dump" makes the runtime's own dump of all stacks, which must know them all.
+// and locks it waits on. On the command "churn" others come and go as fast as they can, until "still"; "count" tells how
+// many there are.
 package main
 
 import (
@@ -171,7 +172,17 @@ func main() {
 		"members": crowd.members, "styles": len(styles), "waits": len(waits),
 	})
 	harness.Commands(func(line []byte) bool {
-		harness.Answer("unknown", string(line))
+		switch string(line) {
+		case "churn":
+			startChurn()
+		case "still":
+			stopChurn()
+		case "count":
+		default:
+			harness.Answer("unknown", string(line))
+			return true
+		}
+		harness.Answer("count", map[string]int{"goroutines": runtime.NumGoroutine()})
 		return true
 	})
 	keepAlive(waits)

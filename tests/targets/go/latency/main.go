@@ -74,8 +74,49 @@ func serve(arguments []string) {
 	}
 	go http.Serve(listener, nil)
 	harness.Ready(map[string]interface{}{"pid": os.Getpid(), "port": listener.Addr().(*net.TCPAddr).Port})
-	harness.Commands(func(line []byte) bool { return string(line) != "quit" })
+	harness.Commands(func(line []byte) bool {
+		if string(line) == "gap" {
+			harness.Answer("gap", map[string]int64{"longest_ns": int64(takeLongestGap())})
+		}
+		return string(line) != "quit"
+	})
 	runtime.KeepAlive(held)
+}
+
+var gaps struct {
+	sync.Mutex
+	watching bool
+	longest  time.Duration
+}
+
+const gapPeriod = 500 * time.Microsecond
+
+// takeLongestGap is by how much a goroutine that wakes every half millisecond was late at most, since the last time it
+// was asked for. The first time it only begins to watch.
+func takeLongestGap() time.Duration {
+	gaps.Lock()
+	defer gaps.Unlock()
+	longest := gaps.longest
+	gaps.longest = 0
+	if !gaps.watching {
+		gaps.watching = true
+		go watchGaps()
+	}
+	return longest
+}
+
+func watchGaps() {
+	for last := time.Now(); ; {
+		time.Sleep(gapPeriod)
+		now := time.Now()
+		gap := now.Sub(last) - gapPeriod
+		last = now
+		gaps.Lock()
+		if gap > gaps.longest {
+			gaps.longest = gap
+		}
+		gaps.Unlock()
+	}
 }
 
 func makeOrder(id int) *order {
