@@ -30,7 +30,8 @@ double gc_pause_class_end(unsigned pause_class)
     return pause_class < GC_PAUSE_CLASSES - 1 ? ldexp(GC_PAUSE_FIRST_NS, (int)pause_class) : INFINITY;
 }
 
-/* The CPU time of marking and of the pauses, without idle marking: gctrace leaves that out of its percentage, as it was free. */
+/* The CPU time of marking and of the pauses, without idle marking: gctrace leaves that out of its percentage, as it was
+ * free. */
 static double cpu_ns(const struct gc_cycle *cycle)
 {
     return (double)cycle->assist_cpu_ns + (double)cycle->background_cpu_ns +
@@ -173,7 +174,8 @@ void gc_activity_write_note(const struct gc_activity *activity, struct text *tex
     if (activity->thrashing)
         text_append(text, "The GC thrashes: ");
     if (isnan(activity->cycles_per_s)) {
-        text_printf(text, "%u cycle%s in the last 15 s", activity->recent_cycles, activity->recent_cycles == 1 ? "" : "s");
+        text_printf(text, "%u cycle%s in the last 15 s", activity->recent_cycles,
+                    activity->recent_cycles == 1 ? "" : "s");
     } else if (activity->cycles_per_s >= 1) {
         text_printf(text, "%.*f cycles a second", activity->cycles_per_s < 10 ? 1 : 0, activity->cycles_per_s);
     } else {

@@ -123,7 +123,8 @@ static bool sample(struct live_source *live, unsigned *failures)
     return !has_exited;
 }
 
-/* Waits, looking now and then at what will have passed by then, for the next tick, the end of the process, or a change of interval. False when it shall stop. */
+/* Waits, looking now and then at what will have passed by then, for the next tick, the end of the process, or a change
+ * of interval. False when it shall stop. */
 static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t *ret_due)
 {
     uint64_t look_interval = session_look_interval(live->session), looked = now_ns();

@@ -95,7 +95,8 @@ void json_add_gc(struct json_writer *writer, json_t *document)
         json_say_unavailable(writer, "gc.freed_share", too_few_cycles);
 }
 
-static void add_cycle(struct json_writer *writer, json_t *object, const struct gc_cycle *cycle, const struct gc_cycle *previous)
+static void add_cycle(struct json_writer *writer, json_t *object, const struct gc_cycle *cycle,
+                      const struct gc_cycle *previous)
 {
     json_add_unsigned(writer, object, "number", cycle->number);
     json_add_string(writer, object, "cause", gc_cause_name((enum gc_cause)cycle->cause));
@@ -132,12 +133,14 @@ void json_add_gc_cycles(struct json_writer *writer, json_t *document)
         add_cycle(writer, json_append_object(writer, list), &cycles[i], i > 0 ? &cycles[i - 1] : NULL);
         if (!cycles[i].times_known || !cycles[i].heap_known || !cycles[i].goal_known || !cycles[i].phases_known ||
             !cycles[i].cpu_known)
-            json_say_unavailable(writer, "gc_cycles[]",
-                                 "the runtime keeps pauses of 256 cycles, and all else of the newest only: of those that "
-                                 "passed before heaptop looked, or between two looks, no more is known");
+            json_say_unavailable(
+                writer, "gc_cycles[]",
+                "the runtime keeps pauses of 256 cycles, and all else of the newest only: of those that "
+                "passed before heaptop looked, or between two looks, no more is known");
         if (cycles[i].cause == GC_CAUSE_UNKNOWN)
             json_say_unavailable(writer, "gc_cycles[].cause", "it passed before heaptop looked, or between two looks");
         if (!cycles[i].since_init_known)
-            json_say_unavailable(writer, "gc_cycles[].since_start_ns", "runtime.runtimeInitTime was not found, or the cycle was not seen");
+            json_say_unavailable(writer, "gc_cycles[].since_start_ns",
+                                 "runtime.runtimeInitTime was not found, or the cycle was not seen");
     }
 }

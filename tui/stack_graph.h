@@ -18,7 +18,8 @@ size_t stack_graph_points(int width);
 /* From the bottom up; the scale starts at zero. */
 void stack_graph_draw(struct canvas canvas, const struct stack_layer *layers, size_t num_layers,
                       char *(*format)(char *buffer, double value));
-/* "█ running 2  ▓ runnable 3": layers that have something now, or that had in the time shown, as far as there is room. One row. */
+/* "█ running 2  ▓ runnable 3": layers that have something now, or that had in the time shown, as far as there is room.
+ * One row. */
 void stack_legend_draw(struct canvas canvas, int x, int y, const struct stack_layer *layers, size_t num_layers,
                        char *(*format)(char *buffer, double value));
 

@@ -30,7 +30,8 @@ void cached_spans_deinit(struct cached_spans *cached)
     table_deinit(&cached->by_address);
 }
 
-/* The spans of one cache, without the dummy that stands where there is none: the one address that comes more than once. */
+/* The spans of one cache, without the dummy that stands where there is none: the one address that comes more than
+ * once. */
 static struct error *take_cache(struct cached_spans *cached, const struct proc_caches *caches, size_t proc,
                                 const uint8_t *bytes, size_t start, size_t size)
 {
@@ -92,7 +93,8 @@ static struct error *take_caches(struct cached_spans *cached, struct proc_caches
     size_t count = caches->procs.addresses.count, start, size;
     bool ok;
     struct error *error = take_procs(caches, &ok);
-    if (error || !ok || !go_layout_range(&caches->process->layout, cache_fields, ARRAY_SIZE(cache_fields), &start, &size))
+    if (error || !ok ||
+        !go_layout_range(&caches->process->layout, cache_fields, ARRAY_SIZE(cache_fields), &start, &size))
         return error;
     if (!vector_reserve(&caches->bytes, count * size))
         return error_no_memory();
@@ -115,7 +117,8 @@ static struct error *take_caches(struct cached_spans *cached, struct proc_caches
     return error;
 }
 
-struct error *cached_spans_read(struct cached_spans *cached, const struct go_process *process, struct heap_survey *survey)
+struct error *cached_spans_read(struct cached_spans *cached, const struct go_process *process,
+                                struct heap_survey *survey)
 {
     const struct go_layout *layout = &process->layout;
     *cached = (struct cached_spans){.known = false};

@@ -12,7 +12,8 @@ struct cached_spans {
 
 /* Reads allp and each P's cache anew; adds a heap_cache for each P to the survey. Not known where the layout is not, or
  * some cache was not readable. Errors only when nothing more can ever be read. */
-struct error *cached_spans_read(struct cached_spans *cached, const struct go_process *process, struct heap_survey *survey);
+struct error *cached_spans_read(struct cached_spans *cached, const struct go_process *process,
+                                struct heap_survey *survey);
 void cached_spans_deinit(struct cached_spans *cached);
 
 #endif

@@ -7,8 +7,8 @@
 
 /* runtime/proc.go: forcegcperiod. */
 #define PERIOD_NS UINT64_C(120000000000)
-/* runtime/mgcpacer.go trigger: a cycle starts at the earliest seven tenths of the way from the live heap to the goal, and so
- * not below seven tenths of the goal. */
+/* runtime/mgcpacer.go trigger: a cycle starts at the earliest seven tenths of the way from the live heap to the goal,
+ * and so not below seven tenths of the goal. */
 #define TRIGGER_TENTHS 7u
 /* From 1.20 on gctrace prints lastStackScan, before maxStackScan (runtime/mgc.go gcMarkTermination). */
 #define MINOR_WITH_LAST_STACK_SCAN 20u
@@ -126,7 +126,8 @@ void collector_note(struct collector *collector, const struct memory_state *stat
                    mark_end <= end;
     if (is_idle) {
         /* gcStart notes heap0 and clears pauseNS just before it notes the time. */
-        if (begun == 0 && get(work, GO_FIELD_WORK_PAUSE_NS) == ring_entry(&state->memstats, GO_FIELD_MSTATS_PAUSE_NS, completed)) {
+        if (begun == 0 &&
+            get(work, GO_FIELD_WORK_PAUSE_NS) == ring_entry(&state->memstats, GO_FIELD_MSTATS_PAUSE_NS, completed)) {
             note_start(last, work);
             note_end(last, work, controller);
             note_cpu(last, state);
@@ -195,7 +196,8 @@ struct unnoted {
     bool none_forced, all_forced;
 };
 
-static struct unnoted judge_unnoted(const struct collector *collector, uint32_t fresh, uint32_t forced, uint64_t completed)
+static struct unnoted judge_unnoted(const struct collector *collector, uint32_t fresh, uint32_t forced,
+                                    uint64_t completed)
 {
     uint32_t noted = 0, noted_forced = 0;
     for (uint32_t i = 0; i < fresh && i < COLLECTOR_RING; i++) {
@@ -207,8 +209,9 @@ static struct unnoted judge_unnoted(const struct collector *collector, uint32_t 
     return (struct unnoted){.none_forced = rest_forced == 0, .all_forced = rest > 0 && rest_forced == rest};
 }
 
-static enum gc_cause cause_of(const struct gc_cycle *cycle, const struct cycle_note *note, const struct unnoted *unnoted,
-                              uint64_t previous_end_unix_ns, const struct copied_struct *controller)
+static enum gc_cause cause_of(const struct gc_cycle *cycle, const struct cycle_note *note,
+                              const struct unnoted *unnoted, uint64_t previous_end_unix_ns,
+                              const struct copied_struct *controller)
 {
     if (note->has_start ? note->forced : unnoted->all_forced)
         return GC_CAUSE_FORCED;
@@ -216,7 +219,8 @@ static enum gc_cause cause_of(const struct gc_cycle *cycle, const struct cycle_n
         return GC_CAUSE_UNKNOWN;
     uint64_t took = cycle->phases_known ? note->end - note->sweep_termination : cycle->pause_ns;
     uint64_t began = cycle->end_unix_ns > took ? cycle->end_unix_ns - took : 0;
-    bool is_late = previous_end_unix_ns != 0 && began > previous_end_unix_ns && began - previous_end_unix_ns >= PERIOD_NS;
+    bool is_late =
+        previous_end_unix_ns != 0 && began > previous_end_unix_ns && began - previous_end_unix_ns >= PERIOD_NS;
     if (is_late && (!cycle->heap_known || !cycle->goal_known ||
                     cycle->heap_before < cycle->heap_goal / 10 * TRIGGER_TENTHS))
         return GC_CAUSE_PERIODIC;

@@ -11,7 +11,8 @@
  * point where it is set; so a cycle's are gathered in several looks, where these are not far apart. */
 struct cycle_note {
     uint64_t number;                        /* 0: none. */
-    uint64_t sweep_termination, mark, mark_termination, end;    /* When each began, on the runtime's clock; end: when all was over. */
+    /* When each began, on the runtime's clock; end: when all was over. */
+    uint64_t sweep_termination, mark, mark_termination, end;
     uint64_t heap_before, heap_peak, heap_after, heap_goal;
     uint64_t percent_goal;                  /* The goal by GOGC alone. */
     uint64_t assist_ns, background_ns, idle_ns, stack_bytes, globals_bytes;
@@ -34,10 +35,12 @@ struct collector {
     struct cycle_note notes[COLLECTOR_RING];    /* By number. */
 };
 
-/* Notes what the state tells of the cycle that ended last and of the one under way. Cheap: for looks between samples. */
+/* Notes what the state tells of the cycle that ended last and of the one under way. Cheap: it serves looks
+ * between samples. */
 void collector_note(struct collector *collector, const struct memory_state *state);
 
-/* How soon to look again before the next sample, so that no cycle passes unseen: 0 where cycles are rarer than samples. */
+/* How soon to look again before the next sample, so that no cycle passes unseen: 0 where cycles are rarer
+ * than samples. */
 uint64_t collector_look_interval(const struct collector *collector);
 
 /* Adds the cycles completed since the last call to snapshot->gc_cycles; in the first call, all the ring holds. */

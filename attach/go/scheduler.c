@@ -117,12 +117,12 @@ struct proc_layout {
 static struct proc_layout lay_out(const struct go_layout *layout)
 {
     struct proc_layout places = {.record = 0};
-    places.known = go_layout_has_all(layout, head_fields, ARRAY_SIZE(head_fields)) &&
-                   go_layout_has_all(layout, queue_fields, ARRAY_SIZE(queue_fields)) &&
-                   go_layout_has(layout, GO_FIELD_P_RUNNEXT) &&
-                   go_layout_range(layout, head_fields, ARRAY_SIZE(head_fields), &places.head_start, &places.head_size) &&
-                   go_layout_range(layout, queue_fields, ARRAY_SIZE(queue_fields), &places.queue_start,
-                                   &places.queue_size);
+    places.known =
+        go_layout_has_all(layout, head_fields, ARRAY_SIZE(head_fields)) &&
+        go_layout_has_all(layout, queue_fields, ARRAY_SIZE(queue_fields)) &&
+        go_layout_has(layout, GO_FIELD_P_RUNNEXT) &&
+        go_layout_range(layout, head_fields, ARRAY_SIZE(head_fields), &places.head_start, &places.head_size) &&
+        go_layout_range(layout, queue_fields, ARRAY_SIZE(queue_fields), &places.queue_start, &places.queue_size);
     places.next_start = places.known ? (size_t)layout->offset[GO_FIELD_P_RUNNEXT] : 0;
     places.record = places.head_size + places.queue_size + 8;
     return places;

@@ -315,7 +315,8 @@ static void gc_draw(struct session *session, void *state, struct canvas canvas)
         if (panels > 1)
             panel_draw(canvas_part(canvas, width, y, width, height), model, &panel);
         if (panels > 2)
-            draw_distribution(&model->analysis->gc, canvas_part(canvas, 2 * width, y, canvas.width - 2 * width, height));
+            draw_distribution(&model->analysis->gc,
+                              canvas_part(canvas, 2 * width, y, canvas.width - 2 * width, height));
         y += height;
     }
     y += section_draw(canvas, y, "Cycles", &screen->list, true);
@@ -333,8 +334,8 @@ static bool gc_act(struct session *session, void *state, enum action action)
         return false;
     const struct gc_cycle *cycle = list_selected(&((struct list_screen *)state)->list);
     if (cycle) {
-        struct cycle_argument argument = {.cycle = *cycle,
-                                          .cpu_share = gc_cycle_cpu_share(cycle, previous_cycle(&session->model, cycle))};
+        struct cycle_argument argument = {
+            .cycle = *cycle, .cpu_share = gc_cycle_cpu_share(cycle, previous_cycle(&session->model, cycle))};
         error_destroy(session_push(session, &gc_cycle_screen, &argument));
     }
     return true;

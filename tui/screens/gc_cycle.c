@@ -77,8 +77,8 @@ static void draw_times(struct rows *rows, const struct cycle_argument *argument)
     heading(rows, "Time");
     part(rows, "sweep termination", known, units_format_duration(buffer, (double)cycle->sweep_termination_ns),
          all > 0 ? (double)cycle->sweep_termination_ns / all : 0, "the world stands still");
-    part(rows, "mark", known, units_format_duration(buffer, (double)cycle->mark_ns), all > 0 ? (double)cycle->mark_ns / all : 0,
-         "beside the program");
+    part(rows, "mark", known, units_format_duration(buffer, (double)cycle->mark_ns),
+         all > 0 ? (double)cycle->mark_ns / all : 0, "beside the program");
     part(rows, "mark termination", known, units_format_duration(buffer, (double)cycle->mark_termination_ns),
          all > 0 ? (double)cycle->mark_termination_ns / all : 0, "the world stands still");
     figure(rows, "paused in all", cycle->times_known, units_format_duration(buffer, (double)cycle->pause_ns), "");
@@ -113,13 +113,16 @@ static void draw_heap(struct rows *rows, const struct cycle_argument *argument)
     double whole = most > 0 ? (double)most : 1;
     double freed = gc_cycle_freed_share(cycle);
     heading(rows, "Heap");
-    part(rows, "heap at its start", known, units_format_bytes(buffer, (double)cycle->heap_before), (double)cycle->heap_before / whole, "");
-    part(rows, "heap after marking", known, units_format_bytes(buffer, (double)cycle->heap_peak), (double)cycle->heap_peak / whole, "");
+    part(rows, "heap at its start", known, units_format_bytes(buffer, (double)cycle->heap_before),
+         (double)cycle->heap_before / whole, "");
+    part(rows, "heap after marking", known, units_format_bytes(buffer, (double)cycle->heap_peak),
+         (double)cycle->heap_peak / whole, "");
     if (!isnan(freed))
         snprintf(note, sizeof(note), "it frees %s", units_format_percent(buffer, freed));
-    part(rows, "heap found alive", known, units_format_bytes(buffer, (double)cycle->heap_after), (double)cycle->heap_after / whole, note);
-    part(rows, "heap goal", cycle->goal_known, units_format_bytes(buffer, (double)cycle->heap_goal), (double)cycle->heap_goal / whole,
-         "where it was to end");
+    part(rows, "heap found alive", known, units_format_bytes(buffer, (double)cycle->heap_after),
+         (double)cycle->heap_after / whole, note);
+    part(rows, "heap goal", cycle->goal_known, units_format_bytes(buffer, (double)cycle->heap_goal),
+         (double)cycle->heap_goal / whole, "where it was to end");
     figure(rows, "stacks scanned", cycle->cpu_known, units_format_bytes(buffer, (double)cycle->stack_bytes), "");
     figure(rows, "globals scanned", cycle->cpu_known, units_format_bytes(buffer, (double)cycle->globals_bytes), "");
 }

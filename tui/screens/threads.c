@@ -211,7 +211,8 @@ static void draw_goroutines(const struct model *model, struct canvas canvas)
     /* As wide as what was filled. */
     stack_legend_draw(canvas_part(canvas, 1, canvas.height - 2, inner.width, 1), 1, 0, layers, ARRAY_SIZE(layers),
                       units_format_count);
-    canvas_printf(canvas, 2, canvas.height - 1, ROLE_FAINT, " %s ", units_format_duration(span, (double)model_span(model)));
+    canvas_printf(canvas, 2, canvas.height - 1, ROLE_FAINT, " %s ",
+                  units_format_duration(span, (double)model_span(model)));
 }
 
 /* A line for each P, beside the graph. */
@@ -235,7 +236,8 @@ static void draw_procs(const struct model *model, struct canvas canvas)
         canvas_text(canvas, 7, y, proc->state == PROC_RUNNING ? ROLE_CALM : ROLE_MUTED,
                     proc_state_name((enum proc_state)proc->state));
         char buffer[UNITS_BUFFER];
-        canvas_text_right(canvas, 24, y, proc->queue ? ROLE_FIGURE : ROLE_FAINT, units_format_exact(buffer, proc->queue));
+        canvas_text_right(canvas, 24, y, proc->queue ? ROLE_FIGURE : ROLE_FAINT,
+                          units_format_exact(buffer, proc->queue));
         bar_draw(canvas, 26, y, canvas.width - 28, ROLE_GRAPH_3, (double)proc->queue / most);
     }
 }

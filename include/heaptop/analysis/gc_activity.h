@@ -23,9 +23,9 @@ struct gc_activity {
     double cpu_share;                           /* Of GOMAXPROCS, without what idle Ps did; NAN when not known. */
     double freed_share;                         /* Of the heap that each cycle met, the median; NAN when not known. */
     bool pinned;                                /* Half of the cycles and more came because of GOMEMLIMIT. */
-    /* More than one cycle a second throughout, pinned to GOMEMLIMIT; or of which half freed less than GC_THRASH_FREED of the heap,
-     * at a cost of GC_THRASH_CPU or more of the CPU where that is known. A program that has just filled its heap makes
-     * many cycles that free nothing, but not for long. */
+    /* More than one cycle a second throughout, pinned to GOMEMLIMIT; or of which half freed less than GC_THRASH_FREED
+     * of the heap, at a cost of GC_THRASH_CPU or more of the CPU where that is known. A program that has just filled
+     * its heap makes many cycles that free nothing, but not for long. */
     bool thrashing;
 };
 #define GC_RECENT_NS UINT64_C(15000000000)
@@ -46,11 +46,13 @@ double gc_pause_class_end(unsigned pause_class);
 
 /* "heap goal", "memory limit", "forced", "periodic"; "" when unknown. */
 const char *gc_cause_name(enum gc_cause cause);
-/* CPU time that a cycle took, what idle Ps gave left out, of GOMAXPROCS since the cycle before ended (NULL: there is none); NAN when not known. */
+/* CPU time that a cycle took, what idle Ps gave left out, of GOMAXPROCS since the cycle before ended (NULL: there is
+ * none); NAN when not known. */
 double gc_cycle_cpu_share(const struct gc_cycle *cycle, const struct gc_cycle *previous);
 /* Of the heap that it met, what it freed; NAN when not known. */
 double gc_cycle_freed_share(const struct gc_cycle *cycle);
-/* The line that GODEBUG=gctrace=1 prints (runtime/mgc.go gcMarkTermination, Go 1.19-1.27), "-" for what is not known. */
+/* The line that GODEBUG=gctrace=1 prints (runtime/mgc.go gcMarkTermination, Go 1.19-1.27), "-" for what is not
+ * known. */
 void gc_cycle_write_trace(const struct gc_cycle *cycle, struct text *text);
 
 #endif

@@ -24,7 +24,7 @@ struct scheduler_load {
     bool known;
     bool roles_known;
     uint32_t procs;                         /* GOMAXPROCS */
-    double busy_procs, waiting;             /* Ps not idle, goroutines in run queues: means over the last SCHEDULER_RECENT_NS. */
+    double busy_procs, waiting; /* Ps not idle, goroutines in run queues: means over the last SCHEDULER_RECENT_NS. */
     double switches_per_s, system_calls_per_s;      /* NAN when unknown. */
     uint32_t threads[THREAD_ROLES];
     uint32_t locked_threads;                /* That a goroutine is locked to. */

@@ -47,21 +47,27 @@ static void check_trace(const struct gc_cycle *cycle, const char *expected)
 
 START_TEST(a_cycle_is_written_as_the_runtime_does)
 {
-    check_trace(&traced, "gc 2137 @5.016s 10%: 0.058+12+0.001 ms clock, 0.11+0.22/0.044/0+0.003 ms cpu, 16->17->15 MB, 17 MB goal, "
-                         "3 MB stacks, 1 MB globals, 4 P (forced)");
+    check_trace(
+        &traced,
+        "gc 2137 @5.016s 10%: 0.058+12+0.001 ms clock, 0.11+0.22/0.044/0+0.003 ms cpu, 16->17->15 MB, 17 MB goal, "
+        "3 MB stacks, 1 MB globals, 4 P (forced)");
     struct gc_cycle rounded = traced;
     rounded.cause = GC_CAUSE_HEAP;
     rounded.mark_ns = 9999999;
     rounded.sweep_termination_ns = 1234567;
-    check_trace(&rounded, "gc 2137 @5.016s 10%: 1.2+9.9+0.001 ms clock, 2.4+0.22/0.044/0+0.003 ms cpu, 16->17->15 MB, 17 MB goal, "
-                          "3 MB stacks, 1 MB globals, 4 P");
+    check_trace(
+        &rounded,
+        "gc 2137 @5.016s 10%: 1.2+9.9+0.001 ms clock, 2.4+0.22/0.044/0+0.003 ms cpu, 16->17->15 MB, 17 MB goal, "
+        "3 MB stacks, 1 MB globals, 4 P");
     const struct gc_cycle unseen = {.number = 3, .times_known = true};
-    check_trace(&unseen, "gc 3 @-s -%: -+-+- ms clock, -+-/-/-+- ms cpu, -->-->- MB, - MB goal, - MB stacks, - MB globals, - P");
+    check_trace(&unseen,
+                "gc 3 @-s -%: -+-+- ms clock, -+-/-/-+- ms cpu, -->-->- MB, - MB goal, - MB stacks, - MB globals, - P");
 }
 END_TEST
 
 /* `count` cycles so far apart up to now, each taking the heap from 100 MiB to `after`. */
-static void make_cycles(struct gc_cycle *cycles, size_t count, double seconds_apart, uint64_t after, enum gc_cause cause)
+static void make_cycles(struct gc_cycle *cycles, size_t count, double seconds_apart, uint64_t after,
+                        enum gc_cause cause)
 {
     for (size_t i = 0; i < count; i++)
         cycles[i] = (struct gc_cycle){
@@ -172,8 +178,10 @@ START_TEST(the_note_says_how_often_and_why)
     make_cycles(cycles, CYCLES, 0.1, 95 * MIB, GC_CAUSE_MEMORY_LIMIT);
     struct gc_activity activity = activity_of(cycles, CYCLES);
     gc_activity_write_note(&activity, &text);
-    ck_assert_str_eq(text.data, "The GC thrashes: 10 cycles a second; 6% of the CPU; frees 5% each; memory limit: GOMEMLIMIT makes it "
-                                "collect.");
+    ck_assert_str_eq(
+        text.data,
+        "The GC thrashes: 10 cycles a second; 6% of the CPU; frees 5% each; memory limit: GOMEMLIMIT makes it "
+        "collect.");
     text_deinit(&text);
 }
 END_TEST
