@@ -18,6 +18,7 @@ struct keeper {
     struct source *past;
     char folder[256];               /* Where it still has names; "" when it has none any more. */
     struct catalog *catalog;        /* A reference: of the session. */
+    struct snapshot *first;         /* A reference: of this catalog, and not in the file yet. */
     char past_problem[160];         /* Why there is no past. */
 
     struct recorder *recorder;      /* NULL while nothing is recorded. */
@@ -95,22 +96,31 @@ static void hide_past(struct keeper *keeper, const struct recorder_status *statu
     remove_names(keeper);
 }
 
+/* The first sample is shown before anything else is done: making the file takes as long as half of the first frame. */
 static void keep_for_past(struct keeper *keeper, struct snapshot *snapshot)
 {
     struct recorder_status status = {0};
-    if (keeper->past_recorder) {
-        recorder_status(keeper->past_recorder, &status);
-        hide_past(keeper, &status);
-    }
     if (keeper->catalog != snapshot->catalog) {
         forget_past(keeper);
+        snapshot_unref(keeper->first);
         catalog_ref(snapshot->catalog);
         catalog_unref(keeper->catalog);
         keeper->catalog = snapshot->catalog;
-        begin_past(keeper);
+        keeper->first = snapshot_ref(snapshot);
+        return;
     }
-    if (keeper->past_recorder)
-        recorder_add(keeper->past_recorder, snapshot);
+    if (keeper->first) {
+        begin_past(keeper);
+        if (keeper->past_recorder)
+            recorder_add(keeper->past_recorder, keeper->first);
+        snapshot_unref(keeper->first);
+        keeper->first = NULL;
+    }
+    if (!keeper->past_recorder)
+        return;
+    recorder_status(keeper->past_recorder, &status);
+    hide_past(keeper, &status);
+    recorder_add(keeper->past_recorder, snapshot);
 }
 
 /* ---- the source ---- */
@@ -306,6 +316,7 @@ void keeper_destroy(struct keeper *keeper)
     if (keeper->recorder)
         error_destroy(end_recording(keeper));
     forget_past(keeper);
+    snapshot_unref(keeper->first);
     source_close(keeper->live);
     catalog_unref(keeper->catalog);
     free(keeper->path);

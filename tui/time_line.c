@@ -168,6 +168,7 @@ static void draw_axis(const struct session *session, struct canvas canvas, int y
     canvas_rule(axis, 0, 0, axis.width, ROLE_FAINT);
     draw_cycles(session, axis, from, to);
     int here = session->model.shown ? column_of(session->model.shown->unix_ns, from, to, axis.width) : -1;
+    draw_gaps(session, axis, from, to);
     int first, last;
     find_free_ends(session, axis.width, here, &first, &last);
     if (first > CLOCK_WIDTH)
@@ -175,7 +176,6 @@ static void draw_axis(const struct session *session, struct canvas canvas, int y
     bool has_end = last < axis.width - 1 - CLOCK_WIDTH;
     if (has_end)
         canvas_text_right(axis, axis.width, 0, ROLE_MUTED, format_clock(clock, to));
-    draw_gaps(session, axis, from, to);
     draw_marks(session, axis, from, to, has_end ? axis.width - CLOCK_WIDTH : axis.width);
     draw_span(session, canvas, axis, from, to);
     draw_clock(session, canvas, y);
