@@ -8,8 +8,8 @@
 
 #define SCANNED_AT_ONCE 512
 /* Samples that are read whole: so many over the last process's life, and so many of its last quarter of an hour. */
-#define SAMPLES 240
-#define RECENT_SAMPLES 240
+#define SAMPLES 120
+#define RECENT_SAMPLES 120
 
 DEFINE_CLEANUP(struct source *, source_close)
 DEFINE_CLEANUP(struct history *, history_destroy)
