@@ -15,6 +15,7 @@
 #define CHECKPOINT_PAGES 1000
 /* Where the file has a greatest size, the log has this part of it. */
 #define LOG_PART 16
+#define BUSY_TIMEOUT_MS 2000
 /* Pieces of thinning after a tick: more than one tick makes work for, and many more where room is needed. */
 #define TEND_STEPS 4
 #define FULL_TEND_STEPS 100
@@ -139,6 +140,9 @@ struct error *recording_file_create(const char *path, const struct recorder_opti
     }
     struct database *database = &file->database;
     database->code = sqlite3_open_v2(file->path, &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    /* Somebody may look at the file while it is being made, or ended. */
+    if (database->code == SQLITE_OK)
+        sqlite3_busy_timeout(database->handle, BUSY_TIMEOUT_MS);
     create_tables(file, options);
     tick_writer_init(&file->writer, database, options->redact);
     suspect_rows_init(&file->suspects, database);

@@ -4,6 +4,7 @@
 #include "tests/unit/record/snapshot_compare.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
@@ -144,6 +145,50 @@ START_TEST(a_full_disk_leaves_a_gap_with_its_reason)
     source_close(source);
     arena_deinit(&arena);
     builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
+/* ---- somebody looks ---- */
+
+static atomic_bool looks;
+
+/* Reads whatever is at the path, again and again, each time for a moment. */
+static void *look(void *path)
+{
+    while (atomic_load(&looks)) {
+        sqlite3 *handle = NULL;
+        if (access(path, R_OK) == 0 && sqlite3_open_v2(path, &handle, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
+            sqlite3_exec(handle, "BEGIN; SELECT count(*) FROM sqlite_master", NULL, NULL, NULL);
+            const struct timespec moment = {.tv_nsec = 3000000};
+            nanosleep(&moment, NULL);
+        }
+        sqlite3_close(handle);
+    }
+    return NULL;
+}
+
+START_TEST(a_file_may_be_looked_at_while_it_is_made)
+{
+    pthread_t thread;
+    struct snapshot *snapshots[3];
+    char path[160];
+    builder_demo(snapshots, 3);
+    for (int n = 0; n < 10; n++) {
+        snprintf(path, sizeof(path), "%s%d", scratch_path("looked"), n);
+        atomic_store(&looks, true);
+        ck_assert_int_eq(pthread_create(&thread, NULL, look, path), 0);
+        struct recorder *recorder = NULL;
+        struct recorder_status status;
+        check_good(recorder_open(path, NULL, &recorder));
+        for (int i = 0; i < 3; i++)
+            record_one(recorder, snapshots[i]);
+        check_good(recorder_close(recorder, &status));
+        ck_assert_uint_eq(status.ticks, 3);
+        atomic_store(&looks, false);
+        pthread_join(thread, NULL);
+    }
+    builder_release(snapshots, 3);
     scratch_remove();
 }
 END_TEST
@@ -518,6 +563,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("robust");
     tcase_add_test(tests, a_recorder_that_is_killed_loses_no_more_than_the_sample_in_flight);
     tcase_add_test(tests, a_full_disk_leaves_a_gap_with_its_reason);
+    tcase_add_test(tests, a_file_may_be_looked_at_while_it_is_made);
     tcase_add_test(tests, a_slow_disk_drops_ticks_and_holds_nobody_up);
     tcase_add_test(tests, a_queue_without_room_drops_and_says_so);
     tcase_add_test(tests, what_is_no_recording_is_refused_with_a_reason);
