@@ -51,7 +51,7 @@ static struct error *sample_sched(const struct go_process *process, struct snaps
                   {COUNTER_MACHINES_SPINNING, GO_FIELD_SCHED_NMSPINNING}};
     remote_address sched = go_variable(process, GO_VARIABLE_SCHED);
     uint8_t bytes[512];
-    size_t start, size;
+    size_t start = 0, size;
     struct memory_request request = {.failed = true};
     if (sched && go_layout_range(&process->layout, sched_fields, ARRAY_SIZE(sched_fields), &start, &size) &&
         size <= sizeof(bytes)) {

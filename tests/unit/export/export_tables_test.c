@@ -93,8 +93,8 @@ START_TEST(openmetrics_names_units_and_escapes)
     struct text text = {0};
     ck_assert_ptr_null(export_openmetrics(history, analysis, &text));
     static const char *const parts[] = {
-        "# HELP heaptop_memory_rss_bytes Resident set size\n# TYPE heaptop_memory_rss_bytes gauge\n"
-        "# UNIT heaptop_memory_rss_bytes bytes\nheaptop_memory_rss_bytes{pid=\"4242\",comm=\"app\"} 33554432\n",
+        ("# HELP heaptop_memory_rss_bytes Resident set size\n# TYPE heaptop_memory_rss_bytes gauge\n"
+         "# UNIT heaptop_memory_rss_bytes bytes\nheaptop_memory_rss_bytes{pid=\"4242\",comm=\"app\"} 33554432\n"),
         "; only rises\n# UNIT heaptop_process_cpu_seconds seconds\nheaptop_process_cpu_seconds{pid=\"4242\",comm=\"app\"} 1.5\n",
         "heaptop_go_last_gc_timestamp_seconds{pid=\"4242\",comm=\"app\"} 1767323045.000\n",
         ",function=\"main.fill\",file=\"/src/a.go\",line=\"4\"} ",

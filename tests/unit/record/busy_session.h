@@ -4,6 +4,11 @@
 
 #include "tests/unit/snapshot_builder.h"
 
+static uint64_t busy_next(uint64_t *figure)
+{
+    return ++*figure;
+}
+
 /* Figures that are all different. */
 static void busy_memory_map(struct snapshot *snapshot, size_t n)
 {
@@ -11,45 +16,45 @@ static void busy_memory_map(struct snapshot *snapshot, size_t n)
     uint64_t figure = 1000 * n;
     builder_check(map != NULL);
     *map =
-        (struct memory_map){.rss_bytes = ++figure, .took_ns = ++figure, .not_looked_at = n % 40 == 10 ? ++figure : 0};
+        (struct memory_map){.rss_bytes = busy_next(&figure), .took_ns = busy_next(&figure), .not_looked_at = n % 40 == 10 ? busy_next(&figure) : 0};
     for (size_t kind = 0; kind < REGION_KIND_COUNT; kind++)
-        map->resident[kind] = (struct resident_bytes){.file = ++figure, .anonymous = ++figure};
+        map->resident[kind] = (struct resident_bytes){.file = busy_next(&figure), .anonymous = busy_next(&figure)};
     map->heap_known = n % 40 == 10;
     map->heap_reason = map->heap_known ? NULL : "spans: torn";
-    map->heap = (struct heap_use){++figure, ++figure, ++figure, ++figure, ++figure, ++figure, ++figure};
+    map->heap = (struct heap_use){busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure)};
     map->num_span_classes = map->heap_known ? 5 : 0;
     map->span_classes = arena_alloc_array(&snapshot->arena, map->num_span_classes, sizeof(*map->span_classes));
     builder_check(map->span_classes != NULL);
     for (size_t i = 0; i < map->num_span_classes; i++)
         map->span_classes[i] = (struct span_class){.object_size = i < 4 ? 16u << (i / 2) : 0,
                                                    .no_scan = i % 2,
-                                                   .spans = ++figure,
-                                                   .bytes = ++figure,
-                                                   .resident_bytes = ++figure,
-                                                   .slots = ++figure,
-                                                   .objects = ++figure,
-                                                   .object_bytes = ++figure,
-                                                   .free_bytes = ++figure,
-                                                   .tail_bytes = ++figure,
-                                                   .cached_spans = ++figure,
-                                                   .partial_spans = ++figure,
-                                                   .full_spans = ++figure,
-                                                   .unswept_spans = ++figure};
+                                                   .spans = busy_next(&figure),
+                                                   .bytes = busy_next(&figure),
+                                                   .resident_bytes = busy_next(&figure),
+                                                   .slots = busy_next(&figure),
+                                                   .objects = busy_next(&figure),
+                                                   .object_bytes = busy_next(&figure),
+                                                   .free_bytes = busy_next(&figure),
+                                                   .tail_bytes = busy_next(&figure),
+                                                   .cached_spans = busy_next(&figure),
+                                                   .partial_spans = busy_next(&figure),
+                                                   .full_spans = busy_next(&figure),
+                                                   .unswept_spans = busy_next(&figure)};
     map->num_caches = n % 3;
     map->caches = arena_alloc_array(&snapshot->arena, map->num_caches, sizeof(*map->caches));
     builder_check(map->caches != NULL);
     for (size_t i = 0; i < map->num_caches; i++)
-        map->caches[i] = (struct heap_cache_use){.spans = ++figure,
-                                                 .bytes = ++figure,
-                                                 .free_slots = ++figure,
-                                                 .free_bytes = ++figure,
-                                                 .tiny_free_bytes = (uint32_t)++figure,
-                                                 .page_bytes = (uint32_t)++figure,
-                                                 .released_page_bytes = (uint32_t)++figure};
+        map->caches[i] = (struct heap_cache_use){.spans = busy_next(&figure),
+                                                 .bytes = busy_next(&figure),
+                                                 .free_slots = busy_next(&figure),
+                                                 .free_bytes = busy_next(&figure),
+                                                 .tiny_free_bytes = (uint32_t)busy_next(&figure),
+                                                 .page_bytes = (uint32_t)busy_next(&figure),
+                                                 .released_page_bytes = (uint32_t)busy_next(&figure)};
     for (size_t i = 0; i < snapshot->num_regions; i++) {
         snapshot->regions[i].is_measured = true;
         snapshot->regions[i].kind = (uint8_t)(i % REGION_KIND_COUNT);
-        snapshot->regions[i].resident_bytes = ++figure;
+        snapshot->regions[i].resident_bytes = busy_next(&figure);
     }
     snapshot->memory_map = map;
 }

@@ -525,8 +525,8 @@ START_TEST(hostile_rows_are_bounded_and_said)
         "UPDATE counter_states SET provenance = 77, reason = 9999",
         "INSERT INTO ticks (tick, unix_ns) VALUES (9000000000000000000, 9000000000000000000)",
         "INSERT INTO ticks (tick, unix_ns) VALUES (-7, -9000000000000000000)",
-        "INSERT INTO memory_maps (at, heap_known) VALUES (5 << 24, 77); INSERT INTO memory_map_kinds VALUES ((5 << 24) + 16777215, 'x', -1, -1); "
-        "INSERT INTO span_classes (at, object_size) VALUES (5 << 24, -9000000000000000000); INSERT INTO region_residents VALUES (5 << 24, 200, -1)",
+        ("INSERT INTO memory_maps (at, heap_known) VALUES (5 << 24, 77); INSERT INTO memory_map_kinds VALUES ((5 << 24) + 16777215, 'x', -1, -1); "
+         "INSERT INTO span_classes (at, object_size) VALUES (5 << 24, -9000000000000000000); INSERT INTO region_residents VALUES (5 << 24, 200, -1)"),
         "INSERT INTO suspects (suspect, kind, evidence) VALUES (9000000000000000000, x'1b5b32', x'00ff')",
         "DELETE FROM ticks WHERE tick > 3 AND tick < 20",
         "UPDATE targets SET pid = -9000000000000000000, start_unix_ns = tick FROM ticks",
