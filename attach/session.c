@@ -350,6 +350,10 @@ void session_request_memory_map(struct session *session)
     session->wants_memory_map = true;
 }
 
+/* Pages are looked at again, up to so many times, where RSS has moved by more than this part of it. */
+#define RSS_MOVED_PART 100
+#define MAX_LOOKS 3u
+
 static uint64_t read_rss(struct session *session)
 {
     struct process_status status = {0};
@@ -387,27 +391,37 @@ static struct error *measure_memory(struct session *session, const struct maps *
     return memory_map_measure(residency, maps, kinds, survey, snapshot);
 }
 
-/* With the readers' sample already made, so that the figures of both are of nearly the same moment. */
+/* With the readers' sample already made, so that the figures of both are of nearly the same moment. Where RSS has moved
+ * meanwhile, as on a machine that has more to do than it can, the pages are looked at once more. */
 static struct error *fill_memory_map(struct session *session, const struct maps *maps, struct snapshot *snapshot)
 {
-    struct heap_survey survey = {0};
-    uint64_t before_ns = clock_ns(CLOCK_MONOTONIC), before = read_rss(session);
+    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), before, after, moved;
     session->wants_memory_map = false;
-    session->memory_map_ns = before_ns;
-    struct error *error = survey_heap(session, &survey);
-    if (!error)
-        error = measure_memory(session, maps, &survey, snapshot);
-    heap_survey_deinit(&survey);
-    if (is_final(error))
-        return error;
-    if (error) {
-        snapshot_add_problem(snapshot, "resident pages: %s", error->message);
-        error_destroy(error);
-        return NULL;
-    }
-    uint64_t after = read_rss(session);
+    session->memory_map_ns = begin_ns;
+    unsigned looks = 0;
+    do {
+        struct heap_survey survey = {0};
+        before = read_rss(session);
+        for (size_t i = 0; i < snapshot->num_regions; i++) {
+            snapshot->regions[i].resident_bytes = 0;
+            snapshot->regions[i].is_measured = false;
+        }
+        struct error *error = survey_heap(session, &survey);
+        if (!error)
+            error = measure_memory(session, maps, &survey, snapshot);
+        heap_survey_deinit(&survey);
+        if (is_final(error))
+            return error;
+        if (error) {
+            snapshot_add_problem(snapshot, "resident pages: %s", error->message);
+            error_destroy(error);
+            return NULL;
+        }
+        after = read_rss(session);
+        moved = after > before ? after - before : before - after;
+    } while (before && after && moved > before / RSS_MOVED_PART && ++looks < MAX_LOOKS);
     snapshot->memory_map->rss_bytes = before && after ? (before + after) / 2 : before + after;
-    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - before_ns;
+    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
     return NULL;
 }
 

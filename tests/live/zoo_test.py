@@ -24,7 +24,7 @@ import oracle  # noqa: E402
 SECONDS = 60
 USUAL_VERSION = "1.24"
 PROBE = Path(os.environ.get("HEAPTOP_SUSPECTS_PROBE", oracle.ROOT / "build-dev" / "tests" / "suspects_probe"))
-# The cache of this twin takes half a minute to fill, and until then it grows.
+# The cache of this twin takes 16 seconds to fill, longer on a machine with much else to do; until then it grows.
 FILLS, FULL_SECONDS = "cache", 45
 SOURCES = oracle.ROOT / "tests" / "targets" / "go"
 # Who blocks where a response's body stays open: nothing on its stack is the program's own. The advice has to make up for it.

@@ -23,7 +23,7 @@ var catalogPage = template.Must(template.New("catalog").Parse(
 func init() { register("cache", runCache) }
 
 func runCache(leak bool) {
-	cache := &pageCache{pages: make(map[string][]byte), most: 4000}
+	cache := &pageCache{pages: make(map[string][]byte), most: 2000}
 	if leak {
 		cache.most = 1 << 30
 	}
