@@ -195,7 +195,7 @@ static void add_snapshot(struct session *session, struct snapshot *snapshot)
     recorder_add(session->recorder, snapshot);
     heed_suspects(session, snapshot);
     if (session->samples++ == 0 && session->options->duration_ns)
-        session->end_ns = now + session->options->duration_ns + snapshot->interval_ns / END_SLACK;
+        session->end_ns = snapshot->monotonic_ns + session->options->duration_ns + snapshot->interval_ns / END_SLACK;
     if (!session->name && session->options->follow_name)
         session->name = strdup(catalog_string(snapshot->catalog, snapshot->target.comm));
     session->last_unix_ns = snapshot->unix_ns;
