@@ -222,7 +222,8 @@ def kill_both(name, kind):
 def check_both_killed(name, kind):
     # Any heaptop that starts on this machine meanwhile is the next one, and then ours has nothing to say.
     for _ in range(5):
-        said = kill_both(name, kind) and "switched memory profiling off again in 1 process" in look_once(os.getpid())[1]
+        left = kill_both(name, kind)
+        said = "switched memory profiling off again in 1 process" in look_once(os.getpid())[1] and left
         wait_for(f"{name}: the rate is put back by the next heaptop", lambda: kind.rate() == 0)
         wait_for(f"{name}: no note is left after the next heaptop", lambda: not has_note(kind.target.pid))
         if said:
