@@ -328,17 +328,15 @@ START_TEST(one_file_includes_curses)
 }
 END_TEST
 
-/* How the list names a file: "attach/go/layout" is attach/go/layout.c and .h, "base/arena" is also
- * include/heaptop/base/arena.h; a room's own header is "include/heaptop/base.h". */
+/* Under which file's line the list has a file: a header, private or public, stands under the source file of its name
+ * where there is one ("include/heaptop/base/arena.h" under base/arena.c), every other file under its own. */
 static void listed_name(const char *file, char *name, size_t size)
 {
     const char *public = "include/heaptop/";
-    bool is_public = strncmp(file, public, strlen(public)) == 0;
-    if (is_public && !strchr(file + strlen(public), '/'))
-        snprintf(name, size, "%s", file);
-    else
-        snprintf(name, size, "%.*s", (int)strlen(file + (is_public ? strlen(public) : 0)) - 2,
-                 file + (is_public ? strlen(public) : 0));
+    const char *in_room = file + (strncmp(file, public, strlen(public)) == 0 ? strlen(public) : 0);
+    snprintf(name, size, "%.*s.c", (int)strlen(in_room) - 2, in_room);
+    if (!source_exists(name))
+        snprintf(name, size, "%.*s", (int)size - 1, file);
 }
 
 START_TEST(every_file_is_listed)
@@ -362,13 +360,7 @@ START_TEST(every_listed_file_is_there)
         line += strlen("\n- `");
         char name[MAX_PATH];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(line, "`\n"), line);
-        bool found = source_exists(name);
-        for (size_t i = 0; i < file_count && !found; i++) {
-            char other[MAX_PATH];
-            listed_name(files[i], other, sizeof other);
-            found = strcmp(name, other) == 0;
-        }
-        if (!found)
+        if (!source_exists(name))
             complain("docs/architecture.md lists %s, which is not there\n", name);
     }
     check_no_complaints();
