@@ -1,6 +1,9 @@
 #include "attach/live_source.h"
 
 #include <errno.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -16,6 +19,7 @@
 #define DEFAULT_INTERVAL_NS SECOND
 /* A sample that fails is tried again at the next tick; after so many in a row the source gives up. */
 #define MAX_FAILURES 5
+#define FREE_MEMORY_PERIOD_NS (60 * SECOND)
 
 struct live_source {
     struct source source;
@@ -165,15 +169,30 @@ static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t 
     }
 }
 
+/* Snapshots are made by one thread and let go of by others, in sizes that vary: what is free among the blocks in use
+ * gets touched little by little, and RSS creeps up for hours although no more is in use. */
+static void return_free_memory(uint64_t *last)
+{
+#ifdef __GLIBC__
+    uint64_t now = now_ns();
+    if (now - *last < FREE_MEMORY_PERIOD_NS)
+        return;
+    malloc_trim(0);
+    *last = now;
+#else
+    (void)last;
+#endif
+}
+
 static void *run_sampler(void *argument)
 {
     struct live_source *live = argument;
     /* From the thread itself: naming another thread writes a file of /proc. */
     prctl(PR_SET_NAME, "sampler");
-    uint64_t due = now_ns();
+    uint64_t due = now_ns(), returned = due;
     unsigned failures = 0;
-    while (sample(live, &failures) && wait_for_tick(live, due, &due)) {
-    }
+    while (sample(live, &failures) && wait_for_tick(live, due, &due))
+        return_free_memory(&returned);
     return NULL;
 }
 
