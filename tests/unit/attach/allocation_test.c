@@ -1,79 +1,12 @@
 /* Runs the room with an allocator that fails at the Nth call, for every N: each failure is an error or a marked gap,
- * nothing is left behind, nothing crashes. The allocator stands in for the C library's; a sanitizer brings its own,
- * and there is nothing to run then. */
-#include <errno.h>
-#include <stddef.h>
-#include <stdlib.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
-#define HAS_OWN_ALLOCATOR 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HAS_OWN_ALLOCATOR 0
-#endif
-#endif
-#ifndef HAS_OWN_ALLOCATOR
-#define HAS_OWN_ALLOCATOR 1
-#endif
-
+ * nothing is left behind, nothing crashes. */
 #include "attach/live_source.h"
 #include "heaptop/base/cleanup.h"
 #include "unit/attach/fixture.h"
 #include "unit/check_main.h"
+#include "unit/failing_malloc.h"
 
 #if HAS_OWN_ALLOCATOR
-
-/* How many allocations still succeed, while they are limited at all; and how many blocks are in use that were
- * allocated meanwhile. */
-static bool is_limited;
-static size_t allowed;
-static ptrdiff_t in_use;
-
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void __libc_free(void *block);
-
-static bool may_allocate(void)
-{
-    if (!is_limited)
-        return true;
-    if (allowed == 0) {
-        errno = ENOMEM;
-        return false;
-    }
-    allowed--;
-    return true;
-}
-
-static void *counted(void *block)
-{
-    in_use += is_limited && block;
-    return block;
-}
-
-void *malloc(size_t size)
-{
-    return may_allocate() ? counted(__libc_malloc(size)) : NULL;
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return may_allocate() ? counted(__libc_calloc(count, size)) : NULL;
-}
-
-void *realloc(void *old, size_t size)
-{
-    if (!may_allocate())
-        return NULL;
-    return old ? __libc_realloc(old, size) : counted(__libc_malloc(size));
-}
-
-void free(void *block)
-{
-    in_use -= is_limited && block;
-    __libc_free(block);
-}
 
 /* So many allocations are enough for any of what is run here. */
 #define ENOUGH 100000

@@ -1,38 +1,7 @@
 /* Runs the room's code with an allocator that fails at the Nth call, for every N. The sources are compiled into this
  * program with malloc and its kin renamed, which works under every sanitizer. */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdlib.h>
+#include "unit/limited_malloc.h"
 
-/* How many allocations still succeed. */
-static size_t allowed;
-
-static bool may_allocate(void)
-{
-    if (allowed == 0)
-        return false;
-    allowed--;
-    return true;
-}
-
-static void *limited_malloc(size_t size)
-{
-    return may_allocate() ? malloc(size) : NULL;
-}
-
-static void *limited_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? calloc(count, size) : NULL;
-}
-
-static void *limited_realloc(void *old, size_t size)
-{
-    return may_allocate() ? realloc(old, size) : NULL;
-}
-
-#define malloc limited_malloc
-#define calloc limited_calloc
-#define realloc limited_realloc
 #include "base/arena.c"
 #include "base/error.c"
 #undef SMALLEST_CAPACITY
@@ -41,9 +10,7 @@ static void *limited_realloc(void *old, size_t size)
 #include "base/table.c"
 #undef SMALLEST_CAPACITY
 #include "base/text.c"
-#undef malloc
-#undef calloc
-#undef realloc
+#include "unit/unlimited_malloc.h"
 
 #include <errno.h>
 

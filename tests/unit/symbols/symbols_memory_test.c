@@ -1,52 +1,8 @@
 /* Runs the room with an allocator that fails at the Nth call, for every N. The sources are compiled into this program
  * with malloc and its kin renamed, which works under every sanitizer. dwarf.c is not among them: libdw allocates too.
  */
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
+#include "unit/limited_malloc.h"
 
-/* How many allocations still succeed. */
-static size_t allowed;
-
-static bool may_allocate(void)
-{
-    if (allowed == 0)
-        return false;
-    allowed--;
-    return true;
-}
-
-static void *limited_malloc(size_t size)
-{
-    return may_allocate() ? malloc(size) : NULL;
-}
-
-static void *limited_calloc(size_t count, size_t size)
-{
-    return may_allocate() ? calloc(count, size) : NULL;
-}
-
-static void *limited_realloc(void *old, size_t size)
-{
-    return may_allocate() ? realloc(old, size) : NULL;
-}
-
-static char *limited_strdup(const char *string)
-{
-    return may_allocate() ? strdup(string) : NULL;
-}
-
-static char *limited_strndup(const char *string, size_t length)
-{
-    return may_allocate() ? strndup(string, length) : NULL;
-}
-
-#define malloc limited_malloc
-#define calloc limited_calloc
-#define realloc limited_realloc
-#define strdup limited_strdup
-#define strndup limited_strndup
 #include "base/arena.c"
 #undef ALIGNMENT
 #include "base/error.c"
@@ -67,11 +23,7 @@ static char *limited_strndup(const char *string, size_t length)
 #undef HEADER_SIZE
 #include "symbols/pclntab.c"
 #include "symbols/pclntab_lookup.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef strdup
-#undef strndup
+#include "unit/unlimited_malloc.h"
 
 #include <fcntl.h>
 
