@@ -78,11 +78,7 @@ class Service:
             self.is_over.set()
             self.client.join()
         self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        oracle.wait_or_kill(self.process)
         self.folder.cleanup()
 
     def __enter__(self):

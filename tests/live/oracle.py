@@ -13,6 +13,15 @@ HEAPTOP = Path(os.environ.get("HEAPTOP", ROOT / "build-dev" / "heaptop"))
 PROBE = Path(os.environ.get("HEAPTOP_PROBE", ROOT / "build-dev" / "tests" / "sample_probe"))
 
 
+def wait_or_kill(process, seconds=20):
+    """For a program that has been told to end."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
 class Conversation:
     """A program that answers each line of its standard input with one line; it ends when its input does."""
 
@@ -34,11 +43,7 @@ class Conversation:
 
     def close(self):
         self.process.stdin.close()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        wait_or_kill(self.process)
         self.process.stdout.close()
 
     def __enter__(self):

@@ -71,11 +71,7 @@ class Prometheus:
 
     def close(self):
         self.process.terminate()
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        oracle.wait_or_kill(self.process)
         self.generator.close()
         self.folder.cleanup()
 

@@ -626,6 +626,15 @@ __attribute__((unused)) static struct builder *builder_demo_create(void)
     return b;
 }
 
+/* What a second does to a program whose GC runs every five, and whose RSS follows the live heap. */
+__attribute__((unused)) static void builder_collect_at(struct builder *b, unsigned second)
+{
+    const uint64_t rest = UINT64_C(50) << 20;
+    if (second % 5 == 0)
+        builder_gc(b);
+    builder_set(b, COUNTER_RSS, b->counters[COUNTER_HEAP_MARKED].value.integer * 3 / 2 + rest);
+}
+
 /* One second of its life: second n (from 0) since heaptop attached. A GC every eight seconds. */
 __attribute__((unused)) static void builder_demo_second(struct builder *b, unsigned n)
 {

@@ -56,14 +56,6 @@ static const char *first_after(program *second, unsigned seconds, struct builder
     return buffer;
 }
 
-/* A GC every five seconds. */
-static void collect(struct builder *b, unsigned second)
-{
-    if (second % 5 == 0)
-        builder_gc(b);
-    builder_set(b, COUNTER_RSS, b->counters[COUNTER_HEAP_MARKED].value.integer * 3 / 2 + 50 * MEBIBYTE);
-}
-
 static size_t add_group(struct builder *b, uint32_t count, enum wait_kind kind, const char *reason, const char *stack,
                         const char *created_by)
 {
@@ -97,7 +89,7 @@ static void count_goroutines(struct builder *b)
 static void leaking_cache(struct builder *b, unsigned second)
 {
     builder_hold(b, 0, (60 + 1.0 * second) * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_growing_site_is_named)
@@ -128,7 +120,7 @@ END_TEST
 static void filling_cache(struct builder *b, unsigned second)
 {
     builder_hold(b, 0, (second < 60 ? 1.0 * second : 60.0) * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_cache_that_has_filled_is_none)
@@ -144,7 +136,7 @@ static void pair_of_sites(struct builder *b, unsigned second)
 {
     builder_hold(b, 0, 1.0 * second * MEBIBYTE);
     builder_hold(b, 1, 0.5 * second * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(sites_of_one_cause_are_one_suspect)
@@ -172,7 +164,7 @@ static void leaking_goroutines(struct builder *b, unsigned second)
     count_goroutines(b);
     builder_set(b, COUNTER_STACK_INUSE, (int64_t)b->groups.items[0].count * 4096);
     builder_hold(b, 0, 0.2 * second * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(leaking_goroutines_stand_above_what_they_hold)
@@ -223,7 +215,7 @@ static void pairs_of_goroutines(struct builder *b, unsigned second)
 {
     b->groups.items[0].count = b->groups.items[1].count = 5 + 4 * second;
     count_goroutines(b);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(goroutines_that_come_together_are_one_suspect)
@@ -251,7 +243,7 @@ static void traffic(struct builder *b, unsigned second)
     b->groups.items[0].count = 100 + (phase < 60 ? phase * 5 : (120 - phase) * 5);
     b->groups.items[1].count = 500;
     count_goroutines(b);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(traffic_is_none)
@@ -271,7 +263,7 @@ static void start_of_a_pool(struct builder *b, unsigned second)
 {
     b->groups.items[0].count = second < 12 ? 10 * second : 120;
     count_goroutines(b);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_pool_that_has_started_is_none)
@@ -289,7 +281,7 @@ END_TEST
 static void standing(struct builder *b, unsigned second)
 {
     count_goroutines(b);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 static const char *first_of_standing(uint32_t count, enum wait_kind kind, const char *reason, uint64_t newest_ns,
@@ -343,7 +335,7 @@ END_TEST
 static void leaking_timers(struct builder *b, unsigned second)
 {
     builder_set(b, COUNTER_TIMERS, 10 + 5 * (int64_t)second);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 #define TICKER_STACK "time.NewTicker tick.go:36; example.com/app.poll poll.go:20; example.com/app.handle handle.go:9"
@@ -371,7 +363,7 @@ static void kept_timers(struct builder *b, unsigned second)
 {
     builder_set(b, COUNTER_TIMERS, 10);
     builder_hold(b, 0, 0.5 * second * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(timers_that_are_kept_are_told)
@@ -386,7 +378,7 @@ END_TEST
 static void deadlines(struct builder *b, unsigned second)
 {
     builder_set(b, COUNTER_TIMERS, 200 + (second * 37) % 60);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(deadlines_are_none)
@@ -404,7 +396,7 @@ static void blocked_finalizer(struct builder *b, unsigned second)
 {
     builder_set(b, COUNTER_FINALIZERS_QUEUED, 3 * (int64_t)second);
     builder_hold(b, 0, 1.0 * second * MEBIBYTE);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_finalizer_that_does_not_come_back_is_first)
@@ -426,7 +418,7 @@ static void busy_finalizers(struct builder *b, unsigned second)
     builder_goroutine_stack(
         b, 0, second % 3 == 0 ? FINALIZER_STACK : "runtime.gopark proc.go:1; runtime.runfinq mfinal.go:193");
     builder_set(b, COUNTER_FINALIZERS_QUEUED, second % 7);
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(finalizers_that_run_are_none)
@@ -554,7 +546,7 @@ static void towards_the_limit(struct builder *b, unsigned second)
 {
     b->profile_state = PROFILE_OFF;
     b->other_heap_bytes = (int64_t)(600 + second) * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
     builder_set(b, COUNTER_LIMIT, INT64_C(1500) * MEBIBYTE);
 }
 

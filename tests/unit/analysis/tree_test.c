@@ -21,6 +21,33 @@ static struct history *make_history(struct builder *b)
     return history;
 }
 
+/* All that a tree hangs on. */
+struct fixture {
+    struct builder *builder;
+    struct history *history;
+    struct analysis *analysis;
+    struct arena arena;
+    struct tree_node *root;
+};
+
+static struct fixture build_tree(enum tree_direction direction)
+{
+    struct fixture fixture = {.builder = builder_create()};
+    fixture.history = make_history(fixture.builder);
+    arena_init(&fixture.arena);
+    ck_assert_ptr_null(analysis_compute(fixture.history, &fixture.analysis));
+    ck_assert_ptr_null(analysis_build_tree(fixture.analysis, direction, &fixture.arena, &fixture.root));
+    return fixture;
+}
+
+static void destroy_tree(struct fixture *fixture)
+{
+    arena_deinit(&fixture->arena);
+    analysis_destroy(fixture->analysis);
+    history_destroy(fixture->history);
+    builder_destroy(fixture->builder);
+}
+
 static void check_node(const struct analysis *analysis, const struct tree_node *node, const char *function,
                        int64_t bytes)
 {
@@ -32,14 +59,9 @@ static void check_node(const struct analysis *analysis, const struct tree_node *
 
 START_TEST(callers_hang_below_call_sites)
 {
-    struct builder *b = builder_create();
-    struct history *history = make_history(b);
-    struct analysis *analysis = NULL;
-    struct arena arena;
-    struct tree_node *root = NULL;
-    arena_init(&arena);
-    ck_assert_ptr_null(analysis_compute(history, &analysis));
-    ck_assert_ptr_null(analysis_build_tree(analysis, TREE_CALLERS, &arena, &root));
+    struct fixture fixture = build_tree(TREE_CALLERS);
+    const struct analysis *analysis = fixture.analysis;
+    const struct tree_node *root = fixture.root;
     ck_assert_int_eq(root->values.inuse_bytes, 9010);
     ck_assert_uint_eq(root->num_children, 3);
     const struct tree_node *f = root->first_child, *g = f->next_sibling, *h = g->next_sibling;
@@ -55,23 +77,15 @@ START_TEST(callers_hang_below_call_sites)
     check_node(analysis, top, "main.main", 10);
     ck_assert_ptr_null(top->first_child);
     ck_assert_uint_eq(top->depth, 4);
-    arena_deinit(&arena);
-    analysis_destroy(analysis);
-    history_destroy(history);
-    builder_destroy(b);
+    destroy_tree(&fixture);
 }
 END_TEST
 
 START_TEST(callees_hang_below_the_entry)
 {
-    struct builder *b = builder_create();
-    struct history *history = make_history(b);
-    struct analysis *analysis = NULL;
-    struct arena arena;
-    struct tree_node *root = NULL;
-    arena_init(&arena);
-    ck_assert_ptr_null(analysis_compute(history, &analysis));
-    ck_assert_ptr_null(analysis_build_tree(analysis, TREE_CALLEES, &arena, &root));
+    struct fixture fixture = build_tree(TREE_CALLEES);
+    const struct analysis *analysis = fixture.analysis;
+    const struct tree_node *root = fixture.root;
     ck_assert_uint_eq(root->num_children, 1);
     const struct tree_node *entry = root->first_child;
     check_node(analysis, entry, "main.main", 9010);
@@ -82,10 +96,7 @@ START_TEST(callees_hang_below_the_entry)
     check_node(analysis, in_b->first_child->next_sibling, "main.f", 2000);
     check_node(analysis, in_b->first_child->next_sibling->first_child, "runtime.makemap", 2000);
     check_node(analysis, in_b->next_sibling, "main.a", 3000);
-    arena_deinit(&arena);
-    analysis_destroy(analysis);
-    history_destroy(history);
-    builder_destroy(b);
+    destroy_tree(&fixture);
 }
 END_TEST
 

@@ -36,18 +36,10 @@ static char *verdict_after(program *second, unsigned seconds, struct builder *b)
     return sentence;
 }
 
-/* A GC every five seconds; the live heap is what the test set. */
-static void collect(struct builder *b, unsigned second)
-{
-    if (second % 5 == 0)
-        builder_gc(b);
-    builder_set(b, COUNTER_RSS, b->counters[COUNTER_HEAP_MARKED].value.integer * 3 / 2 + 50 * MEBIBYTE);
-}
-
 static void steady(struct builder *b, unsigned second)
 {
     b->other_heap_bytes = 640 * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(steady_is_calm)
@@ -130,7 +122,7 @@ static void leak(struct builder *b, unsigned second)
     builder_hold(b, 0, (100 + 2.5 * second) * MEBIBYTE);
     builder_hold(b, 1, (50 + 0.5 * second) * MEBIBYTE);
     b->other_heap_bytes = 20 * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_leak_is_named)
@@ -192,7 +184,7 @@ static void leak_unprofiled(struct builder *b, unsigned second)
     b->profile_state = PROFILE_OFF;
     b->profile_reason = "MemProfileRate is 0";
     b->other_heap_bytes = (100 + 3 * (int64_t)second) * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(a_leak_without_a_profile_is_a_leak)
@@ -227,7 +219,7 @@ END_TEST
 static void idle_heap(struct builder *b, unsigned second)
 {
     b->other_heap_bytes = 300 * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
     builder_set(b, COUNTER_RSS, 2150 * (int64_t)MEBIBYTE);
     builder_set(b, COUNTER_HEAP_IDLE, 1500 * (int64_t)MEBIBYTE);
     builder_set(b, COUNTER_HEAP_RELEASED, 200 * MEBIBYTE);
@@ -278,13 +270,13 @@ END_TEST
 static void saw(struct builder *b, unsigned second)
 {
     b->other_heap_bytes = (300 + 5 * (int64_t)(second % 60)) * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 static void shrinking(struct builder *b, unsigned second)
 {
     b->other_heap_bytes = (2000 - 2 * (int64_t)second) * MEBIBYTE;
-    collect(b, second);
+    builder_collect_at(b, second);
 }
 
 START_TEST(saws_and_falls_are_calm)

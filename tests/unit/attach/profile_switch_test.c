@@ -236,14 +236,20 @@ START_TEST(test_heaptop_is_killed)
 }
 END_TEST
 
-START_TEST(test_heaptop_and_its_guardian_are_killed)
+/* heaptop switches profiling on; then it and its guardian are killed. */
+static void leave_switched_on(pid_t pid)
 {
-    struct fixture fixture = fixture_start(1);
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t heaptop = start_heaptop(fixture.pid), guardian = find_guardian(heaptop);
+    pid_t heaptop = start_heaptop(pid), guardian = find_guardian(heaptop);
     kill(guardian, SIGKILL);
     kill_hard(heaptop);
     waitpid(guardian, NULL, 0);
+}
+
+START_TEST(test_heaptop_and_its_guardian_are_killed)
+{
+    struct fixture fixture = fixture_start(1);
+    leave_switched_on(fixture.pid);
     _cleanup_(target_closep) struct target *target = open_target(fixture.pid);
     ck_assert_uint_eq(value_in(fixture.pid), RATE);
     ck_assert(has_note(target));
@@ -258,11 +264,7 @@ END_TEST
 START_TEST(test_what_is_left_of_another_program_is_let_be)
 {
     struct fixture fixture = fixture_start(1);
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    pid_t heaptop = start_heaptop(fixture.pid), guardian = find_guardian(heaptop);
-    kill(guardian, SIGKILL);
-    kill_hard(heaptop);
-    waitpid(guardian, NULL, 0);
+    leave_switched_on(fixture.pid);
     /* The program sets it to something of its own. */
     set_value_in(fixture.pid, 65536);
     ck_assert_uint_eq(put_back_left(), 0);
