@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/cgroup.h"
 #include "attach/live_source.h"
@@ -12,6 +11,7 @@
 #include "attach/profile_switch.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/base/units.h"
 
 DEFINE_CLEANUP(struct session *, session_close)
@@ -190,8 +190,9 @@ static struct error *examine_cgroup(struct target *target, struct doctor_report 
 
 static struct error *examine_runtime(struct session *session, struct doctor_report *report)
 {
-    if (session_reader_count(session) > 0)
-        return session_examine_readers(session, report);
+    struct reader_set *readers = session_readers(session);
+    if (readers->count > 0)
+        return reader_set_examine(readers, report);
     return doctor_report_add(report, "runtime", session_image(session) ? DOCTOR_NO : DOCTOR_UNKNOWN, NULL, "%s",
                              session_image(session)
                                  ? "not a Go program: memory, threads and regions are shown, call sites are not"
@@ -203,11 +204,9 @@ static struct error *examine_switch(const struct target *target, struct doctor_r
 {
     char ago[UNITS_BUFFER];
     uint64_t since = profile_switch_find(target);
-    struct timespec now;
     if (!since)
         return NULL;
-    clock_gettime(CLOCK_REALTIME, &now);
-    units_format_duration(ago, fmax((double)now.tv_sec * 1e9 + (double)now.tv_nsec - (double)since, 0));
+    units_format_duration(ago, fmax((double)clock_ns(CLOCK_REALTIME) - (double)since, 0));
     return doctor_report_add(report, "changed", DOCTOR_PARTLY, NULL,
                              "a heaptop has switched memory profiling on in it %s ago, and puts it back when it ends", ago);
 }

@@ -5,13 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/guardian.h"
 #include "attach/permission.h"
 #include "attach/switch_note.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 
 /* A guardian that is killed again and again is not ours to insist on. */
 #define MAX_GUARDIANS 8
@@ -89,13 +89,6 @@ static struct error *check_off(const struct changed_word *word, pid_t pid)
     return error_create(ERROR_USAGE, "it is on already, one sample in %" PRIu64 " bytes: nothing was written", value);
 }
 
-static uint64_t now_unix_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static struct error *make_note(struct profile_switch *profile_switch)
 {
     struct switch_note note;
@@ -139,7 +132,7 @@ struct error *profile_switch_on(struct target *target, remote_address address, u
                                     .word = {.memory = -1, .address = address, .value = rate},
                                     .file = SWITCH_FILE_NONE,
                                     .guardian = {.line = -1},
-                                    .since_unix_ns = now_unix_ns()};
+                                    .since_unix_ns = clock_ns(CLOCK_REALTIME)};
     struct error *error = check_place(target, address);
     if (!error)
         error = open_memory(target, &made->word.memory);

@@ -2,30 +2,21 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "attach/cgroup.h"
 #include "attach/exit_snapshot.h"
-#include "attach/mappings.h"
-#include "attach/memory_map.h"
 #include "attach/procfs.h"
-#include "attach/profile_switch.h"
+#include "attach/profiling.h"
+#include "attach/regions.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 
-#define SECOND UINT64_C(1000000000)
-/* Reading the memory map holds the target's own mmap back; the map changes slowly. */
-#define MAPS_PERIOD_NS (30 * SECOND)
-#define CGROUP_PERIOD_NS (10 * SECOND)
-#define OWN_RSS_PERIOD_NS (10 * SECOND)
-/* A few objects may have been sampled before the runtime heeded the linker's word. */
-#define NOTABLE_OLDER_SAMPLES 8
+#define CGROUP_PERIOD_NS (10 * CLOCK_SECOND_NS)
+#define OWN_RSS_PERIOD_NS (10 * CLOCK_SECOND_NS)
 /* A sample during which the process called exec is taken anew. */
 #define MAX_ATTEMPTS 3
-#define MAX_READERS 8
-/* A path of /proc/PID/exe: PATH_MAX and " (deleted)". */
-#define TARGET_LINK_SIZE 4112
 
 struct session {
     struct target *target;
@@ -42,45 +33,25 @@ struct session {
 
     /* What belongs to the program that runs now, and is made anew after an exec. */
     struct image *image;
-    struct reader *readers[MAX_READERS];
-    size_t num_readers;
+    struct reader_set readers;
     struct arena program_arena;         /* Regions, as the readers see them. */
-    struct region *regions;
-    size_t num_regions;
-    struct mapping_list *mappings;
     char *program_problem;              /* Why the program cannot be looked into; NULL when it can. */
     bool is_attached;
     uint64_t execs;
 
-    struct profile_switch *profile_switch;      /* On, of the program that runs now; or NULL. */
-    uint64_t wanted_profile_rate;       /* 0: off. */
-    char *profile_refusal;              /* Why it is not on although wanted; NULL when it is, or is not wanted. */
-    int64_t searched_profile_rate;      /* The rate for which it was last searched who has switched it on, */
-    uint64_t found_profile_since;       /* and what was found. */
-    uint64_t older_samples;             /* In use in the first sample since it is on. */
-    bool older_are_counted;
+    struct profiling profiling;
+    struct region_reader region_reader;
 
     struct snapshot *last;              /* For when the process ends: a reference. */
     uint64_t sequence, retried;
-    uint64_t maps_read_ns, cgroup_found_ns, own_rss_read_ns;    /* Monotonic; 0: never. */
-    bool wants_memory_map;
-    uint64_t memory_map_ns;             /* Monotonic: when the last was made; 0: never. */
+    uint64_t cgroup_found_ns, own_rss_read_ns;      /* CLOCK_MONOTONIC; 0: never. */
     uint64_t own_rss_bytes, opened_ns, attach_ns, symbols_ns;
     uint64_t cpu_before_ns;             /* What heaptop had spent before it attached. */
-    uint64_t writes;                    /* To the target. */
     uint64_t oom_kills;                 /* As of the attach. */
 };
 
 DEFINE_CLEANUP(struct session *, session_close)
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
-DEFINE_CLEANUP(struct residency *, residency_close)
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 static struct error *describe_target(struct session *session)
 {
@@ -128,20 +99,13 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
 /* Lets go of all that belongs to one program. */
 static void detach_program(struct session *session)
 {
-    profile_switch_off(session->profile_switch);
-    session->profile_switch = NULL;
-    session->searched_profile_rate = 0;
-    for (size_t i = 0; i < session->num_readers; i++)
-        session->readers[i]->ops->close(session->readers[i]);
-    session->num_readers = 0;
+    profiling_detach(&session->profiling);
+    reader_set_close(&session->readers);
     image_close(session->image);
     session->image = NULL;
-    mapping_list_destroy(session->mappings);
-    session->mappings = NULL;
+    region_reader_detach(&session->region_reader);
     arena_deinit(&session->program_arena);
     arena_init(&session->program_arena);
-    session->regions = NULL;
-    session->num_regions = 0;
     free(session->program_problem);
     session->program_problem = NULL;
     session->is_attached = false;
@@ -153,7 +117,7 @@ void session_close(struct session *session)
         return;
     detach_program(session);
     arena_deinit(&session->program_arena);
-    free(session->profile_refusal);
+    profiling_deinit(&session->profiling);
     snapshot_unref(session->last);
     thread_reader_destroy(session->threads);
     cgroup_reader_destroy(session->cgroup);
@@ -179,6 +143,7 @@ static void keep_problem(struct session *session, struct error *error)
 {
     if (!session->program_problem)
         session->program_problem = strdup(error->message);
+    session->readers.is_blind = true;
     error_destroy(error);
 }
 
@@ -191,62 +156,29 @@ static void describe_image(struct session *session)
     session->info.runtime = add_static(session, "native");
 }
 
-/* ERROR_NO_MEMORY and ERROR_GONE end an attempt to attach; whatever else went wrong leaves the rest to be looked at. */
-static bool is_final(const struct error *error)
-{
-    return error && (error->kind == ERROR_NO_MEMORY || error->kind == ERROR_GONE);
-}
-
-static struct error *open_readers(struct session *session, uint64_t load_bias)
-{
-    struct reader_context context = {
-        .memory = session->memory,
-        .image = session->image,
-        .load_bias = load_bias,
-        .catalog = session->catalog,
-        .regions = session->regions,
-        .num_regions = session->num_regions,
-    };
-    for (size_t i = 0; i < session->kinds.count && session->num_readers < MAX_READERS; i++) {
-        struct reader *reader = NULL;
-        struct error *error = session->kinds.items[i]->open(&context, &session->info, &reader);
-        if (is_final(error))
-            return error;
-        if (error)
-            keep_problem(session, error_prefix(error, "%s reader", session->kinds.items[i]->name));
-        else if (reader)
-            session->readers[session->num_readers++] = reader;
-    }
-    return NULL;
-}
-
 /* Looks at the program that runs now: its executable, its memory map, its runtime. */
 static struct error *attach_program(struct session *session)
 {
-    struct maps maps = {0};
-    uint64_t load_bias = 0;
+    struct reader_context context = {.memory = session->memory, .catalog = session->catalog};
+    struct region *regions = NULL;
     struct error *error = describe_target(session);
     if (!error)
-        error = mapping_list_create(session->target, &session->names, &session->mappings);
-    if (!error)
-        error = maps_read(session->target->folder, &maps);
-    if (!error)
-        error = maps_make_regions(&maps, &session->program_arena, &session->names, &session->regions,
-                                  &session->num_regions);
-    if (!error)
-        error = mapping_list_refresh(session->mappings, &maps);
-    maps_deinit(&maps);
+        error = region_reader_attach(&session->region_reader, session->target, &session->names, &session->program_arena,
+                                     &regions, &context.num_regions);
 
     uint64_t before_symbols = clock_ns(CLOCK_MONOTONIC);
     if (!error)
         error = target_open_executable(session->target, &session->image);
     if (!error) {
         describe_image(session);
-        error = target_find_load_bias(session->target, session->image, &load_bias);
+        error = target_find_load_bias(session->target, session->image, &context.load_bias);
     }
-    if (!error)
-        error = open_readers(session, load_bias);
-    if (is_final(error))
+    if (!error) {
+        context.image = session->image;
+        context.regions = regions;
+        error = reader_set_open(&session->readers, session->kinds, &context, &session->info);
+    }
+    if (error && reader_error_is_final(error))
         return error;
     if (error)
         keep_problem(session, error);
@@ -280,19 +212,9 @@ const char *session_problem(const struct session *session)
     return session->program_problem;
 }
 
-size_t session_reader_count(const struct session *session)
+struct reader_set *session_readers(struct session *session)
 {
-    return session->num_readers;
-}
-
-struct error *session_examine_readers(struct session *session, struct doctor_report *report)
-{
-    for (size_t i = 0; i < session->num_readers; i++) {
-        struct error *error = session->readers[i]->ops->examine(session->readers[i], report);
-        if (error)
-            return error;
-    }
-    return NULL;
+    return &session->readers;
 }
 
 static void set_count(struct snapshot *snapshot, enum counter_id id, uint64_t value)
@@ -321,18 +243,10 @@ static void fill_process(struct snapshot *snapshot, const struct process_stat *s
     set_count(snapshot, COUNTER_SWAP, status->swap_bytes);
 }
 
-static bool is_due(uint64_t *last, uint64_t now, uint64_t period)
-{
-    if (*last && now - *last < period)
-        return false;
-    *last = now;
-    return true;
-}
-
 static void fill_cgroup(struct session *session, struct snapshot *snapshot)
 {
     struct cgroup_memory memory;
-    if (is_due(&session->cgroup_found_ns, snapshot->monotonic_ns, CGROUP_PERIOD_NS))
+    if (clock_is_due(&session->cgroup_found_ns, snapshot->monotonic_ns, CGROUP_PERIOD_NS))
         cgroup_reader_refresh(session->cgroup);
     cgroup_reader_read(session->cgroup, &memory);
     if (memory.limit_known)
@@ -347,212 +261,12 @@ static void fill_cgroup(struct session *session, struct snapshot *snapshot)
 
 void session_request_memory_map(struct session *session)
 {
-    session->wants_memory_map = true;
+    region_reader_request_pages(&session->region_reader);
 }
-
-/* Pages are looked at again, up to so many times, where RSS has moved by more than this part of it. */
-#define RSS_MOVED_PART 100
-#define MAX_LOOKS 3u
-
-static uint64_t read_rss(struct session *session)
-{
-    struct process_status status = {0};
-    _cleanup_error_ struct error *error = target_read_status(session->target, &status);
-    return !error && status.memory_known ? status.rss_bytes : 0;
-}
-
-/* What the readers know of the heap. */
-static struct error *survey_heap(struct session *session, struct heap_survey *survey)
-{
-    survey->reason = session->num_readers > 0 ? "its heap cannot be told apart" : "not a Go program";
-    for (size_t i = 0; i < session->num_readers; i++) {
-        const struct reader_ops *ops = session->readers[i]->ops;
-        struct error *error = ops->survey ? ops->survey(session->readers[i], survey) : NULL;
-        if (error || survey->arenas.count > 0)
-            return error;
-    }
-    return NULL;
-}
-
-static struct error *measure_memory(struct session *session, const struct maps *maps, struct heap_survey *survey,
-                                    struct snapshot *snapshot)
-{
-    char program[TARGET_LINK_SIZE] = "";
-    _cleanup_free_ uint8_t *kinds = calloc(maps->lines.count + 1, 1);
-    _cleanup_(residency_closep) struct residency *residency = NULL;
-    if (!kinds)
-        return error_no_memory();
-    /* Without it the executable's pages are shown as those of any file. */
-    error_destroy(procfs_read_link(session->target->folder, "exe", program, sizeof(program)));
-    struct error *error = residency_open(session->target->folder, &residency);
-    if (error)
-        return error;
-    memory_map_classify(maps, survey, program, kinds);
-    return memory_map_measure(residency, maps, kinds, survey, snapshot);
-}
-
-/* With the readers' sample already made, so that the figures of both are of nearly the same moment. Where RSS has moved
- * meanwhile, as on a machine that has more to do than it can, the pages are looked at once more. */
-static struct error *fill_memory_map(struct session *session, const struct maps *maps, struct snapshot *snapshot)
-{
-    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), before, after, moved;
-    session->wants_memory_map = false;
-    session->memory_map_ns = begin_ns;
-    unsigned looks = 0;
-    do {
-        struct heap_survey survey = {0};
-        before = read_rss(session);
-        for (size_t i = 0; i < snapshot->num_regions; i++) {
-            snapshot->regions[i].resident_bytes = 0;
-            snapshot->regions[i].is_measured = false;
-        }
-        struct error *error = survey_heap(session, &survey);
-        if (!error)
-            error = measure_memory(session, maps, &survey, snapshot);
-        heap_survey_deinit(&survey);
-        if (is_final(error))
-            return error;
-        if (error) {
-            snapshot_add_problem(snapshot, "resident pages: %s", error->message);
-            error_destroy(error);
-            return NULL;
-        }
-        after = read_rss(session);
-        moved = after > before ? after - before : before - after;
-    } while (before && after && moved > before / RSS_MOVED_PART && ++looks < MAX_LOOKS);
-    snapshot->memory_map->rss_bytes = before && after ? (before + after) / 2 : before + after;
-    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
-    return NULL;
-}
-
-/* The memory map: of the attach in the first sample, then read anew every now and then. */
-static struct error *fill_regions(struct session *session, struct snapshot *snapshot)
-{
-    struct maps maps;
-    bool measures = session->wants_memory_map &&
-                    (!session->memory_map_ns || snapshot->monotonic_ns - session->memory_map_ns >= SESSION_MAP_PERIOD_NS);
-    if (measures)
-        session->maps_read_ns = 0;
-    if (!is_due(&session->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
-        return mapping_list_fill(session->mappings, snapshot);
-    struct error *error = maps_read(session->target->folder, &maps);
-    if (error) {
-        snapshot_add_problem(snapshot, "memory map: %s", error->message);
-        error_destroy(error);
-        return mapping_list_fill(session->mappings, snapshot);
-    }
-    error = maps_make_regions(&maps, &snapshot->arena, &session->names, &snapshot->regions, &snapshot->num_regions);
-    if (!error)
-        error = mapping_list_refresh(session->mappings, &maps);
-    if (maps.truncated)
-        snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
-    if (maps.malformed)
-        snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
-    if (!error && measures)
-        error = fill_memory_map(session, &maps, snapshot);
-    maps_deinit(&maps);
-    return error ? error : mapping_list_fill(session->mappings, snapshot);
-}
-
-/* ---- memory profiling switched on ---- */
 
 void session_request_profiling(struct session *session, uint64_t rate)
 {
-    session->wanted_profile_rate = rate;
-    free(session->profile_refusal);
-    session->profile_refusal = NULL;
-}
-
-static struct error *find_profile_rate(const struct session *session, remote_address *ret_address)
-{
-    for (size_t i = 0; i < session->num_readers; i++) {
-        const struct reader_ops *ops = session->readers[i]->ops;
-        if (ops->find_profile_rate)
-            return ops->find_profile_rate(session->readers[i], ret_address);
-    }
-    return error_create(ERROR_UNSUPPORTED, "%s", session->program_problem ? "the program could not be looked into"
-                                                                          : "only Go programs have such a profile");
-}
-
-/* Switches as was asked for. Once refused it stays so until it is asked for again. */
-static struct error *switch_profiling(struct session *session)
-{
-    if (session->wanted_profile_rate == 0) {
-        profile_switch_off(session->profile_switch);
-        session->profile_switch = NULL;
-        return NULL;
-    }
-    if (session->profile_refusal)
-        return NULL;
-    remote_address address = 0;
-    struct error *error = NULL;
-    if (session->profile_switch) {
-        error = error_prefix(profile_switch_keep_guarded(session->profile_switch),
-                             "memory profiling stays on should heaptop be killed");
-    } else {
-        error = find_profile_rate(session, &address);
-        if (!error)
-            error = profile_switch_on(session->target, address, session->wanted_profile_rate, &session->profile_switch);
-        session->writes += !error;
-        session->older_are_counted = false;
-        if (is_final(error))
-            return error;
-        error = error_prefix(error, "memory profiling was not switched on");
-    }
-    if (error)
-        session->profile_refusal = strdup(error->message);
-    error_destroy(error);
-    return NULL;
-}
-
-/* What was sampled before it was off is in the profile too, and scaled as if at today's rate. Go's own rate is taken for
- * what it was then, so that only another one is worth a word. */
-static void fill_older_samples(struct session *session, struct snapshot *snapshot)
-{
-    if (profile_switch_rate(session->profile_switch) == ATTACH_DEFAULT_PROFILE_RATE)
-        return;
-    if (!session->older_are_counted) {
-        session->older_samples = 0;
-        for (size_t i = 0; i < snapshot->num_sites; i++) {
-            const struct site_counts *counts = &snapshot->sites[i].published;
-            session->older_samples += counts->allocs > counts->frees ? counts->allocs - counts->frees : 0;
-        }
-        session->older_are_counted = true;
-    }
-    if (session->older_samples >= NOTABLE_OLDER_SAMPLES)
-        snapshot_add_problem(snapshot, "%llu objects were sampled before heaptop switched profiling on, at a rate that is not "
-                                       "known: their sizes are estimated as if at today's",
-                             (unsigned long long)session->older_samples);
-}
-
-/* Who has switched the profile on, if anybody has: looked for once, and when the rate has changed. */
-static void fill_profile_switch(struct session *session, struct snapshot *snapshot)
-{
-    const struct counter *rate = &snapshot->counters[COUNTER_MEM_PROFILE_RATE];
-    bool is_on = snapshot->profile_state == PROFILE_ON && counter_known(rate);
-    struct profile_switch *ours = session->profile_switch;
-    if (session->profile_refusal)
-        snapshot_add_problem(snapshot, "%s", session->profile_refusal);
-    if (ours && is_on && (uint64_t)rate->value.integer != profile_switch_rate(ours))
-        snapshot_add_problem(snapshot, "the program has set runtime.MemProfileRate itself since heaptop switched it "
-                                       "on: it will be left as it is");
-    if (ours && is_on)
-        fill_older_samples(session, snapshot);
-    if (ours) {
-        snapshot->profile_switch = PROFILE_SWITCH_ON;
-        snapshot->profile_since_unix_ns = profile_switch_since(ours);
-        return;
-    }
-    if (snapshot->profile_state == PROFILE_OFF)
-        snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
-    if (is_on && rate->value.integer != session->searched_profile_rate) {
-        session->searched_profile_rate = rate->value.integer;
-        session->found_profile_since = profile_switch_find(session->target);
-    }
-    if (!is_on)
-        session->searched_profile_rate = 0;
-    else if (session->found_profile_since)
-        snapshot->profile_since_unix_ns = session->found_profile_since;
+    profiling_request(&session->profiling, rate);
 }
 
 void session_request_running_stacks(struct session *session, bool always)
@@ -561,49 +275,21 @@ void session_request_running_stacks(struct session *session, bool always)
     session->stops_always |= always;
 }
 
-static struct error *sample_readers(struct session *session, struct snapshot *snapshot)
-{
-    /* Who it is matters for the ids of its threads. */
-    snapshot->target = session->info;
-    for (size_t i = 0; i < session->num_readers; i++) {
-        if (session->readers[i]->ops->stop_running)
-            session->readers[i]->ops->stop_running(session->readers[i], session->stops_once || session->stops_always);
-        struct error *error = session->readers[i]->ops->sample(session->readers[i], snapshot);
-        if (is_final(error))
-            return error;
-        if (error) {
-            snapshot_add_problem(snapshot, "%s reader: %s", session->readers[i]->ops->name, error->message);
-            error_destroy(error);
-        }
-    }
-    return NULL;
-}
-
 uint64_t session_look_interval(const struct session *session)
 {
-    uint64_t shortest = 0;
-    for (size_t i = 0; i < session->num_readers; i++) {
-        const struct reader_ops *ops = session->readers[i]->ops;
-        uint64_t interval = ops->look_interval ? ops->look_interval(session->readers[i]) : 0;
-        if (interval != 0 && (shortest == 0 || interval < shortest))
-            shortest = interval;
-    }
-    return shortest;
+    return reader_set_look_interval(&session->readers);
 }
 
 void session_look(struct session *session)
 {
-    for (size_t i = 0; i < session->num_readers; i++) {
-        if (session->readers[i]->ops->look)
-            error_destroy(session->readers[i]->ops->look(session->readers[i]));
-    }
+    reader_set_look(&session->readers);
 }
 
 /* With no reader for the runtime, says why its figures are missing. */
 static void fill_reasons(struct session *session, struct snapshot *snapshot)
 {
-    const char *reason = session->program_problem ? "the program could not be looked into" : "not a Go program";
-    if (session->num_readers > 0)
+    const char *reason = reader_set_empty_reason(&session->readers);
+    if (session->readers.count > 0)
         return;
     snapshot->profile_state = PROFILE_NONE;
     snapshot->profile_reason = reason;
@@ -645,7 +331,6 @@ static struct error *follow_exec(struct session *session, const struct process_s
         /* It was asked for in the program that was. */
         session_request_profiling(session, 0);
         *before = now;
-        session->maps_read_ns = 0;
         detach_program(session);
     }
     /* An attempt that failed halfway leaves nothing behind. */
@@ -679,22 +364,23 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
     if (!error)
         error = follow_exec(session, &stat.stat);
     if (!error)
-        error = switch_profiling(session);
+        error = profiling_switch(&session->profiling, session->target, &session->readers);
     if (error)
         return error;
     fill_process(snapshot, &stat.stat, &status);
     fill_cgroup(session, snapshot);
     fill_problems(session, snapshot);
     error = thread_reader_sample(session->threads, stat.stat.threads, snapshot);
+    /* For the readers too: who it is matters for the ids of its threads. */
+    snapshot->target = session->info;
     if (!error)
-        error = sample_readers(session, snapshot);
+        error = reader_set_sample(&session->readers, session->stops_once || session->stops_always, snapshot);
     if (!error)
-        error = fill_regions(session, snapshot);
+        error = region_reader_sample(&session->region_reader, &session->readers, snapshot);
     if (error)
         return error;
     fill_reasons(session, snapshot);
-    fill_profile_switch(session, snapshot);
-    snapshot->target = session->info;
+    profiling_fill(&session->profiling, session->target, snapshot);
     return NULL;
 }
 
@@ -713,7 +399,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
                       uint64_t dropped)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    if (is_due(&session->own_rss_read_ns, now, OWN_RSS_PERIOD_NS))
+    if (clock_is_due(&session->own_rss_read_ns, now, OWN_RSS_PERIOD_NS))
         session->own_rss_bytes = read_own_rss();
     if (!session->attach_ns)
         session->attach_ns = now - session->opened_ns;
@@ -727,7 +413,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
         .read_calls = session->memory->read_calls,
         .stops = session->stops,
         .stop_ns = session->stop_ns,
-        .writes = session->writes,
+        .writes = session->profiling.writes,
         .sample_ns = now - wall_before,
         .sample_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before,
         .attach_ns = session->attach_ns,

@@ -3,15 +3,10 @@
 #ifndef HEAPTOP_ATTACH_SESSION_H
 #define HEAPTOP_ATTACH_SESSION_H
 
-#include "attach/reader.h"
+#include "attach/reader_set.h"
 #include "attach/target.h"
 
 struct session;
-
-struct reader_list {
-    const struct reader_ops *const *items;
-    size_t count;
-};
 
 /* Pins the process and checks that its memory may be read. Quick: the runtime is looked for by the first sample. */
 struct error *session_open(pid_t pid, struct reader_list readers, struct session **ret_session);
@@ -27,9 +22,8 @@ uint64_t session_look_interval(const struct session *session);
 /* What cannot be read now, the next sample tells of. */
 void session_look(struct session *session);
 
-/* The next sample shall have a memory map, unless the last one is younger than SESSION_MAP_PERIOD_NS. */
+/* The next sample shall have a memory map, unless the last one is younger than REGIONS_PAGES_PERIOD_NS. */
 void session_request_memory_map(struct session *session);
-#define SESSION_MAP_PERIOD_NS UINT64_C(10000000000)
 
 /* The next sample shall begin with memory profiling switched on, one sample in so many bytes; 0: put back. */
 void session_request_profiling(struct session *session, uint64_t rate);
@@ -44,8 +38,7 @@ struct target *session_target(const struct session *session);
 struct memory *session_memory(const struct session *session);
 struct image *session_image(const struct session *session);             /* NULL when the executable cannot be read. */
 const char *session_problem(const struct session *session); /* Why the program cannot be looked into, or NULL. */
-size_t session_reader_count(const struct session *session);             /* Runtimes recognised. */
-struct error *session_examine_readers(struct session *session, struct doctor_report *report);
+struct reader_set *session_readers(struct session *session);            /* Those that recognised the program. */
 
 /* Becomes readable when the process ends; -1 where the kernel offers none. */
 int session_exit_descriptor(const struct session *session);

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
 #include "heaptop/attach.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/record.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -45,13 +45,6 @@ struct session {
     bool exited, is_interrupted;
     unsigned restarts;
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 /* From now on these come by the descriptor; before any thread is started. */
 static struct error *open_signals(int *ret_descriptor)

@@ -1,26 +1,19 @@
 #include "cli/watch.h"
 
-#include <time.h>
 
 #include "cli/interrupt.h"
+#include "heaptop/base/clock.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 /* An end that falls just before a sample waits for it: "--for 10s" at one a second means eleven samples. */
 #define END_SLACK 4
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
 
 struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns, struct history *history)
 {
     uint64_t end_ns = UINT64_MAX;
     bool first = true, over = false;
     while (!over) {
-        uint64_t now = now_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
         if (now >= end_ns)
             break;
         uint64_t left = end_ns - now;
@@ -37,7 +30,7 @@ struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns
             break;      /* Readable with nothing to give: the source has ended. */
         error = history_add(history, snapshot);
         if (first)
-            end_ns = now_ns() + for_ns + snapshot->interval_ns / END_SLACK;
+            end_ns = clock_ns(CLOCK_MONOTONIC) + for_ns + snapshot->interval_ns / END_SLACK;
         first = false;
         /* So that the pages are looked at again near the end. */
         source_request(source, SOURCE_REQUEST_MEMORY_MAP);

@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <time.h>
 
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "record/recording_file.h"
 
 /* Samples that wait for the disk. */
@@ -58,13 +58,6 @@ struct recorder {
     uint64_t last_start_unix_ns;
     bool is_closing;
 };
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- dropping ---- */
 
@@ -168,7 +161,7 @@ static void note_failure(struct recorder *recorder, char *reason, size_t size)
     recorder->file->database.code = SQLITE_OK;
     uint64_t after = recorder->retry_after_ns ? 2 * recorder->retry_after_ns : FIRST_RETRY_NS;
     recorder->retry_after_ns = after < LAST_RETRY_NS ? after : LAST_RETRY_NS;
-    recorder->retry_at_ns = monotonic_ns() + recorder->retry_after_ns;
+    recorder->retry_at_ns = clock_ns(CLOCK_MONOTONIC) + recorder->retry_after_ns;
 }
 
 /* A file that goes on from the time of this snapshot; the present one stays where there cannot be another. */
@@ -186,7 +179,7 @@ static void rotate(struct recorder *recorder, const struct snapshot *snapshot)
     }
     recorder->snapshots_without_map = 0;
     if (error) {
-        recorder->rotate_retry_ns = monotonic_ns() + ROTATE_RETRY_NS;
+        recorder->rotate_retry_ns = clock_ns(CLOCK_MONOTONIC) + ROTATE_RETRY_NS;
         pthread_mutex_lock(&recorder->mutex);
         snprintf(recorder->status.problem, sizeof(recorder->status.problem), "no new file: %s", error->message);
         pthread_mutex_unlock(&recorder->mutex);
@@ -210,7 +203,7 @@ static void rotate_if_due(struct recorder *recorder, const struct snapshot *snap
     bool is_due = file->first_unix_ns != 0 &&
                   ((options->rotate_ns && snapshot->unix_ns >= file->first_unix_ns + options->rotate_ns) ||
                    (options->rotate_bytes && recording_file_bytes(file) >= options->rotate_bytes));
-    if (!is_due || monotonic_ns() < recorder->rotate_retry_ns)
+    if (!is_due || clock_ns(CLOCK_MONOTONIC) < recorder->rotate_retry_ns)
         return;
     if (snapshot->memory_map || recorder->snapshots_without_map == MAP_SNAPSHOTS) {
         rotate(recorder, snapshot);
@@ -252,7 +245,7 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
     pthread_mutex_unlock(&recorder->mutex);
     gap.reason = gap_reason;
     /* A target that ends says so once: that is worth a try at any time. */
-    bool is_tried = recorder->retry_at_ns == 0 || snapshot->exited || monotonic_ns() >= recorder->retry_at_ns;
+    bool is_tried = recorder->retry_at_ns == 0 || snapshot->exited || clock_ns(CLOCK_MONOTONIC) >= recorder->retry_at_ns;
     if (is_tried)
         tick_writer_write(&file->writer, snapshot, gap.ticks ? &gap : NULL);
     bool is_written = is_tried && file->database.code == SQLITE_OK;
@@ -307,7 +300,7 @@ static bool write_note(struct recorder *recorder, const struct pending_note *not
 static bool take_note(struct recorder *recorder)
 {
     if (recorder->num_notes == 0 ||
-        (recorder->retry_at_ns != 0 && !recorder->is_closing && monotonic_ns() < recorder->retry_at_ns))
+        (recorder->retry_at_ns != 0 && !recorder->is_closing && clock_ns(CLOCK_MONOTONIC) < recorder->retry_at_ns))
         return false;
     struct pending_note note = recorder->notes[0];
     pthread_mutex_unlock(&recorder->mutex);
@@ -381,11 +374,9 @@ static struct error *start_thread(struct recorder *recorder)
 static struct error *create_first(struct recorder *recorder)
 {
     const struct recorder_options *options = &recorder->options;
-    struct timespec now;
     if (!options->rotate_ns && !options->rotate_bytes)
         return recording_file_create(recorder->path, options, &recorder->file);
-    clock_gettime(CLOCK_REALTIME, &now);
-    char *name = recording_file_name(recorder->path, (uint64_t)now.tv_sec * 1000000000u, 1);
+    char *name = recording_file_name(recorder->path, clock_ns(CLOCK_REALTIME), 1);
     struct error *error = name ? recording_file_create(name, options, &recorder->file) : error_no_memory();
     free(name);
     return error;

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "record/schema.h"
 
 #define SECOND UINT64_C(1000000000)
@@ -21,13 +22,6 @@
 #define FULL_TEND_STEPS 100
 
 /* ---- making one ---- */
-
-static uint64_t unix_ns_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 static void write_fact(struct database *database, const char *name, int64_t value)
 {
@@ -100,7 +94,7 @@ static void create_tables(struct recording_file *file, const struct recorder_opt
         database->code = SQLITE_NOMEM;
     database_execute(database, text.data);
     describe_counters(database);
-    write_fact(database, "created_unix_ns", (int64_t)unix_ns_now());
+    write_fact(database, "created_unix_ns", (int64_t)clock_ns(CLOCK_REALTIME));
     database_execute(database, "COMMIT; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1024;");
     if (options->max_bytes)
         bound_log(database, options->max_bytes);
@@ -180,7 +174,7 @@ struct error *recording_file_finish(struct recording_file *file, const struct re
     database_execute(database, "BEGIN IMMEDIATE");
     if (gap->ticks)
         tick_writer_write_gap(&file->writer, gap);
-    write_fact(database, "closed_unix_ns", (int64_t)unix_ns_now());
+    write_fact(database, "closed_unix_ns", (int64_t)clock_ns(CLOCK_REALTIME));
     database_execute(database, "COMMIT");
     if (database->code != SQLITE_OK && sqlite3_get_autocommit(database->handle) == 0)
         sqlite3_exec(database->handle, "ROLLBACK", NULL, NULL, NULL);

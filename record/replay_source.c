@@ -3,10 +3,10 @@
 #include <math.h>
 #include <poll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "record/recording.h"
 #include "record/schema.h"
 
@@ -31,13 +31,6 @@ struct replay_source {
     int64_t wanted;             /* By seek: to be given next; 0: the one after `shown`. */
     uint64_t due_ns;            /* CLOCK_MONOTONIC. */
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
-}
 
 /* Makes the descriptor readable at this time; 0 never. */
 static void arm(struct replay_source *replay, uint64_t due_ns)
@@ -72,7 +65,7 @@ static void arm_next(struct replay_source *replay, uint64_t now)
 
 static bool wait_until_due(struct replay_source *replay, uint64_t timeout_ns)
 {
-    uint64_t now = now_ns();
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
     if (replay->due_ns <= now)
         return true;
     uint64_t wait = replay->due_ns - now < timeout_ns ? replay->due_ns - now : timeout_ns;
@@ -81,7 +74,7 @@ static bool wait_until_due(struct replay_source *replay, uint64_t timeout_ns)
         struct pollfd descriptor = {.fd = replay->timer, .events = POLLIN};
         ppoll(&descriptor, 1, &time, NULL);
     }
-    return replay->due_ns <= now_ns();
+    return replay->due_ns <= clock_ns(CLOCK_MONOTONIC);
 }
 
 static struct error *replay_next(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
@@ -100,7 +93,7 @@ static struct error *replay_next(struct source *source, uint64_t timeout_ns, str
     if (tick == 0 && !tick_reader_next(&recording->reader, replay->shown, &tick, &unix_ns)) {
         if (recording->database.code != SQLITE_OK)
             return database_error(&recording->database, "read on in", recording->path);
-        arm_next(replay, now_ns());
+        arm_next(replay, clock_ns(CLOCK_MONOTONIC));
         *ret_snapshot = NULL;
         return NULL;
     }
@@ -116,7 +109,7 @@ static struct error *replay_next(struct source *source, uint64_t timeout_ns, str
     replay->shown = tick;
     replay->shown_unix_ns = snapshot->unix_ns;
     replay->interval_ns = snapshot->interval_ns;
-    arm_next(replay, now_ns());
+    arm_next(replay, clock_ns(CLOCK_MONOTONIC));
     *ret_snapshot = snapshot;
     return NULL;
 }
@@ -342,7 +335,7 @@ static void replay_set_pace(struct source *source, double speed)
     if (replay->wanted)
         arm(replay, 1);
     else
-        arm_next(replay, now_ns());
+        arm_next(replay, clock_ns(CLOCK_MONOTONIC));
 }
 
 static const struct timeline_ops replay_timeline = {

@@ -2,8 +2,8 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "heaptop/base/clock.h"
 #include "heaptop/base/moment.h"
 #include "tui/format.h"
 #include "tui/session.h"
@@ -16,13 +16,6 @@
 #define TIMELINE_AGE_NS UINT64_C(1000000000)
 
 static const double speeds[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 double playback_speed(const struct playback *playback)
 {
@@ -48,7 +41,7 @@ static struct error *read_timeline(struct session *session)
     arena_deinit(&playback->arena);
     playback->arena = arena;
     playback->timeline = timeline;
-    playback->read_at_ns = monotonic_ns();
+    playback->read_at_ns = clock_ns(CLOCK_MONOTONIC);
     return NULL;
 }
 
@@ -64,9 +57,9 @@ static struct error *scan(struct session *session, bool *ret_changed)
 {
     struct playback *playback = &session->playback;
     struct timeline_point points[SCANNED_AT_ONCE];
-    uint64_t end = monotonic_ns() + WORK_NS;
+    uint64_t end = clock_ns(CLOCK_MONOTONIC) + WORK_NS;
     playback->is_scanned = false;
-    for (int i = 0; i < MAX_SCANS && monotonic_ns() < end; i++) {
+    for (int i = 0; i < MAX_SCANS && clock_ns(CLOCK_MONOTONIC) < end; i++) {
         size_t count = 0;
         struct error *error = timeline_of(session)->scan(session->model.source, &playback->scanned, points,
                                                          SCANNED_AT_ONCE, &count);
@@ -124,7 +117,7 @@ static struct error *look_for_more(struct session *session, bool *ret_changed)
 {
     struct playback *playback = &session->playback;
     uint64_t last = playback->timeline.last_unix_ns;
-    if (playback->timeline.ended || monotonic_ns() - playback->read_at_ns < TIMELINE_AGE_NS)
+    if (playback->timeline.ended || clock_ns(CLOCK_MONOTONIC) - playback->read_at_ns < TIMELINE_AGE_NS)
         return NULL;
     struct error *error = read_timeline(session);
     if (error)

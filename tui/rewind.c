@@ -2,18 +2,12 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
+
+#include "heaptop/base/clock.h"
 
 #define FIRST_SPACING 128
 /* Just before the goal a copy is kept too: whoever went there is likely to step back. */
 #define SHORTLY_BEFORE 12
-
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 void passage_deinit(struct passage *passage)
 {
@@ -155,7 +149,7 @@ static bool is_worth_keeping(const struct rewind *rewind, const struct snapshot 
 
 struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_done, struct passage *ret_passage)
 {
-    uint64_t end = monotonic_ns() + budget_ns;
+    uint64_t end = clock_ns(CLOCK_MONOTONIC) + budget_ns;
     *ret_done = false;
     while (latest_ns(&rewind->reading) < rewind->goal_unix_ns) {
         struct snapshot *snapshot = NULL;
@@ -175,7 +169,7 @@ struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_d
         snapshot_unref(snapshot);
         if (error)
             return error;
-        if (monotonic_ns() >= end && latest_ns(&rewind->reading) < rewind->goal_unix_ns)
+        if (clock_ns(CLOCK_MONOTONIC) >= end && latest_ns(&rewind->reading) < rewind->goal_unix_ns)
             return NULL;
     }
     *ret_done = true;

@@ -1,9 +1,9 @@
 /* The event loops: what happens on the terminal goes into a session, what the session drew goes out. */
+#include "heaptop/base/clock.h"
 #include "tui/picker.h"
 #include "tui/session.h"
 #include "tui/terminal.h"
 
-#include <time.h>
 
 /* A source without a descriptor is asked this often. */
 #define SOURCE_POLL_MS 100
@@ -136,13 +136,6 @@ struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enu
     return error ? error : run_session(terminal, session);
 }
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options,
                        pid_t *ret_pid)
 {
@@ -158,7 +151,7 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
         return error;
     uint64_t next_list = 0;
     while (!session->over) {
-        uint64_t now = monotonic_ns();
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
         if (now >= next_list) {
             const struct picker_row *rows;
             size_t count;
@@ -180,7 +173,7 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
             break;
         picker_session_draw(session);
         terminal_draw(terminal, &session->grid);
-        now = monotonic_ns();
+        now = clock_ns(CLOCK_MONOTONIC);
         terminal_wait(terminal, (const int[2]){-1, -1}, now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
     }
     *ret_pid = session->chosen;

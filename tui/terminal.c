@@ -11,9 +11,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 #include <wchar.h>
+
+#include "heaptop/base/clock.h"
 
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
@@ -432,9 +433,7 @@ static struct event mouse_event(struct terminal *terminal)
         event.mouse = MOUSE_WHEEL_DOWN;
         return event;
     }
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
     bool again = mouse.x == terminal->last_x && mouse.y == terminal->last_y &&
                  now_ns - terminal->last_press_ns < DOUBLE_CLICK_NS;
     event.mouse = again ? MOUSE_DOUBLE : MOUSE_PRESS;

@@ -2,7 +2,6 @@
 
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/go/layout_dwarf.h"
 #include "attach/go/module_data.h"
@@ -12,6 +11,7 @@
 #include "attach/go/validate.h"
 #include "attach/go/version.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 
 const char *const go_variable_names[GO_VARIABLE_COUNT] = {
 #define X(id, name) [GO_VARIABLE_##id] = name,
@@ -52,13 +52,6 @@ static const enum go_variable validation_order[GO_VARIABLE_COUNT] = {
     GO_VARIABLE_MHEAP, GO_VARIABLE_GC_CONTROLLER, GO_VARIABLE_SCHED, GO_VARIABLE_WORK,
     GO_VARIABLE_WAIT_REASON_STRINGS, GO_VARIABLE_GOMAXPROCS, GO_VARIABLE_FINQ, GO_VARIABLE_RUNTIME_INIT_TIME,
 };
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* An error that only means that this source has nothing; others end the search. */
 static bool is_nothing_there(const struct error *error)
@@ -492,7 +485,7 @@ static void search_deinit(struct search *search)
 struct error *go_process_locate_by(const struct reader_context *context, const struct locate_options *options,
                                    struct go_process **ret_process)
 {
-    uint64_t start = now_ns();
+    uint64_t start = clock_ns(CLOCK_MONOTONIC);
     _cleanup_(go_process_destroyp) struct go_process *process = calloc(1, sizeof *process);
     if (!process)
         return error_no_memory();
@@ -524,7 +517,7 @@ struct error *go_process_locate_by(const struct reader_context *context, const s
         error = locate_variables(&search);
     if (error)
         return error;
-    process->symbols_ns = now_ns() - start;
+    process->symbols_ns = clock_ns(CLOCK_MONOTONIC) - start;
     *ret_process = take_pointer(process);
     return NULL;
 }

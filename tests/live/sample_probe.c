@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/maps.h"
 #include "attach/procfs.h"
 #include "attach/reader.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/export.h"
 
 struct probe {
@@ -56,13 +56,6 @@ static void print_string(const char *text)
         putchar(*text);
     }
     putchar('"');
-}
-
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* Where the executable's first loadable segment lies, less where it says it should. */

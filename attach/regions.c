@@ -1,0 +1,135 @@
+#include "attach/regions.h"
+
+#include <stdlib.h>
+
+#include "attach/memory_map.h"
+#include "attach/procfs.h"
+#include "attach/residency.h"
+#include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
+
+/* Reading the memory map holds the target's own mmap back; the map changes slowly. */
+#define MAPS_PERIOD_NS (30 * CLOCK_SECOND_NS)
+/* Pages are looked at again, up to so many times, where RSS has moved by more than this part of it. */
+#define RSS_MOVED_PART 100
+#define MAX_LOOKS 3u
+/* A path of /proc/PID/exe: PATH_MAX and " (deleted)". */
+#define TARGET_LINK_SIZE 4112
+
+DEFINE_CLEANUP(struct residency *, residency_close)
+
+void region_reader_detach(struct region_reader *reader)
+{
+    mapping_list_destroy(reader->mappings);
+    reader->mappings = NULL;
+    reader->maps_read_ns = 0;
+}
+
+struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct name_cache *names,
+                                   struct arena *arena, struct region **ret_regions, size_t *ret_count)
+{
+    struct maps maps = {0};
+    reader->target = target;
+    reader->names = names;
+    struct error *error = mapping_list_create(target, names, &reader->mappings);
+    if (!error)
+        error = maps_read(target->folder, &maps);
+    if (!error)
+        error = maps_make_regions(&maps, arena, names, ret_regions, ret_count);
+    if (!error)
+        error = mapping_list_refresh(reader->mappings, &maps);
+    maps_deinit(&maps);
+    return error;
+}
+
+void region_reader_request_pages(struct region_reader *reader)
+{
+    reader->wants_pages = true;
+}
+
+static uint64_t read_rss(const struct region_reader *reader)
+{
+    struct process_status status = {0};
+    _cleanup_error_ struct error *error = target_read_status(reader->target, &status);
+    return !error && status.memory_known ? status.rss_bytes : 0;
+}
+
+static struct error *measure(const struct region_reader *reader, const struct maps *maps,
+                             const struct heap_survey *survey, struct snapshot *snapshot)
+{
+    char program[TARGET_LINK_SIZE] = "";
+    _cleanup_free_ uint8_t *kinds = calloc(maps->lines.count + 1, 1);
+    _cleanup_(residency_closep) struct residency *residency = NULL;
+    if (!kinds)
+        return error_no_memory();
+    /* Without it the executable's pages are shown as those of any file. */
+    error_destroy(procfs_read_link(reader->target->folder, "exe", program, sizeof(program)));
+    struct error *error = residency_open(reader->target->folder, &residency);
+    if (error)
+        return error;
+    memory_map_classify(maps, survey, program, kinds);
+    return memory_map_measure(residency, maps, kinds, survey, snapshot);
+}
+
+/* With the readers' sample already made, so that the figures of both are of nearly the same moment. Where RSS has moved
+ * meanwhile, as on a machine that has more to do than it can, the pages are looked at once more. */
+static struct error *look_at_pages(struct region_reader *reader, struct reader_set *readers, const struct maps *maps,
+                                   struct snapshot *snapshot)
+{
+    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), before, after, moved;
+    reader->wants_pages = false;
+    reader->pages_ns = begin_ns;
+    unsigned looks = 0;
+    do {
+        struct heap_survey survey = {0};
+        before = read_rss(reader);
+        for (size_t i = 0; i < snapshot->num_regions; i++) {
+            snapshot->regions[i].resident_bytes = 0;
+            snapshot->regions[i].is_measured = false;
+        }
+        struct error *error = reader_set_survey(readers, &survey);
+        if (!error)
+            error = measure(reader, maps, &survey, snapshot);
+        heap_survey_deinit(&survey);
+        if (error && reader_error_is_final(error))
+            return error;
+        if (error) {
+            snapshot_add_problem(snapshot, "resident pages: %s", error->message);
+            error_destroy(error);
+            return NULL;
+        }
+        after = read_rss(reader);
+        moved = after > before ? after - before : before - after;
+    } while (before && after && moved > before / RSS_MOVED_PART && ++looks < MAX_LOOKS);
+    snapshot->memory_map->rss_bytes = before && after ? (before + after) / 2 : before + after;
+    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+    return NULL;
+}
+
+struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
+{
+    struct maps maps;
+    bool measures = reader->wants_pages &&
+                    (!reader->pages_ns || snapshot->monotonic_ns - reader->pages_ns >= REGIONS_PAGES_PERIOD_NS);
+    if (measures)
+        reader->maps_read_ns = 0;
+    if (!clock_is_due(&reader->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
+        return mapping_list_fill(reader->mappings, snapshot);
+    struct error *error = maps_read(reader->target->folder, &maps);
+    if (error) {
+        snapshot_add_problem(snapshot, "memory map: %s", error->message);
+        error_destroy(error);
+        return mapping_list_fill(reader->mappings, snapshot);
+    }
+    error = maps_make_regions(&maps, &snapshot->arena, reader->names, &snapshot->regions, &snapshot->num_regions);
+    if (!error)
+        error = mapping_list_refresh(reader->mappings, &maps);
+    if (maps.truncated)
+        snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
+    if (maps.malformed)
+        snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
+    if (!error && measures)
+        error = look_at_pages(reader, readers, &maps, snapshot);
+    maps_deinit(&maps);
+    return error ? error : mapping_list_fill(reader->mappings, snapshot);
+}

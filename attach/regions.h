@@ -1,0 +1,34 @@
+/* The memory map as snapshots have it: read anew every now and then, and its pages looked at when asked. */
+#ifndef HEAPTOP_ATTACH_REGIONS_H
+#define HEAPTOP_ATTACH_REGIONS_H
+
+#include "attach/mappings.h"
+#include "attach/reader_set.h"
+#include "attach/target.h"
+
+/* Pages are not looked at more often. */
+#define REGIONS_PAGES_PERIOD_NS UINT64_C(10000000000)
+
+/* Zeroed, it is ready to be attached. */
+struct region_reader {
+    struct target *target;              /* Borrowed, as of the attach. */
+    struct name_cache *names;           /* Borrowed. */
+    struct mapping_list *mappings;      /* Of the program that runs now. */
+    uint64_t maps_read_ns, pages_ns;    /* CLOCK_MONOTONIC: when last read, last looked at; 0: never. */
+    bool wants_pages;
+};
+
+/* The regions of the program that runs now, into the arena. Both others are borrowed until the next attach. */
+struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct name_cache *names,
+                                   struct arena *arena, struct region **ret_regions, size_t *ret_count);
+/* Lets go of all that belongs to one program; also after half an attach. */
+void region_reader_detach(struct region_reader *reader);
+
+/* The next sample shall have a memory map, unless the last one is younger than REGIONS_PAGES_PERIOD_NS. */
+void region_reader_request_pages(struct region_reader *reader);
+
+/* Fills regions, mappings and, where it was asked for, memory_map of a snapshot that has the readers' sample. What cannot be read is a
+ * problem of the snapshot; only final errors (reader_error_is_final). */
+struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot);
+
+#endif
