@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "attach/go/copied_struct.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
@@ -55,23 +54,31 @@ static void take_span(void *context, size_t index, const uint8_t *bytes)
         caches->small[caches->classes.items[index]] += now - before;
 }
 
-/* Takes one cache's spans, without the dummy that stands where there is none: the one address that comes more than
- * once. */
-static struct error *take_cache(struct allocation_caches *caches, const uint8_t *bytes, size_t start, size_t size)
+void allocation_caches_spans(const struct copied_struct *cache, remote_address spans[ALLOCATION_CACHES_SPANS])
 {
-    const struct go_layout *layout = &caches->process->layout;
-    struct copied_struct cache = {.layout = layout, .bytes = bytes, .size = size, .start = start};
-    caches->tiny += copied_struct_get_or_zero(&cache, GO_FIELD_MCACHE_TINY_ALLOCS);
-    struct cursor cursor = cursor_over(bytes, size);
-    cursor_seek(&cursor, (size_t)layout->offset[GO_FIELD_MCACHE_ALLOC] - start);
-    remote_address spans[ALLOCATION_CACHES_SPANS], dummy = 0;
+    struct cursor cursor = cursor_over(cache->bytes, cache->size);
+    cursor_seek(&cursor, (size_t)cache->layout->offset[GO_FIELD_MCACHE_ALLOC] - cache->start);
+    remote_address dummy = 0;
     for (size_t i = 0; i < ALLOCATION_CACHES_SPANS; i++) {
         spans[i] = cursor_u64(&cursor);
         if (i > 0 && spans[i] == spans[i - 1])
             dummy = spans[i];
     }
     for (size_t i = 0; i < ALLOCATION_CACHES_SPANS; i++) {
-        if (spans[i] == 0 || spans[i] == dummy || spans[i] % 8 != 0 || spans[i] > UINT64_MAX - COPIED_STRUCT_MAX_BYTES)
+        if (spans[i] == dummy || spans[i] % 8 != 0 || spans[i] > UINT64_MAX - COPIED_STRUCT_MAX_BYTES)
+            spans[i] = 0;
+    }
+}
+
+/* Takes one cache's spans. */
+static struct error *take_cache(struct allocation_caches *caches, const uint8_t *bytes, size_t start, size_t size)
+{
+    struct copied_struct cache = {.layout = &caches->process->layout, .bytes = bytes, .size = size, .start = start};
+    caches->tiny += copied_struct_get_or_zero(&cache, GO_FIELD_MCACHE_TINY_ALLOCS);
+    remote_address spans[ALLOCATION_CACHES_SPANS];
+    allocation_caches_spans(&cache, spans);
+    for (size_t i = 0; i < ALLOCATION_CACHES_SPANS; i++) {
+        if (spans[i] == 0)
             continue;
         if (!vector_append(&caches->classes, (uint8_t)(i / 2)))
             return error_no_memory();

@@ -3,6 +3,7 @@
 #ifndef HEAPTOP_ATTACH_GO_ALLOCATION_CACHES_H
 #define HEAPTOP_ATTACH_GO_ALLOCATION_CACHES_H
 
+#include "attach/go/copied_struct.h"
 #include "attach/go/procs.h"
 #include "attach/go/record_set.h"
 
@@ -25,6 +26,10 @@ struct allocation_caches {
     const struct go_process *process;           /* Borrowed. */
     size_t span_start;                          /* Where in an mspan the bytes begin that are copied. */
 };
+
+/* The spans that a copied mcache keeps to allocate from, by span class. 0 where it has none: there the runtime has a dummy,
+ * the one address that comes more than once. */
+void allocation_caches_spans(const struct copied_struct *cache, remote_address spans[ALLOCATION_CACHES_SPANS]);
 
 struct error *allocation_caches_init(struct allocation_caches *caches, const struct go_process *process);
 void allocation_caches_deinit(struct allocation_caches *caches);    /* Accepts one that is all zeros. */

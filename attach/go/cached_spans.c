@@ -1,9 +1,7 @@
 #include "attach/go/cached_spans.h"
 
 #include "attach/go/allocation_caches.h"
-#include "attach/go/copied_struct.h"
 #include "heaptop/base/cleanup.h"
-#include "heaptop/base/cursor.h"
 
 static const enum go_field proc_fields[] = {GO_FIELD_P_MCACHE, GO_FIELD_P_PCACHE_CACHE, GO_FIELD_P_PCACHE_SCAV};
 static const enum go_field cache_fields[] = {GO_FIELD_MCACHE_TINY, GO_FIELD_MCACHE_TINYOFFSET, GO_FIELD_MCACHE_ALLOC};
@@ -30,26 +28,18 @@ void cached_spans_deinit(struct cached_spans *cached)
     table_deinit(&cached->by_address);
 }
 
-/* The spans of one cache, without the dummy that stands where there is none: the one address that comes more than
- * once. */
+/* The spans of one cache, and what is left of its tiny block. */
 static struct error *take_cache(struct cached_spans *cached, const struct proc_caches *caches, size_t proc,
                                 const uint8_t *bytes, size_t start, size_t size)
 {
-    const struct go_layout *layout = &caches->process->layout;
-    struct copied_struct copied = {.layout = layout, .bytes = bytes, .size = size, .start = start};
-    struct cursor cursor = cursor_over(bytes, size);
-    cursor_seek(&cursor, (size_t)layout->offset[GO_FIELD_MCACHE_ALLOC] - start);
-    remote_address spans[ALLOCATION_CACHES_SPANS], dummy = 0;
-    for (size_t i = 0; i < ALLOCATION_CACHES_SPANS; i++) {
-        spans[i] = cursor_u64(&cursor);
-        if (i > 0 && spans[i] == spans[i - 1])
-            dummy = spans[i];
-    }
+    struct copied_struct copied = {.layout = &caches->process->layout, .bytes = bytes, .size = size, .start = start};
+    remote_address spans[ALLOCATION_CACHES_SPANS];
+    allocation_caches_spans(&copied, spans);
     uint64_t used = copied_struct_get_or_zero(&copied, GO_FIELD_MCACHE_TINYOFFSET);
     if (copied_struct_get_or_zero(&copied, GO_FIELD_MCACHE_TINY) != 0 && used <= TINY_BLOCK_BYTES)
         caches->survey->caches.items[proc].tiny_free = (uint32_t)(TINY_BLOCK_BYTES - used);
     for (size_t i = 0; i < ALLOCATION_CACHES_SPANS; i++) {
-        if (spans[i] == 0 || spans[i] == dummy || spans[i] % 8 != 0)
+        if (spans[i] == 0)
             continue;
         uint64_t *place = table_insert(&cached->by_address, spans[i], NULL);
         if (!place)

@@ -9,7 +9,7 @@
 enum provenance {
     PROVENANCE_UNAVAILABLE, /* Not read: `reason` says why. Shown as such, never as zero. */
     PROVENANCE_EXACT,       /* Equal to what the process or the kernel itself would answer now. */
-    PROVENANCE_SAMPLED,     /* Estimated from samples; carries a sampling error. */
+    PROVENANCE_SAMPLED,     /* Estimated from samples, with a sampling error; or counted in part. */
     PROVENANCE_PROVISIONAL, /* Counted since the last completed GC, to be confirmed by the next. */
     PROVENANCE_STALE,       /* The last good reading; this tick's was not consistent. */
 };

@@ -98,6 +98,17 @@ START_TEST(what_is_no_count_of_timers_is_not_shown)
 }
 END_TEST
 
+/* So many are counted, and it is said that there are more. */
+static void expect_part(struct fake_go *fake, int64_t count)
+{
+    struct snapshot *snapshot = sample(fake);
+    const struct counter *counter = counter_of(snapshot, COUNTER_FINALIZERS_QUEUED);
+    ck_assert_int_eq(counter->value.integer, count);
+    ck_assert_int_eq(counter->provenance, PROVENANCE_SAMPLED);
+    ck_assert_uint_eq(snapshot->num_problems, 1);
+    snapshot_unref(snapshot);
+}
+
 START_TEST(finalizers_are_counted_block_by_block)
 {
     struct fake_go *fake = fake_go_create(24);
@@ -105,9 +116,9 @@ START_TEST(finalizers_are_counted_block_by_block)
     expect(fake, COUNTER_FINALIZERS_QUEUED, 0);
     set_queue(fake, (uint32_t[]){17, 101, 101}, 3);
     expect(fake, COUNTER_FINALIZERS_QUEUED, 219);
-    /* A block that has become something else ends the list. */
+    /* A block that has become something else ends the list: what was counted is a part. */
     set_queue(fake, (uint32_t[]){17, 101, 5000}, 3);
-    expect(fake, COUNTER_FINALIZERS_QUEUED, 118);
+    expect_part(fake, 118);
     fake_go_destroy(fake);
 }
 END_TEST
@@ -117,15 +128,12 @@ START_TEST(a_hostile_queue_ends)
     struct fake_go *fake = fake_go_create(24);
     set_queue(fake, (uint32_t[]){1, 1}, 2);
     fake_go_put(fake, block_at(1) + 8, block_at(0), 8);
-    struct snapshot *snapshot = sample(fake);
-    ck_assert_int_eq(counter_of(snapshot, COUNTER_FINALIZERS_QUEUED)->value.integer, FINALIZER_MAX_BLOCKS);
-    ck_assert_uint_eq(snapshot->num_problems, 1);
-    snapshot_unref(snapshot);
+    expect_part(fake, FINALIZER_MAX_BLOCKS);
     /* The next block is not there. */
     fake_go_put(fake, block_at(1) + 8, 0x10, 8);
-    expect(fake, COUNTER_FINALIZERS_QUEUED, 2);
+    expect_part(fake, 2);
     fake->process.variables[GO_VARIABLE_FINQ].address = 0x10;
-    snapshot = sample(fake);
+    struct snapshot *snapshot = sample(fake);
     ck_assert_int_eq(counter_of(snapshot, COUNTER_FINALIZERS_QUEUED)->provenance, PROVENANCE_UNAVAILABLE);
     snapshot_unref(snapshot);
     fake->process.variables[GO_VARIABLE_FINQ].address = 0;
