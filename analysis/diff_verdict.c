@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "analysis/diff.h"
+#include "analysis/sentence.h"
 
 /* Changes of the number of goroutines, and of RSS, from which on a person should be told. */
 #define NOTABLE_GOROUTINES 8
@@ -29,18 +30,6 @@ static void write_amount(const struct diff *diff, struct text *text, double amou
     char buffer[UNITS_BUFFER];
     text_append(text, counts_bytes(diff->value) ? units_format_bytes(buffer, amount)
                                                 : units_format_exact(buffer, whole(amount)));
-}
-
-static void write_bytes(struct text *text, double bytes)
-{
-    char buffer[UNITS_BUFFER];
-    text_append(text, units_format_bytes(buffer, bytes));
-}
-
-static void write_exact(struct text *text, int64_t count)
-{
-    char buffer[UNITS_BUFFER];
-    text_append(text, units_format_exact(buffer, count));
 }
 
 static const char *what_is_held(enum site_value value)
@@ -130,7 +119,7 @@ static void write_goroutines(const struct diff *diff, struct text *text)
     if (size < NOTABLE_GOROUTINES || (double)size < NOTABLE_GOROUTINES_PART * (double)before)
         return;
     text_append(text, " ");
-    write_exact(text, size);
+    sentence_add_count(text, size);
     text_append(text, change > 0 ? " more goroutines" : " fewer goroutines");
     for (size_t i = 0; i < diff->num_goroutines; i++) {
         const struct diff_goroutine_row *row = &diff->goroutines[i];
@@ -155,12 +144,12 @@ static void write_rss(const struct diff *diff, struct text *text)
     text_append(text, text->length ? " RSS " : "RSS ");
     if (fabs(rss->change) < NOTABLE_RSS_BYTES || fabs(rss->change) < NOTABLE_RSS_PART * before) {
         text_append(text, "stays at ");
-        write_bytes(text, after);
+        sentence_add_bytes(text, after);
     } else {
         text_append(text, rss->change > 0 ? "is up by " : "is down by ");
-        write_bytes(text, fabs(rss->change));
+        sentence_add_bytes(text, fabs(rss->change));
         text_append(text, ", to ");
-        write_bytes(text, after);
+        sentence_add_bytes(text, after);
     }
     text_append(text, ".");
 }

@@ -1,4 +1,4 @@
-#include "heaptop/analysis/gc_activity.h"
+#include "analysis/gc_activity.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -88,7 +88,7 @@ static bool lasts(const struct gc_cycle *cycles, size_t first, size_t count, uin
 
 /* What the recent cycles tell: those from `first` on. */
 static void describe_recent(struct gc_activity *activity, const struct gc_cycle *cycles, size_t first, size_t count,
-                            uint64_t now_unix_ns, double *freed)
+                            uint64_t now_unix_ns, const struct gc_counts *counts, double *freed)
 {
     double cpu = 0, available = 0;
     size_t limited = 0, known = 0, num_freed = 0;
@@ -106,17 +106,17 @@ static void describe_recent(struct gc_activity *activity, const struct gc_cycle 
     }
     size_t recent = count - first;
     activity->recent_cycles = (uint32_t)recent;
-    activity->cycles_per_s = activity->cpu_share = activity->freed_share = NAN;
+    activity->cycles_per_s = activity->freed_share = NAN;
     if (recent >= 2 && cycles[count - 1].end_unix_ns > cycles[first].end_unix_ns)
         activity->cycles_per_s =
             (double)(recent - 1) / ((double)(cycles[count - 1].end_unix_ns - cycles[first].end_unix_ns) / 1e9);
-    if (available > 0)
-        activity->cpu_share = cpu / available < 1 ? cpu / available : 1;
+    activity->cpu_share = available > 0 ? fmin(cpu / available, 1) : counts->cpu_share;
     if (num_freed > 0) {
         qsort(freed, num_freed, sizeof(*freed), compare_reals);
         activity->freed_share = freed[num_freed / 2];
     }
-    activity->pinned = limited > 0 && limited * 2 >= known;
+    activity->pinned = known > 0 ? limited > 0 && limited * 2 >= known : recent > 0 && counts->limit_used >= GC_PINNED_PART;
+    activity->forced = counts->forced * 2 > (double)recent;
     /* The median of very few says nothing of the many. */
     bool is_told = num_freed >= LEAST_TOLD || num_freed * 2 >= recent;
     bool frees_little = is_told && activity->freed_share < GC_THRASH_FREED;
@@ -125,7 +125,7 @@ static void describe_recent(struct gc_activity *activity, const struct gc_cycle 
 }
 
 struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, uint64_t now_unix_ns, uint64_t window_ns,
-                                  struct gc_activity *ret_activity)
+                                  const struct gc_counts *counts, struct gc_activity *ret_activity)
 {
     struct gc_activity activity = {0};
     size_t first_recent = count, used = 0;
@@ -142,9 +142,50 @@ struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, u
             first_recent = i;
     }
     describe_pauses(&activity, values, used);
-    describe_recent(&activity, cycles, first_recent, count, now_unix_ns, values);
+    describe_recent(&activity, cycles, first_recent, count, now_unix_ns, counts, values);
     *ret_activity = activity;
     return NULL;
+}
+
+/* The part of the CPU that GC took lately: memstats.gc_cpu_fraction is of all time since the program started. */
+static double counted_cpu_share(const struct history *history)
+{
+    const struct snapshot *snapshot = history->latest;
+    const struct counter *counter = &snapshot->counters[COUNTER_GC_CPU_FRACTION];
+    uint64_t start = snapshot->target.start_unix_ns, then = snapshot->unix_ns - GC_RECENT_NS;
+    double before;
+    if (!counter_known(counter))
+        return NAN;
+    if (!start || then <= start || !series_value_at(history_counter(history, COUNTER_GC_CPU_FRACTION), then, &before))
+        return counter->value.real;
+    double now_s = (double)(snapshot->unix_ns - start) / 1e9, then_s = (double)(then - start) / 1e9;
+    return fmax((counter->value.real * now_s - before * then_s) / (now_s - then_s), 0);
+}
+
+static double count_forced(const struct history *history)
+{
+    const struct series *forced = history_counter(history, COUNTER_NUM_FORCED_GC);
+    double before;
+    if (!series_value_at(forced, history->latest->unix_ns - GC_RECENT_NS, &before))
+        return NAN;
+    return series_point(forced, forced->count - 1).value - before;
+}
+
+static double used_of_limit(const struct snapshot *snapshot)
+{
+    double limit = snapshot_counter_or(snapshot, COUNTER_MEMORY_LIMIT, 0);
+    double used = snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
+    return limit > 0 ? used / limit : 0;
+}
+
+struct error *gc_activity_of(const struct history *history, struct gc_activity *ret_activity)
+{
+    size_t count;
+    const struct gc_cycle *cycles = history_cycles(history, &count);
+    struct gc_counts counts = {.cpu_share = counted_cpu_share(history),
+                               .forced = count_forced(history),
+                               .limit_used = used_of_limit(history->latest)};
+    return gc_activity_compute(cycles, count, history->latest->unix_ns, history->options.window_ns, &counts, ret_activity);
 }
 
 static void write_causes(const struct gc_activity *activity, struct text *text)

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "analysis/gc_activity.h"
 #include "analysis/scheduler_load.h"
 #include "analysis/suspects.h"
 
@@ -158,18 +159,12 @@ static double alloc_rate(const struct history *history)
     return last->unix_ns > first->unix_ns ? (last->value - first->value) / seconds : NAN;
 }
 
-/* A counter's value, or `otherwise` when it is not known. */
-static double counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise)
-{
-    const struct counter *counter = &snapshot->counters[id];
-    return counter_known(counter) ? (double)counter->value.integer : otherwise;
-}
-
 /* How long until the kernel's limit is met: by what is resident. While RSS still has room inside that the heap grows
  * into, it does not rise: then the heap's growth tells sooner. */
 static double seconds_to_hard_limit(const struct analysis *analysis, double limit)
 {
-    double used = counter_or(analysis->snapshot, COUNTER_CGROUP_USAGE, counter_or(analysis->snapshot, COUNTER_RSS, 0));
+    double rss = snapshot_counter_or(analysis->snapshot, COUNTER_RSS, 0);
+    double used = snapshot_counter_or(analysis->snapshot, COUNTER_CGROUP_USAGE, rss);
     double growth = 0;
     if (analysis->rss.verdict == GROWTH_GROWING)
         growth = analysis->rss.per_second;
@@ -184,15 +179,15 @@ static double seconds_to_hard_limit(const struct analysis *analysis, double limi
 static double seconds_to_soft_limit(const struct analysis *analysis, double limit)
 {
     const struct snapshot *snapshot = analysis->snapshot;
-    double other = counter_or(snapshot, COUNTER_GO_SYS, 0) - counter_or(snapshot, COUNTER_HEAP_SYS, 0);
-    double used = counter_or(snapshot, COUNTER_HEAP_MARKED, 0) + fmax(other, 0);
+    double other = snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_SYS, 0);
+    double used = snapshot_counter_or(snapshot, COUNTER_HEAP_MARKED, 0) + fmax(other, 0);
     return analysis->heap.verdict == GROWTH_GROWING ? fmax(limit - used, 0) / analysis->heap.per_second : INFINITY;
 }
 
 static void compute_limit(struct analysis *analysis)
 {
-    double cgroup = counter_or(analysis->snapshot, COUNTER_LIMIT, 0);
-    double soft = counter_or(analysis->snapshot, COUNTER_MEMORY_LIMIT, 0);
+    double cgroup = snapshot_counter_or(analysis->snapshot, COUNTER_LIMIT, 0);
+    double soft = snapshot_counter_or(analysis->snapshot, COUNTER_MEMORY_LIMIT, 0);
     /* GOMEMLIMIT off is the largest integer (runtime/mgcpacer.go, Go 1.19-1.27). */
     if (!(soft > 0) || soft >= 0x1p62)
         soft = 0;
@@ -222,9 +217,7 @@ static struct error *compute_process(const struct history *history, struct analy
     analysis->gc_per_s = window_rate(history, COUNTER_NUM_GC);
     compute_limit(analysis);
     analysis->scheduler = scheduler_load_of(history);
-    size_t count;
-    const struct gc_cycle *cycles = history_cycles(history, &count);
-    return gc_activity_compute(cycles, count, analysis->snapshot->unix_ns, history->options.window_ns, &analysis->gc);
+    return gc_activity_of(history, &analysis->gc);
 }
 
 static struct error *copy_memory_parts(const struct history *history, struct analysis *analysis)

@@ -5,11 +5,8 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-/* GC: the part of the CPU from which on cycles that free little are a harm, and surely one. */
-#define THRASH_CPU 0.05
+/* GC: the part of the CPU from which on cycles that free little are surely a harm. */
 #define SURE_CPU 0.25
-/* In use of GOMEMLIMIT: Go then collects to stay below it. */
-#define PINNED 0.9
 /* Idle heap that is kept: how much, of RSS, for how long. */
 #define IDLE_BYTES (64.0 * 1048576)
 #define IDLE_PART 0.5
@@ -27,12 +24,6 @@
 #define SMALL_WEIGHT 1e-3
 /* Above all that grows; below finalizers that stand still. */
 #define THRASH_WEIGHT 1e14
-
-static double counter_or(const struct suspect_list *list, enum counter_id id, double otherwise)
-{
-    const struct counter *counter = &list->analysis->snapshot->counters[id];
-    return counter_known(counter) ? (double)counter->value.integer : otherwise;
-}
 
 /* The least that a counter was over the last span; NAN when it was not watched so long. */
 static double least_over(const struct suspect_list *list, enum counter_id id, uint64_t span_ns)
@@ -53,50 +44,15 @@ static double least_over(const struct suspect_list *list, enum counter_id id, ui
 
 /* ---- GC ---- */
 
-/* The part of the CPU that GC took lately: memstats.gc_cpu_fraction is of all time since the program started. */
-static double recent_gc_cpu(const struct suspect_list *list)
-{
-    const struct snapshot *snapshot = list->analysis->snapshot;
-    const struct series *fractions = history_counter(list->history, COUNTER_GC_CPU_FRACTION);
-    const struct counter *counter = &snapshot->counters[COUNTER_GC_CPU_FRACTION];
-    uint64_t start = snapshot->target.start_unix_ns, then = snapshot->unix_ns - GC_RECENT_NS;
-    double before;
-    if (!counter_known(counter))
-        return NAN;
-    if (!start || then <= start || !series_value_at(fractions, then, &before))
-        return counter->value.real;
-    double now_s = (double)(snapshot->unix_ns - start) / 1e9, then_s = (double)(then - start) / 1e9;
-    return fmax((counter->value.real * now_s - before * then_s) / (now_s - then_s), 0);
-}
-
-/* More of the recent cycles than not are forced. */
-static bool is_forced(const struct suspect_list *list)
-{
-    const struct series *forced = history_counter(list->history, COUNTER_NUM_FORCED_GC);
-    uint64_t now = list->analysis->snapshot->unix_ns;
-    double before;
-    if (now < GC_RECENT_NS || !series_value_at(forced, now - GC_RECENT_NS, &before))
-        return false;
-    return (series_point(forced, forced->count - 1).value - before) * 2 > list->analysis->gc.recent_cycles;
-}
-
-static bool is_pinned(const struct suspect_list *list)
-{
-    double limit = counter_or(list, COUNTER_MEMORY_LIMIT, INFINITY);
-    double used = counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0);
-    return list->analysis->gc.pinned || (limit > 0 && limit < 0x1p62 && used >= PINNED * limit);
-}
-
 static void find_thrash(struct suspect_list *list)
 {
     const struct gc_activity *gc = &list->analysis->gc;
-    double cpu = isnan(gc->cpu_share) ? recent_gc_cpu(list) : gc->cpu_share;
+    const struct snapshot *snapshot = list->analysis->snapshot;
     char percent[UNITS_BUFFER], limit[UNITS_BUFFER], freed[UNITS_BUFFER];
-    /* Cheap cycles are no harm, however many. */
-    if (!gc->thrashing || cpu < THRASH_CPU ||
-        list->analysis->snapshot->unix_ns - history_first_unix_ns(list->history) < GC_RECENT_NS)
+    if (!gc->thrashing || snapshot->unix_ns - history_first_unix_ns(list->history) < GC_RECENT_NS)
         return;
-    bool pinned = is_pinned(list), forced = is_forced(list), sure = pinned || cpu >= SURE_CPU;
+    /* Cheap cycles are no harm yet, though they come because of the limit. */
+    bool sure = gc->cpu_share >= (gc->pinned ? GC_THRASH_CPU : SURE_CPU);
     struct suspicion *suspicion = suspect_add(list, SUSPECT_GC_THRASH, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
     if (!suspicion)
         return;
@@ -104,36 +60,37 @@ static void find_thrash(struct suspect_list *list)
     /* Sure, it is a fire: above leaks, for it stands between the program and its work now. */
     suspicion->weight = sure ? THRASH_WEIGHT : SMALL_WEIGHT;
     suspect->per_second = gc->cycles_per_s;
-    const char *where = pinned ? ", pinned to GOMEMLIMIT," : "";
+    const char *where = gc->pinned ? ", pinned to GOMEMLIMIT," : "";
     suspect->summary =
         isnan(gc->freed_share)
             ? suspect_text(list, "The GC runs %s%s.", suspect_count_rate(list, gc->cycles_per_s),
-                           pinned ? ", pinned to GOMEMLIMIT" : "")
+                           gc->pinned ? ", pinned to GOMEMLIMIT" : "")
             : suspect_text(list, "The GC runs %s%s and frees only %s of the heap each time.",
                            suspect_count_rate(list, gc->cycles_per_s), where,
                            units_format_percent(freed, gc->freed_share));
-    if (!isnan(cpu))
-        suspect_add_evidence(suspicion,
-                             suspect_text(list, "It takes %s of the CPU.", units_format_percent(percent, cpu)));
-    if (pinned)
+    if (!isnan(gc->cpu_share))
+        suspect_add_evidence(suspicion, suspect_text(list, "It takes %s of the CPU.",
+                                                     units_format_percent(percent, gc->cpu_share)));
+    if (gc->pinned)
         suspect_add_evidence(
             suspicion,
             suspect_text(list, "What Go has in use is at GOMEMLIMIT, %s: each allocation near it makes it collect.",
-                         units_format_bytes(limit, counter_or(list, COUNTER_MEMORY_LIMIT, 0))));
-    if (forced)
+                         units_format_bytes(limit, snapshot_counter_or(snapshot, COUNTER_MEMORY_LIMIT, 0))));
+    if (gc->forced)
         suspect_add_evidence(suspicion, "Most of these cycles are forced, by runtime.GC or debug.FreeOSMemory.");
     suspect->advice =
-        pinned   ? "Give it a higher GOMEMLIMIT, or find what the live heap holds: the call sites that hold most."
-        : forced ? "Find who calls runtime.GC or debug.FreeOSMemory, and how often."
-                 : "Set GOGC higher, with GOMEMLIMIT as the bound, or find what the live heap holds.";
+        gc->pinned   ? "Give it a higher GOMEMLIMIT, or find what the live heap holds: the call sites that hold most."
+        : gc->forced ? "Find who calls runtime.GC or debug.FreeOSMemory, and how often."
+                     : "Set GOGC higher, with GOMEMLIMIT as the bound, or find what the live heap holds.";
 }
 
 /* ---- idle heap ---- */
 
 static void find_idle(struct suspect_list *list)
 {
-    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS), rss = counter_or(list, COUNTER_RSS, NAN);
-    double released = counter_or(list, COUNTER_HEAP_RELEASED, 0);
+    const struct snapshot *snapshot = list->analysis->snapshot;
+    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS), rss = snapshot_counter_or(snapshot, COUNTER_RSS, NAN);
+    double released = snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
     const struct memory_parts *parts = &list->analysis->memory_parts;
     double kept = idle - released;
     char bytes[UNITS_BUFFER], whole[UNITS_BUFFER];
@@ -219,13 +176,11 @@ static void find_outside(struct suspect_list *list)
         return;
     bool sure =
         looked && seen >= SEEN_PART * suspect_rise(list, growth) && seconds >= SURE_OUTSIDE_SECONDS && !is_start_up;
-    struct suspicion *suspicion = suspect_add(list, SUSPECT_OUTSIDE_GO_GROWS, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
+    struct suspicion *suspicion =
+        suspect_add_growth(list, SUSPECT_OUTSIDE_GO_GROWS, sure ? SUSPECT_SURE : SUSPECT_LIKELY, growth, 1);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
-    suspicion->weight = growth->per_second;
-    suspect->per_second = growth->per_second;
-    suspect->since_unix_ns = growth->since_unix_ns;
     suspect->summary = suspect_text(list, "Memory outside Go grows %s%s.", units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
     if (looked)
@@ -244,6 +199,7 @@ static void find_outside(struct suspect_list *list)
 static void find_limit(struct suspect_list *list)
 {
     const struct analysis *analysis = list->analysis;
+    const struct snapshot *snapshot = analysis->snapshot;
     char limit[UNITS_BUFFER], left[UNITS_BUFFER], rate[UNITS_BUFFER];
     if (analysis->limit_bytes == 0 || !(analysis->seconds_to_limit < NEAR_LIMIT_SECONDS))
         return;
@@ -267,20 +223,18 @@ static void find_limit(struct suspect_list *list)
         suspect_add_evidence(heaviest, when);
     /* RSS rises with garbage too, and stops: it has to come near. */
     double used = analysis->limit_is_soft
-                      ? counter_or(list, COUNTER_GO_SYS, 0) - counter_or(list, COUNTER_HEAP_RELEASED, 0)
-                      : counter_or(list, COUNTER_RSS, 0);
+                      ? snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) -
+                            snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0)
+                      : snapshot_counter_or(snapshot, COUNTER_RSS, 0);
     if (heaviest || used < NEAR_LIMIT_PART * (double)analysis->limit_bytes)
         return;
     const struct growth *growth = analysis->rss.verdict == GROWTH_GROWING ? &analysis->rss : &analysis->heap;
+    bool is_start_up = suspect_is_start_up(list, growth->since_unix_ns);
     struct suspicion *suspicion =
-        suspect_add(list, SUSPECT_LIMIT_NEAR,
-                    suspect_is_start_up(list, growth->since_unix_ns) ? SUSPECT_POSSIBLE : SUSPECT_LIKELY);
+        suspect_add_growth(list, SUSPECT_LIMIT_NEAR, is_start_up ? SUSPECT_POSSIBLE : SUSPECT_LIKELY, growth, 1);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
-    suspicion->weight = growth->per_second;
-    suspect->per_second = growth->per_second;
-    suspect->since_unix_ns = growth->since_unix_ns;
     suspect->summary = when;
     suspect_add_evidence(suspicion,
                          suspect_text(list, "%s grows %s%s.", growth == &analysis->rss ? "RSS" : "The live heap",

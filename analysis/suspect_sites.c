@@ -82,17 +82,14 @@ static void add_site(struct suspect_list *list, size_t index)
     const struct analysis *analysis = list->analysis;
     const struct allocation_row *row = &analysis->call_sites[index];
     const struct growth *growth = &row->growth;
-    struct suspicion *suspicion = suspect_add(list, SUSPECT_SITE_GROWS, judge(list, growth));
+    struct suspicion *suspicion = suspect_add_growth(list, SUSPECT_SITE_GROWS, judge(list, growth), growth, 1);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
     char rate[UNITS_BUFFER];
     list->is_explained[index] = true;
-    suspicion->weight = growth->per_second;
     suspect->subject = row->subject;
     suspect->stack = row->stack;
-    suspect->per_second = growth->per_second;
-    suspect->since_unix_ns = growth->since_unix_ns;
     suspect->share = row->growth_share;
     const char *keeps = growth->provisional                                ? "seems to keep what it allocates"
                         : row->free_bytes_per_s > row->alloc_bytes_per_s / 5 ? "keeps some of what it allocates"

@@ -126,16 +126,14 @@ static void add_by_number(struct suspect_list *list)
     int64_t number = list->analysis->snapshot->counters[COUNTER_TIMERS].value.integer;
     bool sure = growth->per_second >= SURE_ERRORS * growth->error_per_second &&
                 !suspect_is_start_up(list, growth->since_unix_ns);
-    struct suspicion *suspicion = suspect_add(list, SUSPECT_TIMERS_GROW, sure ? SUSPECT_SURE : SUSPECT_LIKELY);
+    struct suspicion *suspicion =
+        suspect_add_growth(list, SUSPECT_TIMERS_GROW, sure ? SUSPECT_SURE : SUSPECT_LIKELY, growth, TIMER_BYTES);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
     char count[UNITS_BUFFER];
-    suspicion->weight = growth->per_second * TIMER_BYTES;
     suspect->subject = site ? site->subject : 0;
     suspect->stack = site ? site->stack : 0;
-    suspect->per_second = growth->per_second;
-    suspect->since_unix_ns = growth->since_unix_ns;
     suspect->summary = suspect_text(list, "Timers are started%s%s and not stopped: %s more%s.", site ? " by " : "",
                                     site ? suspect_frame(list, site->subject) : "",
                                     suspect_count_rate(list, growth->per_second),

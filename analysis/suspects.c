@@ -84,6 +84,18 @@ struct suspicion *suspect_add(struct suspect_list *list, enum suspect_kind kind,
     return &list->found.items[list->found.count - 1];
 }
 
+struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kind kind,
+                                     enum suspect_confidence confidence, const struct growth *growth, double bytes_each)
+{
+    struct suspicion *suspicion = suspect_add(list, kind, confidence);
+    if (!suspicion)
+        return NULL;
+    suspicion->weight = growth->per_second * bytes_each;
+    suspicion->suspect.per_second = growth->per_second;
+    suspicion->suspect.since_unix_ns = growth->since_unix_ns;
+    return suspicion;
+}
+
 /* ---- words ---- */
 
 const char *suspect_text(struct suspect_list *list, const char *format, ...)

@@ -28,6 +28,9 @@ struct error *suspects_find(const struct history *history, struct analysis *anal
 
 /* A new one, without words; valid until the next. NULL, with `failed` set, when memory is out. */
 struct suspicion *suspect_add(struct suspect_list *list, enum suspect_kind kind, enum suspect_confidence confidence);
+/* The same of what grows by this, ranked by how fast; each of what it counts stands for so many bytes. */
+struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kind kind,
+                                     enum suspect_confidence confidence, const struct growth *growth, double bytes_each);
 /* Formatted in the arena; "" when memory is out. */
 const char *suspect_text(struct suspect_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "tsdb.(*Head).getOrCreate  head.go:1622" */

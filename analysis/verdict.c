@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/sentence.h"
+
 /* Idle heap is worth a word from this size on, and from this part of RSS. */
 #define NOTABLE_IDLE_BYTES (64.0 * 1048576)
 #define NOTABLE_IDLE_PART 0.25
@@ -31,12 +33,6 @@ enum verdict_case {
 static bool grows(const struct growth *growth)
 {
     return growth->verdict == GROWTH_GROWING;
-}
-
-static double counter_or(const struct analysis *analysis, enum counter_id id, double otherwise)
-{
-    const struct counter *counter = &analysis->snapshot->counters[id];
-    return counter_known(counter) ? (double)counter->value.integer : otherwise;
 }
 
 /* The call site that grows fastest, or NULL. */
@@ -76,7 +72,8 @@ static double kept_heap(const struct analysis *analysis)
 {
     if (analysis->memory_parts.known && analysis->memory_parts.heap_known)
         return (double)analysis->memory_parts.bytes[MEMORY_PART_IDLE];
-    return counter_or(analysis, COUNTER_HEAP_IDLE, 0) - counter_or(analysis, COUNTER_HEAP_RELEASED, 0);
+    return snapshot_counter_or(analysis->snapshot, COUNTER_HEAP_IDLE, 0) -
+           snapshot_counter_or(analysis->snapshot, COUNTER_HEAP_RELEASED, 0);
 }
 
 static bool is_go(const struct analysis *analysis)
@@ -123,7 +120,8 @@ static enum verdict_case find_case(const struct analysis *analysis)
     if (!heap_is_judged)
         return CASE_WAITING;
     double kept = kept_heap(analysis);
-    if (kept >= NOTABLE_IDLE_BYTES && kept >= NOTABLE_IDLE_PART * counter_or(analysis, COUNTER_RSS, INFINITY))
+    double rss = snapshot_counter_or(analysis->snapshot, COUNTER_RSS, INFINITY);
+    if (kept >= NOTABLE_IDLE_BYTES && kept >= NOTABLE_IDLE_PART * rss)
         return CASE_IDLE_HEAP;
     return CASE_CALM;
 }
@@ -162,31 +160,13 @@ enum verdict_level analysis_verdict_level(const struct analysis *analysis)
 
 /* ---- sentences ---- */
 
-static void write_bytes(struct text *text, double bytes)
-{
-    char buffer[UNITS_BUFFER];
-    text_append(text, units_format_bytes(buffer, bytes));
-}
-
-static void write_rate(struct text *text, double bytes_per_second)
-{
-    char buffer[UNITS_BUFFER];
-    text_append(text, units_format_rate(buffer, bytes_per_second));
-}
-
-static void write_duration(struct text *text, double nanoseconds)
-{
-    char buffer[UNITS_BUFFER];
-    text_append(text, units_format_duration(buffer, nanoseconds));
-}
-
 /* " for 12 min", since a growth began. */
 static void write_since(const struct analysis *analysis, const struct growth *growth, struct text *text)
 {
     if (growth->since_unix_ns == 0 || growth->since_unix_ns >= analysis->snapshot->unix_ns)
         return;
     text_append(text, " for ");
-    write_duration(text, (double)(analysis->snapshot->unix_ns - growth->since_unix_ns));
+    sentence_add_duration(text, (double)(analysis->snapshot->unix_ns - growth->since_unix_ns));
 }
 
 /* " for 12 min", over which it was judged. */
@@ -194,7 +174,7 @@ static void write_judged_time(const struct analysis *analysis, struct text *text
 {
     uint64_t watched = analysis->snapshot->unix_ns - analysis->first_unix_ns;
     text_append(text, " for ");
-    write_duration(text, (double)(watched < analysis->window_ns ? watched : analysis->window_ns));
+    sentence_add_duration(text, (double)(watched < analysis->window_ns ? watched : analysis->window_ns));
 }
 
 static void write_limit(const struct analysis *analysis, struct text *text)
@@ -205,13 +185,13 @@ static void write_limit(const struct analysis *analysis, struct text *text)
     text_append(text, met ? " The " : " At this rate the ");
     if (analysis->limit_is_soft)
         text_append(text, met ? "live heap has met GOMEMLIMIT, " : "live heap meets GOMEMLIMIT, ");
-    write_bytes(text, (double)analysis->limit_bytes);
+    sentence_add_bytes(text, (double)analysis->limit_bytes);
     if (!analysis->limit_is_soft)
         text_append(text, met ? " limit is met" : " limit is met in ");
     else if (!met)
         text_append(text, ", in ");
     if (!met)
-        write_duration(text, analysis->seconds_to_limit * 1e9);
+        sentence_add_duration(text, analysis->seconds_to_limit * 1e9);
     text_append(text, ".");
 }
 
@@ -264,7 +244,7 @@ static void write_goroutines(const struct analysis *analysis, struct text *text)
 static void write_heap_growth(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "Growing ");
-    write_rate(text, analysis->heap.per_second);
+    sentence_add_rate(text, analysis->heap.per_second);
     write_since(analysis, &analysis->heap, text);
     text_append(text, ".");
     const struct suspect *suspect = top_suspect(analysis);
@@ -300,7 +280,7 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
 static void write_live_heap(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "live heap ");
-    write_bytes(text, counter_or(analysis, COUNTER_HEAP_MARKED, NAN));
+    sentence_add_bytes(text, snapshot_counter_or(analysis->snapshot, COUNTER_HEAP_MARKED, NAN));
 }
 
 static void write_waiting(const struct analysis *analysis, struct text *text)
@@ -316,16 +296,16 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
     } else if (analysis->gc_per_s > 0 && analysis->gc_per_s < SLOW_GC_PER_S) {
         is_slow = true;
         text_append(text, "; one comes about every ");
-        write_duration(text, 1e9 / analysis->gc_per_s);
+        sentence_add_duration(text, 1e9 / analysis->gc_per_s);
     } else if (!(analysis->gc_per_s > 0) && watched * SLOW_GC_PER_S > 2e9) {
         is_slow = true;
         text_append(text, "; none came in ");
-        write_duration(text, watched);
+        sentence_add_duration(text, watched);
     }
     text_append(text, ".");
     if (is_slow && analysis->alloc_bytes_per_s_window >= 0) {
         text_append(text, " It allocates ");
-        write_rate(text, analysis->alloc_bytes_per_s_window);
+        sentence_add_rate(text, analysis->alloc_bytes_per_s_window);
         text_append(text, " in all, and can grow no faster.");
     }
     if (analysis->rss.verdict == GROWTH_PLATEAU)
@@ -341,7 +321,7 @@ static void write_no_heap(const struct analysis *analysis, struct text *text)
     if (analysis->rss.verdict == GROWTH_TOO_FEW)
         return;
     text_append(text, " RSS ");
-    write_bytes(text, counter_or(analysis, COUNTER_RSS, NAN));
+    sentence_add_bytes(text, snapshot_counter_or(analysis->snapshot, COUNTER_RSS, NAN));
     text_append(text, analysis->rss.verdict == GROWTH_SHRINKING   ? ", shrinking"
                       : analysis->rss.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend"
                                                                  : ", steady");
@@ -353,7 +333,7 @@ static void write_calm(const struct analysis *analysis, struct text *text)
 {
     if (analysis->heap.verdict == GROWTH_SHRINKING) {
         text_append(text, "Shrinking ");
-        write_rate(text, -analysis->heap.per_second);
+        sentence_add_rate(text, -analysis->heap.per_second);
         write_since(analysis, &analysis->heap, text);
         text_append(text, ": ");
         write_live_heap(analysis, text);
@@ -371,7 +351,7 @@ static void write_calm(const struct analysis *analysis, struct text *text)
 static void write_rss_growth(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "RSS grows ");
-    write_rate(text, analysis->rss.per_second);
+    sentence_add_rate(text, analysis->rss.per_second);
     write_since(analysis, &analysis->rss, text);
     if (!knows_heap(analysis)) {
         text_append(text, is_go(analysis) ? "; the Go heap cannot be read."
@@ -395,7 +375,7 @@ static void write_provisional_growth(const struct analysis *analysis, struct tex
     const struct allocation_row *site = top_site(analysis);
     char percent[UNITS_BUFFER];
     text_append(text, "Seems to grow ");
-    write_rate(text, sum);
+    sentence_add_rate(text, sum);
     write_since(analysis, &site->growth, text);
     text_printf(text, ", after %u of %d GC cycles. ", analysis->cycles_seen, GROWTH_MIN_OBSERVATIONS);
     if (site->growth.per_second < sum)
@@ -408,7 +388,7 @@ static void write_site_growth(const struct analysis *analysis, struct text *text
 {
     const struct allocation_row *site = top_site(analysis);
     text_append(text, "Growing ");
-    write_rate(text, site->growth.per_second);
+    sentence_add_rate(text, site->growth.per_second);
     write_since(analysis, &site->growth, text);
     text_append(text, ": ");
     write_site(analysis, site, text);
@@ -428,9 +408,9 @@ static void write_outside_holders(const struct analysis *analysis, struct text *
     if (!parts->known)
         return;
     text_append(text, " C heaps hold ");
-    write_bytes(text, (double)parts->bytes[MEMORY_PART_C_HEAP]);
+    sentence_add_bytes(text, (double)parts->bytes[MEMORY_PART_C_HEAP]);
     text_append(text, ", other anonymous mappings ");
-    write_bytes(text, (double)parts->bytes[MEMORY_PART_ANONYMOUS]);
+    sentence_add_bytes(text, (double)parts->bytes[MEMORY_PART_ANONYMOUS]);
     text_append(text, ".");
 }
 
@@ -466,7 +446,7 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
         break;
     case CASE_OUTSIDE_GROWS:
         text_append(&text, "RSS grows ");
-        write_rate(&text, analysis->rss.per_second);
+        sentence_add_rate(&text, analysis->rss.per_second);
         write_since(analysis, &analysis->rss, &text);
         text_append(&text, " while the Go heap is flat: memory outside Go (cgo, mmap).");
         write_outside_holders(analysis, &text);
@@ -479,9 +459,9 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
     case CASE_IDLE_HEAP:
         write_calm(analysis, &text);
         text_append(&text, " RSS is ");
-        write_bytes(&text, counter_or(analysis, COUNTER_RSS, NAN));
+        sentence_add_bytes(&text, snapshot_counter_or(analysis->snapshot, COUNTER_RSS, NAN));
         text_append(&text, " but ");
-        write_bytes(&text, kept_heap(analysis));
+        sentence_add_bytes(&text, kept_heap(analysis));
         text_append(&text, " of it is idle heap kept for reuse: not a leak.");
         break;
     case CASE_NO_HEAP:

@@ -41,6 +41,12 @@ void snapshot_unref(struct snapshot *snapshot)
     free(snapshot);
 }
 
+double snapshot_counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise)
+{
+    const struct counter *counter = &snapshot->counters[id];
+    return counter_known(counter) ? (double)counter->value.integer : otherwise;
+}
+
 void snapshot_set(struct snapshot *snapshot, enum counter_id id, int64_t value)
 {
     snapshot->counters[id] = (struct counter){.value.integer = value, .provenance = PROVENANCE_EXACT};

@@ -20,9 +20,13 @@ struct gc_activity {
     /* Over the last GC_RECENT_NS: */
     uint32_t recent_cycles;
     double cycles_per_s;                        /* NAN with fewer than two. */
-    double cpu_share;                           /* Of GOMAXPROCS, without what idle Ps did; NAN when not known. */
+    /* Of GOMAXPROCS, without what idle Ps did: by the cycles that were seen in full, or where there is none by the runtime's
+     * own count; NAN when not known. */
+    double cpu_share;
     double freed_share;                         /* Of the heap that each cycle met, the median; NAN when not known. */
-    bool pinned;                                /* Half of the cycles and more came because of GOMEMLIMIT. */
+    /* Half of the cycles and more came because of GOMEMLIMIT; where no cycle's cause is known, Go has nearly as much in use. */
+    bool pinned;
+    bool forced;                                /* More cycles than not were asked for, by runtime.GC or debug.FreeOSMemory. */
     /* More than one cycle a second throughout, pinned to GOMEMLIMIT; or of which half freed less than GC_THRASH_FREED
      * of the heap, at a cost of GC_THRASH_CPU or more of the CPU where that is known. A program that has just filled
      * its heap makes many cycles that free nothing, but not for long. */
@@ -32,10 +36,18 @@ struct gc_activity {
 #define GC_THRASH_PER_S 1
 #define GC_THRASH_CPU 0.05
 #define GC_THRASH_FREED 0.2
+#define GC_PINNED_PART 0.9      /* Of GOMEMLIMIT in use: from here on Go collects to stay below it. */
+
+/* What the runtime counts of all cycles, for what those that were seen in full do not tell. */
+struct gc_counts {
+    double cpu_share;           /* Of the CPU, over the last GC_RECENT_NS; NAN when not known. */
+    double forced;              /* Cycles of that time that the program asked for; NAN when not known. */
+    double limit_used;          /* Of GOMEMLIMIT, what Go has in use; 0 without a limit. */
+};
 
 /* Cycles oldest first. ERROR_NO_MEMORY. */
 struct error *gc_activity_compute(const struct gc_cycle *cycles, size_t count, uint64_t now_unix_ns, uint64_t window_ns,
-                                  struct gc_activity *ret_activity);
+                                  const struct gc_counts *counts, struct gc_activity *ret_activity);
 
 /* What it is at of late, in a sentence for a person; nothing where no cycle was seen. */
 void gc_activity_write_note(const struct gc_activity *activity, struct text *text);

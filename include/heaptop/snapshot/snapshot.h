@@ -246,6 +246,8 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* Accepts NULL. */
 void snapshot_unref(struct snapshot *snapshot);
 
+/* The value of an integer counter; `otherwise` when it is not known. */
+double snapshot_counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise);
 void snapshot_set(struct snapshot *snapshot, enum counter_id id, int64_t value);
 void snapshot_set_real(struct snapshot *snapshot, enum counter_id id, double value);
 /* reason: static, or in the arena. */

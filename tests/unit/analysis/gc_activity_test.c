@@ -92,11 +92,17 @@ static void make_cycles(struct gc_cycle *cycles, size_t count, double seconds_ap
         };
 }
 
-static struct gc_activity activity_of(const struct gc_cycle *cycles, size_t count)
+static struct gc_activity counted_activity_of(const struct gc_cycle *cycles, size_t count,
+                                              const struct gc_counts *counts)
 {
     struct gc_activity activity;
-    ck_assert_ptr_null(gc_activity_compute(cycles, count, NOW, 900 * SECOND, &activity));
+    ck_assert_ptr_null(gc_activity_compute(cycles, count, NOW, 900 * SECOND, counts, &activity));
     return activity;
+}
+
+static struct gc_activity activity_of(const struct gc_cycle *cycles, size_t count)
+{
+    return counted_activity_of(cycles, count, &(struct gc_counts){.cpu_share = NAN, .forced = NAN});
 }
 
 START_TEST(pauses_are_counted_by_length)
@@ -171,6 +177,34 @@ START_TEST(thrashing_is_often_and_for_little)
 }
 END_TEST
 
+/* Of cycles that passed unseen, the runtime's own counts tell. */
+START_TEST(counts_stand_in_for_cycles_that_were_not_seen)
+{
+    struct gc_cycle cycles[CYCLES];
+    make_cycles(cycles, CYCLES, 0.1, 95 * MIB, GC_CAUSE_UNKNOWN);
+    for (size_t i = 0; i < CYCLES; i++)
+        cycles[i].cpu_known = false;
+    struct gc_counts counts = {.cpu_share = 0.02, .forced = 3, .limit_used = 0.95};
+    struct gc_activity activity = counted_activity_of(cycles, CYCLES, &counts);
+    ck_assert_double_eq(activity.cpu_share, 0.02);
+    ck_assert(activity.pinned && activity.thrashing && !activity.forced);
+    /* Cheap, and not at the limit. */
+    counts.limit_used = 0.5;
+    activity = counted_activity_of(cycles, CYCLES, &counts);
+    ck_assert(!activity.pinned && !activity.thrashing);
+    counts.cpu_share = 0.3;
+    counts.forced = CYCLES;
+    activity = counted_activity_of(cycles, CYCLES, &counts);
+    ck_assert(activity.thrashing && activity.forced);
+    /* Where the cycles tell, they are believed. */
+    make_cycles(cycles, CYCLES, 0.1, 95 * MIB, GC_CAUSE_HEAP);
+    counts.limit_used = 0.95;
+    activity = counted_activity_of(cycles, CYCLES, &counts);
+    ck_assert(!activity.pinned);
+    ck_assert_double_eq_tol(activity.cpu_share, 0.06, 1e-9);
+}
+END_TEST
+
 START_TEST(the_note_says_how_often_and_why)
 {
     struct gc_cycle cycles[CYCLES];
@@ -195,6 +229,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, pauses_are_counted_by_length);
     tcase_add_test(tests, cpu_is_that_of_assists_workers_and_pauses);
     tcase_add_test(tests, thrashing_is_often_and_for_little);
+    tcase_add_test(tests, counts_stand_in_for_cycles_that_were_not_seen);
     tcase_add_test(tests, the_note_says_how_often_and_why);
     return suite;
 }
