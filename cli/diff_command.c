@@ -20,14 +20,14 @@ static unsigned output_columns(void)
     return size.ws_col < MAX_COLUMNS ? size.ws_col : MAX_COLUMNS;
 }
 
-static enum site_value compared_value(enum export_value value)
+static enum site_value compared_value(enum sample_value value)
 {
     switch (value) {
-    case EXPORT_INUSE_OBJECTS:
+    case SAMPLE_INUSE_OBJECTS:
         return SITE_INUSE_OBJECTS;
-    case EXPORT_ALLOC_BYTES:
+    case SAMPLE_ALLOC_BYTES:
         return SITE_ALLOC_BYTES;
-    case EXPORT_ALLOC_OBJECTS:
+    case SAMPLE_ALLOC_OBJECTS:
         return SITE_ALLOC_OBJECTS;
     default:
         return SITE_INUSE_BYTES;

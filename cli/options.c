@@ -172,9 +172,9 @@ static struct error *set_format(struct options *options, const char *argument)
 
 static struct error *set_profile(struct options *options, const char *argument)
 {
-    for (int profile = EXPORT_HEAP; profile <= EXPORT_THREADS; profile++) {
-        if (strcmp(argument, export_profile_name((enum export_profile)profile)) == 0) {
-            options->profile = (enum export_profile)profile;
+    for (int profile = SAMPLE_HEAP; profile <= SAMPLE_THREADS; profile++) {
+        if (strcmp(argument, sample_profile_name((enum sample_profile)profile)) == 0) {
+            options->profile = (enum sample_profile)profile;
             options->profile_given = true;
             return NULL;
         }
@@ -184,9 +184,9 @@ static struct error *set_profile(struct options *options, const char *argument)
 
 static struct error *set_value(struct options *options, const char *argument)
 {
-    for (int value = EXPORT_INUSE_BYTES; value <= EXPORT_COUNT; value++) {
-        if (strcmp(argument, export_value_name((enum export_value)value)) == 0) {
-            options->value = (enum export_value)value;
+    for (int value = SAMPLE_INUSE_BYTES; value <= SAMPLE_COUNT; value++) {
+        if (strcmp(argument, sample_value_name((enum sample_value)value)) == 0) {
+            options->value = (enum sample_value)value;
             return NULL;
         }
     }
@@ -388,7 +388,7 @@ static struct error *check_operands(const struct options *options)
         return error_create(ERROR_USAGE, "replay wants the name of a recording");
     if (options->command == COMMAND_DIFF && !options->second)
         return error_create(ERROR_USAGE, "diff wants two moments: OLD NEW");
-    if (options->command == COMMAND_DIFF && options->value == EXPORT_COUNT)
+    if (options->command == COMMAND_DIFF && options->value == SAMPLE_COUNT)
         return error_create(ERROR_USAGE, "diff has no value 'count': goroutines are compared always");
     if (options->command == COMMAND_RUN)
         return options->arguments ? NULL : error_create(ERROR_USAGE, "run wants a command: heaptop run -- COMMAND");

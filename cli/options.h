@@ -105,9 +105,9 @@ struct options {
     bool follow_name, redact;
     uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
     enum output_format format;
-    enum export_profile profile;
+    enum sample_profile profile;
     bool profile_given;
-    enum export_value value;
+    enum sample_value value;
     const char *base;           /* What to subtract; NULL: nothing. */
     bool icicle;
     char **arguments;           /* Of run: the command and what it is given, up to a NULL. */

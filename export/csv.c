@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "export/samples.h"
+#include "heaptop/export.h"
 
 /* ---- fields ---- */
 
@@ -89,7 +89,8 @@ static struct error *write_samples(const struct export_request *request, struct 
     static const char *const heap_names[] = {"alloc_objects", "alloc_bytes", "inuse_objects", "inuse_bytes"};
     struct sample_set set;
     struct text text = {0};
-    struct error *error = sample_set_collect(request, &set);
+    const struct sample_request wanted = export_samples(request);
+    struct error *error = sample_set_collect(&wanted, &set);
     if (error)
         return error;
     bool of_heap = set.num_values > 1;
@@ -180,11 +181,11 @@ static struct error *write_threads(const struct snapshot *snapshot, struct text 
 
 struct error *export_csv(const struct export_request *request, struct text *ret_text)
 {
-    if (request->profile == EXPORT_THREADS && request->base)
+    if (request->profile == SAMPLE_THREADS && request->base)
         return error_create(ERROR_UNSUPPORTED, "threads are no table that has a difference");
-    if (request->profile == EXPORT_THREADS)
+    if (request->profile == SAMPLE_THREADS)
         return write_threads(request->snapshot, ret_text);
-    if (request->profile == EXPORT_GOROUTINE && !request->base)
+    if (request->profile == SAMPLE_GOROUTINE && !request->base)
         return write_groups(request->snapshot, ret_text);
     return write_samples(request, ret_text);
 }

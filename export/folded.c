@@ -2,7 +2,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "export/frame_tree.h"
+#include "heaptop/analysis/flame_tree.h"
+#include "heaptop/export.h"
 
 /* What separates frames may not be in a name: "go.shape.struct { A int; B int }". */
 static void append_name(struct text *text, const char *name)
@@ -15,17 +16,17 @@ static void append_name(struct text *text, const char *name)
 }
 
 /* The lines of a node and of all below it; `path` holds the names down to its parent. */
-static void write_node(const struct frame_tree *tree, const struct frame_node *node, struct text *path,
+static void write_node(const struct flame_tree *tree, const struct flame_node *node, struct text *path,
                        struct text *text)
 {
     size_t length = path->length;
     if (node->name) {
         text_append(path, length ? ";" : "");
-        append_name(path, catalog_string(tree->set.catalog, node->name));
+        append_name(path, catalog_string(tree->catalog, node->name));
     }
     if (node->self[DIFF_OLD] || node->self[DIFF_NEW]) {
         text_append(text, path->length ? path->data : "(no stack)");
-        if (tree->set.base)
+        if (tree->is_difference)
             text_printf(text, " %" PRId64, node->self[DIFF_OLD]);
         text_printf(text, " %" PRId64 "\n", node->self[DIFF_NEW]);
     }
@@ -38,14 +39,15 @@ static void write_node(const struct frame_tree *tree, const struct frame_node *n
 
 struct error *export_folded(const struct export_request *request, struct text *ret_text)
 {
-    struct frame_tree tree;
-    struct error *error = frame_tree_build(request, &tree);
+    const struct sample_request wanted = export_samples(request);
+    struct flame_tree tree;
+    struct error *error = flame_tree_build(&wanted, &tree);
     if (error)
         return error;
     struct text text = {0};
     _cleanup_(text_deinit) struct text path = {0};
     write_node(&tree, &tree.nodes.items[0], &path, &text);
-    frame_tree_deinit(&tree);
+    flame_tree_deinit(&tree);
     if (text.failed || path.failed) {
         text_deinit(&text);
         return error_no_memory();

@@ -7,7 +7,7 @@
 #include <zlib.h>
 
 #include "export/protobuf.h"
-#include "export/samples.h"
+#include "heaptop/export.h"
 
 /* Field numbers of profile.proto. */
 enum {
@@ -304,7 +304,7 @@ static struct error *compress_gzip(const struct text *plain, struct text *ret_by
 
 static void add_types(struct writer *writer)
 {
-    const char *name = export_profile_name(writer->set->profile);
+    const char *name = sample_profile_name(writer->set->profile);
     if (writer->set->num_values == 1) {
         add_value_type(writer, PROFILE_PERIOD_TYPE, name, "count");
         protobuf_int(&writer->profile, PROFILE_PERIOD, 1);
@@ -318,7 +318,7 @@ static void add_types(struct writer *writer)
     add_value_type(writer, PROFILE_PERIOD_TYPE, "space", "bytes");
     protobuf_int(&writer->profile, PROFILE_PERIOD,
                  writer->set->snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer);
-    if (writer->set->profile == EXPORT_ALLOCS)
+    if (writer->set->profile == SAMPLE_ALLOCS)
         protobuf_uint(&writer->profile, PROFILE_DEFAULT_SAMPLE_TYPE, add_literal(writer, "alloc_space"));
 }
 
@@ -348,7 +348,8 @@ static struct error *write_profile(const struct sample_set *set, struct text *re
 struct error *export_pprof(const struct export_request *request, struct text *ret_bytes)
 {
     struct sample_set set;
-    struct error *error = sample_set_collect(request, &set);
+    const struct sample_request wanted = export_samples(request);
+    struct error *error = sample_set_collect(&wanted, &set);
     if (error)
         return error;
     error = write_profile(&set, ret_bytes);

@@ -7,7 +7,8 @@
 #include <time.h>
 
 #include "export/flame_script.h"
-#include "export/frame_tree.h"
+#include "heaptop/analysis/flame_tree.h"
+#include "heaptop/export.h"
 
 /* Pixels. */
 #define WIDTH 1200
@@ -37,7 +38,7 @@ static const char style[] =
 
 struct drawing {
     const struct export_request *request;
-    const struct frame_tree *tree;
+    const struct flame_tree *tree;
     struct text text;
     double scale;               /* Pixels of one unit of a node's width. */
     int64_t smallest;           /* Narrower nodes are left out. */
@@ -107,36 +108,22 @@ static size_t fitting_length(const char *name, size_t room, bool *ret_fits)
     return *ret_fits ? length : last;
 }
 
-/* What the frame has room for: "tsdb.(*Head).getOrCreate", "(*Head).getOrCreate", "getOrCreate", or the beginning of
- * the last. */
 static void append_label(struct text *out, const char *name, double pixels)
 {
     size_t room = pixels > 2 * PADDING ? (size_t)((pixels - 2 * PADDING) / LETTER) : 0;
-    const char *label = function_short_name(name);
+    const char *label = function_name_fitting(name, room);
     bool fits;
     size_t length = fitting_length(label, room, &fits);
-    for (int part = 0; part < 2 && !fits; part++) {
-        const char *dot = *label == '(' ? strstr(label, ").") : strchr(label, '.');
-        if (!dot)
-            break;
-        label = dot + (*dot == ')' ? 2 : 1);
-        length = fitting_length(label, room, &fits);
-    }
     append_xml(out, label, length);
     if (!fits)
         text_append(out, "\xe2\x80\xa6");
-}
-
-static bool counts_bytes(enum export_value value)
-{
-    return value == EXPORT_INUSE_BYTES || value == EXPORT_ALLOC_BYTES;
 }
 
 static void append_amount(const struct drawing *drawing, struct text *out, int64_t amount, bool with_sign)
 {
     char buffer[UNITS_BUFFER];
     text_append(out, with_sign && amount > 0 ? "+" : "");
-    text_append(out, counts_bytes(drawing->tree->value) ? units_format_bytes(buffer, (double)amount)
+    text_append(out, flame_tree_counts_bytes(drawing->tree) ? units_format_bytes(buffer, (double)amount)
                                                         : units_format_exact(buffer, amount));
 }
 
@@ -190,7 +177,7 @@ static void append_change_colour(struct text *out, int64_t before, int64_t after
 
 /* ---- frames ---- */
 
-static void append_title(struct drawing *drawing, const struct frame_node *node, const char *name)
+static void append_title(struct drawing *drawing, const struct flame_node *node, const char *name)
 {
     struct text *out = &drawing->text;
     const int64_t all = drawing->tree->nodes.items[0].total[DIFF_NEW];
@@ -199,7 +186,7 @@ static void append_title(struct drawing *drawing, const struct frame_node *node,
     append_name(out, name);
     text_append(out, "\n");
     if (drawing->request->base) {
-        append_amount(drawing, out, frame_node_change(node), true);
+        append_amount(drawing, out, flame_node_change(node), true);
         text_append(out, ": ");
         append_amount(drawing, out, node->total[DIFF_NEW], false);
         text_append(out, ", was ");
@@ -213,7 +200,7 @@ static void append_title(struct drawing *drawing, const struct frame_node *node,
             text_append(out, " of all");
         }
     }
-    const char *file = catalog_string(drawing->tree->set.catalog, node->file);
+    const char *file = catalog_file(drawing->tree->catalog, node->frame);
     if (*file) {
         text_append(out, "\n");
         append_name(out, file);
@@ -221,10 +208,10 @@ static void append_title(struct drawing *drawing, const struct frame_node *node,
     text_append(out, "</title>");
 }
 
-static void draw_frame(struct drawing *drawing, const struct frame_node *node, double x, double pixels)
+static void draw_frame(struct drawing *drawing, const struct flame_node *node, double x, double pixels)
 {
     struct text *out = &drawing->text;
-    const char *name = node->name ? catalog_string(drawing->tree->set.catalog, node->name) : "all";
+    const char *name = flame_node_name(drawing->tree, node);
     uint32_t row = drawing->request->icicle ? node->depth : drawing->rows - 1 - node->depth;
     unsigned y = TOP + row * ROW;
     text_printf(out, "<g data-new=\"%" PRId64 "\"", node->total[DIFF_NEW]);
@@ -236,7 +223,7 @@ static void draw_frame(struct drawing *drawing, const struct frame_node *node, d
     if (drawing->request->base)
         append_change_colour(out, node->total[DIFF_OLD], node->total[DIFF_NEW]);
     else if (node->name)
-        append_package_colour(out, name, node->origin);
+        append_package_colour(out, name, catalog_frame(drawing->tree->catalog, node->frame)->origin);
     else
         text_append(out, "#e8eaed");
     text_append(out, "\"/>");
@@ -248,8 +235,8 @@ static void draw_frame(struct drawing *drawing, const struct frame_node *node, d
     text_append(out, "</g>\n");
 }
 
-/* A node and all below it. Recursion is as deep as the tree: FRAME_TREE_MAX_DEPTH. */
-static void draw_node(struct drawing *drawing, const struct frame_node *node, double x)
+/* A node and all below it. Recursion is as deep as the tree: FLAME_TREE_MAX_DEPTH. */
+static void draw_node(struct drawing *drawing, const struct flame_node *node, double x)
 {
     if (node->width < drawing->smallest || node->width <= 0) {
         drawing->left_out += node->width > 0;
@@ -257,13 +244,13 @@ static void draw_node(struct drawing *drawing, const struct frame_node *node, do
     }
     draw_frame(drawing, node, x, (double)node->width * drawing->scale);
     for (uint32_t i = 0; i < node->num_children; i++) {
-        const struct frame_node *child = &drawing->tree->nodes.items[node->first_child + i];
+        const struct flame_node *child = &drawing->tree->nodes.items[node->first_child + i];
         draw_node(drawing, child, x);
         x += (double)child->width * drawing->scale;
     }
 }
 
-static size_t count_frames(const struct frame_tree *tree, int64_t smallest)
+static size_t count_frames(const struct flame_tree *tree, int64_t smallest)
 {
     size_t count = 0;
     for (size_t i = 0; i < tree->nodes.count; i++)
@@ -283,19 +270,19 @@ static void append_time(struct text *out, uint64_t unix_ns)
     text_append(out, buffer);
 }
 
-static const char *what_is_shown(const struct frame_tree *tree)
+static const char *what_is_shown(const struct flame_tree *tree)
 {
     switch (tree->value) {
-    case EXPORT_INUSE_BYTES:
+    case SAMPLE_INUSE_BYTES:
         return "bytes in use";
-    case EXPORT_INUSE_OBJECTS:
+    case SAMPLE_INUSE_OBJECTS:
         return "objects in use";
-    case EXPORT_ALLOC_BYTES:
+    case SAMPLE_ALLOC_BYTES:
         return "bytes allocated";
-    case EXPORT_ALLOC_OBJECTS:
+    case SAMPLE_ALLOC_OBJECTS:
         return "objects allocated";
     default:
-        return tree->set.profile == EXPORT_THREADS ? "threads" : "goroutines";
+        return tree->profile == SAMPLE_THREADS ? "threads" : "goroutines";
     }
 }
 
@@ -313,14 +300,14 @@ static void append_heading(struct drawing *drawing, struct text *out)
 
 static void append_subtitle(struct drawing *drawing, struct text *out)
 {
-    const struct frame_node *root = &drawing->tree->nodes.items[0];
+    const struct flame_node *root = &drawing->tree->nodes.items[0];
     const struct snapshot *base = drawing->request->base;
     append_amount(drawing, out, root->total[DIFF_NEW], false);
     if (base) {
         text_append(out, ", was ");
         append_amount(drawing, out, root->total[DIFF_OLD], false);
         text_append(out, " (");
-        append_amount(drawing, out, frame_node_change(root), true);
+        append_amount(drawing, out, flame_node_change(root), true);
         text_append(out, ")  \xc2\xb7  ");
         append_time(out, base->unix_ns);
         text_append(out, " \xe2\x86\x92 ");
@@ -355,7 +342,7 @@ static void append_legend(const struct drawing *drawing, struct text *out, unsig
     } changes[] = {
         {"gone", 1, 0}, {"half of it gone", 2, 1}, {"the same", 1, 1}, {"twice as much", 1, 2}, {"new", 0, 1}};
     size_t count = drawing->request->base ? ARRAY_SIZE(changes) : ARRAY_SIZE(owners);
-    if (!drawing->request->base && drawing->tree->set.profile == EXPORT_THREADS)
+    if (!drawing->request->base && drawing->tree->profile == SAMPLE_THREADS)
         return;
     for (size_t i = 0; i < count; i++) {
         text_printf(out, "<rect x=\"%.0f\" y=\"%.0f\" width=\"12\" height=\"12\" rx=\"2\" fill=\"", x, y);
@@ -394,8 +381,9 @@ static void draw(struct drawing *drawing, struct text *out)
 
 struct error *export_svg(const struct export_request *request, struct text *ret_text)
 {
-    struct frame_tree tree;
-    struct error *error = frame_tree_build(request, &tree);
+    const struct sample_request wanted = export_samples(request);
+    struct flame_tree tree;
+    struct error *error = flame_tree_build(&wanted, &tree);
     if (error)
         return error;
     int64_t whole = tree.nodes.items[0].width;
@@ -408,7 +396,7 @@ struct error *export_svg(const struct export_request *request, struct text *ret_
     draw(&drawing, &text);
     text.failed |= drawing.text.failed;
     text_deinit(&drawing.text);
-    frame_tree_deinit(&tree);
+    flame_tree_deinit(&tree);
     if (text.failed) {
         text_deinit(&text);
         return error_no_memory();

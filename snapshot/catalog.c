@@ -418,6 +418,19 @@ const char *function_short_name(const char *function)
     return is_major_version(last) ? before : last;
 }
 
+const char *function_name_fitting(const char *function, size_t columns)
+{
+    const char *name = function_short_name(function);
+    for (int part = 0; part < 2 && utf8_width(name) > columns; part++) {
+        /* Without its package, then without its receiver. */
+        const char *dot = *name == '(' ? strstr(name, ").") : strchr(name, '.');
+        if (!dot)
+            break;
+        name = dot + (*dot == ')' ? 2 : 1);
+    }
+    return name;
+}
+
 const char *file_short_name(const char *file)
 {
     const char *slash = strrchr(file, '/');

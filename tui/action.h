@@ -32,6 +32,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
     X(TREE, 't', 0, LIST, "tree", "call sites or goroutines as a tree, or as a list") \
     X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
+    X(INVERT, 'i', 0, VIEW, "invert", "flame graph: callers at the bottom, or on top") \
     X(PAUSE, ' ', 0, VIEW, "pause", "hold the view, sampling goes on; in the past: play or stop") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \
     X(FASTER, '-', 0, VIEW, "faster", "sample more often; in the past: play slower") \

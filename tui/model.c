@@ -41,7 +41,7 @@ static void release_frozen(struct model *model)
 static struct passage passage_of(const struct model *model)
 {
     return (struct passage){
-        .history = model->history, .latest = model->latest, .with_regions = model->with_regions};
+        .history = model->history, .latest = model->latest, .with_regions = model->with_regions, .first = model->first};
 }
 
 static void set_passage(struct model *model, const struct passage *passage)
@@ -49,6 +49,7 @@ static void set_passage(struct model *model, const struct passage *passage)
     model->history = passage->history;
     model->latest = passage->latest;
     model->with_regions = passage->with_regions;
+    model->first = passage->first;
 }
 
 struct error *model_init(struct model *model, struct source *source, uint64_t interval_ns)
@@ -89,6 +90,16 @@ bool model_span_chosen(const struct model *model, struct chosen_span *ret_span)
     if (!model->span_start || !end || end->unix_ns <= model->span_start->unix_ns)
         return false;
     *ret_span = (struct chosen_span){.start = model->span_start, .end = end};
+    return true;
+}
+
+bool model_growth_span(const struct model *model, struct chosen_span *ret_span)
+{
+    if (model_span_chosen(model, ret_span))
+        return true;
+    if (!model->first || !model->shown || model->shown->unix_ns <= model->first->unix_ns)
+        return false;
+    *ret_span = (struct chosen_span){.start = model->first, .end = model->shown};
     return true;
 }
 

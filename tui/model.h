@@ -11,9 +11,10 @@ struct frozen_series;
 
 struct model {
     struct source *source;          /* Borrowed. */
-    struct history *history;        /* This and the next two: see struct passage. */
+    struct history *history;        /* This and the next three: see struct passage. */
     struct snapshot *latest;        /* Newer than `shown` while the view is held. */
     struct snapshot *with_regions;
+    struct snapshot *first;
     struct analysis *analysis;      /* Of `shown`; NULL before the first sample. */
     struct snapshot *shown;         /* A reference. */
     struct strip strip;             /* The whole session. */
@@ -49,6 +50,10 @@ struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_c
 struct error *model_toggle_span_edge(struct model *model, bool is_end);
 /* False where there is no span, or it ends before it starts. */
 bool model_span_chosen(const struct model *model, struct chosen_span *ret_span);
+
+/* The two moments that growth is shown between: the span, else from the session's first sample to the one on view. False
+ * where they are one. */
+bool model_growth_span(const struct model *model, struct chosen_span *ret_span);
 
 struct error *model_set_paused(struct model *model, bool paused);
 /* To the next longer (+1) or shorter (-1) interval between samples. */

@@ -14,6 +14,7 @@ void passage_deinit(struct passage *passage)
     history_destroy(passage->history);
     snapshot_unref(passage->latest);
     snapshot_unref(passage->with_regions);
+    snapshot_unref(passage->first);
     *passage = (struct passage){0};
 }
 
@@ -32,6 +33,9 @@ struct error *passage_add(struct passage *passage, struct snapshot *snapshot)
     replace(&passage->latest, snapshot);
     if (snapshot->num_regions > 0)
         replace(&passage->with_regions, snapshot);
+    /* Another process starts the history over. */
+    if (!passage->first || passage->first->unix_ns != history_first_unix_ns(passage->history))
+        replace(&passage->first, snapshot);
     return NULL;
 }
 
@@ -43,6 +47,7 @@ struct error *passage_copy(const struct passage *passage, struct passage *ret_co
         return error;
     copy.latest = passage->latest ? snapshot_ref(passage->latest) : NULL;
     copy.with_regions = passage->with_regions ? snapshot_ref(passage->with_regions) : NULL;
+    copy.first = passage->first ? snapshot_ref(passage->first) : NULL;
     *ret_copy = copy;
     return NULL;
 }

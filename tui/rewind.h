@@ -15,6 +15,7 @@ struct passage {
     struct history *history;
     struct snapshot *latest;        /* The one added last; a reference, or NULL. */
     struct snapshot *with_regions;  /* The latest that had regions; a reference, or NULL. */
+    struct snapshot *first;         /* With which the history begins; a reference, or NULL. */
 };
 
 void passage_deinit(struct passage *passage);

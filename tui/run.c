@@ -36,7 +36,8 @@ static int descriptor_of(const struct model *model)
 static void wait_for_more(struct terminal *terminal, const struct session *session)
 {
     const struct model *model = &session->model;
-    const int descriptors[2] = {descriptor_of(model), session->live ? descriptor_of(session->live) : -1};
+    const int descriptors[TERMINAL_DESCRIPTORS] = {
+        descriptor_of(model), session->live ? descriptor_of(session->live) : -1, session_descriptor(session)};
     int timeout_ms = -1;
     if (session_is_busy(session))
         timeout_ms = 0;
@@ -174,7 +175,8 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
         picker_session_draw(session);
         terminal_draw(terminal, &session->grid);
         now = clock_ns(CLOCK_MONOTONIC);
-        terminal_wait(terminal, (const int[2]){-1, -1}, now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
+        terminal_wait(terminal, (const int[TERMINAL_DESCRIPTORS]){-1, -1, -1},
+                      now >= next_list ? 0 : (int)((next_list - now) / 1000000) + 1);
     }
     *ret_pid = session->chosen;
     return NULL;

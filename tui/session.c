@@ -15,7 +15,7 @@
 
 static const struct screen_ops *const tab_screens[] = {
     &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
-    &suspects_screen,
+    &flame_screen, &suspects_screen,
 };
 #define NUM_TABS ARRAY_SIZE(tab_screens)
 
@@ -125,7 +125,7 @@ struct error *session_renew(struct session *session)
     return error ? error : update_top(session);
 }
 
-struct error *session_pull(struct session *session)
+static struct error *pull_samples(struct session *session)
 {
     bool changed = false, was_paused = session->model.paused;
     if (session->playback.is_on) {
@@ -143,6 +143,15 @@ struct error *session_pull(struct session *session)
     session->changed = true;
     profiling_follow(session);
     return was_paused ? NULL : session_renew(session);
+}
+
+struct error *session_pull(struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    bool changed = false;
+    struct error *error = top->ops->work ? top->ops->work(session, top->state, &changed) : NULL;
+    session->changed |= changed;
+    return error ? error : pull_samples(session);
 }
 
 static struct error *set_paused(struct session *session, bool paused)
@@ -220,6 +229,12 @@ bool session_is_busy(const struct session *session)
     return playback_is_busy(session);
 }
 
+int session_descriptor(const struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    return top->ops->descriptor ? top->ops->descriptor(top->state) : -1;
+}
+
 void session_say(struct session *session, const char *format, ...)
 {
     va_list arguments;
@@ -271,12 +286,29 @@ struct error *session_show(struct session *session, const struct screen_ops *ops
 
 /* ---- the text line ---- */
 
+/* The text that is searched for; NULL where nothing can be. */
+static char *search_text(const struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    struct list *list = focused_list(session);
+    return list ? list->search : top->ops->needle ? top->ops->needle(top->state) : NULL;
+}
+
+static bool find(struct session *session, int direction)
+{
+    const struct open_screen *top = session_top(session);
+    struct list *list = focused_list(session);
+    return list ? list_find(list, direction) : top->ops->find && top->ops->find(session, top->state, direction);
+}
+
 static struct error *begin_prompt(struct session *session, enum prompt prompt)
 {
     struct list *list = focused_list(session);
-    if (!list)
+    char *buffer = prompt == PROMPT_SEARCH ? search_text(session) : list ? list->filter : NULL;
+    if (!buffer) {
+        session_say(session, "there is no list to %s here", prompt == PROMPT_SEARCH ? "search" : "filter");
         return NULL;
-    char *buffer = prompt == PROMPT_SEARCH ? list->search : list->filter;
+    }
     memcpy(session->before_prompt, buffer, LIST_NEEDLE);
     if (prompt == PROMPT_SEARCH)
         buffer[0] = '\0';
@@ -334,28 +366,30 @@ static struct error *prompt_key(struct session *session, uint32_t key)
 {
     if (session->prompt == PROMPT_JUMP || session->prompt == PROMPT_MARK)
         return typing_key(session, key);
-    struct list *list = focused_list(session);
     bool is_search = session->prompt == PROMPT_SEARCH;
+    char *text = session->edit.text;
     if (key == INPUT_ESCAPE) {
         /* A search that is left falls back to the one before; a filter is cleared. */
         if (is_search)
-            memcpy(list->search, session->before_prompt, LIST_NEEDLE);
+            memcpy(text, session->before_prompt, LIST_NEEDLE);
         else
-            list->filter[0] = '\0';
+            text[0] = '\0';
         session->prompt = PROMPT_NONE;
+        if (is_search && !focused_list(session))
+            find(session, 0);
         return update_top(session);
     }
     if (key == INPUT_ENTER) {
         session->prompt = PROMPT_NONE;
-        if (is_search && list->search[0] && !list_find(list, 0))
-            session_say(session, "not found: %s", list->search);
+        if (is_search && text[0] && !find(session, 0))
+            session_say(session, "not found: %s", text);
         return NULL;
     }
     if (!line_edit_key(&session->edit, key))
         return NULL;
     if (!is_search)
         return update_top(session);
-    list_find(list, 0);
+    find(session, 0);
     return NULL;
 }
 
@@ -382,15 +416,16 @@ static struct error *go_back(struct session *session)
 static struct error *act_on_list(struct session *session, enum action action)
 {
     struct list *list = focused_list(session);
-    if (!list)
-        return NULL;
-    if (action == ACTION_NEXT_MATCH || action == ACTION_PREVIOUS_MATCH) {
-        if (!list->search[0])
+    const char *text = search_text(session);
+    if (text && (action == ACTION_NEXT_MATCH || action == ACTION_PREVIOUS_MATCH)) {
+        if (!text[0])
             session_say(session, "nothing to search for: type / first");
-        else if (!list_find(list, action == ACTION_NEXT_MATCH ? +1 : -1))
-            session_say(session, "not found: %s", list->search);
+        else if (!find(session, action == ACTION_NEXT_MATCH ? +1 : -1))
+            session_say(session, "not found: %s", text);
         return NULL;
     }
+    if (!list)
+        return NULL;
     bool resort;
     list_act(list, action, &resort);
     return resort ? update_top(session) : NULL;
@@ -574,6 +609,8 @@ static struct error *press(struct session *session, const struct event *event)
             if (event->x >= session->tab_x[i] - 1 && event->x < session->tab_x[i + 1] - 1)
                 return show_tab(session, i);
     const struct open_screen *top = session_top(session);
+    if (top->ops->mouse && top->ops->mouse(session, top->state, event))
+        return NULL;
     if (top->ops->point)
         top->ops->point(top->state, event->x, event->y);
     struct list *list = focused_list(session);
@@ -602,6 +639,8 @@ static struct error *handle_mouse(struct session *session, const struct event *e
     if (event->mouse == MOUSE_PRESS || event->mouse == MOUSE_DOUBLE)
         return press(session, event);
     const struct open_screen *top = session_top(session);
+    if (top->ops->mouse && top->ops->mouse(session, top->state, event))
+        return NULL;
     if (top->ops->point)
         top->ops->point(top->state, event->x, event->y);
     struct list *list = focused_list(session);

@@ -34,12 +34,22 @@ struct screen_ops {
     const char *(*verdict)(const void *state);
     /* The last part of the path shown at the top; NULL: the title. */
     void (*describe)(const struct session *session, const void *state, struct text *text);
+    /* Where there is no list: the text that / looks for, LIST_NEEDLE bytes; and going to the next place found (+1, -1), or
+     * with 0 to the one picked or the next, the text being new. false: there is none. May be NULL. */
+    char *(*needle)(void *state);
+    bool (*find)(struct session *session, void *state, int direction);
+    /* The mouse where there is no list; false: nothing there. May be NULL. */
+    bool (*mouse)(struct session *session, void *state, const struct event *event);
+    /* What is made off the drawing path: readable when some of it is done, -1 while nothing is under way; and taking it
+     * in, *ret_changed where there is something new to show. May be NULL. */
+    int (*descriptor)(const void *state);
+    struct error *(*work)(struct session *session, void *state, bool *ret_changed);
     /* How many there are of what a person should see; shown at its tab unless it is 0. May be NULL. */
     size_t (*count)(const struct session *session);
 };
 
 extern const struct screen_ops overview_screen, sites_screen, site_screen, goroutines_screen, threads_screen, gc_screen,
-    memory_screen, suspects_screen;
+    memory_screen, flame_screen, suspects_screen;
 
 /* What the difference screen is opened with. */
 struct diff_pair {
@@ -110,6 +120,9 @@ void session_destroy(struct session *session);      /* Accepts NULL. */
 struct error *session_pull(struct session *session);
 /* Whether there is more of the latter: then session_pull is to be called again at once. */
 bool session_is_busy(const struct session *session);
+/* Becomes readable when what the screen in view has made off the drawing path is done: session_pull takes it in. -1 while
+ * there is nothing to wait for. */
+int session_descriptor(const struct session *session);
 struct error *session_handle(struct session *session, const struct event *event);
 /* Draws into session->grid. */
 void session_draw(struct session *session);

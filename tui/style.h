@@ -45,7 +45,9 @@ enum role {
     ROLE_COUNT
 };
 
-/* X(GROUND, RGB, colour of 256, colour of 16, attributes without colour): what is behind the text. */
+/* X(GROUND, RGB, colour of 256, colour of 16, attributes without colour): what is behind the text. Frames of flame graphs
+ * stand on grounds of their own: by whose code they are, or by how much they grew or shrank, which their first column
+ * and the details tell as well. */
 #define TUI_GROUNDS(X) \
     X(PLAIN, -1, -1, -1, 0) \
     X(BAR, 0x23272f, 235, -1, 0) \
@@ -53,6 +55,18 @@ enum role {
     X(CHIP, 0x3a5f75, 24, 4, ATTRIBUTE_REVERSE) \
     X(CURSOR, 0x61b5d9, 74, 6, ATTRIBUTE_REVERSE) \
     X(ALERT, 0x3d2429, -1, -1, 0) \
+    X(FLAME_OWN, 0x6b4423, 94, 4, 0) \
+    X(FLAME_MODULE, 0x245463, 23, 6, 0) \
+    X(FLAME_STANDARD, 0x2f5034, 22, -1, 0) \
+    X(FLAME_RUNTIME, 0x3a3f4a, 237, -1, 0) \
+    X(FLAME_FOUND, 0x69408a, 54, 5, 0) \
+    X(FLAME_SAME, 0x2c3038, 236, -1, 0) \
+    X(FLAME_GREW_1, 0x553236, 52, -1, 0) \
+    X(FLAME_GREW_2, 0x7d353b, 88, 1, 0) \
+    X(FLAME_GREW_3, 0xa83a42, 124, 1, 0) \
+    X(FLAME_SHRANK_1, 0x2c3f58, 17, -1, 0) \
+    X(FLAME_SHRANK_2, 0x2b5080, 18, 4, 0) \
+    X(FLAME_SHRANK_3, 0x2f66b0, 25, 4, 0) \
     X(POPUP, 0x1d2027, 234, -1, 0)
 
 enum ground {

@@ -367,12 +367,13 @@ void terminal_suspend(struct terminal *terminal)
 
 /* ---- input ---- */
 
-void terminal_wait(struct terminal *terminal, const int descriptors[2], int timeout_ms)
+void terminal_wait(struct terminal *terminal, const int descriptors[TERMINAL_DESCRIPTORS], int timeout_ms)
 {
     struct pollfd polled[] = {{.fd = STDIN_FILENO, .events = POLLIN},
                               {.fd = terminal->pipe[0], .events = POLLIN},
                               {.fd = descriptors[0], .events = POLLIN},
-                              {.fd = descriptors[1], .events = POLLIN}};
+                              {.fd = descriptors[1], .events = POLLIN},
+                              {.fd = descriptors[2], .events = POLLIN}};
     if (poll(polled, ARRAY_SIZE(polled), timeout_ms) <= 0)
         return;
     int waiting = 0;

@@ -8,6 +8,9 @@
 
 struct terminal;
 
+/* What terminal_wait waits for beside the terminal. */
+#define TERMINAL_DESCRIPTORS 3
+
 /* ERROR_UNSUPPORTED when standard input or output is no terminal, or one that cannot place its cursor. From here on
  * signals that end or stop the program restore the terminal first; those that ask for it politely become events. */
 struct error *terminal_open(const struct tui_options *options, struct terminal **ret_terminal);
@@ -19,7 +22,7 @@ void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_hei
 /* Sends what differs from what was drawn before. */
 void terminal_draw(struct terminal *terminal, const struct grid *grid);
 /* Waits until there is an event, one of the descriptors (-1: none) is readable, or the time is over. */
-void terminal_wait(struct terminal *terminal, const int descriptors[2], int timeout_ms);
+void terminal_wait(struct terminal *terminal, const int descriptors[TERMINAL_DESCRIPTORS], int timeout_ms);
 /* The next event that is there already; EVENT_NONE when there is none. */
 struct event terminal_event(struct terminal *terminal);
 /* Hands the terminal back to the shell and stops, as Ctrl-Z asks; returns when continued. */

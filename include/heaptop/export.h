@@ -4,40 +4,23 @@
 
 #include "heaptop/analysis.h"
 #include "heaptop/analysis/diff.h"
+#include "heaptop/analysis/samples.h"
 
 /* ---- profiles: stacks with values ---- */
-
-enum export_profile {
-    EXPORT_HEAP,        /* The heap profile, first of all what is in use. */
-    EXPORT_ALLOCS,      /* The same samples, first of all what was allocated since the process started. */
-    EXPORT_GOROUTINE,   /* Goroutines, the runtime's own left out, by their stacks. */
-    EXPORT_THREADS,     /* Kernel threads by name, state, system call and kernel function: their stacks are not read. */
-};
-
-/* Which value of a profile's samples, where a format has room for one. */
-enum export_value {
-    EXPORT_DEFAULT,     /* Of heap: inuse_bytes; of allocs: alloc_bytes; of the others: count. */
-    EXPORT_INUSE_BYTES,
-    EXPORT_INUSE_OBJECTS,
-    EXPORT_ALLOC_BYTES,
-    EXPORT_ALLOC_OBJECTS,
-    EXPORT_COUNT,
-};
-
-/* "heap", ...; "inuse_bytes", ...: as on the command line. */
-const char *export_profile_name(enum export_profile profile);
-const char *export_value_name(enum export_value value);
-/* EXPORT_DEFAULT resolved. ERROR_USAGE where the profile has no such value. */
-struct error *export_value_resolve(enum export_profile profile, enum export_value value, enum export_value *ret_value);
 
 struct export_request {
     const struct snapshot *snapshot;
     const struct snapshot *base;    /* Not NULL: what is exported is how the snapshot differs from it. */
-    enum export_profile profile;
-    enum export_value value;        /* Of folded stacks and graphs. */
+    enum sample_profile profile;
+    enum sample_value value;        /* Of folded stacks and graphs. */
     bool icicle;                    /* Of a graph: callers on top. */
     const char *title;              /* Of a graph; NULL: made from the target. */
 };
+
+static inline struct sample_request export_samples(const struct export_request *request)
+{
+    return (struct sample_request){request->snapshot, request->base, request->profile, request->value};
+}
 
 /* A gzip-compressed profile.proto: the values, stacks, names, lines, mappings and labels that the process's own
  * /debug/pprof/heap, allocs or goroutine would give. With a base, new minus old, as `go tool pprof -base` computes it.

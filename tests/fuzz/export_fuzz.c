@@ -157,11 +157,11 @@ typedef struct error *export_function(const struct export_request *request, stru
 static void write_profiles(const struct snapshot *snapshot, const struct snapshot *base, uint8_t choice)
 {
     static export_function *const formats[] = {export_pprof, export_folded, export_svg, export_csv};
-    for (int profile = EXPORT_HEAP; profile <= EXPORT_THREADS; profile++) {
+    for (int profile = SAMPLE_HEAP; profile <= SAMPLE_THREADS; profile++) {
         struct export_request request = {
-            .snapshot = snapshot, .base = base, .profile = (enum export_profile)profile, .icicle = choice & 1};
-        if (profile <= EXPORT_ALLOCS)
-            request.value = (enum export_value)(choice / 2 % (EXPORT_ALLOC_OBJECTS + 1));
+            .snapshot = snapshot, .base = base, .profile = (enum sample_profile)profile, .icicle = choice & 1};
+        if (profile <= SAMPLE_ALLOCS)
+            request.value = (enum sample_value)(choice / 2 % (SAMPLE_ALLOC_OBJECTS + 1));
         for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
             struct text text = {0};
             struct error *error = formats[i](&request, &text);

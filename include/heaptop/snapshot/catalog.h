@@ -71,6 +71,9 @@ uint32_t catalog_stack_subject(const struct catalog *catalog, stack_id id);
  * given. */
 const char *function_short_name(const char *function);
 const char *file_short_name(const char *file);
+/* The most of it that takes at most so many terminal columns: "tsdb.(*Head).getOrCreate", "(*Head).getOrCreate",
+ * "getOrCreate"; the last of these where none does. Points into the string given. */
+const char *function_name_fitting(const char *function, size_t columns);
 
 /* "tsdb.(*Head).getOrCreate  head.go:1622"; the address where there is no name, "unknown" where there is neither. */
 void catalog_write_frame(const struct catalog *catalog, frame_id id, struct text *text);

@@ -75,7 +75,7 @@ START_TEST(options_stand_anywhere)
 
     options = parse_good("export --format=pprof --profile allocs -o out.pb.gz 7");
     ck_assert_int_eq(options.format, FORMAT_PPROF);
-    ck_assert_int_eq(options.profile, EXPORT_ALLOCS);
+    ck_assert_int_eq(options.profile, SAMPLE_ALLOCS);
     ck_assert_str_eq(options.output, "out.pb.gz");
     ck_assert_str_eq(parse_good("export --format json 7").output, "-");
 }

@@ -88,15 +88,15 @@ START_TEST(folded_stacks_are_summed_by_functions)
     char *text = make_folded(&request);
     ck_assert_str_eq(text, "main.main;main.fill 500\nmain.main;main.gen[go.shape.struct { A int: B int }] 60\n");
     free(text);
-    request.value = EXPORT_INUSE_OBJECTS;
+    request.value = SAMPLE_INUSE_OBJECTS;
     text = make_folded(&request);
     ck_assert_str_eq(text, "main.main;main.fill 5\nmain.main;main.gen[go.shape.struct { A int: B int }] 6\n");
     free(text);
-    request = (struct export_request){.snapshot = snapshot, .profile = EXPORT_ALLOCS};
+    request = (struct export_request){.snapshot = snapshot, .profile = SAMPLE_ALLOCS};
     text = make_folded(&request);
     ck_assert_ptr_nonnull(strstr(text, "B int }] 70\n"));
     free(text);
-    request.value = EXPORT_COUNT;
+    request.value = SAMPLE_COUNT;
     struct text refused = {0};
     struct error *error = export_folded(&request, &refused);
     ck_assert(error && error->kind == ERROR_USAGE);
@@ -153,11 +153,11 @@ START_TEST(goroutines_and_threads_are_counted)
     builder_thread(b, 2, "app", 'S', "futex");
     builder_thread(b, 3, "app", 'R', NULL);
     struct snapshot *snapshot = builder_take(b);
-    struct export_request request = {.snapshot = snapshot, .profile = EXPORT_GOROUTINE};
+    struct export_request request = {.snapshot = snapshot, .profile = SAMPLE_GOROUTINE};
     char *text = make_folded(&request);
     ck_assert_str_eq(text, "main.busy;(running) 2\nmain.start;main.worker;runtime.gopark 12\n");
     free(text);
-    request.profile = EXPORT_THREADS;
+    request.profile = SAMPLE_THREADS;
     text = make_folded(&request);
     ck_assert_str_eq(text, "thread app;running or ready 1\nthread app;sleeping;system call futex 2\n");
     free(text);
@@ -223,7 +223,7 @@ START_TEST(very_deep_and_very_many_are_bounded)
     }
     builder_gc(b);
     struct snapshot *snapshot = builder_take(b);
-    const struct export_request request = {.snapshot = snapshot, .value = EXPORT_INUSE_OBJECTS};
+    const struct export_request request = {.snapshot = snapshot, .value = SAMPLE_INUSE_OBJECTS};
     char *text = make_svg(&request);
     check_xml(text);
     ck_assert_uint_le(count_of(text, "<g data-new="), 20000);
@@ -251,7 +251,7 @@ START_TEST(nothing_is_an_empty_graph)
     builder_set_unavailable(b, COUNTER_GOROUTINES, "not a Go program");
     struct snapshot *native = builder_take(b);
     struct text refused = {0};
-    request = (struct export_request){.snapshot = native, .profile = EXPORT_GOROUTINE};
+    request = (struct export_request){.snapshot = native, .profile = SAMPLE_GOROUTINE};
     struct error *error = export_svg(&request, &refused);
     ck_assert(error && error->kind == ERROR_UNSUPPORTED && strstr(error->message, "not a Go program"));
     error_destroy(error);

@@ -5,7 +5,7 @@
 #include "unit/export/pprof_decoder.h"
 #include "unit/snapshot_builder.h"
 
-static struct pprof *export_and_decode(const struct snapshot *snapshot, enum export_profile kind)
+static struct pprof *export_and_decode(const struct snapshot *snapshot, enum sample_profile kind)
 {
     struct text bytes = {0};
     struct error *error = export_pprof(&(struct export_request){.snapshot = snapshot, .profile = kind}, &bytes);
@@ -41,7 +41,7 @@ START_TEST(every_value_survives)
     struct snapshot *snapshots[20];
     builder_demo(snapshots, 20);
     const struct snapshot *snapshot = snapshots[19];
-    struct pprof *profile = export_and_decode(snapshot, EXPORT_HEAP);
+    struct pprof *profile = export_and_decode(snapshot, SAMPLE_HEAP);
 
     ck_assert_uint_eq(profile->num_samples, snapshot->num_sites);
     for (size_t i = 0; i < snapshot->num_sites; i++) {
@@ -70,8 +70,8 @@ START_TEST(types_are_those_of_runtime_pprof)
         {"alloc_objects", "count"}, {"alloc_space", "bytes"}, {"inuse_objects", "count"}, {"inuse_space", "bytes"}};
     struct snapshot *snapshot;
     builder_demo(&snapshot, 1);
-    for (int kind = EXPORT_HEAP; kind <= EXPORT_ALLOCS; kind++) {
-        struct pprof *profile = export_and_decode(snapshot, (enum export_profile)kind);
+    for (int kind = SAMPLE_HEAP; kind <= SAMPLE_ALLOCS; kind++) {
+        struct pprof *profile = export_and_decode(snapshot, (enum sample_profile)kind);
         ck_assert_uint_eq(profile->num_sample_types, 4);
         for (size_t i = 0; i < 4; i++) {
             ck_assert_str_eq(pprof_string(profile, profile->sample_types[i].type), types[i][0]);
@@ -81,7 +81,7 @@ START_TEST(types_are_those_of_runtime_pprof)
         ck_assert_str_eq(pprof_string(profile, profile->period_type.unit), "bytes");
         ck_assert_uint_eq(profile->period, 512 * 1024);
         ck_assert_str_eq(pprof_string(profile, profile->default_sample_type),
-                         kind == EXPORT_ALLOCS ? "alloc_space" : "");
+                         kind == SAMPLE_ALLOCS ? "alloc_space" : "");
         pprof_destroy(profile);
     }
     snapshot_unref(snapshot);
@@ -94,7 +94,7 @@ START_TEST(what_is_not_published_yet_is_there_with_zeros)
     size_t site = builder_site(b, 64, "main.grow main.go:7");
     builder_allocate(b, site, 5);
     struct snapshot *snapshot = builder_take(b);
-    struct pprof *profile = export_and_decode(snapshot, EXPORT_HEAP);
+    struct pprof *profile = export_and_decode(snapshot, SAMPLE_HEAP);
     ck_assert_uint_eq(profile->num_samples, 1);
     ck_assert_uint_eq(profile->samples[0].num_values, 4);
     ck_assert_int_eq(profile->samples[0].values[1], 0);
@@ -128,7 +128,7 @@ START_TEST(frames_of_one_address_are_one_location)
     builder_allocate(b, site, 5);
     builder_gc(b);
     struct snapshot *snapshot = builder_take(b);
-    struct pprof *profile = export_and_decode(snapshot, EXPORT_HEAP);
+    struct pprof *profile = export_and_decode(snapshot, SAMPLE_HEAP);
     ck_assert_uint_eq(profile->num_locations, 2);
     ck_assert_uint_eq(profile->samples[0].num_locations, 2);
     ck_assert_uint_eq(pprof_location(profile, profile->samples[0].locations[0])->num_lines, 2);
@@ -163,7 +163,7 @@ START_TEST(addresses_are_those_of_the_running_process)
     };
     snapshot->mappings = mappings;
     snapshot->num_mappings = 3;
-    struct pprof *profile = export_and_decode(snapshot, EXPORT_HEAP);
+    struct pprof *profile = export_and_decode(snapshot, SAMPLE_HEAP);
     ck_assert_uint_eq(profile->num_mappings, 3);
     ck_assert_uint_eq(profile->mappings[0].start, mappings[0].start);
     ck_assert_uint_eq(profile->mappings[0].limit, mappings[0].limit);

@@ -3,6 +3,7 @@
 #define TESTS_UNIT_TUI_TUI_TEST_H
 
 #include <check.h>
+#include <poll.h>
 #include <time.h>
 
 #include "tests/unit/tui/scene.h"
@@ -80,6 +81,16 @@ __attribute__((unused)) static void stage_open(struct stage *stage, const struct
     free(stage->snapshots);
 }
 
+/* Until what is made off the drawing path is there. */
+__attribute__((unused)) static void stage_settle(struct stage *stage)
+{
+    for (int descriptor; (descriptor = session_descriptor(stage->session)) >= 0;) {
+        struct pollfd polled = {.fd = descriptor, .events = POLLIN};
+        ck_assert_int_eq(poll(&polled, 1, -1), 1);
+        ck_assert_ptr_null(session_pull(stage->session));
+    }
+}
+
 /* One more second passes. */
 __attribute__((unused)) static void stage_second(struct stage *stage)
 {
@@ -102,6 +113,7 @@ __attribute__((unused)) static void stage_close(struct stage *stage)
 __attribute__((unused)) static void stage_key(struct stage *stage, uint32_t key)
 {
     ck_assert_ptr_null(session_handle(stage->session, &(struct event){.type = EVENT_KEY, .key = key}));
+    stage_settle(stage);
 }
 
 /* Words that name keys ("Enter", "Esc", "Tab", ...) or are typed letter by letter. */
@@ -113,7 +125,7 @@ __attribute__((unused)) static void stage_keys(struct stage *stage, const char *
     } names[] = {{"Enter", INPUT_ENTER}, {"Esc", INPUT_ESCAPE},  {"Tab", INPUT_TAB},        {"Space", ' '},
                  {"Up", INPUT_UP},       {"Down", INPUT_DOWN},   {"PgDn", INPUT_PAGE_DOWN}, {"End", INPUT_END},
                  {"Left", INPUT_LEFT},   {"Right", INPUT_RIGHT}, {"PgUp", INPUT_PAGE_UP},   {"Bksp", INPUT_BACKSPACE},
-                 {"Home", INPUT_HOME}};
+                 {"Home", INPUT_HOME},   {"Shift-Tab", INPUT_BACK_TAB}};
     while (*keys) {
         size_t length = strcspn(keys, " ");
         uint32_t key = 0;

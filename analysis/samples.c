@@ -1,51 +1,51 @@
-#include "export/samples.h"
+#include "heaptop/analysis/samples.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const profile_names[] = {[EXPORT_HEAP] = "heap",
-                                            [EXPORT_ALLOCS] = "allocs",
-                                            [EXPORT_GOROUTINE] = "goroutine",
-                                            [EXPORT_THREADS] = "threads"};
-static const char *const value_names[] = {[EXPORT_DEFAULT] = "default",
-                                          [EXPORT_INUSE_BYTES] = "inuse_bytes",
-                                          [EXPORT_INUSE_OBJECTS] = "inuse_objects",
-                                          [EXPORT_ALLOC_BYTES] = "alloc_bytes",
-                                          [EXPORT_ALLOC_OBJECTS] = "alloc_objects",
-                                          [EXPORT_COUNT] = "count"};
+static const char *const profile_names[] = {[SAMPLE_HEAP] = "heap",
+                                            [SAMPLE_ALLOCS] = "allocs",
+                                            [SAMPLE_GOROUTINE] = "goroutine",
+                                            [SAMPLE_THREADS] = "threads"};
+static const char *const value_names[] = {[SAMPLE_DEFAULT] = "default",
+                                          [SAMPLE_INUSE_BYTES] = "inuse_bytes",
+                                          [SAMPLE_INUSE_OBJECTS] = "inuse_objects",
+                                          [SAMPLE_ALLOC_BYTES] = "alloc_bytes",
+                                          [SAMPLE_ALLOC_OBJECTS] = "alloc_objects",
+                                          [SAMPLE_COUNT] = "count"};
 /* Where in a sample a value stands. */
-static const unsigned value_places[] = {[EXPORT_INUSE_BYTES] = 3,
-                                        [EXPORT_INUSE_OBJECTS] = 2,
-                                        [EXPORT_ALLOC_BYTES] = 1,
-                                        [EXPORT_ALLOC_OBJECTS] = 0,
-                                        [EXPORT_COUNT] = 0};
+static const unsigned value_places[] = {[SAMPLE_INUSE_BYTES] = 3,
+                                        [SAMPLE_INUSE_OBJECTS] = 2,
+                                        [SAMPLE_ALLOC_BYTES] = 1,
+                                        [SAMPLE_ALLOC_OBJECTS] = 0,
+                                        [SAMPLE_COUNT] = 0};
 
 #define CUT_STACK "(outer frames not read)"
 #define NO_STACK "(stack not read)"
 
-const char *export_profile_name(enum export_profile profile)
+const char *sample_profile_name(enum sample_profile profile)
 {
     return (size_t)profile < ARRAY_SIZE(profile_names) ? profile_names[profile] : "";
 }
 
-const char *export_value_name(enum export_value value)
+const char *sample_value_name(enum sample_value value)
 {
     return (size_t)value < ARRAY_SIZE(value_names) ? value_names[value] : "";
 }
 
-struct error *export_value_resolve(enum export_profile profile, enum export_value value, enum export_value *ret_value)
+struct error *sample_value_resolve(enum sample_profile profile, enum sample_value value, enum sample_value *ret_value)
 {
-    bool of_heap = profile == EXPORT_HEAP || profile == EXPORT_ALLOCS;
-    if (value == EXPORT_DEFAULT)
-        value = profile == EXPORT_HEAP ? EXPORT_INUSE_BYTES : of_heap ? EXPORT_ALLOC_BYTES : EXPORT_COUNT;
-    if (of_heap == (value == EXPORT_COUNT))
-        return error_create(ERROR_USAGE, "the profile '%s' has no value '%s'", export_profile_name(profile),
-                            export_value_name(value));
+    bool of_heap = profile == SAMPLE_HEAP || profile == SAMPLE_ALLOCS;
+    if (value == SAMPLE_DEFAULT)
+        value = profile == SAMPLE_HEAP ? SAMPLE_INUSE_BYTES : of_heap ? SAMPLE_ALLOC_BYTES : SAMPLE_COUNT;
+    if (of_heap == (value == SAMPLE_COUNT))
+        return error_create(ERROR_USAGE, "the profile '%s' has no value '%s'", sample_profile_name(profile),
+                            sample_value_name(value));
     *ret_value = value;
     return NULL;
 }
 
-int64_t sample_value(const struct sample *sample, enum diff_side side, enum export_value value)
+int64_t sample_value_of(const struct sample *sample, enum diff_side side, enum sample_value value)
 {
     return sample->values[side][value_places[value]];
 }
@@ -58,7 +58,7 @@ struct collector {
     enum diff_side side;
     uint64_t load_bias;
     struct table samples;               /* Hash of stack and label -> index; of differences only. */
-    struct table stacks;                /* Id in the snapshot's catalog -> id in the set's. */
+    struct table stacks, frames_known;  /* Id in the snapshot's catalog -> id in the set's. */
     VECTOR(frame_id) frames;            /* Scratch. */
 };
 
@@ -70,12 +70,16 @@ static string_id copy_string(struct collector *collector, string_id id)
 
 static bool append_frame(struct collector *collector, frame_id id)
 {
+    uint64_t *known = table_insert(&collector->frames_known, id, NULL);
+    if (!known || *known)
+        return known && vector_append(&collector->frames, (frame_id)*known);
     struct frame frame = *catalog_frame(collector->snapshot->catalog, id);
     frame.function = copy_string(collector, frame.function);
     frame.file = copy_string(collector, frame.file);
     if (frame.address)
         frame.address += collector->load_bias;
     frame_id copy = catalog_add_frame(collector->set->catalog, &frame);
+    *known = copy;
     return copy && vector_append(&collector->frames, copy);
 }
 
@@ -263,19 +267,20 @@ static struct error *collect_side(struct collector *collector, const struct snap
     collector->load_bias = collector->set->is_same_build ? collector->set->snapshot->target.load_bias
                                                          : snapshot->target.load_bias;
     table_clear(&collector->stacks);
+    table_clear(&collector->frames_known);
     switch (collector->set->profile) {
-    case EXPORT_GOROUTINE:
+    case SAMPLE_GOROUTINE:
         return collect_goroutines(collector);
-    case EXPORT_THREADS:
+    case SAMPLE_THREADS:
         return collect_threads(collector);
     default:
         return collect_heap(collector);
     }
 }
 
-struct error *sample_set_collect(const struct export_request *request, struct sample_set *ret_set)
+struct error *sample_set_collect(const struct sample_request *request, struct sample_set *ret_set)
 {
-    bool of_heap = request->profile == EXPORT_HEAP || request->profile == EXPORT_ALLOCS;
+    bool of_heap = request->profile == SAMPLE_HEAP || request->profile == SAMPLE_ALLOCS;
     struct sample_set set = {.snapshot = request->snapshot,
                              .base = request->base,
                              .profile = request->profile,
@@ -291,6 +296,7 @@ struct error *sample_set_collect(const struct export_request *request, struct sa
         error = error_prefix(collect_side(&collector, request->base, DIFF_OLD), "the base");
     table_deinit(&collector.samples);
     table_deinit(&collector.stacks);
+    table_deinit(&collector.frames_known);
     vector_deinit(&collector.frames);
     if (error)
         sample_set_deinit(&set);
