@@ -238,9 +238,26 @@ static void move_sideways(struct flame_graph *graph, int direction)
         graph->picked = best->node;
 }
 
+/* Of a node above what is zoomed into, the child on the way there; the node itself where it has none. */
+static uint32_t widest_child(const struct flame_graph *graph, uint32_t index)
+{
+    const struct flame_node *node = flame_graph_node(graph, index);
+    uint32_t widest = index, below = graph->zoom;
+    while (flame_graph_node(graph, below)->depth > node->depth + 1)
+        below = flame_graph_node(graph, below)->parent;
+    if (below != index && flame_graph_node(graph, below)->parent == index)
+        return below;
+    for (uint32_t i = 0; i < node->num_children; i++) {
+        uint32_t child = node->first_child + i;
+        int64_t width = flame_graph_node(graph, child)->width;
+        if (width > 0 && (widest == index || width > flame_graph_node(graph, widest)->width))
+            widest = child;
+    }
+    return widest;
+}
+
 void flame_graph_move(struct flame_graph *graph, enum flame_move move)
 {
-    const struct flame_box *widest = NULL;
     if (flame_graph_is_empty(graph))
         return;
     switch (move) {
@@ -252,14 +269,14 @@ void flame_graph_move(struct flame_graph *graph, enum flame_move move)
         graph->picked = flame_graph_node(graph, graph->picked)->parent;
         return;
     case FLAME_TO_CALLED:
-        for (size_t i = 0; i < graph->boxes.count; i++) {
-            const struct flame_box *box = &graph->boxes.items[i];
-            if (is_drawn(graph, box) && box->node != 0 &&
-                flame_graph_node(graph, box->node)->parent == graph->picked && (!widest || box->width > widest->width))
-                widest = box;
-        }
-        if (widest)
-            graph->picked = widest->node;
+        graph->picked = widest_child(graph, graph->picked);
+        return;
+    case FLAME_TO_ROOT:
+        graph->picked = 0;
+        return;
+    case FLAME_TO_LEAF:
+        for (uint32_t child; (child = widest_child(graph, graph->picked)) != graph->picked;)
+            graph->picked = child;
         return;
     }
 }

@@ -39,7 +39,8 @@ void flame_graph_clear(struct flame_graph *graph);
 void flame_graph_draw(struct flame_graph *graph, struct canvas canvas);
 const struct flame_node *flame_graph_node(const struct flame_graph *graph, uint32_t node);
 
-enum flame_move { FLAME_TO_CALLER, FLAME_TO_CALLED, FLAME_LEFT, FLAME_RIGHT };
+/* To the widest of those called, and on to where that ends; to the next one drawn at the same depth. */
+enum flame_move { FLAME_TO_CALLER, FLAME_TO_CALLED, FLAME_TO_ROOT, FLAME_TO_LEAF, FLAME_LEFT, FLAME_RIGHT };
 void flame_graph_move(struct flame_graph *graph, enum flame_move move);
 /* Makes the picked frame as wide as all; false when it is. */
 bool flame_graph_zoom(struct flame_graph *graph);

@@ -22,9 +22,9 @@ static const struct {
     const char *title, *what;
     enum sample_profile profile;
 } views[FLAME_VIEWS] = {
-    [FLAME_IN_USE] = {"in use", "bytes in use", SAMPLE_HEAP},
-    [FLAME_ALLOCATED] = {"allocated", "bytes allocated since the start", SAMPLE_ALLOCS},
-    [FLAME_GROWTH] = {"growth", "bytes in use, change", SAMPLE_HEAP},
+    [FLAME_IN_USE] = {"in use", "in use", SAMPLE_HEAP},
+    [FLAME_ALLOCATED] = {"allocated", "allocated since the start", SAMPLE_ALLOCS},
+    [FLAME_GROWTH] = {"growth", "more in use", SAMPLE_HEAP},
     [FLAME_GOROUTINES] = {"goroutines", "goroutines", SAMPLE_GOROUTINE},
     [FLAME_THREADS] = {"threads", "threads", SAMPLE_THREADS},
 };
@@ -172,7 +172,7 @@ static const char *write_amount(const struct flame *flame, int64_t amount, bool 
     return buffer;
 }
 
-/* What all of it is: "412.0 MB bytes in use, as of GC 1,204"; of growth from when to when. */
+/* What all of it is: "412.0 MB in use, as of GC 1,204"; of growth from when to when. */
 static void write_sum(const struct session *session, const struct flame *flame, struct text *text)
 {
     char amount[FORMAT_BUFFER], clock[FORMAT_BUFFER];
@@ -369,6 +369,10 @@ static bool flame_act(struct session *session, void *state, enum action action)
     case ACTION_LEFT:
     case ACTION_RIGHT:
         flame_graph_move(graph, action == ACTION_LEFT ? FLAME_LEFT : FLAME_RIGHT);
+        return true;
+    case ACTION_TOP:
+    case ACTION_BOTTOM:
+        flame_graph_move(graph, action == ACTION_TOP ? FLAME_TO_ROOT : FLAME_TO_LEAF);
         return true;
     case ACTION_OPEN:
         flame_graph_zoom(graph);

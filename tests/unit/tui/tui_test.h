@@ -113,7 +113,9 @@ __attribute__((unused)) static void stage_close(struct stage *stage)
 __attribute__((unused)) static void stage_key(struct stage *stage, uint32_t key)
 {
     ck_assert_ptr_null(session_handle(stage->session, &(struct event){.type = EVENT_KEY, .key = key}));
+    /* As a terminal does: what is drawn is what the next key is about. */
     stage_settle(stage);
+    session_draw(stage->session);
 }
 
 /* Words that name keys ("Enter", "Esc", "Tab", ...) or are typed letter by letter. */
