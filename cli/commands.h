@@ -14,6 +14,7 @@ enum exit_status report_command(const struct options *options);
 enum exit_status export_command(const struct options *options);
 enum exit_status diff_command(const struct options *options);
 enum exit_status doctor_command(const struct options *options);
+enum exit_status completion_command(const struct options *options);
 enum exit_status help_command(const struct options *options);
 enum exit_status version_command(const struct options *options);
 

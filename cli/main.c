@@ -9,6 +9,7 @@ static enum exit_status (*const commands[COMMAND_COUNT])(const struct options *o
     [COMMAND_RECORD] = record_command, [COMMAND_REPLAY] = replay_command, [COMMAND_ATTACH] = attach_command,
     [COMMAND_REPORT] = report_command, [COMMAND_DIFF] = diff_command,     [COMMAND_EXPORT] = export_command,
     [COMMAND_DOCTOR] = doctor_command, [COMMAND_HELP] = help_command,     [COMMAND_VERSION] = version_command,
+    [COMMAND_COMPLETION] = completion_command,
 };
 
 /* An earlier heaptop that was killed, and its guardian with it, can have left memory profiling on. */
@@ -35,7 +36,9 @@ int main(int argc, char **argv)
         return help_command(&options);
     if (options.version)
         return version_command(&options);
-    if (options.command != COMMAND_HELP && options.command != COMMAND_VERSION && options.command != COMMAND_REPLAY)
+    static const unsigned without_processes =
+        1u << COMMAND_HELP | 1u << COMMAND_VERSION | 1u << COMMAND_REPLAY | 1u << COMMAND_COMPLETION;
+    if (!(without_processes & 1u << options.command))
         put_back_what_is_left();
     return commands[options.command](&options);
 }

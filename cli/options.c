@@ -22,22 +22,108 @@
 #define DIFF (1u << COMMAND_DIFF)
 #define EVERY ((1u << COMMAND_COUNT) - 1)
 
+/* ---- words that stand for something ---- */
+
+static const char *format_word(unsigned index)
+{
+    static const char *const names[] = {"pprof", "folded", "svg", "json", "csv", "openmetrics"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+_Static_assert(FORMAT_COUNT == 7, "a format has a word");
+
+static const char *profile_word(unsigned index)
+{
+    return index <= SAMPLE_THREADS ? sample_profile_name((enum sample_profile)index) : NULL;
+}
+
+static const char *value_word(unsigned index)
+{
+    unsigned value = SAMPLE_INUSE_BYTES + index;
+    return value <= SAMPLE_COUNT ? sample_value_name((enum sample_value)value) : NULL;
+}
+
+static const char *when_word(unsigned index)
+{
+    static const char *const names[] = {
+        [TUI_COLOUR_AUTO] = "auto", [TUI_COLOUR_NEVER] = "never", [TUI_COLOUR_ALWAYS] = "always"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
+static const char *shell_word(unsigned index)
+{
+    static const char *const names[] = {"bash", "zsh", "fish"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
+static const char *command_word(unsigned index)
+{
+    return index < COMMAND_COUNT ? command_infos[index].name : NULL;
+}
+
+/* The index of the word among them; false when it is none. */
+static bool find_word(const char *(*word)(unsigned index), const char *wanted, unsigned *ret_index)
+{
+    for (unsigned i = 0; word(i); i++) {
+        if (strcmp(wanted, word(i)) == 0) {
+            *ret_index = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct value_info value_infos[] = {
+    {"TIME", 0, NULL},
+    {"SIZE", 0, NULL},
+    {"LIMIT", 0, NULL},
+    {"RATE", 0, NULL},
+    {"FILE", VALUE_FILE, NULL},
+    {"BASE", VALUE_FILE | VALUE_PROCESS, NULL},
+    {"FORMAT", VALUE_WORD, format_word},
+    {"PROFILE", VALUE_WORD, profile_word},
+    {"VALUE", VALUE_WORD, value_word},
+    {"WHEN", VALUE_WORD, when_word},
+};
+
+bool option_value_is_optional(const struct option_info *option)
+{
+    return option->argument && option->argument[0] == '[';
+}
+
+const struct value_info *option_value(const struct option_info *option)
+{
+    if (!option->argument)
+        return NULL;
+    /* "[=RATE]" */
+    const char *name = option->argument + (option_value_is_optional(option) ? 2 : 0);
+    size_t length = strcspn(name, "]");
+    for (size_t i = 0; i < ARRAY_SIZE(value_infos); i++)
+        if (strlen(value_infos[i].name) == length && strncmp(name, value_infos[i].name, length) == 0)
+            return &value_infos[i];
+    return NULL;
+}
+
 const struct command_info command_infos[COMMAND_COUNT] = {
-    [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one"},
+    [COMMAND_ATTACH] = {"attach", "[attach] [PID|NAME]", "watch a process live; without a name, pick one",
+                        VALUE_PROCESS, NULL},
     [COMMAND_RUN] = {"run", "run [--record FILE] -- COMMAND [ARGUMENTS]",
-                     "start a command and watch it from its first moment on"},
+                     "start a command and watch it from its first moment on", VALUE_PROGRAM, NULL},
     [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME",
-                        "record a process to a file, with no screen"},
-    [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line"},
+                        "record a process to a file, with no screen", VALUE_PROCESS, NULL},
+    [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line",
+                        VALUE_FILE, NULL},
     [COMMAND_REPORT] = {"report", "report [--json|--gctrace] [--for TIME] PID|NAME|FILE",
-                        "watch for a while and print what a person would conclude"},
-    [COMMAND_DIFF] = {"diff", "diff [--json] OLD NEW", "compare two moments, each FILE, FILE@TIME, PID or NAME"},
+                        "watch for a while and print what a person would conclude", VALUE_PROCESS | VALUE_FILE, NULL},
+    [COMMAND_DIFF] = {"diff", "diff [--json] OLD NEW", "compare two moments, each FILE, FILE@TIME, PID or NAME",
+                      VALUE_PROCESS | VALUE_FILE, NULL},
     [COMMAND_EXPORT] = {"export", "export --format FORMAT [--profile PROFILE] [-o FILE] PID|NAME|FILE[@TIME|@FROM..TO]",
-                        "write what is in memory for other programs"},
+                        "write what is in memory for other programs", VALUE_PROCESS | VALUE_FILE, NULL},
     [COMMAND_DOCTOR] = {"doctor", "doctor PID|NAME",
-                        "say what can be read of a process, what cannot, and what would mend it"},
-    [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command"},
-    [COMMAND_VERSION] = {"version", "version", "print the version"},
+                        "say what can be read of a process, what cannot, and what would mend it", VALUE_PROCESS, NULL},
+    [COMMAND_COMPLETION] = {"completion", "completion bash|zsh|fish",
+                            "print a shell's script that completes heaptop's command line", VALUE_WORD, shell_word},
+    [COMMAND_HELP] = {"help", "help [COMMAND]", "explain a command", VALUE_WORD, command_word},
+    [COMMAND_VERSION] = {"version", "version", "print the version, and what it was built with", 0, NULL},
 };
 
 /* ---- what each option does ---- */
@@ -158,39 +244,30 @@ static struct error *set_stop_running(struct options *options, const char *argum
 
 static struct error *set_format(struct options *options, const char *argument)
 {
-    static const char *const names[FORMAT_COUNT] = {
-        [FORMAT_PPROF] = "pprof", [FORMAT_FOLDED] = "folded", [FORMAT_SVG] = "svg",
-        [FORMAT_JSON] = "json",   [FORMAT_CSV] = "csv",       [FORMAT_OPENMETRICS] = "openmetrics"};
-    for (int format = FORMAT_NONE + 1; format < FORMAT_COUNT; format++) {
-        if (strcmp(argument, names[format]) == 0) {
-            options->format = (enum output_format)format;
-            return NULL;
-        }
-    }
-    return error_create(ERROR_USAGE, "no such format; heaptop writes pprof, folded, svg, json, csv and openmetrics");
+    unsigned format;
+    if (!find_word(format_word, argument, &format))
+        return error_create(ERROR_USAGE, "no such format; heaptop writes pprof, folded, svg, json, csv and openmetrics");
+    options->format = (enum output_format)(FORMAT_NONE + 1 + format);
+    return NULL;
 }
 
 static struct error *set_profile(struct options *options, const char *argument)
 {
-    for (int profile = SAMPLE_HEAP; profile <= SAMPLE_THREADS; profile++) {
-        if (strcmp(argument, sample_profile_name((enum sample_profile)profile)) == 0) {
-            options->profile = (enum sample_profile)profile;
-            options->profile_given = true;
-            return NULL;
-        }
-    }
-    return error_create(ERROR_USAGE, "no such profile; heaptop writes heap, allocs, goroutine and threads");
+    unsigned profile;
+    if (!find_word(profile_word, argument, &profile))
+        return error_create(ERROR_USAGE, "no such profile; heaptop writes heap, allocs, goroutine and threads");
+    options->profile = (enum sample_profile)profile;
+    options->profile_given = true;
+    return NULL;
 }
 
 static struct error *set_value(struct options *options, const char *argument)
 {
-    for (int value = SAMPLE_INUSE_BYTES; value <= SAMPLE_COUNT; value++) {
-        if (strcmp(argument, sample_value_name((enum sample_value)value)) == 0) {
-            options->value = (enum sample_value)value;
-            return NULL;
-        }
-    }
-    return error_create(ERROR_USAGE, "it is inuse_bytes, inuse_objects, alloc_bytes, alloc_objects or count");
+    unsigned value;
+    if (!find_word(value_word, argument, &value))
+        return error_create(ERROR_USAGE, "it is inuse_bytes, inuse_objects, alloc_bytes, alloc_objects or count");
+    options->value = (enum sample_value)(SAMPLE_INUSE_BYTES + value);
+    return NULL;
 }
 
 static struct error *set_base(struct options *options, const char *argument)
@@ -234,15 +311,11 @@ static struct error *set_output(struct options *options, const char *argument)
 
 static struct error *set_color(struct options *options, const char *argument)
 {
-    static const char *const names[] = {
-        [TUI_COLOUR_AUTO] = "auto", [TUI_COLOUR_NEVER] = "never", [TUI_COLOUR_ALWAYS] = "always"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (strcmp(argument, names[i]) == 0) {
-            options->tui.colour = (enum tui_colour)i;
-            return NULL;
-        }
-    }
-    return error_create(ERROR_USAGE, "it is auto, never or always");
+    unsigned when;
+    if (!find_word(when_word, argument, &when))
+        return error_create(ERROR_USAGE, "it is auto, never or always");
+    options->tui.colour = (enum tui_colour)when;
+    return NULL;
 }
 
 static struct error *set_ascii(struct options *options, const char *argument)
@@ -326,7 +399,9 @@ static void build_getopt(enum command_id command, struct option *long_options, c
         const struct option_info *info = &option_infos[id];
         if (!(info->commands & 1u << command))
             continue;
-        int has_argument = !info->argument ? no_argument : info->argument[0] == '[' ? optional_argument : required_argument;
+        int has_argument = !info->argument                  ? no_argument
+                           : option_value_is_optional(info) ? optional_argument
+                                                            : required_argument;
         long_options[count++] =
             (struct option){.name = info->name, .has_arg = has_argument, .val = LONG_BASE + id};
         if (info->letter) {
@@ -392,6 +467,12 @@ static struct error *check_operands(const struct options *options)
         return error_create(ERROR_USAGE, "diff has no value 'count': goroutines are compared always");
     if (options->command == COMMAND_RUN)
         return options->arguments ? NULL : error_create(ERROR_USAGE, "run wants a command: heaptop run -- COMMAND");
+    unsigned shell;
+    if (options->command == COMMAND_COMPLETION) {
+        bool is_known = options->target && (find_word(shell_word, options->target, &shell) ||
+                                            strcmp(options->target, "processes") == 0);
+        return is_known ? NULL : error_create(ERROR_USAGE, "completion wants the name of a shell: bash, zsh or fish");
+    }
     if (!options->target && options->command != COMMAND_ATTACH)
         return error_create(ERROR_USAGE, "%s wants the PID or NAME of a process", name);
     if (options->target && !*options->target)
@@ -458,7 +539,7 @@ void options_write_help(enum command_id command, struct text *text)
         if (info->letter)
             snprintf(letter, sizeof(letter), "-%c, ", info->letter);
         snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name,
-                 info->argument && info->argument[0] != '[' ? " " : "", info->argument ? info->argument : "");
+                 info->argument && !option_value_is_optional(info) ? " " : "", info->argument ? info->argument : "");
         bool is_long = strlen(left) > LEFT_COLUMNS - 1;
         text_printf(text, "  %-*s%s%*s%s\n", LEFT_COLUMNS, left, is_long ? "\n" : "", is_long ? LEFT_COLUMNS + 2 : 0, "",
                     info->help);

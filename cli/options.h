@@ -26,6 +26,7 @@ enum command_id {
     COMMAND_DIFF,
     COMMAND_EXPORT,
     COMMAND_DOCTOR,
+    COMMAND_COMPLETION,
     COMMAND_HELP,
     COMMAND_VERSION,
     COMMAND_COUNT
@@ -33,10 +34,25 @@ enum command_id {
 
 struct options;
 
+/* What can stand where an option or a command takes something, for those who type it: bits. */
+#define VALUE_PROCESS 1u        /* A pid, or a process's name. */
+#define VALUE_FILE 2u
+#define VALUE_PROGRAM 4u        /* A program, and then what it takes. */
+#define VALUE_WORD 8u           /* One of a few words. */
+
 struct command_info {
     const char *name;
     const char *synopsis;       /* What follows the program's name. */
     const char *help;           /* One line. */
+    unsigned operands;          /* VALUE_...: what follows its options; 0: nothing. */
+    const char *(*word)(unsigned index);    /* Of VALUE_WORD: the words one by one, then NULL. */
+};
+
+/* What options take: the name by which help and man pages call it, and what that can be. */
+struct value_info {
+    const char *name;
+    unsigned values;            /* VALUE_...; 0: something that cannot be listed, as a time. */
+    const char *(*word)(unsigned index);
 };
 
 enum option_id {
@@ -79,6 +95,11 @@ struct option_info {
 
 extern const struct command_info command_infos[COMMAND_COUNT];
 extern const struct option_info option_infos[OPTION_COUNT];
+
+/* What the option takes; NULL: nothing. */
+const struct value_info *option_value(const struct option_info *option);
+/* Whether what it takes may be left out: "--name", or "--name=VALUE" in one word. */
+bool option_value_is_optional(const struct option_info *option);
 
 enum output_format {
     FORMAT_NONE,
