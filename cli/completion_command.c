@@ -91,7 +91,7 @@ static const char bash_main[] =
     "    COMPREPLY=()\n"
     "    if ((COMP_CWORD > 1)); then\n"
     "        previous=${COMP_WORDS[COMP_CWORD - 1]}\n"
-    "        _heaptop_is_command \"${COMP_WORDS[1]}\" && command=${COMP_WORDS[1]} && first=2\n"
+    "        [[ \" $_heaptop_commands \" != *\" ${COMP_WORDS[1]} \"* ]] || { command=${COMP_WORDS[1]}; first=2; }\n"
     "        # bash breaks \"--format=pp\" and \"night.heaptop@03:00\" into words.\n"
     "        [ \"$previous\" != = ] || { previous=${COMP_WORDS[COMP_CWORD - 2]}; joined=yes; }\n"
     "        [ \"$word\" != = ] || { word=; joined=yes; }\n"
@@ -115,7 +115,7 @@ static const char bash_main[] =
     "        _heaptop_words \"$word\" $options\n"
     "        return\n"
     "    fi\n"
-    "    ((COMP_CWORD > 1)) || words=$commands\n"
+    "    ((COMP_CWORD > 1)) || words=$_heaptop_commands\n"
     "    _heaptop_words \"$word\" $words\n"
     "    _heaptop_kinds \"$word\" $kinds\n"
     "}\n"
@@ -124,9 +124,9 @@ static const char bash_main[] =
 static void write_bash(struct text *text)
 {
     text_append(text, bash_functions);
-    text_append(text, "_heaptop_is_command()    # WORD\n{\n    commands='");
+    text_append(text, "_heaptop_commands='");
     append_command_names(text, " ");
-    text_append(text, "'\n    [[ \" $commands \" == *\" $1 \"* ]]\n}\n\n"
+    text_append(text, "'\n\n"
                       "# OPTION: whether the next word is the option's; sets words and kinds.\n"
                       "_heaptop_takes()\n{\n    case $1 in\n");
     for (int id = 0; id < OPTION_COUNT; id++) {
@@ -234,8 +234,8 @@ static void write_zsh(struct text *text)
                 "_heaptop()\n"
                 "{\n"
                 "    local command=attach\n"
-                "    local -a commands\n"
-                "    commands=(\n");
+                "    local -a subcommands     # \"commands\" is zsh's own\n"
+                "    subcommands=(\n");
     for (int command = 0; command < COMMAND_COUNT; command++) {
         text_printf(text, "        '%s:", command_infos[command].name);
         append_zsh(text, command_infos[command].help);
@@ -243,11 +243,11 @@ static void write_zsh(struct text *text)
     }
     text_append(text, "    )\n"
                       "    if ((CURRENT == 2)) && [[ $words[2] != -* ]]; then\n"
-                      "        _describe -t commands 'command' commands\n"
+                      "        _describe -t commands 'command' subcommands\n"
                       "        _heaptop_processes\n"
                       "        return\n"
                       "    fi\n"
-                      "    if ((CURRENT > 2)) && [[ -n ${(M)commands:#$words[2]:*} ]]; then\n"
+                      "    if ((CURRENT > 2)) && [[ -n ${(M)subcommands:#$words[2]:*} ]]; then\n"
                       "        command=$words[2]\n"
                       "        shift words\n"
                       "        ((CURRENT--))\n"
@@ -255,7 +255,7 @@ static void write_zsh(struct text *text)
                       "    case $command in\n");
     for (int command = 0; command < COMMAND_COUNT; command++) {
         const struct command_info *info = &command_infos[command];
-        text_printf(text, "    %s)\n        _arguments -s \\\n", info->name);
+        text_printf(text, "    %s)\n        _arguments -s -S \\\n", info->name);
         for (int id = 0; id < OPTION_COUNT; id++)
             if (knows(command, id))
                 append_zsh_option(text, &option_infos[id]);

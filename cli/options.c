@@ -49,6 +49,11 @@ static const char *when_word(unsigned index)
     return index < ARRAY_SIZE(names) ? names[index] : NULL;
 }
 
+static const char *theme_word(unsigned index)
+{
+    return index < TUI_THEME_COUNT ? tui_theme_name((enum tui_theme)index) : NULL;
+}
+
 static const char *shell_word(unsigned index)
 {
     static const char *const names[] = {"bash", "zsh", "fish"};
@@ -83,6 +88,7 @@ static const struct value_info value_infos[] = {
     {"PROFILE", VALUE_WORD, profile_word},
     {"VALUE", VALUE_WORD, value_word},
     {"WHEN", VALUE_WORD, when_word},
+    {"THEME", VALUE_WORD, theme_word},
 };
 
 bool option_value_is_optional(const struct option_info *option)
@@ -318,6 +324,13 @@ static struct error *set_color(struct options *options, const char *argument)
     return NULL;
 }
 
+static struct error *set_theme(struct options *options, const char *argument)
+{
+    if (!tui_theme_find(argument, &options->tui.theme))
+        return error_create(ERROR_USAGE, "it is auto, dark, light, contrast, mono or colour-blind");
+    return NULL;
+}
+
 static struct error *set_ascii(struct options *options, const char *argument)
 {
     (void)argument;
@@ -376,6 +389,7 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT, "write to FILE; attach: what R records to",
                        set_output},
     [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR", set_color},
+    [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind", set_theme},
     [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
     [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal", set_no_mouse},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},

@@ -77,6 +77,7 @@ enum option_id {
     OPTION_ICICLE,
     OPTION_OUTPUT,
     OPTION_COLOR,
+    OPTION_THEME,
     OPTION_ASCII,
     OPTION_NO_MOUSE,
     OPTION_HELP,

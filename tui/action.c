@@ -2,8 +2,35 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "heaptop/base.h"
+
+#define LONGEST_NAME 24
+
+/* "PAGE_UP" until it is first asked for, then "page-up". */
+static char names[ACTION_COUNT][LONGEST_NAME] = {
+#define X(action, ...) [ACTION_##action] = #action,
+    TUI_ACTIONS(X)
+#undef X
+};
+
+const char *action_name(enum action action)
+{
+    for (char *c = names[action]; *c; c++)
+        *c = *c == '_' ? '-' : *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    return names[action];
+}
+
+enum action action_of_name(const char *name)
+{
+    for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++)
+        if (strcmp(action_name((enum action)action), name) == 0)
+            return (enum action)action;
+    return ACTION_NONE;
+}
 
 const struct action_info action_infos[ACTION_COUNT] = {
 #define X(action, first, second, group_name, word_text, help_text) \
@@ -12,37 +39,101 @@ const struct action_info action_infos[ACTION_COUNT] = {
 #undef X
 };
 
+/* By action; what is 0, 0 at first is filled in from the table when keys are first asked for. */
+static uint32_t bound[ACTION_COUNT][ACTION_KEYS];
+static bool is_bound;
+
+void action_bind_defaults(void)
+{
+    for (int action = 0; action < ACTION_COUNT; action++)
+        memcpy(bound[action], action_infos[action].keys, sizeof(bound[action]));
+    is_bound = true;
+}
+
+const uint32_t *action_keys(enum action action)
+{
+    if (!is_bound)
+        action_bind_defaults();
+    return bound[action];
+}
+
 enum action action_of_key(uint32_t key)
 {
     if (key == 0)
         return ACTION_NONE;
     for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++)
-        for (size_t i = 0; i < ARRAY_SIZE(action_infos[action].keys); i++)
-            if (action_infos[action].keys[i] == key)
+        for (size_t i = 0; i < ACTION_KEYS; i++)
+            if (action_keys((enum action)action)[i] == key)
                 return (enum action)action;
     return ACTION_NONE;
 }
 
+void action_bind(enum action action, const uint32_t keys[ACTION_KEYS])
+{
+    for (size_t i = 0; i < ACTION_KEYS; i++) {
+        enum action before = action_of_key(keys[i]);
+        for (size_t other = 0; before != ACTION_NONE && other < ACTION_KEYS; other++)
+            if (bound[before][other] == keys[i])
+                bound[before][other] = 0;
+        /* The first one is what footers show. */
+        if (before != ACTION_NONE && bound[before][0] == 0) {
+            bound[before][0] = bound[before][1];
+            bound[before][1] = 0;
+        }
+    }
+    (void)action_keys(action);
+    memcpy(bound[action], keys, sizeof(bound[action]));
+}
+
+static const struct {
+    uint32_t key;
+    const char *name;
+} special_keys[] = {
+    {INPUT_UP, "Up"},          {INPUT_DOWN, "Down"},     {INPUT_LEFT, "Left"},    {INPUT_RIGHT, "Right"},
+    {INPUT_HOME, "Home"},      {INPUT_END, "End"},       {INPUT_PAGE_UP, "PgUp"}, {INPUT_PAGE_DOWN, "PgDn"},
+    {INPUT_ENTER, "Enter"},    {INPUT_ESCAPE, "Esc"},    {INPUT_TAB, "Tab"},      {INPUT_BACK_TAB, "Shift-Tab"},
+    {INPUT_BACKSPACE, "Bksp"}, {INPUT_DELETE, "Del"},    {' ', "Space"},
+};
+
 const char *key_name(uint32_t key, char *buffer)
 {
-    static const struct {
-        uint32_t key;
-        const char *name;
-    } names[] = {
-        {INPUT_UP, "Up"},          {INPUT_DOWN, "Down"},      {INPUT_LEFT, "Left"},       {INPUT_RIGHT, "Right"},
-        {INPUT_HOME, "Home"},      {INPUT_END, "End"},        {INPUT_PAGE_UP, "PgUp"},    {INPUT_PAGE_DOWN, "PgDn"},
-        {INPUT_ENTER, "Enter"},    {INPUT_ESCAPE, "Esc"},     {INPUT_TAB, "Tab"},         {INPUT_BACK_TAB, "Shift-Tab"},
-        {INPUT_BACKSPACE, "Bksp"}, {INPUT_DELETE, "Del"},     {INPUT_F1, "F1"},           {' ', "Space"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (names[i].key == key)
-            return names[i].name;
-    if (key < ' ') {
+    for (size_t i = 0; i < ARRAY_SIZE(special_keys); i++)
+        if (special_keys[i].key == key)
+            return special_keys[i].name;
+    if (key >= INPUT_F1 && key <= INPUT_F12)
+        snprintf(buffer, KEY_NAME_BUFFER, "F%u", key - INPUT_F1 + 1);
+    else if (key < ' ')
         snprintf(buffer, KEY_NAME_BUFFER, "Ctrl-%c", (char)(key + 'A' - 1));
-        return buffer;
-    }
-    buffer[utf8_encode(key, buffer)] = '\0';
+    else
+        buffer[utf8_encode(key, buffer)] = '\0';
     return buffer;
+}
+
+const char *action_key_name(enum action action, char *buffer)
+{
+    uint32_t key = action_keys(action)[0];
+    return key ? key_name(key, buffer) : "(no key)";
+}
+
+uint32_t key_of_name(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(special_keys); i++)
+        if (strcasecmp(special_keys[i].name, name) == 0)
+            return special_keys[i].key;
+    uint32_t rune;
+    size_t length = strlen(name);
+    if (strncasecmp(name, "Ctrl-", 5) == 0 && length == 6)
+        return name[5] >= 'a' && name[5] <= 'z' ? (uint32_t)CONTROL(name[5])
+               : name[5] >= 'A' && name[5] <= 'Z' ? (uint32_t)(name[5] - 'A' + 1) : 0;
+    if ((name[0] == 'F' || name[0] == 'f') && length > 1) {
+        char *end;
+        long number = strtol(name + 1, &end, 10);
+        return *end == '\0' && number >= 1 && number <= 12 ? INPUT_F1 + (uint32_t)number - 1 : 0;
+    }
+    /* One character that can be seen. */
+    if (length == 0 || utf8_decode(name, length, &rune) != length || rune <= ' ' || (rune >= 0x7f && rune < 0xa0))
+        return 0;
+    return rune;
 }
 
 const char *action_group_title(enum action_group group)

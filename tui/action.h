@@ -1,8 +1,9 @@
-/* What a person can ask for, and the keys that ask it: the one table from which keys are looked up and the help screen
- * and the footers are made. */
+/* What a person can ask for, and the keys that ask it: the one table from which keys are looked up and the help screen,
+ * the footers, the commands after a colon, the names in settings and the man page are made. */
 #ifndef TUI_ACTION_H
 #define TUI_ACTION_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tui/event.h"
@@ -70,19 +71,37 @@ enum action {
     ACTION_COUNT
 };
 
+#define ACTION_KEYS 2
+
 struct action_info {
-    uint32_t keys[2];           /* 0 where there is none. */
+    uint32_t keys[ACTION_KEYS]; /* Unless settings say otherwise; 0 where there is none. */
     enum action_group group;
     const char *word, *help;
 };
 
 extern const struct action_info action_infos[ACTION_COUNT];
 
+/* "page-up": as a command and in settings. */
+const char *action_name(enum action action);
+/* ACTION_NONE when there is none of this name. */
+enum action action_of_name(const char *name);
+
+/* There is one keyboard, so there is one assignment of its keys: that of action_infos until it is changed. */
+const uint32_t *action_keys(enum action action);
 /* ACTION_NONE when the key asks for nothing. */
 enum action action_of_key(uint32_t key);
+/* Gives the action these keys, which others lose. 0: no key. */
+void action_bind(enum action action, const uint32_t keys[ACTION_KEYS]);
+/* All keys are those of action_infos again. */
+void action_bind_defaults(void);
+
 /* "Enter", "Ctrl-L", "/", as people write it. buffer: at least KEY_NAME_BUFFER bytes. */
 const char *key_name(uint32_t key, char *buffer);
 #define KEY_NAME_BUFFER 16
+/* The first key of an action; "(no key)" where it has none. */
+const char *action_key_name(enum action action, char *buffer);
+/* The key of a name as key_name writes it, whatever the case of its letters where it has several; 0: there is none. */
+uint32_t key_of_name(const char *name);
 const char *action_group_title(enum action_group group);
 
 #endif

@@ -314,7 +314,7 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
 static int key_width(enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    return (int)utf8_width(key_name(action_infos[action].keys[0], buffer)) + 1 +
+    return (int)utf8_width(action_key_name(action, buffer)) + 1 +
            (int)utf8_width(action_infos[action].word);
 }
 
@@ -324,7 +324,7 @@ static int draw_key(struct canvas canvas, int x, int y, int limit, enum action a
     char buffer[KEY_NAME_BUFFER];
     if (x + key_width(action) > limit)
         return x;
-    x = canvas_text(canvas, x, y, ROLE_KEY, key_name(action_infos[action].keys[0], buffer));
+    x = canvas_text(canvas, x, y, ROLE_KEY, action_key_name(action, buffer));
     return canvas_text(canvas, x + 1, y, ROLE_MUTED, action_infos[action].word) + (canvas.width < 100 ? 2 : 3);
 }
 

@@ -22,6 +22,7 @@ enum key {
     INPUT_BACKSPACE,
     INPUT_DELETE,
     INPUT_F1,
+    INPUT_F12 = INPUT_F1 + 11,  /* Those between are counted on from F1. */
 };
 
 #define CONTROL(letter) ((letter) - 'a' + 1)

@@ -331,11 +331,11 @@ void grid_dump_styles(const struct grid *grid, enum colour_depth depth, struct t
         text_printf(text, "%d:", y);
         for (int x = 0; x < grid->width;) {
             const struct cell *cell = grid_cell(grid, x, y);
-            struct appearance look = theme_resolve(depth, cell->role, cell->ground);
+            struct appearance look = theme_resolve(grid->theme, depth, cell->role, cell->ground);
             int end = x + 1;
             while (end < grid->width) {
                 const struct cell *next = grid_cell(grid, end, y);
-                struct appearance other = theme_resolve(depth, next->role, next->ground);
+                struct appearance other = theme_resolve(grid->theme, depth, next->role, next->ground);
                 if (other.foreground != look.foreground || other.background != look.background ||
                     other.attributes != look.attributes)
                     break;

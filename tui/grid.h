@@ -28,6 +28,7 @@ enum glyphs {
 struct grid {
     int width, height;
     enum glyphs glyphs;
+    enum tui_theme theme;   /* With which it is to be shown. */
     struct cell *cells;     /* width * height, by rows. */
 };
 

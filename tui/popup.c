@@ -11,7 +11,7 @@
 /* A popup's lines are gathered first, so that it can be as large as it needs and scroll where there is no room. */
 struct popup_line {
     enum role left_role, right_role;
-    char left[32], right[LINE_TEXT];
+    char left[40], right[LINE_TEXT];
 };
 
 struct popup_text {
@@ -67,9 +67,10 @@ static void write_keys(const struct session *session, struct popup_text *text)
             const struct action_info *info = &action_infos[action];
             if (info->group != (enum action_group)group)
                 continue;
-            char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[32];
-            snprintf(keys, sizeof(keys), "%s%s%s", key_name(info->keys[0], first), info->keys[1] ? "  " : "",
-                     info->keys[1] ? key_name(info->keys[1], second) : "");
+            const uint32_t *bound = action_keys((enum action)action);
+            char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[2 * KEY_NAME_BUFFER + 2];
+            snprintf(keys, sizeof(keys), "%s%s%s", action_key_name((enum action)action, first), bound[1] ? "  " : "",
+                     bound[1] ? key_name(bound[1], second) : "");
             add_line(text, ROLE_KEY, ROLE_TEXT, keys, "%s", info->help);
         }
     }

@@ -79,7 +79,7 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
     if (error)
         return error;
     struct session_options session_options = {
-        .glyphs = terminal_glyphs(terminal), .interval_ns = options->interval_ns, .can_pick = source->live,
+        .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .interval_ns = options->interval_ns, .can_pick = source->live,
         .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper};
     terminal_size(terminal, &session_options.width, &session_options.height);
     _cleanup_(session_destroyp) struct session *session = NULL;
@@ -128,6 +128,7 @@ struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enu
     if (error)
         return error;
     session_options.glyphs = terminal_glyphs(terminal);
+    session_options.theme = terminal_theme(options->theme);
     terminal_size(terminal, &session_options.width, &session_options.height);
     error = session_create(&moment.source, &session_options, &session);
     if (!error)
@@ -150,6 +151,7 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
     error = picker_session_create(filter, width, height, terminal_glyphs(terminal), &session);
     if (error)
         return error;
+    session->grid.theme = terminal_theme(options->theme);
     uint64_t next_list = 0;
     while (!session->over) {
         uint64_t now = clock_ns(CLOCK_MONOTONIC);

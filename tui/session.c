@@ -69,6 +69,7 @@ struct error *session_create(struct source *source, const struct session_options
     if (!session)
         return error_no_memory();
     session->grid.glyphs = options->glyphs;
+    session->grid.theme = options->theme;
     session->can_pick = options->can_pick;
     session->profile_rate = options->profile_rate ? options->profile_rate : PROFILING_DEFAULT_RATE;
     session->keeper = options->keeper;

@@ -75,6 +75,7 @@ struct tui_keeper;
 struct session_options {
     int width, height;
     enum glyphs glyphs;
+    enum tui_theme theme;
     uint64_t interval_ns;
     bool can_pick;              /* Going back to a picker is possible. */
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */

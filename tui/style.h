@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "heaptop/tui.h"
+
 #define ATTRIBUTE_BOLD 1u
 #define ATTRIBUTE_DIM 2u
 #define ATTRIBUTE_REVERSE 4u
 #define ATTRIBUTE_UNDERLINE 8u
 
 /* X(ROLE, RGB, colour of 256, colour of 16, attributes in colour, attributes without colour); -1: the terminal's own
- * foreground. The colours of 256 are the nearest of the fixed cube and grey ramp, which are the same in every palette
+ * foreground. These are the colours of the dark theme; tui/themes.c has those of the others. The colours of 256 are the nearest of the fixed cube and grey ramp, which are the same in every palette
  * that people use. */
 #define TUI_ROLES(X) \
     X(TEXT, -1, -1, -1, 0, 0) \
@@ -84,7 +86,10 @@ struct appearance {
     uint8_t attributes;
 };
 
-struct appearance theme_resolve(enum colour_depth depth, enum role role, enum ground ground);
+/* The theme must not be TUI_THEME_AUTO; on a terminal without colours it is of no account. */
+struct appearance theme_resolve(enum tui_theme theme, enum colour_depth depth, enum role role, enum ground ground);
+/* What TUI_THEME_AUTO is here; COLORFGBG as the environment has it, or NULL. */
+enum tui_theme theme_choose(enum tui_theme wanted, const char *colorfgbg);
 const char *role_name(enum role role);
 const char *ground_name(enum ground ground);
 

@@ -42,6 +42,7 @@ struct terminal {
     SCREEN *screen;
     enum glyphs glyphs;
     enum colour_depth depth;
+    enum tui_theme theme;           /* What looks are made for. */
     bool mouse, lost;
     struct grid front;              /* What is on the screen. */
     struct look looks[ROLE_COUNT][GROUND_COUNT];
@@ -190,7 +191,7 @@ static const struct look *find_look(struct terminal *terminal, uint8_t role, uin
     struct look *look = &terminal->looks[role][ground];
     if (look->made)
         return look;
-    struct appearance appearance = theme_resolve(terminal->depth, role, ground);
+    struct appearance appearance = theme_resolve(terminal->theme, terminal->depth, role, ground);
     look->made = true;
     look->attributes = (appearance.attributes & ATTRIBUTE_BOLD ? A_BOLD : 0) |
                        (appearance.attributes & ATTRIBUTE_DIM ? A_DIM : 0) |
@@ -295,6 +296,11 @@ enum glyphs terminal_glyphs(const struct terminal *terminal)
     return terminal->glyphs;
 }
 
+enum tui_theme terminal_theme(enum tui_theme wanted)
+{
+    return theme_choose(wanted, getenv("COLORFGBG"));
+}
+
 void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_height)
 {
     (void)terminal;
@@ -323,6 +329,12 @@ static void send_cell(struct terminal *terminal, const struct cell *cell, int x,
 
 void terminal_draw(struct terminal *terminal, const struct grid *grid)
 {
+    if (terminal->theme != grid->theme) {
+        /* Pairs that were made stay: there are few, and the next theme may want them. */
+        memset(terminal->looks, 0, sizeof(terminal->looks));
+        terminal->theme = grid->theme;
+        terminal->lost = true;
+    }
     bool all = terminal->lost || terminal->front.width != grid->width || terminal->front.height != grid->height;
     if (all && !grid_resize(&terminal->front, grid->width, grid->height))
         return;
@@ -393,8 +405,9 @@ static uint32_t key_of_code(wint_t code)
         {KEY_RIGHT, INPUT_RIGHT},     {KEY_HOME, INPUT_HOME},       {KEY_END, INPUT_END},
         {KEY_PPAGE, INPUT_PAGE_UP},   {KEY_NPAGE, INPUT_PAGE_DOWN}, {KEY_ENTER, INPUT_ENTER},
         {KEY_BTAB, INPUT_BACK_TAB},   {KEY_DC, INPUT_DELETE},       {KEY_BACKSPACE, INPUT_BACKSPACE},
-        {KEY_F(1), INPUT_F1},
     };
+    if (code >= KEY_F(1) && code <= KEY_F(12))
+        return INPUT_F1 + (code - KEY_F(1));
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].code == code)
             return keys[i].key;

@@ -18,6 +18,8 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
 void terminal_close(struct terminal *terminal);
 
 enum glyphs terminal_glyphs(const struct terminal *terminal);
+/* What TUI_THEME_AUTO is on this terminal. */
+enum tui_theme terminal_theme(enum tui_theme wanted);
 void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_height);
 /* Sends what differs from what was drawn before. */
 void terminal_draw(struct terminal *terminal, const struct grid *grid);

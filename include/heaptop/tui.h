@@ -8,6 +8,22 @@
 enum tui_colour { TUI_COLOUR_AUTO, TUI_COLOUR_NEVER, TUI_COLOUR_ALWAYS };
 enum tui_glyphs { TUI_GLYPHS_AUTO, TUI_GLYPHS_ASCII, TUI_GLYPHS_UTF8 };
 
+/* Colours; each terminal shows as many of them as it can. AUTO: light where the terminal says (COLORFGBG) that its ground
+ * is light, else dark. MONO has bold, dim, underlined and reverse only. */
+enum tui_theme {
+    TUI_THEME_AUTO,
+    TUI_THEME_DARK,
+    TUI_THEME_LIGHT,
+    TUI_THEME_CONTRAST,
+    TUI_THEME_MONO,
+    TUI_THEME_COLOUR_BLIND,
+    TUI_THEME_COUNT
+};
+
+const char *tui_theme_name(enum tui_theme theme);
+/* false: there is none of this name. */
+bool tui_theme_find(const char *name, enum tui_theme *ret_theme);
+
 /* Where the samples of a live session are kept: for going back in it, and in a recording that somebody asks for. Wired
  * by cli. */
 struct tui_keeper {
@@ -24,6 +40,7 @@ struct tui_keeper {
 
 struct tui_options {
     enum tui_colour colour;     /* AUTO: what the terminal can, none when NO_COLOR is set. */
+    enum tui_theme theme;
     enum tui_glyphs glyphs;     /* AUTO: UTF-8 when the locale is. */
     bool mouse;
     uint64_t interval_ns;

@@ -22,7 +22,8 @@ os.environ["PATH"] = folder.name + ":" + os.environ["PATH"]
 
 # A process with a name like no other, and one whose name a shell must not see.
 sleeper = shutil.copy(shutil.which("sleep"), f"{folder.name}/zq-sleeper")
-hostile = shutil.copy(shutil.which("sleep"), f"{folder.name}/zq$(touch x)")
+elsewhere = tempfile.TemporaryDirectory()
+hostile = shutil.copy(shutil.which("sleep"), f"{elsewhere.name}/zq$(touch x)")
 children = [subprocess.Popen([path, "300"]) for path in (sleeper, hostile)]
 
 # What is typed, and what is offered: all of a set, some of it, or none of it.

@@ -111,6 +111,7 @@ START_TEST(what_makes_no_sense_is_refused)
     check_refused("--enable-profiling=2G 1", ERROR_USAGE, "power of two");
     check_refused("--enable-profiling=lots 1", ERROR_USAGE, "--enable-profiling lots");
     check_refused("--color perhaps 1", ERROR_USAGE, "--color perhaps");
+    check_refused("--theme solarized 1", ERROR_USAGE, "colour-blind");
     check_refused("export 1", ERROR_USAGE, "--format");
     check_refused("export --format png 1", ERROR_USAGE, "png");
     check_refused("export --format svg --value size 1", ERROR_USAGE, "--value size");

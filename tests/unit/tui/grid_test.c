@@ -1,5 +1,6 @@
 #include "tui/grid.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "tests/unit/check_main.h"
@@ -133,24 +134,163 @@ END_TEST
 START_TEST(no_role_is_lost_without_colour)
 {
     /* What says "growing", "here" and "this is a key" is seen on a terminal without colour too. */
-    ck_assert_uint_ne(theme_resolve(DEPTH_MONO, ROLE_GROWING, GROUND_PLAIN).attributes, 0);
-    ck_assert_uint_ne(theme_resolve(DEPTH_MONO, ROLE_TEXT, GROUND_SELECTED).attributes, 0);
-    ck_assert_uint_ne(theme_resolve(DEPTH_MONO, ROLE_KEY, GROUND_BAR).attributes, 0);
+    ck_assert_uint_ne(theme_resolve(TUI_THEME_DARK, DEPTH_MONO, ROLE_GROWING, GROUND_PLAIN).attributes, 0);
+    ck_assert_uint_ne(theme_resolve(TUI_THEME_DARK, DEPTH_MONO, ROLE_TEXT, GROUND_SELECTED).attributes, 0);
+    ck_assert_uint_ne(theme_resolve(TUI_THEME_DARK, DEPTH_MONO, ROLE_KEY, GROUND_BAR).attributes, 0);
+}
+END_TEST
+
+START_TEST(few_colours_are_never_text_in_the_colour_of_its_ground)
+{
+    enum tui_theme theme = (enum tui_theme)_i;
     for (int role = 0; role < ROLE_COUNT; role++) {
         for (int ground = 0; ground < GROUND_COUNT; ground++) {
-            struct appearance mono = theme_resolve(DEPTH_MONO, role, ground);
+            struct appearance mono = theme_resolve(theme, DEPTH_MONO, role, ground);
             ck_assert_int_eq(mono.foreground, -1);
             ck_assert_int_eq(mono.background, -1);
-            struct appearance eight = theme_resolve(DEPTH_8, role, ground),
-                              sixteen = theme_resolve(DEPTH_16, role, ground);
+            struct appearance eight = theme_resolve(theme, DEPTH_8, role, ground),
+                              sixteen = theme_resolve(theme, DEPTH_16, role, ground);
             ck_assert_int_lt(eight.foreground, 8);
             ck_assert_int_lt(eight.background, 8);
             ck_assert_int_lt(sixteen.foreground, 16);
-            /* Never text in the colour of its ground. */
             ck_assert(eight.background < 0 || ground == GROUND_CURSOR || eight.foreground != eight.background);
             ck_assert(sixteen.background < 0 || ground == GROUND_CURSOR || sixteen.foreground != sixteen.background);
         }
     }
+}
+END_TEST
+
+/* ---- what eyes make of it ---- */
+
+static double linear(int value)
+{
+    double share = value / 255.0;
+    return share <= 0.04045 ? share / 12.92 : pow((share + 0.055) / 1.055, 2.4);
+}
+
+/* WCAG 2.1: relative luminance, and the contrast of two colours, from 1 to 21. */
+static double luminance(int32_t rgb)
+{
+    return 0.2126 * linear(rgb >> 16 & 255) + 0.7152 * linear(rgb >> 8 & 255) + 0.0722 * linear(rgb & 255);
+}
+
+static double contrast_of(int32_t a, int32_t b)
+{
+    double light = luminance(a), dark = luminance(b);
+    return light > dark ? (light + 0.05) / (dark + 0.05) : (dark + 0.05) / (light + 0.05);
+}
+
+/* The colour's own value of 256, as the fixed part of the palette has it. */
+static int32_t rgb_of_256(int32_t index)
+{
+    if (index >= 232)
+        return (8 + 10 * (index - 232)) * 0x010101;
+    int32_t steps[3] = {(index - 16) / 36, (index - 16) / 6 % 6, (index - 16) % 6}, rgb = 0;
+    for (int i = 0; i < 3; i++)
+        rgb = rgb << 8 | (steps[i] ? 55 + 40 * steps[i] : 0);
+    return rgb;
+}
+
+/* Text is read, marks are seen, lines may be faint; on whatever ground they come. */
+START_TEST(themes_can_be_read)
+{
+    static const struct {
+        enum tui_theme theme;
+        int32_t ground, ink;        /* The terminal's own, where the theme has none. */
+        double text, faint;
+    } eyes[] = {
+        {TUI_THEME_DARK, 0x16191f, 0xd5d9e0, 3, 1.1},  {TUI_THEME_LIGHT, 0xffffff, 0x1d2330, 3, 1.3},
+        {TUI_THEME_CONTRAST, -1, -1, 7, 4.5},            {TUI_THEME_COLOUR_BLIND, 0x16191f, 0xd5d9e0, 3, 1.1},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(eyes); i++) {
+        for (int role = 0; role < ROLE_COUNT; role++) {
+            for (int ground = 0; ground < GROUND_COUNT; ground++) {
+                const char *name = role_name(role);
+                bool is_faint = strcmp(name, "FAINT") == 0 || strcmp(name, "TRACK") == 0 || strstr(name, "GRAPH") ||
+                                strstr(name, "HOT");
+                double least = is_faint ? eyes[i].faint : eyes[i].text;
+                /* In frames of flame graphs stand names. */
+                if (ground >= GROUND_FLAME_OWN && ground <= GROUND_FLAME_SHRANK_3 && role != ROLE_TEXT && role != ROLE_FIGURE)
+                    continue;
+                /* The cursor is a block that is looked at, not read. */
+                if (ground == GROUND_CURSOR)
+                    least = 2;
+                /* What is an accent on a selection is bold, and says nothing that the text does not. */
+                if ((ground == GROUND_CHIP || ground == GROUND_SELECTED) && least == 3)
+                    least = 2;
+                /* The groove in which a bar runs is decoration; on a selection it may be lost. Lines and graphs are
+                 * drawn in neither chips nor cursors. */
+                if (role == ROLE_TRACK || (is_faint && (ground == GROUND_CHIP || ground == GROUND_CURSOR)))
+                    least = 1;
+                for (int depth = DEPTH_256; depth <= DEPTH_RGB; depth++) {
+                    struct appearance look = theme_resolve(eyes[i].theme, depth, role, ground);
+                    int32_t text = look.foreground < 0 ? eyes[i].ink
+                                   : depth == DEPTH_256 ? rgb_of_256(look.foreground) : look.foreground;
+                    int32_t behind = look.background < 0 ? eyes[i].ground
+                                     : depth == DEPTH_256 ? rgb_of_256(look.background) : look.background;
+                    ck_assert_int_ge(text, 0);
+                    ck_assert_int_ge(behind, 0);
+                    double contrast = contrast_of(text, behind);
+                    ck_assert_msg(contrast >= least, "%s: %s on %s at depth %d has a contrast of %.2f",
+                                  tui_theme_name(eyes[i].theme), name, ground_name(ground), depth, contrast);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
+/* What the colour looks like to eyes without one kind of cones: Vienot, Brettel and Mollon 1999, "Digital video
+ * colourmaps for checking the legibility of displays by dichromats", in linear RGB. */
+static void see(int32_t rgb, bool is_protan, double ret_seen[3])
+{
+    double r = linear(rgb >> 16 & 255), g = linear(rgb >> 8 & 255), b = linear(rgb & 255);
+    double yellow = is_protan ? 0.11238 * r + 0.88762 * g : 0.29275 * r + 0.70725 * g;
+    ret_seen[0] = ret_seen[1] = pow(yellow, 1 / 2.2);
+    ret_seen[2] = pow(fmin(fmax(b + (is_protan ? 0.00401 * (r - g) : -0.02234 * (r - g)), 0), 1), 1 / 2.2);
+}
+
+START_TEST(colour_blind_eyes_tell_apart_what_matters)
+{
+    static const enum role roles[] = {ROLE_GROWING, ROLE_CALM, ROLE_NOTICE, ROLE_GRAPH_3, ROLE_HOT_3, ROLE_TEXT};
+    for (int is_protan = 0; is_protan < 2; is_protan++) {
+        for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+            for (size_t j = 0; j < i; j++) {
+                double a[3], b[3], sum = 0;
+                int32_t colours[2];
+                for (int k = 0; k < 2; k++) {
+                    struct appearance look = theme_resolve(TUI_THEME_COLOUR_BLIND, DEPTH_RGB, roles[k ? j : i], GROUND_PLAIN);
+                    colours[k] = look.foreground < 0 ? 0xd5d9e0 : look.foreground;
+                }
+                /* What is one thing to the theme may look like one: growing and hot, at rest and a graph. */
+                bool is_same = (roles[i] == ROLE_HOT_3 && roles[j] == ROLE_GROWING) ||
+                               (roles[i] == ROLE_GRAPH_3 && roles[j] == ROLE_CALM);
+                if (is_same)
+                    continue;
+                see(colours[0], is_protan, a);
+                see(colours[1], is_protan, b);
+                for (int k = 0; k < 3; k++)
+                    sum += (a[k] - b[k]) * (a[k] - b[k]);
+                ck_assert_msg(sqrt(sum) > 0.15, "%s and %s are %.2f apart", role_name(roles[i]), role_name(roles[j]), sqrt(sum));
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_theme_follows_the_ground_that_the_terminal_tells_of)
+{
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, NULL), TUI_THEME_DARK);
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, "15;0"), TUI_THEME_DARK);
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, "0;15"), TUI_THEME_LIGHT);
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, "0;default;7"), TUI_THEME_LIGHT);
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, "0;8"), TUI_THEME_DARK);
+    ck_assert_int_eq(theme_choose(TUI_THEME_AUTO, "0;default"), TUI_THEME_DARK);
+    ck_assert_int_eq(theme_choose(TUI_THEME_MONO, "0;15"), TUI_THEME_MONO);
+    enum tui_theme theme;
+    for (int i = 0; i < TUI_THEME_COUNT; i++)
+        ck_assert(tui_theme_find(tui_theme_name((enum tui_theme)i), &theme) && theme == (enum tui_theme)i);
+    ck_assert(!tui_theme_find("solarized", &theme));
 }
 END_TEST
 
@@ -168,6 +308,10 @@ static Suite *make_suite(void)
     tcase_add_test(tests, places_found_are_marked_whatever_the_case);
     tcase_add_test(tests, grounds_stay_behind_new_text);
     tcase_add_test(tests, no_role_is_lost_without_colour);
+    tcase_add_loop_test(tests, few_colours_are_never_text_in_the_colour_of_its_ground, TUI_THEME_DARK, TUI_THEME_COUNT);
+    tcase_add_test(tests, themes_can_be_read);
+    tcase_add_test(tests, colour_blind_eyes_tell_apart_what_matters);
+    tcase_add_test(tests, the_theme_follows_the_ground_that_the_terminal_tells_of);
     suite_add_tcase(suite, tests);
     return suite;
 }
