@@ -67,6 +67,12 @@ void row_integer(struct row *row, int64_t value)
         note(row, sqlite3_bind_int64(row->statement, row->column++, value));
 }
 
+void row_integers(struct row *row, const int64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        row_integer(row, values[i]);
+}
+
 void row_real(struct row *row, double value)
 {
     if (row->database->code == SQLITE_OK)
@@ -77,6 +83,12 @@ void row_null(struct row *row)
 {
     if (row->database->code == SQLITE_OK)
         note(row, sqlite3_bind_null(row->statement, row->column++));
+}
+
+void row_nulls(struct row *row, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        row_null(row);
 }
 
 void row_text(struct row *row, const char *text, size_t length)
@@ -104,6 +116,16 @@ bool row_next(struct row *row)
     note(row, code == SQLITE_DONE ? SQLITE_OK : code);
     sqlite3_reset(row->statement);
     return false;
+}
+
+const char *row_escaped(const struct row *row, int column, struct arena *arena)
+{
+    const char *bytes = (const char *)sqlite3_column_text(row->statement, column);
+    _cleanup_(text_deinit) struct text text = {0};
+    if (!bytes)
+        return NULL;
+    text_append_escaped(&text, bytes, (size_t)sqlite3_column_bytes(row->statement, column));
+    return text.failed ? NULL : arena_copy_string(arena, text.data ? text.data : "", text.length);
 }
 
 void row_reset(struct row *row)

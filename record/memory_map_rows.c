@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "heaptop/base/cleanup.h"
 #include "heaptop/base/vector.h"
 #include "record/schema.h"
 
@@ -158,17 +157,6 @@ static size_t key_of(const struct row *row)
     return (size_t)(sqlite3_column_int64(row->statement, 0) & RECORD_MAX_KEY);
 }
 
-/* An escaped copy in the arena; NULL for NULL, and when memory is out. */
-static const char *text_in(struct arena *arena, const struct row *row, int column)
-{
-    const char *bytes = (const char *)sqlite3_column_text(row->statement, column);
-    _cleanup_(text_deinit) struct text text = {0};
-    if (!bytes)
-        return NULL;
-    text_append_escaped(&text, bytes, (size_t)sqlite3_column_bytes(row->statement, column));
-    return text.failed ? NULL : arena_copy_string(arena, text.data ? text.data : "", text.length);
-}
-
 static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot,
                                    bool *ret_failed)
 {
@@ -184,7 +172,7 @@ static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, s
             .took_ns = number(&row, 2),
             .not_looked_at = number(&row, 3),
             .heap_known = number(&row, 4) != 0,
-            .heap_reason = text_in(&snapshot->arena, &row, 5),
+            .heap_reason = row_escaped(&row, 5, &snapshot->arena),
             .heap = {.object_bytes = number(&row, 6),
                      .slack_bytes = number(&row, 7),
                      .manual_bytes = number(&row, 8),

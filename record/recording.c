@@ -315,15 +315,6 @@ struct error *recording_read_info(struct recording *recording, struct recording_
     return error;
 }
 
-/* Column `column` as an escaped string in the arena; NULL when memory is out. */
-static const char *read_text(sqlite3_stmt *statement, int column, struct arena *arena)
-{
-    const char *bytes = (const char *)sqlite3_column_text(statement, column);
-    _cleanup_(text_deinit) struct text text = {0};
-    text_append_escaped(&text, bytes ? bytes : "", bytes ? (size_t)sqlite3_column_bytes(statement, column) : 0);
-    return text.failed ? NULL : arena_copy_string(arena, text.data ? text.data : "", text.length);
-}
-
 struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks,
                                    size_t *ret_count)
 {
@@ -333,7 +324,7 @@ struct error *recording_read_marks(struct recording *recording, struct arena *ar
     struct row row = row_begin(&recording->database, statement);
     while (good && marks.count < RECORD_MAX_LISTED && row_next(&row)) {
         struct recording_mark mark = {.unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
-                                      .text = read_text(statement, 1, arena)};
+                                      .text = row_escaped(&row, 1, arena)};
         good = mark.text && vector_append(&marks, mark);
     }
     sqlite3_finalize(statement);
@@ -361,7 +352,7 @@ struct error *recording_read_gaps(struct recording *recording, struct arena *are
         struct recording_gap gap = {.from_unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
                                     .to_unix_ns = (uint64_t)sqlite3_column_int64(statement, 1),
                                     .ticks = (uint64_t)sqlite3_column_int64(statement, 2),
-                                    .reason = read_text(statement, 3, arena)};
+                                    .reason = row_escaped(&row, 3, arena)};
         good = gap.reason && vector_append(&gaps, gap);
     }
     sqlite3_finalize(statement);

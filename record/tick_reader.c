@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "record/goroutine_rows.h"
 #include "record/schema.h"
+#include "record/thread_rows.h"
 #include "record/tick_span.h"
 
 /* There are 68; inserting among very many would be slow. */
@@ -105,29 +107,17 @@ void tick_reader_deinit(struct tick_reader *reader)
 /* ---- rows ---- */
 
 /* One row by its id. */
-static bool find_row(struct tick_reader *reader, enum read_statement statement, int64_t id, struct row *ret_row)
+bool tick_reader_find_row(struct tick_reader *reader, enum read_statement statement, int64_t id, struct row *ret_row)
 {
     *ret_row = row_begin(reader->database, reader->statements[statement]);
     row_integer(ret_row, id);
     return row_next(ret_row);
 }
 
-/* Makes the vector at least so long, with zeros; false, with the code set, when memory is out. */
-#define GROW(reader, vector, wanted) \
-    __extension__({ \
-        size_t wanted_ = (wanted); \
-        bool grown_ = vector_reserve((vector), wanted_); \
-        for (; grown_ && (vector)->count < wanted_; (vector)->count++) \
-            memset(&(vector)->items[(vector)->count], 0, sizeof((vector)->items[0])); \
-        if (!grown_) \
-            (reader)->database->code = SQLITE_NOMEM; \
-        grown_; \
-    })
-
 bool tick_reader_next(struct tick_reader *reader, int64_t after, int64_t *ret_tick, uint64_t *ret_unix_ns)
 {
     struct row row;
-    if (!find_row(reader, SELECT_NEXT_TICK, after, &row))
+    if (!tick_reader_find_row(reader, SELECT_NEXT_TICK, after, &row))
         return false;
     int64_t tick = sqlite3_column_int64(row.statement, 0);
     uint64_t unix_ns = (uint64_t)sqlite3_column_int64(row.statement, 1);
@@ -166,7 +156,7 @@ bool tick_reader_find(struct tick_reader *reader, uint64_t unix_ns, int64_t *ret
 static void read_target(struct tick_reader *reader, int64_t id)
 {
     struct row row;
-    if (id == reader->target_id || !find_row(reader, SELECT_TARGET, id, &row))
+    if (id == reader->target_id || !tick_reader_find_row(reader, SELECT_TARGET, id, &row))
         return;
     int64_t values[17];
     for (int i = 0; i < 17; i++)
@@ -228,11 +218,11 @@ static void read_counters(struct tick_reader *reader, int64_t first, int64_t las
 
 static const struct site_definition *find_definition(struct tick_reader *reader, int64_t id)
 {
-    if (id > RECORD_MAX_IDENTITY || !GROW(reader, &reader->definitions, (size_t)id + 1))
+    if (id > RECORD_MAX_IDENTITY || !TICK_READER_GROW(reader, &reader->definitions, (size_t)id + 1))
         return NULL;
     struct site_definition *definition = &reader->definitions.items[id];
     struct row row;
-    if (definition->known || !find_row(reader, SELECT_SITE, id, &row))
+    if (definition->known || !tick_reader_find_row(reader, SELECT_SITE, id, &row))
         return definition->known ? definition : NULL;
     definition->position = sqlite3_column_int64(row.statement, 0);
     int64_t stack = sqlite3_column_int64(row.statement, 1);
@@ -253,7 +243,7 @@ static struct site *place_site(struct tick_reader *reader, int64_t id)
         reader->damaged++;
         return NULL;
     }
-    if (!GROW(reader, &reader->sites, (size_t)definition->position + 1))
+    if (!TICK_READER_GROW(reader, &reader->sites, (size_t)definition->position + 1))
         return NULL;
     struct read_site *place = &reader->sites.items[definition->position];
     /* Thinning leaves rows of what has been replaced since. */
@@ -284,199 +274,7 @@ static void read_sites(struct tick_reader *reader, int64_t first, int64_t last)
     }
 }
 
-/* ---- goroutines and threads ---- */
-
-static uint8_t kind_of_name(const char *name)
-{
-    uint8_t kind = 0;
-    while (name && kind < WAIT_KIND_COUNT && strcmp(name, wait_kind_name(kind)) != 0)
-        kind++;
-    return name && kind < WAIT_KIND_COUNT ? kind : WAIT_UNKNOWN;
-}
-
-static struct read_group *find_group(struct tick_reader *reader, int64_t id)
-{
-    struct row row;
-    if (id > RECORD_MAX_IDENTITY) {
-        reader->damaged++;
-        return NULL;
-    }
-    if (!GROW(reader, &reader->groups, (size_t)id + 1))
-        return NULL;
-    struct read_group *group = &reader->groups.items[id];
-    if (group->id == id && id != 0)
-        return group;
-    if (!find_row(reader, SELECT_GROUP, id, &row)) {
-        reader->damaged++;
-        return NULL;
-    }
-    int64_t values[8];
-    for (int i = 0; i < 8; i++)
-        values[i] = sqlite3_column_int64(row.statement, i);
-    uint8_t kind = kind_of_name((const char *)sqlite3_column_text(row.statement, 8));
-    row_reset(&row);
-    struct names *names = &reader->names;
-    *group = (struct read_group){.id = id,
-                                 .group = {.state = names_string(names, values[0]),
-                                           .wait_reason = names_string(names, values[1]),
-                                           .created_by = names_frame(names, values[2]),
-                                           .start = names_frame(names, values[3]),
-                                           .stack = names_stack(names, values[4]),
-                                           .system = values[5] != 0,
-                                           .labels = names_string(names, values[6]),
-                                           .profile_stack = names_stack(names, values[7]),
-                                           .kind = kind}};
-    return group;
-}
-
-static void read_groups(struct tick_reader *reader, int64_t first, int64_t last)
-{
-    struct span span = span_keys(reader, SELECT_GROUP_VALUES, first, last);
-    while (span_next(&span)) {
-        struct read_group *group = find_group(reader, span_key(&span));
-        if (!group)
-            continue;
-        group->present = !span_is_null(&span, 1);
-        group->group.count = (uint32_t)span_integer(&span, 1);
-        group->group.wait_known = !span_is_null(&span, 2);
-        group->newest_wait = span_integer(&span, 2);
-        group->oldest_wait = span_integer(&span, 3);
-    }
-}
-
-/* Numbers that a damaged file makes too large stay at the largest. */
-static uint32_t count_of(const struct span *span, int column)
-{
-    int64_t value = span_integer(span, column);
-    return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-}
-
-static void read_group_waits(struct tick_reader *reader, int64_t first, int64_t last)
-{
-    struct span span = span_keys(reader, SELECT_GROUP_WAITS, first, last);
-    while (span_next(&span)) {
-        int64_t created_by = span_integer(&span, 3), start = span_integer(&span, 4), kind = span_integer(&span, 7);
-        int64_t parent = span_integer(&span, 2), flags = span_integer(&span, 8);
-        struct read_group *place = find_group(reader, span_key(&span));
-        if (!place)
-            continue;
-        struct goroutine_group *group = &place->group;
-        group->stack_cut = span_integer(&span, 1) != 0;
-        group->parent_known = parent != 0;
-        group->parent_ended = parent == RECORD_PARENT_ENDED;
-        group->examined = count_of(&span, 5);
-        group->num_objects = count_of(&span, 6);
-        group->object = (struct wait_object){
-            .kind = kind > 0 && kind < WAIT_OBJECT_KIND_COUNT ? (uint8_t)kind : WAIT_OBJECT_NONE,
-            .is_read = flags & RECORD_OBJECT_READ,
-            .is_closed = flags & RECORD_OBJECT_CLOSED,
-            .is_timer = flags & RECORD_OBJECT_TIMER,
-            .is_bounded = flags & RECORD_OBJECT_BOUNDED,
-            .address = (uint64_t)span_integer(&span, 9),
-            .goroutines = count_of(&span, 10),
-            .length = (uint64_t)span_integer(&span, 11),
-            .capacity = (uint64_t)span_integer(&span, 12),
-            .senders = count_of(&span, 13),
-            .receivers = count_of(&span, 14),
-        };
-        group->parent_created_by = names_frame(&reader->names, created_by);
-        group->parent_start = names_frame(&reader->names, start);
-    }
-}
-
-/* As it is in a keyframe that does not name it. */
-static void forget_group(struct read_group *group)
-{
-    group->present = false;
-    group->group.stack_cut = group->group.parent_known = group->group.parent_ended = false;
-    group->group.parent_created_by = group->group.parent_start = 0;
-    group->group.examined = group->group.num_objects = 0;
-    group->group.object = (struct wait_object){.kind = WAIT_OBJECT_NONE};
-}
-
-static struct read_thread *find_thread(struct tick_reader *reader, int64_t id)
-{
-    struct row row;
-    if (id > RECORD_MAX_IDENTITY) {
-        reader->damaged++;
-        return NULL;
-    }
-    if (!GROW(reader, &reader->threads, (size_t)id + 1))
-        return NULL;
-    struct read_thread *thread = &reader->threads.items[id];
-    if (thread->id == id && id != 0)
-        return thread;
-    if (!find_row(reader, SELECT_THREAD, id, &row)) {
-        reader->damaged++;
-        return NULL;
-    }
-    int64_t tid = sqlite3_column_int64(row.statement, 0), name = sqlite3_column_int64(row.statement, 1);
-    row_reset(&row);
-    *thread = (struct read_thread){.id = id, .thread = {.tid = (pid_t)tid, .name = names_string(&reader->names, name)}};
-    return thread;
-}
-
-/* One printable character. */
-static char read_state(const struct span *span)
-{
-    const unsigned char *text = sqlite3_column_text(span->row.statement, 1);
-    if (!text || !text[0])
-        return '\0';
-    return text[0] > ' ' && text[0] < 0x7f ? (char)text[0] : '?';
-}
-
-static void read_threads(struct tick_reader *reader, int64_t first, int64_t last)
-{
-    struct span span = span_keys(reader, SELECT_THREAD_VALUES, first, last);
-    while (span_next(&span)) {
-        struct read_thread *place = find_thread(reader, span_key(&span));
-        if (!place)
-            continue;
-        struct thread *thread = &place->thread;
-        int64_t system_call = span_integer(&span, 4), wait_channel = span_integer(&span, 5);
-        place->present = !span_is_null(&span, 1);
-        place->has_read_time = !span_is_null(&span, 11);
-        thread->state = read_state(&span);
-        thread->cpu_ns = (uint64_t)span_integer(&span, 2);
-        thread->processor = (int)span_integer(&span, 3);
-        thread->goid = (uint64_t)span_integer(&span, 6);
-        int64_t role = span_integer(&span, 7), proc = span_integer(&span, 8);
-        thread->role = role >= 0 && role < THREAD_ROLES ? (uint8_t)role : THREAD_ROLE_UNKNOWN;
-        thread->proc = proc >= -1 && proc <= RECORD_MAX_IDENTITY ? (int32_t)proc : -1;
-        thread->machine = span_integer(&span, 9);
-        thread->locked_goid = (uint64_t)span_integer(&span, 10);
-        thread->read_monotonic_ns = (uint64_t)span_integer(&span, 11);
-        thread->system_call = names_string(&reader->names, system_call);
-        thread->wait_channel = names_string(&reader->names, wait_channel);
-    }
-}
-
-static void read_procs(struct tick_reader *reader, int64_t first, int64_t last)
-{
-    struct span span = span_keys(reader, SELECT_PROCS, first, last);
-    while (span_next(&span)) {
-        int64_t id = span_key(&span), state = span_integer(&span, 1), queue = span_integer(&span, 2),
-                tid = span_integer(&span, 4);
-        if (id >= RECORD_MAX_PROCS || state < 0 || state >= PROC_STATES || queue < 0 || queue > UINT32_MAX || tid < 0 ||
-            tid > INT32_MAX) {
-            reader->damaged++;
-            continue;
-        }
-        if (!GROW(reader, &reader->procs, (size_t)id + 1))
-            return;
-        reader->procs.items[id] = (struct read_proc){
-            .present = !span_is_null(&span, 1),
-            .proc = {.id = (uint32_t)id,
-                     .state = (uint8_t)state,
-                     .queue = (uint32_t)queue,
-                     .machine = span_integer(&span, 3),
-                     .tid = (pid_t)tid,
-                     .goid = (uint64_t)span_integer(&span, 5),
-                     .schedule_ticks = (uint32_t)span_integer(&span, 6),
-                     .system_call_ticks = (uint32_t)span_integer(&span, 7)},
-        };
-    }
-}
+/* ---- size classes, the address space ---- */
 
 static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t last)
 {
@@ -491,7 +289,7 @@ static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t
                 reader->damaged++;
                 continue;
             }
-            if (!GROW(reader, &reader->size_classes, reader->size_classes.count + 1))
+            if (!TICK_READER_GROW(reader, &reader->size_classes, reader->size_classes.count + 1))
                 break;
             struct size_class *items = reader->size_classes.items;
             memmove(items + i + 1, items + i, (reader->size_classes.count - 1 - i) * sizeof(*items));
@@ -510,7 +308,7 @@ static void read_regions(struct tick_reader *reader, int64_t first, int64_t last
             reader->damaged++;
             continue;
         }
-        if (!GROW(reader, &reader->regions, position + 1))
+        if (!TICK_READER_GROW(reader, &reader->regions, position + 1))
             break;
         struct region region = {.start = (uint64_t)span_integer(&span, 1), .size = (uint64_t)span_integer(&span, 2)};
         const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
@@ -565,8 +363,7 @@ static void forget(struct tick_reader *reader)
         reader->counters[id] = (struct counter){.provenance = PROVENANCE_UNAVAILABLE, .reason = "not recorded"};
     for (size_t i = 0; i < reader->sites.count; i++)
         reader->sites.items[i].id = 0;
-    for (size_t i = 0; i < reader->groups.count; i++)
-        forget_group(&reader->groups.items[i]);
+    goroutine_rows_forget(reader);
     for (size_t i = 0; i < reader->threads.count; i++)
         reader->threads.items[i].present = false;
     reader->procs.count = 0;
@@ -579,7 +376,7 @@ static void forget(struct tick_reader *reader)
 static int64_t find_keyframe(struct tick_reader *reader, int64_t tick)
 {
     struct row row;
-    if (!find_row(reader, SELECT_KEYFRAME, tick, &row))
+    if (!tick_reader_find_row(reader, SELECT_KEYFRAME, tick, &row))
         return 0;
     int64_t keyframe = sqlite3_column_int64(row.statement, 0);
     row_reset(&row);
@@ -597,10 +394,9 @@ void tick_reader_move(struct tick_reader *reader, int64_t tick)
     read_target(reader, reader->row.target);
     read_counters(reader, first, tick);
     read_sites(reader, first, tick);
-    read_groups(reader, first, tick);
-    read_group_waits(reader, first, tick);
-    read_threads(reader, first, tick);
-    read_procs(reader, first, tick);
+    goroutine_rows_read(reader, first, tick);
+    thread_rows_read(reader, first, tick);
+    proc_rows_read(reader, first, tick);
     read_size_classes(reader, first, tick);
     read_regions(reader, first, tick);
     reader->tick = tick;

@@ -2,6 +2,8 @@
 #ifndef HEAPTOP_RECORD_TICK_SPAN_H
 #define HEAPTOP_RECORD_TICK_SPAN_H
 
+#include <string.h>
+
 #include "record/tick_reader.h"
 
 struct span {
@@ -23,5 +25,20 @@ bool span_is_null(const struct span *span, int column);
 int64_t span_key(const struct span *span);
 /* A text that stands in the row itself, escaped; it lives as long as the catalog. */
 const char *span_text(struct tick_reader *reader, const struct span *span, int column);
+
+/* Makes the vector at least so long, with zeros; false, with the code set, when memory is out. */
+#define TICK_READER_GROW(reader, vector, wanted) \
+    __extension__({ \
+        size_t wanted_ = (wanted); \
+        bool grown_ = vector_reserve((vector), wanted_); \
+        for (; grown_ && (vector)->count < wanted_; (vector)->count++) \
+            memset(&(vector)->items[(vector)->count], 0, sizeof((vector)->items[0])); \
+        if (!grown_) \
+            (reader)->database->code = SQLITE_NOMEM; \
+        grown_; \
+    })
+
+/* One row by its id, at which the statement is left; false when there is none. */
+bool tick_reader_find_row(struct tick_reader *reader, enum read_statement statement, int64_t id, struct row *ret_row);
 
 #endif

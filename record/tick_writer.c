@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "record/goroutine_rows.h"
 #include "record/schema.h"
+#include "record/thread_rows.h"
 
 static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -66,33 +68,36 @@ void tick_writer_deinit(struct tick_writer *writer)
 
 /* ---- rows ---- */
 
-static struct row begin(struct tick_writer *writer, enum tick_statement statement)
+struct row tick_writer_begin(struct tick_writer *writer, enum tick_statement statement)
 {
     writer->rows++;
     return row_begin(writer->database, writer->statements[statement]);
 }
 
-static void integers(struct row *row, const int64_t *values, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        row_integer(row, values[i]);
-}
-
-/* The key of a row of this tick. */
-static int64_t key(const struct tick_writer *writer, int64_t what)
+int64_t tick_writer_key(const struct tick_writer *writer, int64_t what)
 {
     return ((int64_t)writer->tick << RECORD_KEY_BITS) + what;
 }
 
-static bool out_of_memory(struct tick_writer *writer)
+void tick_writer_out_of_memory(struct tick_writer *writer)
 {
     writer->database->code = SQLITE_NOMEM;
-    return false;
 }
 
-static int64_t string(struct tick_writer *writer, string_id id)
+int64_t tick_writer_string(struct tick_writer *writer, string_id id)
 {
     return dictionary_string(&writer->dictionary, id);
+}
+
+uint64_t *tick_writer_find_identity(struct table *table, const uint32_t *words, size_t count,
+                                    bool (*matches)(const void *items, size_t index, const uint32_t *words),
+                                    const void *items)
+{
+    for (uint64_t seed = 0;; seed++) {
+        uint64_t *place = table_insert(table, table_hash_bytes(words, count * sizeof(*words), seed), NULL);
+        if (!place || *place == 0 || matches(items, (size_t)*place - 1, words))
+            return place;
+    }
 }
 
 /* ---- the process ---- */
@@ -106,24 +111,24 @@ static int64_t write_target(struct tick_writer *writer, const struct target_info
                               target->stripped,
                               target->position_independent,
                               (int64_t)target->load_bias,
-                              string(writer, target->exe),
-                              string(writer, target->comm),
+                              tick_writer_string(writer, target->exe),
+                              tick_writer_string(writer, target->comm),
                               writer->redact ? dictionary_text(&writer->dictionary, "(left out)")
-                                             : string(writer, target->command_line),
-                              string(writer, target->container),
-                              string(writer, target->runtime),
-                              string(writer, target->runtime_version),
-                              string(writer, target->main_module),
-                              string(writer, target->build_id),
-                              string(writer, target->how_located),
-                              string(writer, target->how_laid_out)};
+                                             : tick_writer_string(writer, target->command_line),
+                              tick_writer_string(writer, target->container),
+                              tick_writer_string(writer, target->runtime),
+                              tick_writer_string(writer, target->runtime_version),
+                              tick_writer_string(writer, target->main_module),
+                              tick_writer_string(writer, target->build_id),
+                              tick_writer_string(writer, target->how_located),
+                              tick_writer_string(writer, target->how_laid_out)};
     _Static_assert(sizeof(values) == sizeof(writer->target_values), "a target's columns");
     if (!writer->has_target || memcmp(values, writer->target_values, sizeof(values)) != 0) {
         memcpy(writer->target_values, values, sizeof(values));
         writer->has_target = true;
-        struct row row = begin(writer, INSERT_TARGET);
+        struct row row = tick_writer_begin(writer, INSERT_TARGET);
         row_integer(&row, ++writer->last_target);
-        integers(&row, values, ARRAY_SIZE(values));
+        row_integers(&row, values, ARRAY_SIZE(values));
         row_done(&row);
     }
     return writer->last_target;
@@ -145,8 +150,8 @@ static void write_counters(struct tick_writer *writer, const struct snapshot *sn
         if (!writer->keyframe && now->provenance == before->provenance && reason == writer->reasons[id])
             continue;
         writer->reasons[id] = reason;
-        struct row row = begin(writer, INSERT_COUNTER_STATE);
-        row_integer(&row, key(writer, id));
+        struct row row = tick_writer_begin(writer, INSERT_COUNTER_STATE);
+        row_integer(&row, tick_writer_key(writer, id));
         row_integer(&row, now->provenance);
         if (now->reason)
             row_text(&row, now->reason, strlen(now->reason));
@@ -155,7 +160,7 @@ static void write_counters(struct tick_writer *writer, const struct snapshot *sn
         row_done(&row);
     }
     if (any) {
-        struct row row = begin(writer, INSERT_COUNTERS);
+        struct row row = tick_writer_begin(writer, INSERT_COUNTERS);
         row_integer(&row, (int64_t)writer->tick);
         for (int id = 0; id < COUNTER_COUNT; id++) {
             const struct counter *now = &snapshot->counters[id];
@@ -182,8 +187,8 @@ static bool same_counts(const struct site_counts *a, const struct site_counts *b
 static void write_counts(struct tick_writer *writer, enum tick_statement statement, int64_t id, const struct site *site,
                          const struct site_counts *counts)
 {
-    struct row row = begin(writer, statement);
-    row_integer(&row, key(writer, id));
+    struct row row = tick_writer_begin(writer, statement);
+    row_integer(&row, tick_writer_key(writer, id));
     row_integer(&row, (int64_t)counts->allocs);
     row_integer(&row, (int64_t)counts->frees);
     /* A bucket's objects are all of its size: bytes are written where that does not hold. */
@@ -201,7 +206,7 @@ static void write_counts(struct tick_writer *writer, enum tick_statement stateme
 static void write_sites(struct tick_writer *writer, const struct snapshot *snapshot, size_t count)
 {
     if (!vector_reserve(&writer->sites, count)) {
-        out_of_memory(writer);
+        tick_writer_out_of_memory(writer);
         return;
     }
     for (size_t i = 0; i < count && writer->database->code == SQLITE_OK; i++) {
@@ -216,8 +221,8 @@ static void write_sites(struct tick_writer *writer, const struct snapshot *snaps
         if (is_new) {
             int64_t stack = dictionary_stack(&writer->dictionary, site->stack);
             written->id = ++writer->last_site;
-            struct row row = begin(writer, INSERT_SITE);
-            integers(&row, (const int64_t[]){written->id, (int64_t)i, stack, (int64_t)site->object_size}, 4);
+            struct row row = tick_writer_begin(writer, INSERT_SITE);
+            row_integers(&row, (const int64_t[]){written->id, (int64_t)i, stack, (int64_t)site->object_size}, 4);
             row_done(&row);
         }
         if (writer->keyframe || is_new || !same_counts(&written->site.published, &site->published))
@@ -226,290 +231,6 @@ static void write_sites(struct tick_writer *writer, const struct snapshot *snaps
             write_counts(writer, INSERT_SITE_PROVISIONAL, written->id, site, &site->provisional);
         written->site = *site;
     }
-}
-
-/* ---- goroutines and threads ---- */
-
-/* The index of what has this identity; SIZE_MAX, and the place for it, when there is none yet. */
-#define FIND_IDENTITY(writer, table, vector, words, matches, ret_index, ret_place) \
-    do { \
-        (ret_index) = SIZE_MAX; \
-        for (uint64_t seed = 0;; seed++) { \
-            (ret_place) = table_insert((table), table_hash_bytes((words), sizeof(words), seed), NULL); \
-            if (!(ret_place) || *(ret_place) == 0) \
-                break; \
-            size_t candidate = (size_t)*(ret_place) - 1; \
-            if (matches(&(vector)->items[candidate], (words))) { \
-                (ret_index) = candidate; \
-                break; \
-            } \
-        } \
-    } while (0)
-
-static void group_words(const struct goroutine_group *group, uint32_t words[8])
-{
-    words[0] = group->state;
-    words[1] = group->wait_reason;
-    words[2] = group->created_by;
-    words[3] = group->start;
-    words[4] = group->stack;
-    words[5] = group->system;
-    words[6] = group->kind;
-    words[7] = group->labels;
-}
-
-static bool group_matches(const struct written_group *written, const uint32_t words[8])
-{
-    uint32_t own[8];
-    group_words(&written->group, own);
-    return memcmp(own, words, sizeof(own)) == 0;
-}
-
-static struct written_group *find_group(struct tick_writer *writer, const struct goroutine_group *group)
-{
-    uint32_t words[8];
-    size_t index;
-    uint64_t *place;
-    group_words(group, words);
-    FIND_IDENTITY(writer, &writer->groups_by_identity, &writer->groups, words, group_matches, index, place);
-    if (index != SIZE_MAX)
-        return &writer->groups.items[index];
-    if (!place || !vector_append(&writer->groups, (struct written_group){.group = *group})) {
-        out_of_memory(writer);
-        return NULL;
-    }
-    *place = writer->groups.count;
-    return &writer->groups.items[writer->groups.count - 1];
-}
-
-/* What they wait on and who made them; a row where anything of it is known and has changed. */
-static void write_group_waits(struct tick_writer *writer, struct written_group *written,
-                              const struct goroutine_group *group, bool is_new)
-{
-    const struct wait_object *object = &group->object;
-    const int64_t waits[GROUP_WAIT_COLUMNS] = {
-        group->stack_cut,
-        group->parent_ended ? RECORD_PARENT_ENDED : group->parent_known ? RECORD_PARENT_ALIVE : 0,
-        dictionary_frame(&writer->dictionary, group->parent_created_by),
-        dictionary_frame(&writer->dictionary, group->parent_start),
-        group->examined,
-        group->num_objects,
-        object->kind,
-        (object->is_read ? RECORD_OBJECT_READ : 0) | (object->is_closed ? RECORD_OBJECT_CLOSED : 0) |
-            (object->is_timer ? RECORD_OBJECT_TIMER : 0) | (object->is_bounded ? RECORD_OBJECT_BOUNDED : 0),
-        (int64_t)object->address,
-        object->goroutines,
-        (int64_t)object->length,
-        (int64_t)object->capacity,
-        object->senders,
-        object->receivers,
-    };
-    static const int64_t nothing[GROUP_WAIT_COLUMNS];
-    /* What is new, or what a keyframe does not name, is all zeros; of a group that comes back it is not known. */
-    const int64_t *before = writer->keyframe || is_new ? nothing : written->waits;
-    bool comes_back = !writer->keyframe && !is_new && !written->present;
-    if (comes_back || memcmp(waits, before, sizeof(waits)) != 0) {
-        struct row row = begin(writer, INSERT_GROUP_WAITS);
-        row_integer(&row, key(writer, written->id));
-        integers(&row, waits, ARRAY_SIZE(waits));
-        row_done(&row);
-    }
-    memcpy(written->waits, waits, sizeof(waits));
-}
-
-static void write_group(struct tick_writer *writer, const struct snapshot *snapshot,
-                        const struct goroutine_group *group)
-{
-    struct written_group *written = find_group(writer, group);
-    /* Two groups of one identity would be one in the file: the readers make none such. */
-    if (!written || (written->present && written->seen_in == writer->tick))
-        return;
-    /* Since when they wait stays as it is while they do; how long they have would change in every tick. */
-    const int64_t values[] = {group->count, (int64_t)(snapshot->monotonic_ns - group->wait_ns_min),
-                              (int64_t)(snapshot->monotonic_ns - group->wait_ns_max)};
-    bool is_new = written->id == 0;
-    if (is_new && writer->last_group == RECORD_MAX_IDENTITY)
-        return;
-    if (is_new) {
-        const int64_t identity[] = {++writer->last_group,
-                                    string(writer, group->state),
-                                    string(writer, group->wait_reason),
-                                    dictionary_frame(&writer->dictionary, group->created_by),
-                                    dictionary_frame(&writer->dictionary, group->start),
-                                    dictionary_stack(&writer->dictionary, group->stack),
-                                    group->system};
-        written->id = identity[0];
-        struct row row = begin(writer, INSERT_GROUP);
-        integers(&row, identity, ARRAY_SIZE(identity));
-        row_text(&row, wait_kind_name(group->kind), strlen(wait_kind_name(group->kind)));
-        row_integer(&row, writer->redact ? 0 : string(writer, group->labels));
-        row_integer(&row, dictionary_stack(&writer->dictionary, group->profile_stack));
-        row_done(&row);
-    }
-    bool is_same = written->present && written->group.wait_known == group->wait_known &&
-                   written->values[0] == values[0] &&
-                   (!group->wait_known || (written->values[1] == values[1] && written->values[2] == values[2]));
-    if (writer->keyframe || is_new || !is_same) {
-        struct row row = begin(writer, INSERT_GROUP_VALUES);
-        row_integer(&row, key(writer, written->id));
-        row_integer(&row, values[0]);
-        if (group->wait_known) {
-            integers(&row, values + 1, 2);
-        } else {
-            row_null(&row);
-            row_null(&row);
-        }
-        row_done(&row);
-    }
-    write_group_waits(writer, written, group, is_new);
-    written->group = *group;
-    memcpy(written->values, values, sizeof(values));
-    written->present = true;
-    written->seen_in = writer->tick;
-}
-
-static void write_groups(struct tick_writer *writer, const struct snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->num_goroutine_groups; i++)
-        write_group(writer, snapshot, &snapshot->goroutine_groups[i]);
-    for (size_t i = 0; i < writer->groups.count; i++) {
-        struct written_group *group = &writer->groups.items[i];
-        if (!group->present || group->seen_in == writer->tick)
-            continue;
-        group->present = false;
-        if (writer->keyframe)
-            continue;
-        struct row row = begin(writer, INSERT_GROUP_VALUES);
-        row_integer(&row, key(writer, group->id));
-        for (int column = 0; column < 3; column++)
-            row_null(&row);
-        row_done(&row);
-    }
-}
-
-static bool thread_matches(const struct written_thread *written, const uint32_t words[2])
-{
-    return (uint32_t)written->tid == words[0] && written->name == words[1];
-}
-
-static struct written_thread *find_thread(struct tick_writer *writer, const struct thread *thread)
-{
-    const uint32_t words[2] = {(uint32_t)thread->tid, thread->name};
-    size_t index;
-    uint64_t *place;
-    FIND_IDENTITY(writer, &writer->threads_by_identity, &writer->threads, words, thread_matches, index, place);
-    if (index != SIZE_MAX)
-        return &writer->threads.items[index];
-    if (!place || !vector_append(&writer->threads, (struct written_thread){.tid = thread->tid, .name = thread->name})) {
-        out_of_memory(writer);
-        return NULL;
-    }
-    *place = writer->threads.count;
-    return &writer->threads.items[writer->threads.count - 1];
-}
-
-/* Values of a thread that may change, as written. */
-#define THREAD_VALUES ARRAY_SIZE(((struct written_thread *)0)->values)
-
-static void write_thread(struct tick_writer *writer, const struct snapshot *snapshot, const struct thread *thread)
-{
-    struct written_thread *written = find_thread(writer, thread);
-    if (!written || (written->present && written->seen_in == writer->tick))
-        return;
-    bool is_new = written->id == 0;
-    if (is_new && writer->last_thread == RECORD_MAX_IDENTITY)
-        return;
-    if (is_new) {
-        const int64_t identity[] = {++writer->last_thread, thread->tid, string(writer, thread->name)};
-        written->id = identity[0];
-        struct row row = begin(writer, INSERT_THREAD);
-        integers(&row, identity, ARRAY_SIZE(identity));
-        row_done(&row);
-    }
-    /* Most are read when the tick is: that is 0, which does not change. */
-    const int64_t values[] = {thread->state,
-                              (int64_t)thread->cpu_ns,
-                              thread->processor,
-                              string(writer, thread->system_call),
-                              string(writer, thread->wait_channel),
-                              (int64_t)thread->goid,
-                              thread->role,
-                              thread->proc,
-                              thread->machine,
-                              (int64_t)thread->locked_goid,
-                              thread->read_monotonic_ns == snapshot->monotonic_ns ? -1
-                                                                                  : (int64_t)thread->read_monotonic_ns};
-    if (writer->keyframe || is_new || !written->present || memcmp(values, written->values, sizeof(values)) != 0) {
-        struct row row = begin(writer, INSERT_THREAD_VALUES);
-        row_integer(&row, key(writer, written->id));
-        row_text(&row, &thread->state, thread->state ? 1 : 0);
-        integers(&row, values + 1, THREAD_VALUES - 2);
-        if (values[THREAD_VALUES - 1] == -1)
-            row_null(&row);
-        else
-            row_integer(&row, values[THREAD_VALUES - 1]);
-        row_done(&row);
-    }
-    memcpy(written->values, values, sizeof(values));
-    written->present = true;
-    written->seen_in = writer->tick;
-}
-
-static void write_threads(struct tick_writer *writer, const struct snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->num_threads; i++)
-        write_thread(writer, snapshot, &snapshot->threads[i]);
-    for (size_t i = 0; i < writer->threads.count; i++) {
-        struct written_thread *thread = &writer->threads.items[i];
-        if (!thread->present || thread->seen_in == writer->tick)
-            continue;
-        thread->present = false;
-        if (writer->keyframe)
-            continue;
-        struct row row = begin(writer, INSERT_THREAD_VALUES);
-        row_integer(&row, key(writer, thread->id));
-        for (size_t column = 0; column < THREAD_VALUES; column++)
-            row_null(&row);
-        row_done(&row);
-    }
-}
-
-/* ---- Ps ---- */
-
-static bool same_proc(const struct proc *a, const struct proc *b)
-{
-    return a->state == b->state && a->queue == b->queue && a->machine == b->machine && a->tid == b->tid &&
-           a->goid == b->goid && a->schedule_ticks == b->schedule_ticks && a->system_call_ticks == b->system_call_ticks;
-}
-
-/* Those that changed; a state of NULL where there is no such P any more. */
-static void write_procs(struct tick_writer *writer, const struct snapshot *snapshot)
-{
-    size_t count = snapshot->num_procs, known = writer->procs.count;
-    if (!vector_reserve(&writer->procs, count)) {
-        out_of_memory(writer);
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct proc *proc = &snapshot->procs[i];
-        if (!writer->keyframe && i < known && same_proc(proc, &writer->procs.items[i]))
-            continue;
-        writer->procs.items[i] = *proc;
-        struct row row = begin(writer, INSERT_PROC);
-        integers(&row,
-                 (const int64_t[]){key(writer, (int64_t)i), proc->state, proc->queue, proc->machine, proc->tid,
-                                   (int64_t)proc->goid, proc->schedule_ticks, proc->system_call_ticks},
-                 8);
-        row_done(&row);
-    }
-    for (size_t i = count; i < known && !writer->keyframe; i++) {
-        struct row row = begin(writer, INSERT_PROC);
-        row_integer(&row, key(writer, (int64_t)i));
-        for (int column = 0; column < 7; column++)
-            row_null(&row);
-        row_done(&row);
-    }
-    writer->procs.count = count;
 }
 
 /* ---- GC cycles, size classes ---- */
@@ -536,8 +257,8 @@ static void write_cycles(struct tick_writer *writer, const struct snapshot *snap
                        {cycle->idle_cpu_ns, cycle->cpu_known},
                        {cycle->stack_bytes, cycle->cpu_known},
                        {cycle->globals_bytes, cycle->cpu_known}};
-        struct row row = begin(writer, INSERT_GC_CYCLE);
-        row_integer(&row, key(writer, (int64_t)(cycle->number & RECORD_MAX_KEY)));
+        struct row row = tick_writer_begin(writer, INSERT_GC_CYCLE);
+        row_integer(&row, tick_writer_key(writer, (int64_t)(cycle->number & RECORD_MAX_KEY)));
         row_integer(&row, (int64_t)cycle->number);
         for (size_t column = 0; column < ARRAY_SIZE(columns); column++) {
             if (columns[column].known)
@@ -561,7 +282,7 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
     size_t count = snapshot->num_size_classes;
     bool is_same_shape = writer->size_classes.count == count;
     if (!vector_reserve(&writer->size_classes, count)) {
-        out_of_memory(writer);
+        tick_writer_out_of_memory(writer);
         return;
     }
     for (size_t i = 0; i < count; i++) {
@@ -571,8 +292,8 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
         writer->size_classes.items[i] = *now;
         if (now->size > RECORD_MAX_KEY || (!writer->keyframe && is_same))
             continue;
-        struct row row = begin(writer, INSERT_SIZE_CLASS);
-        integers(&row, (const int64_t[]){key(writer, now->size), (int64_t)now->mallocs, (int64_t)now->frees}, 3);
+        struct row row = tick_writer_begin(writer, INSERT_SIZE_CLASS);
+        row_integers(&row, (const int64_t[]){tick_writer_key(writer, now->size), (int64_t)now->mallocs, (int64_t)now->frees}, 3);
         row_done(&row);
     }
     writer->size_classes.count = count;
@@ -589,9 +310,9 @@ static bool same_region(const struct region *a, const struct region *b)
 static void write_region(struct tick_writer *writer, size_t position)
 {
     const struct region *region = &writer->regions.items[position];
-    int64_t name = string(writer, region->name);
-    struct row row = begin(writer, INSERT_REGION);
-    integers(&row, (const int64_t[]){key(writer, (int64_t)position), (int64_t)region->start, (int64_t)region->size}, 3);
+    int64_t name = tick_writer_string(writer, region->name);
+    struct row row = tick_writer_begin(writer, INSERT_REGION);
+    row_integers(&row, (const int64_t[]){tick_writer_key(writer, (int64_t)position), (int64_t)region->start, (int64_t)region->size}, 3);
     row_text(&row, region->permissions, strnlen(region->permissions, sizeof(region->permissions)));
     row_integer(&row, name);
     row_done(&row);
@@ -604,7 +325,7 @@ static size_t write_regions(struct tick_writer *writer, const struct snapshot *s
     size_t count = snapshot->num_regions <= RECORD_MAX_REGIONS ? snapshot->num_regions : RECORD_MAX_REGIONS,
            known = writer->regions.count;
     if (!vector_reserve(&writer->regions, count)) {
-        out_of_memory(writer);
+        tick_writer_out_of_memory(writer);
         return 0;
     }
     if (count > 0)
@@ -638,12 +359,14 @@ static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot
     writer->mappings.count = 0;
     for (size_t i = 0; i < count && i <= RECORD_MAX_KEY; i++) {
         const struct mapping *mapping = &snapshot->mappings[i];
-        if (!vector_append(&writer->mappings, *mapping) && !out_of_memory(writer))
+        if (!vector_append(&writer->mappings, *mapping)) {
+            tick_writer_out_of_memory(writer);
             return 0;
-        int64_t file = string(writer, mapping->file), build_id = string(writer, mapping->build_id);
-        struct row row = begin(writer, INSERT_MAPPING);
-        integers(&row,
-                 (const int64_t[]){key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit,
+        }
+        int64_t file = tick_writer_string(writer, mapping->file), build_id = tick_writer_string(writer, mapping->build_id);
+        struct row row = tick_writer_begin(writer, INSERT_MAPPING);
+        row_integers(&row,
+                 (const int64_t[]){tick_writer_key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit,
                                    (int64_t)mapping->offset, file, build_id},
                  6);
         row_done(&row);
@@ -657,8 +380,8 @@ static void write_problems(struct tick_writer *writer, const struct snapshot *sn
 {
     for (size_t i = 0; i < snapshot->num_problems; i++) {
         const char *text = snapshot->problems[i].text;
-        struct row row = begin(writer, INSERT_PROBLEM);
-        row_integer(&row, key(writer, (int64_t)i));
+        struct row row = tick_writer_begin(writer, INSERT_PROBLEM);
+        row_integer(&row, tick_writer_key(writer, (int64_t)i));
         row_text(&row, text, strlen(text));
         row_done(&row);
     }
@@ -681,9 +404,9 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     size_t sites = snapshot->num_sites <= RECORD_MAX_IDENTITY ? snapshot->num_sites : RECORD_MAX_IDENTITY;
     write_counters(writer, snapshot);
     write_sites(writer, snapshot, sites);
-    write_groups(writer, snapshot);
-    write_threads(writer, snapshot);
-    write_procs(writer, snapshot);
+    goroutine_rows_write(writer, snapshot);
+    thread_rows_write(writer, snapshot);
+    proc_rows_write(writer, snapshot);
     write_cycles(writer, snapshot);
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);
@@ -708,17 +431,17 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
                              (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
     const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried,
                                (int64_t)cost->samples_dropped, (int64_t)snapshot->profile_since_unix_ns};
-    struct row row = begin(writer, INSERT_TICK);
-    integers(&row, head, ARRAY_SIZE(head));
+    struct row row = tick_writer_begin(writer, INSERT_TICK);
+    row_integers(&row, head, ARRAY_SIZE(head));
     seldom(writer, &row, 0, snapshot->interval_ns);
-    integers(&row, spent, ARRAY_SIZE(spent));
+    row_integers(&row, spent, ARRAY_SIZE(spent));
     seldom(writer, &row, 1, cost->attach_ns);
     seldom(writer, &row, 2, cost->symbols_ns);
     seldom(writer, &row, 3, cost->rss_bytes);
-    integers(&row, samples, ARRAY_SIZE(samples));
+    row_integers(&row, samples, ARRAY_SIZE(samples));
     row_done(&row);
     if (writer->keyframe) {
-        row = begin(writer, INSERT_KEYFRAME);
+        row = tick_writer_begin(writer, INSERT_KEYFRAME);
         row_integer(&row, (int64_t)writer->tick);
         row_done(&row);
     }
@@ -726,15 +449,15 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
 
 void tick_writer_write_gap(struct tick_writer *writer, const struct recording_gap_row *gap)
 {
-    struct row row = begin(writer, INSERT_GAP);
-    integers(&row, (const int64_t[]){(int64_t)gap->from_unix_ns, (int64_t)gap->to_unix_ns, (int64_t)gap->ticks}, 3);
+    struct row row = tick_writer_begin(writer, INSERT_GAP);
+    row_integers(&row, (const int64_t[]){(int64_t)gap->from_unix_ns, (int64_t)gap->to_unix_ns, (int64_t)gap->ticks}, 3);
     row_text(&row, gap->reason, strlen(gap->reason));
     row_done(&row);
 }
 
 void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const char *text)
 {
-    struct row row = begin(writer, INSERT_MARK);
+    struct row row = tick_writer_begin(writer, INSERT_MARK);
     row_integer(&row, (int64_t)unix_ns);
     row_text(&row, text, strlen(text));
     row_done(&row);

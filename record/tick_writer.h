@@ -106,4 +106,19 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
 void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const char *text);
 void tick_writer_write_gap(struct tick_writer *writer, const struct recording_gap_row *gap);
 
+/* ---- for the files that write one kind of rows ---- */
+
+struct row tick_writer_begin(struct tick_writer *writer, enum tick_statement statement);
+/* The key of a row of this tick. */
+int64_t tick_writer_key(const struct tick_writer *writer, int64_t what);
+/* In the file. */
+int64_t tick_writer_string(struct tick_writer *writer, string_id id);
+/* Notes it in the database's code. */
+void tick_writer_out_of_memory(struct tick_writer *writer);
+/* Where the table holds 1 + the index of the item with this identity: 0 when there is none yet. NULL when memory is
+ * out. */
+uint64_t *tick_writer_find_identity(struct table *table, const uint32_t *words, size_t count,
+                                    bool (*matches)(const void *items, size_t index, const uint32_t *words),
+                                    const void *items);
+
 #endif
