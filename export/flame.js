@@ -7,7 +7,7 @@
   function number(name) { return parseFloat(svg.getAttribute("data-" + name)); }
   var width = number("width"), top = number("top"), row = number("row"), rows = number("rows");
   var margin = number("margin"), icicle = svg.getAttribute("data-icicle") === "1";
-  var LETTER = 7.3, PADDING = 4, SMALLEST = 0.0001;
+  var LETTER = 7.3, PADDING = 4, SMALLEST = 0.0001, LOWEST_LETTERS = 14;
   var inner = width - 2 * margin;
   var frames = [], zoomed = null, found = null;
 
@@ -39,8 +39,8 @@
 
   /* "tsdb.(*Head).getOrCreate", "(*Head).getOrCreate", "getOrCreate", or the beginning of the last. */
   function fit(name, room) {
-    var text = shortName(name);
-    for (var part = 0; part < 2 && text.length > room; part++) {
+    var is_run = name[0] === "\u2026", text = is_run ? name.split(":")[0] : shortName(name);
+    for (var part = 0; part < 2 && text.length > room && !is_run; part++) {
       var dot = text[0] === "(" ? text.indexOf(").") + 1 : text.indexOf(".");
       if (dot <= 0) break;
       text = text.slice(dot + 1);
@@ -49,7 +49,8 @@
   }
 
   function setLabel(frame, x, y, size) {
-    var room = Math.floor((size - 2 * PADDING) / LETTER), text = room >= 3 ? fit(frame.name, room) : "";
+    var room = Math.floor((size - 2 * PADDING) / LETTER), text = "";
+    if (room >= 3 && row >= LOWEST_LETTERS) text = fit(frame.name, room);
     if (!frame.label) {
       if (!text) return;
       frame.label = document.createElementNS(SVG, "text");

@@ -18,6 +18,16 @@
 #define BOTTOM 46
 #define LETTER 7.3      /* What a letter of the frames' font takes, at 12 pixels. */
 #define PADDING 4
+/* From so many rows on, frames that only lead from one to the next are drawn as one; where there are more rows even so,
+ * they are lower, and below the lowest for letters they have none. The picture is no taller than TALLEST, or as tall as
+ * rows of LOWEST_ROW make it. */
+#define MANY_ROWS 64
+#define TALLEST 1728
+#define LOWEST_ROW 4
+#define LOWEST_LETTERS 14
+/* Of such frames in a row, from so many on, these are drawn at their beginning, and one at their end. */
+#define RUN_FRAMES 8
+#define RUN_BEGINNING 2
 /* Narrower frames than so much of the whole are left out, and more of the narrowest where there are more than these. */
 #define SMALLEST_PART (1.0 / 50000)
 #define MAX_FRAMES 20000
@@ -36,6 +46,11 @@ static const char style[] =
     "@media(prefers-color-scheme:dark){svg{background:#0d1117}.page{fill:#0d1117}.head,#details{fill:#e6edf3}"
     ".sub,.key{fill:#9198a1}#frames rect{stroke:#0d1117}#frames g:hover rect{stroke:#fff}}";
 
+/* Where a node is drawn, and where it stands among frames of which each only leads to the next. */
+struct placement {
+    uint32_t row, position, length;
+};
+
 struct drawing {
     const struct export_request *request;
     const struct flame_tree *tree;
@@ -44,6 +59,8 @@ struct drawing {
     int64_t smallest;           /* Narrower nodes are left out. */
     size_t left_out;
     uint32_t rows;
+    unsigned row_height;
+    struct placement *placements;   /* By node. */
 };
 
 /* ---- text ---- */
@@ -177,13 +194,70 @@ static void append_change_colour(struct text *out, int64_t before, int64_t after
 
 /* ---- frames ---- */
 
-static void append_title(struct drawing *drawing, const struct flame_node *node, const char *name)
+/* Nothing ends in it, and nothing branches. */
+static bool only_leads_on(const struct flame_tree *tree, const struct flame_node *node)
+{
+    return node->num_children == 1 && tree->nodes.items[node->first_child].width == node->width;
+}
+
+static bool is_in_run(const struct placement *place)
+{
+    return place->length >= RUN_FRAMES && place->position >= RUN_BEGINNING && place->position + 1 < place->length;
+}
+
+static uint32_t run_length(const struct flame_tree *tree, const struct flame_node *node)
+{
+    uint32_t length = 0;
+    for (; only_leads_on(tree, node); node = &tree->nodes.items[node->first_child])
+        length++;
+    return length;
+}
+
+/* Gives each node its row; parents come before children. */
+static void place_nodes(struct drawing *drawing)
+{
+    const struct flame_tree *tree = drawing->tree;
+    bool has_runs = tree->depth + 1 > MANY_ROWS;
+    drawing->rows = 1;
+    for (size_t i = 0; i < tree->nodes.count; i++) {
+        const struct flame_node *node = &tree->nodes.items[i], *parent = &tree->nodes.items[node->parent];
+        struct placement *place = &drawing->placements[i], *above = &drawing->placements[node->parent];
+        if (i > 0 && only_leads_on(tree, parent))
+            *place = (struct placement){.position = above->position + 1, .length = above->length};
+        else if (has_runs)
+            *place = (struct placement){.length = run_length(tree, node)};
+        bool goes_on = is_in_run(place) && place->position > RUN_BEGINNING;
+        place->row = i == 0 ? 0 : above->row + !goes_on;
+        drawing->rows = place->row >= drawing->rows ? place->row + 1 : drawing->rows;
+    }
+    drawing->row_height = ROW * drawing->rows <= TALLEST              ? ROW
+                          : TALLEST / drawing->rows > LOWEST_ROW ? TALLEST / drawing->rows
+                                                                 : LOWEST_ROW;
+}
+
+/* "… 37 frames: a, b, c": the first line of its title, of which its label is the part before the colon. */
+static void append_run(struct drawing *drawing, const struct flame_node *node, struct text *ret_name)
+{
+    const struct flame_tree *tree = drawing->tree;
+    const struct placement *place = &drawing->placements[node - tree->nodes.items];
+    text_printf(ret_name, "\xe2\x80\xa6 %u frames: ", place->length - 1 - RUN_BEGINNING);
+    for (uint32_t i = place->position; i + 1 < place->length; i++) {
+        text_append(ret_name, i > place->position ? ", " : "");
+        text_append(ret_name, flame_node_name(tree, node));
+        node = &tree->nodes.items[node->first_child];
+    }
+}
+
+static void append_title(struct drawing *drawing, const struct flame_node *node, const char *name, bool is_run)
 {
     struct text *out = &drawing->text;
     const int64_t all = drawing->tree->nodes.items[0].total[DIFF_NEW];
     char percent[UNITS_BUFFER];
     text_append(out, "<title>");
-    append_name(out, name);
+    if (is_run)
+        append_xml(out, name, strlen(name));
+    else
+        append_name(out, name);
     text_append(out, "\n");
     if (drawing->request->base) {
         append_amount(drawing, out, flame_node_change(node), true);
@@ -201,7 +275,7 @@ static void append_title(struct drawing *drawing, const struct flame_node *node,
         }
     }
     const char *file = catalog_file(drawing->tree->catalog, node->frame);
-    if (*file) {
+    if (*file && !is_run) {
         text_append(out, "\n");
         append_name(out, file);
     }
@@ -211,28 +285,39 @@ static void append_title(struct drawing *drawing, const struct flame_node *node,
 static void draw_frame(struct drawing *drawing, const struct flame_node *node, double x, double pixels)
 {
     struct text *out = &drawing->text;
+    const struct placement *place = &drawing->placements[node - drawing->tree->nodes.items];
     const char *name = flame_node_name(drawing->tree, node);
-    uint32_t row = drawing->request->icicle ? node->depth : drawing->rows - 1 - node->depth;
-    unsigned y = TOP + row * ROW;
+    bool is_run = is_in_run(place);
+    struct text run = {0};
+    if (is_run) {
+        append_run(drawing, node, &run);
+        out->failed |= run.failed;
+        name = run.data ? run.data : "";
+    }
+    unsigned height = drawing->row_height;
+    unsigned y = TOP + (drawing->request->icicle ? place->row : drawing->rows - 1 - place->row) * height;
     text_printf(out, "<g data-new=\"%" PRId64 "\"", node->total[DIFF_NEW]);
     if (drawing->request->base)
         text_printf(out, " data-old=\"%" PRId64 "\"", node->total[DIFF_OLD]);
     text_append(out, ">");
-    append_title(drawing, node, name);
-    text_printf(out, "<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"", x, y, pixels, ROW - 1);
+    append_title(drawing, node, name, is_run);
+    text_printf(out, "<rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%u\" fill=\"", x, y, pixels, height - 1);
     if (drawing->request->base)
         append_change_colour(out, node->total[DIFF_OLD], node->total[DIFF_NEW]);
-    else if (node->name)
+    else if (node->name && !is_run)
         append_package_colour(out, name, catalog_frame(drawing->tree->catalog, node->frame)->origin);
     else
         text_append(out, "#e8eaed");
     text_append(out, "\"/>");
-    if (pixels >= 2 * PADDING + 3 * LETTER) {
-        text_printf(out, "<text x=\"%.2f\" y=\"%u\">", x + PADDING, y + ROW - 5);
+    if (pixels >= 2 * PADDING + 3 * LETTER && height >= LOWEST_LETTERS) {
+        text_printf(out, "<text x=\"%.2f\" y=\"%u\">", x + PADDING, y + height - 5);
+        if (is_run && run.data)
+            run.data[strcspn(run.data, ":")] = '\0';
         append_label(out, name, pixels);
         text_append(out, "</text>");
     }
     text_append(out, "</g>\n");
+    text_deinit(&run);
 }
 
 /* A node and all below it. Recursion is as deep as the tree: FLAME_TREE_MAX_DEPTH. */
@@ -242,7 +327,9 @@ static void draw_node(struct drawing *drawing, const struct flame_node *node, do
         drawing->left_out += node->width > 0;
         return;
     }
-    draw_frame(drawing, node, x, (double)node->width * drawing->scale);
+    const struct placement *place = &drawing->placements[node - drawing->tree->nodes.items];
+    if (!is_in_run(place) || place->position == RUN_BEGINNING)
+        draw_frame(drawing, node, x, (double)node->width * drawing->scale);
     for (uint32_t i = 0; i < node->num_children; i++) {
         const struct flame_node *child = &drawing->tree->nodes.items[node->first_child + i];
         draw_node(drawing, child, x);
@@ -356,13 +443,13 @@ static void append_legend(const struct drawing *drawing, struct text *out, unsig
 
 static void draw(struct drawing *drawing, struct text *out)
 {
-    unsigned height = TOP + drawing->rows * ROW + BOTTOM;
+    unsigned height = TOP + drawing->rows * drawing->row_height + BOTTOM;
     draw_node(drawing, &drawing->tree->nodes.items[0], MARGIN);
     text_printf(out,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
                 "height=\"%u\" viewBox=\"0 0 %d %u\" data-width=\"%d\" data-margin=\"%d\" data-top=\"%d\" "
-                "data-row=\"%d\" data-rows=\"%u\" data-icicle=\"%d\" role=\"img\">\n<desc>",
-                WIDTH, height, WIDTH, height, WIDTH, MARGIN, TOP, ROW, drawing->rows, drawing->request->icicle);
+                "data-row=\"%u\" data-rows=\"%u\" data-icicle=\"%d\" role=\"img\">\n<desc>",
+                WIDTH, height, WIDTH, height, WIDTH, MARGIN, TOP, drawing->row_height, drawing->rows, drawing->request->icicle);
     append_heading(drawing, out);
     text_printf(out, "</desc>\n<style>%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style);
     text_printf(out, "<text class=\"head\" x=\"%d\" y=\"26\">", MARGIN);
@@ -387,7 +474,13 @@ struct error *export_svg(const struct export_request *request, struct text *ret_
     if (error)
         return error;
     int64_t whole = tree.nodes.items[0].width;
-    struct drawing drawing = {.request = request, .tree = &tree, .rows = tree.depth + 1};
+    struct drawing drawing = {.request = request, .tree = &tree};
+    drawing.placements = calloc(tree.nodes.count, sizeof(*drawing.placements));
+    if (!drawing.placements) {
+        flame_tree_deinit(&tree);
+        return error_no_memory();
+    }
+    place_nodes(&drawing);
     drawing.scale = whole > 0 ? (WIDTH - 2.0 * MARGIN) / (double)whole : 0;
     drawing.smallest = (int64_t)((double)whole * SMALLEST_PART);
     while (count_frames(&tree, drawing.smallest) > MAX_FRAMES)
@@ -396,6 +489,7 @@ struct error *export_svg(const struct export_request *request, struct text *ret_
     draw(&drawing, &text);
     text.failed |= drawing.text.failed;
     text_deinit(&drawing.text);
+    free(drawing.placements);
     flame_tree_deinit(&tree);
     if (text.failed) {
         text_deinit(&text);

@@ -227,12 +227,74 @@ START_TEST(very_deep_and_very_many_are_bounded)
     char *text = make_svg(&request);
     check_xml(text);
     ck_assert_uint_le(count_of(text, "<g data-new="), 20000);
-    ck_assert_uint_ge(count_of(text, "<g data-new="), 500);
+    /* Most of the recursion is one frame, which names all of it. */
     ck_assert_ptr_nonnull(strstr(text, "frames too small to show"));
     ck_assert_uint_ge(count_of(text, "(deeper frames)"), 1);
+    ck_assert_uint_ge(count_of(text, "main.recurse"), 500);
     free(text);
     snapshot_unref(snapshot);
     builder_destroy(b);
+}
+END_TEST
+
+static unsigned height_of(const char *svg)
+{
+    const char *height = strstr(svg, "height=\"");
+    ck_assert_ptr_nonnull(height);
+    return (unsigned)strtoul(height + strlen("height=\""), NULL, 10);
+}
+
+/* A stack of so many frames; another ends at each of them when it branches. */
+static char *make_deep_svg(size_t depth, bool branches)
+{
+    struct builder *b = builder_create();
+    frame_id ids[512];
+    ck_assert_uint_le(depth, 512);
+    for (size_t i = 0; i < depth; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "main.f%zu", depth - 1 - i);
+        struct frame frame = {.function = builder_string(b, name), .address = 0x1000 + i};
+        ids[i] = catalog_add_frame(b->catalog, &frame);
+    }
+    for (size_t from = 0; from < (branches ? depth : 1); from++) {
+        size_t site = builder_site(b, 64, "main.unused a.go:1");
+        b->sites.items[site].stack = catalog_add_stack(b->catalog, ids + from, (uint32_t)(depth - from));
+        builder_hold(b, site, 5 * MB);
+    }
+    builder_gc(b);
+    struct snapshot *snapshot = builder_take(b);
+    const struct export_request request = {.snapshot = snapshot, .value = EXPORT_INUSE_BYTES};
+    char *text = make_svg(&request);
+    check_xml(text);
+    snapshot_unref(snapshot);
+    builder_destroy(b);
+    return text;
+}
+
+START_TEST(deep_graphs_are_no_taller_than_a_page)
+{
+    /* Up to so many rows each frame has its own. */
+    char *text = make_deep_svg(60, false);
+    ck_assert_uint_eq(count_of(text, "<g data-new="), 61);
+    ck_assert_uint_eq(height_of(text), 62 + 61 * 18 + 46);
+    ck_assert_ptr_null(strstr(text, " frames: "));
+    free(text);
+    /* Beyond, those that only lead on are one: all, f0; f1 to f297; f298 and the one that it leads to. */
+    text = make_deep_svg(300, false);
+    ck_assert_uint_eq(count_of(text, "<g data-new="), 5);
+    ck_assert_uint_eq(height_of(text), 62 + 5 * 18 + 46);
+    ck_assert_ptr_nonnull(strstr(text, "<title>\xe2\x80\xa6 297 frames: main.f1, main.f2, "));
+    ck_assert_ptr_nonnull(strstr(text, "main.f297\n"));
+    ck_assert_ptr_nonnull(strstr(text, ">\xe2\x80\xa6 297 frames</text>"));
+    free(text);
+    /* Where each branches there is nothing to put together: rows are lower. */
+    text = make_deep_svg(200, true);
+    ck_assert_uint_eq(count_of(text, "<g data-new="), 201);
+    ck_assert_uint_eq(height_of(text), 62 + 201 * 8 + 46);
+    free(text);
+    text = make_deep_svg(500, true);
+    ck_assert_uint_eq(height_of(text), 62 + 501 * 4 + 46);
+    free(text);
 }
 END_TEST
 
@@ -289,6 +351,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, goroutines_and_threads_are_counted);
     tcase_add_test(tests, hostile_names_are_escaped);
     tcase_add_test(tests, very_deep_and_very_many_are_bounded);
+    tcase_add_test(tests, deep_graphs_are_no_taller_than_a_page);
     tcase_add_test(tests, nothing_is_an_empty_graph);
     tcase_add_test(tests, an_icicle_hangs_from_the_top);
     suite_add_tcase(suite, tests);
