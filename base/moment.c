@@ -108,3 +108,14 @@ struct error *moment_parse(const char *text, uint64_t first_unix_ns, uint64_t la
     *ret_unix_ns = moment;
     return NULL;
 }
+
+void moment_append_utc(struct text *text, uint64_t unix_ns, char separator)
+{
+    time_t seconds = (time_t)(unix_ns / 1000000000u);
+    struct tm parts;
+    char date[32], clock[16];
+    if (!gmtime_r(&seconds, &parts) || strftime(date, sizeof(date), "%Y-%m-%d", &parts) == 0 ||
+        strftime(clock, sizeof(clock), "%H:%M:%S", &parts) == 0)
+        return;
+    text_printf(text, "%s%c%s", date, separator, clock);
+}

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "heaptop/export.h"
 
@@ -29,12 +28,8 @@ static void append_string(struct text *out, const char *string)
 
 static void append_time(struct text *out, uint64_t unix_ns)
 {
-    time_t seconds = (time_t)(unix_ns / 1000000000u);
-    struct tm parts;
-    char buffer[64] = "";
-    if (gmtime_r(&seconds, &parts))
-        strftime(buffer, sizeof(buffer), "%Y-%m-%dT%H:%M:%S", &parts);
-    text_printf(out, "%s.%03uZ", buffer, (unsigned)(unix_ns / 1000000 % 1000));
+    moment_append_utc(out, unix_ns, 'T');
+    text_printf(out, ".%03uZ", (unsigned)(unix_ns / 1000000 % 1000));
 }
 
 static struct error *finish(struct text *text, struct text *ret_text)

@@ -34,6 +34,12 @@ void json_add_if(struct json_writer *writer, json_t *object, const char *name, u
         json_add(writer, object, name, json_null());
 }
 
+void json_add_figures(struct json_writer *writer, json_t *object, const struct json_figure *figures, size_t count)
+{
+    for (size_t i = 0; i < count && !writer->failed; i++)
+        json_add_if(writer, object, figures[i].name, figures[i].value, figures[i].known);
+}
+
 void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value)
 {
     json_add(writer, object, name, isfinite(value) ? json_real(value) : json_null());
@@ -142,12 +148,13 @@ void json_add_growth(struct json_writer *writer, json_t *object, const struct gr
 
 static void add_time(struct json_writer *writer, json_t *object, const char *name, uint64_t unix_ns)
 {
-    time_t seconds = (time_t)(unix_ns / 1000000000u);
-    struct tm parts;
-    char text[64] = "";
-    if (unix_ns && gmtime_r(&seconds, &parts))
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
-    json_add_string(writer, object, name, text);
+    _cleanup_(text_deinit) struct text text = {0};
+    if (unix_ns) {
+        moment_append_utc(&text, unix_ns, 'T');
+        text_append(&text, "Z");
+    }
+    json_add_string(writer, object, name, text.data);
+    writer->failed |= text.failed;
 }
 
 static void add_session(struct json_writer *writer, json_t *document)

@@ -21,9 +21,15 @@ void json_add(struct json_writer *writer, json_t *object, const char *name, json
 void json_add_integer(struct json_writer *writer, json_t *object, const char *name, int64_t value);
 /* Above INT64_MAX it says INT64_MAX. */
 void json_add_unsigned(struct json_writer *writer, json_t *object, const char *name, uint64_t value);
-/* null for what is no number. */
 /* null where it is not known. */
 void json_add_if(struct json_writer *writer, json_t *object, const char *name, uint64_t value, bool known);
+struct json_figure {
+    const char *name;
+    uint64_t value;
+    bool known;
+};
+void json_add_figures(struct json_writer *writer, json_t *object, const struct json_figure *figures, size_t count);
+/* null for what is no number. */
 void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value);
 /* null for NULL and "". Text that is not UTF-8 is escaped. */
 void json_add_string(struct json_writer *writer, json_t *object, const char *name, const char *value);

@@ -17,14 +17,15 @@ static void add_heap_caches(struct json_writer *writer, json_t *document)
     for (size_t i = 0; i < analysis->num_heap_caches && !writer->failed; i++) {
         const struct heap_cache_use *cache = &analysis->heap_caches[i];
         json_t *object = json_append_object(writer, list);
-        json_add_unsigned(writer, object, "proc", i);
-        json_add_unsigned(writer, object, "spans", cache->spans);
-        json_add_unsigned(writer, object, "span_bytes", cache->bytes);
-        json_add_unsigned(writer, object, "free_slots", cache->free_slots);
-        json_add_unsigned(writer, object, "free_slot_bytes", cache->free_bytes);
-        json_add_unsigned(writer, object, "tiny_free_bytes", cache->tiny_free_bytes);
-        json_add_unsigned(writer, object, "page_bytes", cache->page_bytes);
-        json_add_unsigned(writer, object, "released_page_bytes", cache->released_page_bytes);
+        const struct json_figure figures[] = {{"proc", i, true},
+                                              {"spans", cache->spans, true},
+                                              {"span_bytes", cache->bytes, true},
+                                              {"free_slots", cache->free_slots, true},
+                                              {"free_slot_bytes", cache->free_bytes, true},
+                                              {"tiny_free_bytes", cache->tiny_free_bytes, true},
+                                              {"page_bytes", cache->page_bytes, true},
+                                              {"released_page_bytes", cache->released_page_bytes, true}};
+        json_add_figures(writer, object, figures, ARRAY_SIZE(figures));
     }
 }
 
@@ -43,19 +44,20 @@ static void add_span_classes(struct json_writer *writer, json_t *document)
         json_t *object = json_append_object(writer, list);
         json_add_integer(writer, object, "object_size_bytes", class->object_size);
         json_add_boolean(writer, object, "no_scan", class->no_scan);
-        json_add_unsigned(writer, object, "spans", class->spans);
-        json_add_unsigned(writer, object, "span_bytes", class->bytes);
-        json_add_unsigned(writer, object, "resident_bytes", class->resident_bytes);
-        json_add_unsigned(writer, object, "slots", class->slots);
-        json_add_unsigned(writer, object, "objects", class->objects);
-        json_add_unsigned(writer, object, "object_bytes", class->object_bytes);
-        json_add_unsigned(writer, object, "free_slot_bytes", class->free_bytes);
-        json_add_unsigned(writer, object, "tail_bytes", class->tail_bytes);
         bool known = analysis->num_heap_caches > 0;
-        json_add_if(writer, object, "cached_spans", class->cached_spans, known);
-        json_add_if(writer, object, "partial_spans", class->partial_spans, known);
-        json_add_if(writer, object, "full_spans", class->full_spans, known);
-        json_add_unsigned(writer, object, "unswept_spans", class->unswept_spans);
+        const struct json_figure figures[] = {{"spans", class->spans, true},
+                                              {"span_bytes", class->bytes, true},
+                                              {"resident_bytes", class->resident_bytes, true},
+                                              {"slots", class->slots, true},
+                                              {"objects", class->objects, true},
+                                              {"object_bytes", class->object_bytes, true},
+                                              {"free_slot_bytes", class->free_bytes, true},
+                                              {"tail_bytes", class->tail_bytes, true},
+                                              {"cached_spans", class->cached_spans, known},
+                                              {"partial_spans", class->partial_spans, known},
+                                              {"full_spans", class->full_spans, known},
+                                              {"unswept_spans", class->unswept_spans, true}};
+        json_add_figures(writer, object, figures, ARRAY_SIZE(figures));
         if (!known)
             json_say_unavailable(writer, "span_classes[].cached_spans", caches_missing);
     }

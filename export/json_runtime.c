@@ -100,23 +100,29 @@ static void add_cycle(struct json_writer *writer, json_t *object, const struct g
 {
     json_add_unsigned(writer, object, "number", cycle->number);
     json_add_string(writer, object, "cause", gc_cause_name((enum gc_cause)cycle->cause));
-    json_add_if(writer, object, "end_unix_ns", cycle->end_unix_ns, cycle->times_known);
-    json_add_if(writer, object, "since_start_ns", cycle->since_init_ns, cycle->since_init_known);
-    json_add_if(writer, object, "pause_ns", cycle->pause_ns, cycle->times_known);
-    json_add_if(writer, object, "sweep_termination_ns", cycle->sweep_termination_ns, cycle->phases_known);
-    json_add_if(writer, object, "mark_ns", cycle->mark_ns, cycle->phases_known);
-    json_add_if(writer, object, "mark_termination_ns", cycle->mark_termination_ns, cycle->phases_known);
-    json_add_if(writer, object, "assist_cpu_ns", cycle->assist_cpu_ns, cycle->cpu_known);
-    json_add_if(writer, object, "background_cpu_ns", cycle->background_cpu_ns, cycle->cpu_known);
-    json_add_if(writer, object, "idle_cpu_ns", cycle->idle_cpu_ns, cycle->cpu_known);
+    const struct json_figure times[] = {
+        {"end_unix_ns", cycle->end_unix_ns, cycle->times_known},
+        {"since_start_ns", cycle->since_init_ns, cycle->since_init_known},
+        {"pause_ns", cycle->pause_ns, cycle->times_known},
+        {"sweep_termination_ns", cycle->sweep_termination_ns, cycle->phases_known},
+        {"mark_ns", cycle->mark_ns, cycle->phases_known},
+        {"mark_termination_ns", cycle->mark_termination_ns, cycle->phases_known},
+        {"assist_cpu_ns", cycle->assist_cpu_ns, cycle->cpu_known},
+        {"background_cpu_ns", cycle->background_cpu_ns, cycle->cpu_known},
+        {"idle_cpu_ns", cycle->idle_cpu_ns, cycle->cpu_known},
+    };
+    const struct json_figure sizes[] = {
+        {"heap_before_bytes", cycle->heap_before, cycle->heap_known},
+        {"heap_peak_bytes", cycle->heap_peak, cycle->heap_known},
+        {"heap_after_bytes", cycle->heap_after, cycle->heap_known},
+        {"heap_goal_bytes", cycle->heap_goal, cycle->goal_known},
+        {"stack_bytes", cycle->stack_bytes, cycle->cpu_known},
+        {"globals_bytes", cycle->globals_bytes, cycle->cpu_known},
+        {"procs", cycle->procs, cycle->phases_known},
+    };
+    json_add_figures(writer, object, times, ARRAY_SIZE(times));
     json_add_real(writer, object, "cpu_share", gc_cycle_cpu_share(cycle, previous));
-    json_add_if(writer, object, "heap_before_bytes", cycle->heap_before, cycle->heap_known);
-    json_add_if(writer, object, "heap_peak_bytes", cycle->heap_peak, cycle->heap_known);
-    json_add_if(writer, object, "heap_after_bytes", cycle->heap_after, cycle->heap_known);
-    json_add_if(writer, object, "heap_goal_bytes", cycle->heap_goal, cycle->goal_known);
-    json_add_if(writer, object, "stack_bytes", cycle->stack_bytes, cycle->cpu_known);
-    json_add_if(writer, object, "globals_bytes", cycle->globals_bytes, cycle->cpu_known);
-    json_add_if(writer, object, "procs", cycle->procs, cycle->phases_known);
+    json_add_figures(writer, object, sizes, ARRAY_SIZE(sizes));
     struct text trace = {0};
     gc_cycle_write_trace(cycle, &trace);
     json_add_string(writer, object, "gctrace", trace.data);
