@@ -280,6 +280,8 @@ static struct error *fill_moment(struct diff *diff, const struct diff_source *so
     moment->has_sites =
         snapshot->profile_state == PROFILE_ON && counter_known(&snapshot->counters[COUNTER_MEM_PROFILE_RATE]);
     struct error *error = fill_target(translator, &snapshot->target, &moment->target);
+    if (!error && moment->memory_parts.heap_reason)
+        error = copy_reason(diff, moment->memory_parts.heap_reason, &moment->memory_parts.heap_reason);
     if (!error && !moment->has_sites)
         error = copy_reason(diff,
                             snapshot->profile_state == PROFILE_ON

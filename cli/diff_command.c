@@ -10,7 +10,6 @@
 #define MAX_COLUMNS 140
 
 DEFINE_CLEANUP(struct diff *, diff_destroy)
-DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
 static unsigned output_columns(void)
 {
@@ -34,26 +33,40 @@ static enum site_value compared_value(enum sample_value value)
     }
 }
 
-enum exit_status diff_command(const struct options *options)
+static struct error *compare(const struct taken *before, const struct taken *after, const struct options *options,
+                             struct text *text)
 {
-    _cleanup_(snapshot_unrefp) struct snapshot *before = NULL;
-    _cleanup_(snapshot_unrefp) struct snapshot *after = NULL;
     _cleanup_(diff_destroyp) struct diff *diff = NULL;
-    _cleanup_(text_deinit) struct text text = {0};
-    enum exit_status status = take_snapshot(options->target, options, true, &before);
-    if (status == STATUS_DONE && before)
-        status = take_snapshot(options->second, options, true, &after);
-    if (status != STATUS_DONE || !after)
-        return status;
-    if (!options->json && terminal_present()) {
-        struct error *shown = tui_show_diff(before, after, compared_value(options->value), &options->tui);
-        return shown ? error_print(shown) : STATUS_DONE;
+    const struct taken *const taken[] = {before, after};
+    struct memory_parts parts[2] = {{.known = false}};
+    struct diff_source sources[2];
+    for (int side = DIFF_OLD; side <= DIFF_NEW; side++) {
+        if (taken[side]->with_map)
+            parts[side] = memory_parts_of(taken[side]->with_map);
+        sources[side] = (struct diff_source){.snapshot = taken[side]->snapshot, .memory_parts = &parts[side]};
     }
     const struct diff_options compared = {.value = compared_value(options->value)};
-    struct error *error = diff_compute(&(struct diff_source){.snapshot = before},
-                                       &(struct diff_source){.snapshot = after}, &compared, &diff);
-    if (!error)
-        error = options->json ? export_diff_json(diff, &text) : export_diff_report(diff, output_columns(), &text);
+    struct error *error = diff_compute(&sources[DIFF_OLD], &sources[DIFF_NEW], &compared, &diff);
+    if (error)
+        return error;
+    return options->json ? export_diff_json(diff, text) : export_diff_report(diff, output_columns(), text);
+}
+
+enum exit_status diff_command(const struct options *options)
+{
+    _cleanup_(taken_deinit) struct taken before = {0};
+    _cleanup_(taken_deinit) struct taken after = {0};
+    _cleanup_(text_deinit) struct text text = {0};
+    enum exit_status status = take_moment(options->target, options, &before);
+    if (status == STATUS_DONE && before.snapshot)
+        status = take_moment(options->second, options, &after);
+    if (status != STATUS_DONE || !after.snapshot)
+        return status;
+    if (!options->json && terminal_present()) {
+        struct error *shown = tui_show_diff(before.snapshot, after.snapshot, compared_value(options->value), &options->tui);
+        return shown ? error_print(shown) : STATUS_DONE;
+    }
+    struct error *error = compare(&before, &after, options, &text);
     if (!error)
         error = export_write_file("-", text.data, text.length);
     return error ? error_print(error) : STATUS_DONE;

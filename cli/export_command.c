@@ -60,9 +60,9 @@ static struct error *write_format(const struct export_request *request, enum out
 static struct error *write_counters(const struct recorded *recorded, struct text *text)
 {
     _cleanup_(source_closep) struct source *source = NULL;
-    uint64_t until;
+    uint64_t from, until;
     bool is_over = false;
-    struct error *error = recorded_open_span(recorded, &source, &until);
+    struct error *error = recorded_open_span(recorded, &source, &from, &until);
     if (!error)
         error = export_csv_counters_header(text);
     while (!error && !is_over) {

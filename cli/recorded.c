@@ -118,11 +118,10 @@ static const char *or_open(const char *moment)
 }
 
 struct error *recorded_open_span(const struct recorded *recorded, struct source **ret_source,
-                                 uint64_t *ret_until_unix_ns)
+                                 uint64_t *ret_from_unix_ns, uint64_t *ret_until_unix_ns)
 {
-    uint64_t from;
-    return open_at(recorded->path, or_open(recorded->moment), or_open(recorded->until), 0, ret_source, &from,
-                   ret_until_unix_ns);
+    return open_at(recorded->path, or_open(recorded->moment), or_open(recorded->until), 0, ret_source,
+                   ret_from_unix_ns, ret_until_unix_ns);
 }
 
 struct error *recorded_take(const struct recorded *recorded, const char *moment, struct snapshot **ret_snapshot)
@@ -137,5 +136,32 @@ struct error *recorded_take(const struct recorded *recorded, const char *moment,
         error = error_create(ERROR_BAD_DATA, "'%s' has no sample there", recorded->path);
     if (!error)
         *ret_snapshot = snapshot;
+    return error;
+}
+
+DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
+
+struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
+                                   struct snapshot **ret_snapshot)
+{
+    _cleanup_(source_closep) struct source *source = NULL;
+    uint64_t from, until;
+    struct error *error = open_at(recorded->path, NULL, NULL, 0, &source, &from, &until);
+    for (int direction = -1; !error && direction <= 1; direction += 2) {
+        _cleanup_(snapshot_unrefp) struct snapshot *found = NULL;
+        uint64_t at = 0;
+        /* The one itself counts as one before it. */
+        error = source->ops->timeline->find(source, TIMELINE_MEMORY_MAP, direction,
+                                            snapshot->unix_ns + (direction < 0), &at);
+        if (!error && at)
+            error = source->ops->seek(source, at);
+        if (!error && at)
+            error = source->ops->next(source, 0, &found);
+        if (found && found->target.pid == snapshot->target.pid &&
+            found->target.start_unix_ns == snapshot->target.start_unix_ns) {
+            *ret_snapshot = take_pointer(found);
+            break;
+        }
+    }
     return error;
 }

@@ -19,10 +19,16 @@ void recorded_deinit(struct recorded *recorded);
 /* Opens it as a source that gives its snapshots at this speed (see replay_options), beginning with the one at the
  * moment, if any. ERROR_USAGE for a span. */
 struct error *recorded_open(struct recorded *recorded, double speed, struct source **ret_source);
-/* The same for a span, or (without one) for all of it: *ret_until_unix_ns is where it ends. */
+/* The same for a span, for what follows a moment, or (without either) for all of it: *ret_from_unix_ns is where that
+ * begins, 0 at the beginning, and *ret_until_unix_ns where it ends, UINT64_MAX at the end. */
 struct error *recorded_open_span(const struct recorded *recorded, struct source **ret_source,
-                                 uint64_t *ret_until_unix_ns);
+                                 uint64_t *ret_from_unix_ns, uint64_t *ret_until_unix_ns);
 /* One snapshot: the last at or before a moment of it, as people write them. */
 struct error *recorded_take(const struct recorded *recorded, const char *moment, struct snapshot **ret_snapshot);
+
+/* The nearest sample of the same process in which its pages were looked at: the last at or before the given one, else
+ * the first after it. NULL where there is none. */
+struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
+                                   struct snapshot **ret_snapshot);
 
 #endif

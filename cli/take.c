@@ -58,3 +58,24 @@ enum exit_status take_snapshot(const char *argument, const struct options *optio
     error = take_live(pid, memory_map, ret_snapshot);
     return error ? error_print_attach(error, pid) : STATUS_DONE;
 }
+
+enum exit_status take_moment(const char *argument, const struct options *options, struct taken *ret_taken)
+{
+    _cleanup_(recorded_deinit) struct recorded recorded = {0};
+    enum exit_status status = take_snapshot(argument, options, true, &ret_taken->snapshot);
+    struct snapshot *snapshot = ret_taken->snapshot;
+    if (status != STATUS_DONE || !snapshot)
+        return status;
+    struct error *error = NULL;
+    if (snapshot->memory_map)
+        ret_taken->with_map = snapshot_ref(snapshot);
+    else if (recorded_find(argument, &recorded))
+        error = recorded_take_memory(&recorded, snapshot, &ret_taken->with_map);
+    return error ? error_print(error) : STATUS_DONE;
+}
+
+void taken_deinit(struct taken *taken)
+{
+    snapshot_unref(taken->snapshot);
+    snapshot_unref(taken->with_map);
+}

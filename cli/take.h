@@ -9,4 +9,12 @@
 enum exit_status take_snapshot(const char *argument, const struct options *options, bool memory_map,
                                struct snapshot **ret_snapshot);
 
+/* The same with where its memory was. `with_map` is that of the pages: the snapshot itself, of a recording the nearest
+ * that has them, or NULL. Both are references. */
+struct taken {
+    struct snapshot *snapshot, *with_map;
+};
+enum exit_status take_moment(const char *argument, const struct options *options, struct taken *ret_taken);
+void taken_deinit(struct taken *taken);
+
 #endif

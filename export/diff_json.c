@@ -46,6 +46,10 @@ static void add_moment(struct json_writer *writer, json_t *document, const struc
         json_add_string(writer, who, strings[i].name, catalog_string(diff->catalog, strings[i].value));
     json_add_unsigned(writer, who, "start_unix_ns", target->start_unix_ns);
     json_add_unsigned(writer, object, "goroutines", moment->goroutines);
+    json_add_if(writer, object, "memory_parts_unix_ns", moment->memory_parts.unix_ns, moment->memory_parts.known);
+    if (!moment->memory_parts.known)
+        json_say_unavailable(writer, side == DIFF_OLD ? "old.memory_parts_unix_ns" : "new.memory_parts_unix_ns",
+                             "the pages of memory were not looked at");
     if (moment->has_sites) {
         add_values(writer, object, "heap_profile", &moment->totals);
     } else {

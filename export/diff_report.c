@@ -135,6 +135,20 @@ static void write_figures(struct report *report, const struct diff *diff)
     }
 }
 
+/* In recordings pages are looked at only now and then. */
+static void write_looked_at(struct report *report, const struct diff *diff)
+{
+    char span[UNITS_BUFFER];
+    for (int side = DIFF_OLD; side <= DIFF_NEW; side++) {
+        const struct diff_moment *moment = &diff->moments[side];
+        uint64_t at = moment->memory_parts.unix_ns, now = moment->unix_ns;
+        if (at != now)
+            text_printf(report->out, "  %s: as its pages were looked at, %s %s\n", side == DIFF_OLD ? "old" : "new",
+                        units_format_duration(span, (double)(at < now ? now - at : at - now)),
+                        at < now ? "earlier" : "later");
+    }
+}
+
 static void write_memory_parts(struct report *report, const struct diff *diff)
 {
     if (!diff->has_memory_parts)
@@ -146,6 +160,7 @@ static void write_memory_parts(struct report *report, const struct diff *diff)
             write_figure(report, memory_part_infos[part].label, (double)row->bytes[DIFF_OLD],
                          (double)row->bytes[DIFF_NEW], true);
     }
+    write_looked_at(report, diff);
 }
 
 /* ---- lists ---- */
