@@ -176,7 +176,13 @@ static struct error *take_in(struct model *model, struct snapshot *snapshot)
         return rewind_note(&model->rewind, &passage);
     const struct timeline_point point = strip_point(snapshot);
     strip_add(&model->strip, &point);
-    return NULL;
+    return model->is_kept ? rewind_note_live(&model->rewind, &passage) : NULL;
+}
+
+struct error *model_take_over(struct model *past, const struct model *live)
+{
+    const struct passage present = passage_of(live);
+    return rewind_take_over(&past->rewind, &live->rewind, &present);
 }
 
 struct error *model_pull(struct model *model, bool *ret_changed)

@@ -18,7 +18,8 @@ struct model {
     struct analysis *analysis;      /* Of `shown`; NULL before the first sample. */
     struct snapshot *shown;         /* A reference. */
     struct strip strip;             /* The whole session. */
-    struct rewind rewind;           /* Of a source that remembers. */
+    struct rewind rewind;           /* Of a source that remembers, or of a live one that is kept. */
+    bool is_kept;                   /* The source is live, and its samples are kept: there is a way back. */
     /* What is on view is a single sample whose history is still being read. */
     bool is_reading;
     /* The edges of the span over which growth is shown, references; NULL: the start is not chosen, and growth is that
@@ -39,6 +40,9 @@ void model_deinit(struct model *model);
 /* Takes in what the source has, without waiting. *ret_changed: there is something new to show. A source that fails is
  * `failure`. */
 struct error *model_pull(struct model *model, bool *ret_changed);
+
+/* What a live session knows helps the one over its past, which was just made. */
+struct error *model_take_over(struct model *past, const struct model *live);
 
 /* Shows the last sample at or before a time, of a source that remembers. Where its history takes long to read, the
  * sample stands alone at first: `is_reading`. */

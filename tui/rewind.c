@@ -122,6 +122,26 @@ struct error *rewind_note(struct rewind *rewind, const struct passage *passage)
     return ++rewind->since_checkpoint >= rewind->spacing ? keep(rewind, passage) : NULL;
 }
 
+struct error *rewind_note_live(struct rewind *rewind, const struct passage *passage)
+{
+    if (++rewind->since_checkpoint < REWIND_RECENT_SPACING)
+        return NULL;
+    if (rewind->num_checkpoints == REWIND_RECENT_CHECKPOINTS) {
+        passage_deinit(&rewind->checkpoints[0].passage);
+        rewind->num_checkpoints--;
+        memmove(rewind->checkpoints, rewind->checkpoints + 1, rewind->num_checkpoints * sizeof(rewind->checkpoints[0]));
+    }
+    return keep(rewind, passage);
+}
+
+struct error *rewind_take_over(struct rewind *rewind, const struct rewind *live, const struct passage *present)
+{
+    struct error *error = NULL;
+    for (size_t i = 0; !error && i < live->num_checkpoints; i++)
+        error = keep(rewind, &live->checkpoints[i].passage);
+    return error || !present->latest ? error : keep(rewind, present);
+}
+
 /* ---- reading ---- */
 
 struct error *rewind_begin(struct rewind *rewind, const struct passage *present, uint64_t goal_unix_ns)

@@ -10,6 +10,11 @@
 #define REWIND_MAX_CHECKPOINTS 32
 #define REWIND_MAX_BYTES (UINT64_C(96) << 20)
 
+/* Of a live session so many are kept, so many samples apart: from the nearer or the other, the last steps are read in no
+ * time. */
+#define REWIND_RECENT_CHECKPOINTS 2
+#define REWIND_RECENT_SPACING 64
+
 /* What adding samples has led to. */
 struct passage {
     struct history *history;
@@ -44,6 +49,11 @@ void rewind_deinit(struct rewind *rewind);
 
 /* A sample was added to what is on view: keeps a copy now and then. */
 struct error *rewind_note(struct rewind *rewind, const struct passage *passage);
+
+/* The same in a live session, which cannot go back itself: it keeps the newest few. */
+struct error *rewind_note_live(struct rewind *rewind, const struct passage *passage);
+/* Takes copies of what a live session has kept, and of what it knows now. */
+struct error *rewind_take_over(struct rewind *rewind, const struct rewind *live, const struct passage *present);
 
 /* Begins to read up to the sample of this time, from the best there is: a checkpoint, what is on view (`present`, whose
  * history may be NULL), or the beginning. What was being read is given up. */
