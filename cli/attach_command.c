@@ -20,7 +20,10 @@ enum exit_status attach_process(pid_t pid, const struct options *options, bool *
         return error_print(error);
     struct tui_options tui = options->tui;
     tui.keeper = keeper_interface(keeper);
-    error = tui_run(keeper_source(keeper), &tui, ret_pick_again);
+    if (options->record)
+        error = keeper_record(keeper, options->record, &options->recorder);
+    if (!error)
+        error = tui_run(keeper_source(keeper), &tui, ret_pick_again);
     enum exit_status status = error ? error_print(error) : STATUS_DONE;
     _cleanup_(text_deinit) struct text said = {0};
     error = keeper_end_recording(keeper, &said);

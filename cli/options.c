@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "heaptop/attach.h"
-#include "heaptop/record.h"
 
 #define DEFAULT_INTERVAL_NS UINT64_C(1000000000)
 #define DEFAULT_FOR_NS UINT64_C(10000000000)
@@ -189,7 +188,7 @@ static struct error *set_keep(struct options *options, const char *argument)
     if (!error && keep < SHORTEST_KEEP_NS)
         error = error_create(ERROR_USAGE, "at least 10s");
     if (!error)
-        options->keep_ns = keep;
+        options->recorder.keep_ns = keep;
     return error;
 }
 
@@ -200,7 +199,7 @@ static struct error *set_max_size(struct options *options, const char *argument)
     if (!error && bytes < RECORD_MIN_BYTES)
         error = error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
     if (!error)
-        options->max_bytes = bytes;
+        options->recorder.max_bytes = bytes;
     return error;
 }
 
@@ -212,7 +211,7 @@ static struct error *set_rotate(struct options *options, const char *argument)
     if (!no_time && value < SHORTEST_ROTATION_NS)
         return error_create(ERROR_USAGE, "not more often than once in 10s");
     if (!no_time) {
-        options->rotate_ns = value;
+        options->recorder.rotate_ns = value;
         return NULL;
     }
     error_destroy(no_time);
@@ -223,7 +222,7 @@ static struct error *set_rotate(struct options *options, const char *argument)
     }
     if (value < RECORD_MIN_BYTES)
         return error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
-    options->rotate_bytes = value;
+    options->recorder.rotate_bytes = value;
     return NULL;
 }
 
@@ -237,7 +236,7 @@ static struct error *set_follow_name(struct options *options, const char *argume
 static struct error *set_redact(struct options *options, const char *argument)
 {
     (void)argument;
-    options->redact = true;
+    options->recorder.redact = true;
     return NULL;
 }
 
@@ -368,7 +367,7 @@ const struct option_info option_infos[OPTION_COUNT] = {
                          set_interval},
     [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends",
                          set_duration},
-    [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE, with no screen", set_record},
+    [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE; without a terminal, with no screen", set_record},
     [OPTION_LOG] = {"log", 0, "FILE", RUN, "append the command's output; else it is discarded", set_log},
     [OPTION_KEEP] = {"keep", 0, "TIME", RECORD | RUN, "keep all samples so long; older ones become fewer", set_keep},
     [OPTION_MAX_SIZE] = {"max-size", 0, "SIZE", RECORD | RUN, "stay below: old samples become fewer", set_max_size},

@@ -5,6 +5,7 @@
 
 #include "heaptop/base.h"
 #include "heaptop/export.h"
+#include "heaptop/record.h"
 #include "heaptop/tui.h"
 
 /* What heaptop ends with; other programs rely on it. */
@@ -123,8 +124,8 @@ struct options {
     uint64_t for_ns;            /* How long report watches; 0: one sample. */
     uint64_t interval_ns;
     uint64_t duration_ns;       /* How long record records; 0: until the process ends. */
-    uint64_t keep_ns, max_bytes, rotate_ns, rotate_bytes;   /* Of record: see recorder_options. */
-    bool follow_name, redact;
+    struct recorder_options recorder;   /* Of record, and of run's --record. */
+    bool follow_name;
     uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
     enum output_format format;
     enum sample_profile profile;
@@ -133,7 +134,7 @@ struct options {
     const char *base;           /* What to subtract; NULL: nothing. */
     bool icicle;
     char **arguments;           /* Of run: the command and what it is given, up to a NULL. */
-    const char *record;         /* Of run: the file to record to, with no screen; or NULL. */
+    const char *record;         /* Of run: the file to record to; or NULL. */
     const char *log;            /* Of run: where the command's output goes under a screen; NULL: nowhere. */
     const char *output;         /* "-": standard output. */
     bool stop_running;

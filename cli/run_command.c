@@ -99,9 +99,9 @@ static void tell_end(const struct options *options, int status)
 
 enum exit_status run_command(const struct options *options)
 {
-    bool has_screen = !options->record, pick_again;
+    bool has_screen = terminal_present(), pick_again;
     pid_t pid = 0;
-    if (has_screen && !terminal_present())
+    if (!has_screen && !options->record)
         return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop run "
                                                            "--record FILE -- COMMAND"));
     struct error *error = start(options, has_screen, &pid);
