@@ -6,6 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/suspects.h"
+
+/* What is suspected is noted so often. */
+#define SUSPECTS_INTERVAL_NS (UINT64_C(10) * 1000000000)
+
 struct keeper {
     struct source source;           /* What the view reads: the live source, with all that it gives kept. */
     struct source *live;
@@ -24,6 +29,7 @@ struct keeper {
     struct recorder *recorder;      /* NULL while nothing is recorded. */
     char *path;                     /* Of the recording, or of the last one. */
     struct recorder_status status;  /* Of the last one, once it has ended. */
+    uint64_t suspects_due_ns;       /* On the snapshots' monotonic clock. */
 };
 
 /* ---- the private file ---- */
@@ -238,6 +244,13 @@ static struct error *end_recording(struct keeper *keeper)
     return recorder_close(recorder, &keeper->status);
 }
 
+struct error *keeper_record(struct keeper *keeper, const char *path, const struct recorder_options *options)
+{
+    free(keeper->path);
+    keeper->path = strdup(path);
+    return keeper->path ? recorder_open(path, options, &keeper->recorder) : error_no_memory();
+}
+
 static struct error *toggle_recording(void *context, struct text *ret_said)
 {
     struct keeper *keeper = context;
@@ -265,6 +278,19 @@ static void mark(void *context, uint64_t unix_ns, const char *text)
         recorder_mark(keeper->past_recorder, unix_ns, text);
     if (keeper->recorder)
         recorder_mark(keeper->recorder, unix_ns, text);
+}
+
+static void note_suspects(void *context, const struct analysis *analysis)
+{
+    struct keeper *keeper = context;
+    uint64_t now = analysis->snapshot->monotonic_ns;
+    if (now < keeper->suspects_due_ns && !analysis->snapshot->exited)
+        return;
+    keeper->suspects_due_ns = now + SUSPECTS_INTERVAL_NS;
+    if (keeper->past_recorder)
+        suspects_record(analysis, keeper->past_recorder);
+    if (keeper->recorder)
+        suspects_record(analysis, keeper->recorder);
 }
 
 static void write_status(void *context, struct text *ret_status)
@@ -295,6 +321,7 @@ struct error *keeper_create(struct source *live, const char *output, struct keep
     keeper->interface = (struct tui_keeper){.past = give_past,
                                             .toggle_recording = toggle_recording,
                                             .mark = mark,
+                                            .suspects = note_suspects,
                                             .write_status = write_status,
                                             .context = keeper};
     *ret_keeper = keeper;

@@ -14,6 +14,8 @@ struct keeper;
 /* Takes the live source over, also when this fails. `output`: what a recording is to be called; NULL: a name with the
  * process's and the time in it, in the current folder. */
 struct error *keeper_create(struct source *live, const char *output, struct keeper **ret_keeper);
+/* Records from the first sample on, as if somebody had asked for it at once. */
+struct error *keeper_record(struct keeper *keeper, const char *path, const struct recorder_options *options);
 /* Ends the recording, if one goes on. *ret_said: what is in it; "" when nothing was recorded. */
 struct error *keeper_end_recording(struct keeper *keeper, struct text *ret_said);
 /* Closes the source. Accepts NULL. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/suspects.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/clock.h"
 #include "heaptop/record.h"
@@ -21,7 +22,6 @@
 /* What to suspect is judged from a sample in so long, and noted so often. */
 #define HISTORY_INTERVAL_NS (2 * SECOND_NS)
 #define SUSPECTS_INTERVAL_NS (30 * SECOND_NS)
-#define MAX_SUSPECTS 32
 /* A process that is waited for is looked for so often. */
 #define LOOK_NS (SECOND_NS / 4)
 
@@ -123,41 +123,6 @@ static bool is_over(const struct session *session)
     return session->is_interrupted || clock_ns(CLOCK_MONOTONIC) >= session->end_ns;
 }
 
-/* The evidence as one text, a line each. */
-static char *join_evidence(const struct suspect *suspect)
-{
-    struct text text = {0};
-    for (size_t i = 0; i < suspect->num_evidence; i++)
-        text_printf(&text, "%s%s", i ? "\n" : "", suspect->evidence[i]);
-    return text_take(&text);
-}
-
-static void note_suspects(struct session *session, const struct analysis *analysis)
-{
-    struct recorder_suspect suspects[MAX_SUSPECTS] = {0};
-    char *evidence[MAX_SUSPECTS];
-    size_t count = analysis->num_suspects < MAX_SUSPECTS ? analysis->num_suspects : MAX_SUSPECTS;
-    for (size_t i = 0; i < count; i++) {
-        const struct suspect *suspect = &analysis->suspects[i];
-        evidence[i] = join_evidence(suspect);
-        suspects[i] = (struct recorder_suspect){.kind = suspect_kind_infos[suspect->kind].name,
-                                                .confidence = suspect_confidence_name(suspect->confidence),
-                                                .unit = suspect_kind_infos[suspect->kind].unit,
-                                                .subject = suspect->subject,
-                                                .created_by = suspect->created_by,
-                                                .stack = suspect->stack,
-                                                .per_second = suspect->per_second,
-                                                .share = suspect->share,
-                                                .since_unix_ns = suspect->since_unix_ns,
-                                                .summary = suspect->summary,
-                                                .evidence = evidence[i],
-                                                .advice = suspect->advice};
-    }
-    recorder_set_suspects(session->recorder, analysis->snapshot, suspects, count);
-    for (size_t i = 0; i < count; i++)
-        free(evidence[i]);
-}
-
 /* What is suspected is for whoever opens the file with nothing but a shell; without it the recording is as good. */
 static void heed_suspects(struct session *session, struct snapshot *snapshot)
 {
@@ -174,7 +139,7 @@ static void heed_suspects(struct session *session, struct snapshot *snapshot)
         error = analysis_compute(session->history, &analysis);
     }
     if (!error && analysis)
-        note_suspects(session, analysis);
+        suspects_record(analysis, session->recorder);
     analysis_destroy(analysis);
     error_destroy(error);
 }
@@ -331,18 +296,12 @@ static enum exit_status choose(struct session *session, pid_t *ret_pid)
 
 static enum exit_status run_session(struct session *session, pid_t pid)
 {
-    const struct options *options = session->options;
-    const struct recorder_options recorder = {.keep_ns = options->keep_ns,
-                                              .max_bytes = options->max_bytes,
-                                              .rotate_ns = options->rotate_ns,
-                                              .rotate_bytes = options->rotate_bytes,
-                                              .redact = options->redact};
     struct recorder_status reached;
     enum exit_status status = STATUS_DONE;
     struct error *error = pid ? attach_to(session, pid) : NULL;
     if (error)
         return error_print_attach(error, pid);
-    error = recorder_open(session->path, &recorder, &session->recorder);
+    error = recorder_open(session->path, &session->options->recorder, &session->recorder);
     if (error)
         return error_print(error);
     if (isatty(STDERR_FILENO) && pid)

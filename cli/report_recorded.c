@@ -2,6 +2,7 @@
  * is at the end, so that a night takes no longer to tell of than a minute. */
 #include "cli/report_recorded.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"
@@ -18,45 +19,66 @@ DEFINE_CLEANUP(struct chronicler *, chronicler_destroy)
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 DEFINE_CLEANUP(struct diff *, diff_destroy)
 
+/* What of the recording is told of. */
+struct span {
+    uint64_t from_unix_ns, until_unix_ns;
+};
+
 /* ---- every sample ---- */
 
-static struct error *add_points(struct chronicler *chronicler, const struct timeline_point *points, size_t count,
-                                uint64_t from_unix_ns, struct timeline_point *previous, uint32_t *process)
+/* What did not change has no figure of its own: that of the sample before holds on, also where the span begins. */
+static void carry_on(struct timeline_point *point, const struct timeline_point *previous)
 {
-    for (size_t i = 0; i < count; i++) {
-        const struct timeline_point *point = &points[i];
-        if (point->unix_ns < from_unix_ns)
-            continue;
-        if (*process == 0 || point->pid != previous->pid || point->start_unix_ns != previous->start_unix_ns)
-            ++*process;
-        *previous = *point;
-        const struct chronicle_sample sample = {.unix_ns = point->unix_ns,
-                                                .process = *process,
-                                                .exited = point->exited,
-                                                .rss_bytes = point->rss_bytes,
-                                                .heap_marked_bytes = point->heap_marked_bytes,
-                                                .goroutines = point->goroutines,
-                                                .num_gc = point->num_gc,
-                                                .pause_total_ns = point->pause_total_ns};
-        struct error *error = chronicler_add(chronicler, &sample);
-        if (error)
-            return error;
-    }
-    return NULL;
+    double *const figures[] = {&point->rss_bytes, &point->goroutines, &point->num_gc, &point->heap_marked_bytes,
+                               &point->pause_total_ns};
+    const double before[] = {previous->rss_bytes, previous->goroutines, previous->num_gc, previous->heap_marked_bytes,
+                             previous->pause_total_ns};
+    for (size_t i = 0; i < ARRAY_SIZE(figures); i++)
+        if (isnan(*figures[i]))
+            *figures[i] = before[i];
 }
 
-static struct error *read_chronicle(struct source *source, uint64_t from_unix_ns, struct chronicle *ret_chronicle)
+struct reading {
+    struct chronicler *chronicler;
+    struct timeline_point previous;
+    uint32_t process;           /* In the span; 0: none yet. */
+};
+
+static struct error *add_point(struct reading *reading, const struct timeline_point *given, const struct span *span)
+{
+    struct timeline_point point = *given, *previous = &reading->previous;
+    bool is_other = point.pid != previous->pid || point.start_unix_ns != previous->start_unix_ns;
+    if (!is_other)
+        carry_on(&point, previous);
+    *previous = point;
+    if (point.unix_ns < span->from_unix_ns || point.unix_ns > span->until_unix_ns)
+        return NULL;
+    if (reading->process == 0 || is_other)
+        reading->process++;
+    const struct chronicle_sample sample = {.unix_ns = point.unix_ns,
+                                            .process = reading->process,
+                                            .exited = point.exited,
+                                            .rss_bytes = point.rss_bytes,
+                                            .heap_marked_bytes = point.heap_marked_bytes,
+                                            .goroutines = point.goroutines,
+                                            .num_gc = point.num_gc,
+                                            .pause_total_ns = point.pause_total_ns};
+    return chronicler_add(reading->chronicler, &sample);
+}
+
+static struct error *read_chronicle(struct source *source, const struct span *span, struct chronicle *ret_chronicle)
 {
     _cleanup_(chronicler_destroyp) struct chronicler *chronicler = NULL;
-    struct timeline_point points[SCANNED_AT_ONCE], previous = {0};
-    uint32_t process = 0;
+    struct timeline_point points[SCANNED_AT_ONCE];
+    struct reading reading = {.previous = {.unix_ns = 0}};
     int64_t position = 0;
     size_t count = 1;
     struct error *error = chronicler_create(&chronicler);
+    reading.chronicler = chronicler;
     while (!error && count > 0) {
         error = source->ops->timeline->scan(source, &position, points, SCANNED_AT_ONCE, &count);
-        if (!error)
-            error = add_points(chronicler, points, count, from_unix_ns, &previous, &process);
+        for (size_t i = 0; !error && i < count; i++)
+            error = add_point(&reading, &points[i], span);
     }
     return error ? error : chronicler_finish(chronicler, ret_chronicle);
 }
@@ -132,8 +154,27 @@ static struct error *compare_ends(struct source *source, const struct chronicle 
 
 /* ---- all of it ---- */
 
-static struct error *write_report(struct source *source, const struct chronicle *chronicle, unsigned columns, bool json,
-                                  struct text *ret_text)
+/* Of marks, gaps and suspects those within. */
+static void cut_timeline(struct timeline *timeline, const struct span *span)
+{
+    size_t marks = 0, gaps = 0, suspects = 0;
+    for (size_t i = 0; i < timeline->num_marks; i++)
+        if (timeline->marks[i].unix_ns >= span->from_unix_ns && timeline->marks[i].unix_ns <= span->until_unix_ns)
+            timeline->marks[marks++] = timeline->marks[i];
+    for (size_t i = 0; i < timeline->num_gaps; i++)
+        if (timeline->gaps[i].to_unix_ns >= span->from_unix_ns && timeline->gaps[i].from_unix_ns <= span->until_unix_ns)
+            timeline->gaps[gaps++] = timeline->gaps[i];
+    for (size_t i = 0; i < timeline->num_suspects; i++)
+        if (timeline->suspects[i].to_unix_ns >= span->from_unix_ns &&
+            timeline->suspects[i].from_unix_ns <= span->until_unix_ns)
+            timeline->suspects[suspects++] = timeline->suspects[i];
+    timeline->num_suspects = suspects;
+    timeline->num_marks = marks;
+    timeline->num_gaps = gaps;
+}
+
+static struct error *write_report(struct source *source, const struct chronicle *chronicle, const struct span *span,
+                                  unsigned columns, bool json, struct text *ret_text)
 {
     _cleanup_(history_destroyp) struct history *history = NULL;
     _cleanup_(analysis_destroyp) struct analysis *analysis = NULL;
@@ -142,6 +183,7 @@ static struct error *write_report(struct source *source, const struct chronicle 
     struct timeline timeline = {0};
     arena_init(&arena);
     struct error *error = source->ops->timeline->read(source, &arena, &timeline);
+    cut_timeline(&timeline, span);
     if (!error && chronicle->growth_count > 0)
         error = compare_ends(source, chronicle, &growth);
     if (!error)
@@ -168,13 +210,16 @@ enum exit_status report_recorded(struct recorded *recorded, unsigned columns, bo
     _cleanup_(source_closep) struct source *source = NULL;
     _cleanup_(text_deinit) struct text text = {0};
     _cleanup_free_ struct chronicle *chronicle = calloc(1, sizeof(*chronicle));
-    struct error *error = chronicle ? recorded_open(recorded, 0, &source) : error_no_memory();
+    struct span span;
+    struct error *error = chronicle ? recorded_open_span(recorded, &source, &span.from_unix_ns, &span.until_unix_ns)
+                                    : error_no_memory();
     if (!error)
-        error = read_chronicle(source, recorded->moment_unix_ns, chronicle);
+        error = read_chronicle(source, &span, chronicle);
     if (!error && chronicle->num_processes == 0)
-        error = error_create(ERROR_BAD_DATA, "the recording has no samples that can be read");
+        error = error_create(ERROR_BAD_DATA, "the recording has no samples that can be read%s",
+                             recorded->moment ? " there" : "");
     if (!error)
-        error = write_report(source, chronicle, columns, json, &text);
+        error = write_report(source, chronicle, &span, columns, json, &text);
     if (!error)
         error = export_write_file("-", text.data, text.length);
     return error ? error_print(error) : STATUS_DONE;

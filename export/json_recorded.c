@@ -44,7 +44,8 @@ static void add_processes(struct json_writer *writer, json_t *recording)
 static void add_events(struct json_writer *writer, json_t *recording)
 {
     const struct timeline *timeline = writer->recorded->timeline;
-    json_t *marks = json_add_array(writer, recording, "marks"), *gaps = json_add_array(writer, recording, "gaps");
+    json_t *marks = json_add_array(writer, recording, "marks"), *gaps = json_add_array(writer, recording, "gaps"),
+           *suspects = json_add_array(writer, recording, "suspects");
     for (size_t i = 0; i < timeline->num_marks; i++) {
         json_t *object = json_append_object(writer, marks);
         json_add_unsigned(writer, object, "unix_ns", timeline->marks[i].unix_ns);
@@ -55,6 +56,15 @@ static void add_events(struct json_writer *writer, json_t *recording)
         json_add_unsigned(writer, object, "from_unix_ns", timeline->gaps[i].from_unix_ns);
         json_add_unsigned(writer, object, "to_unix_ns", timeline->gaps[i].to_unix_ns);
         json_add_string(writer, object, "reason", timeline->gaps[i].reason);
+    }
+    for (size_t i = 0; i < timeline->num_suspects; i++) {
+        const struct timeline_suspect *suspect = &timeline->suspects[i];
+        json_t *object = json_append_object(writer, suspects);
+        json_add_unsigned(writer, object, "from_unix_ns", suspect->from_unix_ns);
+        json_add_unsigned(writer, object, "to_unix_ns", suspect->to_unix_ns);
+        json_add_string(writer, object, "kind", suspect->kind);
+        json_add_string(writer, object, "confidence", suspect->confidence);
+        json_add_string(writer, object, "summary", suspect->summary);
     }
 }
 

@@ -172,6 +172,15 @@ static void add_mark(struct report *report, const struct timeline_mark *mark)
     add_line(report, mark->unix_ns, &text);
 }
 
+static void add_suspect(struct report *report, const struct timeline_suspect *suspect)
+{
+    char span[UNITS_BUFFER];
+    struct text text = {0};
+    text_printf(&text, "suspected for %s (%s): %s", write_span(suspect->from_unix_ns, suspect->to_unix_ns, span),
+                suspect->confidence, suspect->summary);
+    add_line(report, suspect->from_unix_ns, &text);
+}
+
 static void add_process(struct report *report, const struct chronicle_process *process)
 {
     char span[UNITS_BUFFER], peak[UNITS_BUFFER];
@@ -182,12 +191,12 @@ static void add_process(struct report *report, const struct chronicle_process *p
     add_line(report, process->last_unix_ns, &text);
 }
 
-/* Phases, ends of processes, gaps and marks, in the order of their times. */
+/* Phases, ends of processes, gaps, marks and suspects, in the order of their times. */
 static void add_chronology(struct report *report)
 {
     const struct chronicle *chronicle = report->recorded->chronicle;
     const struct timeline *timeline = report->recorded->timeline;
-    size_t phase = 0, gap = 0, mark = 0, process = 0, lines = 0;
+    size_t phase = 0, gap = 0, mark = 0, suspect = 0, process = 0, lines = 0;
     report_section(report, chronicle->by_heap ? "Chronology, by the live heap after each GC" : "Chronology, by RSS");
     for (; lines < MAX_EVENTS; lines++) {
         while (process < chronicle->num_processes && !chronicle->processes[process].exited)
@@ -196,9 +205,10 @@ static void add_chronology(struct report *report)
         uint64_t at[] = {phase < chronicle->num_phases ? chronicle->phases[phase].from_unix_ns : none,
                          process < chronicle->num_processes ? chronicle->processes[process].last_unix_ns : none,
                          gap < timeline->num_gaps ? timeline->gaps[gap].from_unix_ns : none,
-                         mark < timeline->num_marks ? timeline->marks[mark].unix_ns : none};
+                         mark < timeline->num_marks ? timeline->marks[mark].unix_ns : none,
+                         suspect < timeline->num_suspects ? timeline->suspects[suspect].from_unix_ns : none};
         size_t first = 0;
-        for (size_t i = 1; i < 4; i++)
+        for (size_t i = 1; i < ARRAY_SIZE(at); i++)
             if (at[i] < at[first])
                 first = i;
         if (at[first] == none)
@@ -209,11 +219,13 @@ static void add_chronology(struct report *report)
             add_process(report, &chronicle->processes[process++]);
         else if (first == 2)
             add_gap(report, &timeline->gaps[gap++]);
-        else
+        else if (first == 3)
             add_mark(report, &timeline->marks[mark++]);
+        else
+            add_suspect(report, &timeline->suspects[suspect++]);
     }
     size_t left = chronicle->num_phases - phase + timeline->num_gaps - gap + timeline->num_marks - mark +
-                  chronicle->num_processes - process;
+                  timeline->num_suspects - suspect + chronicle->num_processes - process;
     if (left > 0)
         text_printf(report->out, "  ... and %zu more; the JSON has them all\n", left);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "heaptop/base/clock.h"
 #include "record/recording.h"
 #include "record/schema.h"
+#include "record/suspect_rows.h"
 
 #define SECOND UINT64_C(1000000000)
 /* Where nothing was recorded for a while, replay goes on after so many of the intervals at which samples are taken. */
@@ -180,6 +182,10 @@ static struct error *replay_read_timeline(struct source *source, struct arena *a
         error = copy_marks(recording, arena, &timeline);
     if (!error && info.gaps > 0)
         error = copy_gaps(recording, arena, &timeline);
+    if (!error) {
+        suspect_rows_read(&recording->database, arena, &timeline);
+        error = database_error(&recording->database, "read", recording->path);
+    }
     if (error)
         return error;
     timeline.first_unix_ns = info.first_unix_ns;
@@ -275,17 +281,18 @@ static int64_t find_number(struct database *database, const char *sql, int64_t p
     return value;
 }
 
-static uint64_t find_cycle(struct recording *recording, int direction, uint64_t unix_ns)
+/* The time of the tick in which a keyed table has its next row, or the one before. */
+static uint64_t find_row(struct recording *recording, const char *table, int direction, uint64_t unix_ns)
 {
     struct database *database = &recording->database;
+    char sql[128];
     int64_t tick = 0;
     tick_reader_find(&recording->reader, unix_ns, &tick);
-    if (direction > 0)
-        tick = find_number(database, "SELECT at >> 24 FROM gc_cycles WHERE at >= ? ORDER BY at LIMIT 1",
-                           (tick + 1) << RECORD_KEY_BITS);
-    else
-        tick = find_number(database, "SELECT at >> 24 FROM gc_cycles WHERE at < ? ORDER BY at DESC LIMIT 1",
-                           tick << RECORD_KEY_BITS);
+    snprintf(sql, sizeof(sql),
+             direction > 0 ? "SELECT at >> 24 FROM %s WHERE at >= ? ORDER BY at LIMIT 1"
+                           : "SELECT at >> 24 FROM %s WHERE at < ? ORDER BY at DESC LIMIT 1",
+             table);
+    tick = find_number(database, sql, (direction > 0 ? tick + 1 : tick) << RECORD_KEY_BITS);
     return tick ? (uint64_t)find_number(database, "SELECT unix_ns FROM ticks WHERE tick = ?", tick) : 0;
 }
 
@@ -318,7 +325,16 @@ static struct error *replay_find(struct source *source, enum timeline_landmark w
                                       (int64_t)unix_ns);
         break;
     case TIMELINE_GC_CYCLE:
-        found = find_cycle(recording, direction, unix_ns);
+        found = find_row(recording, "gc_cycles", direction, unix_ns);
+        break;
+    case TIMELINE_SUSPECT:
+        found = (uint64_t)find_number(&recording->database,
+                                      direction > 0 ? "SELECT min(from_unix_ns) FROM suspects WHERE from_unix_ns > ?"
+                                                    : "SELECT max(from_unix_ns) FROM suspects WHERE from_unix_ns < ?",
+                                      (int64_t)unix_ns);
+        break;
+    case TIMELINE_MEMORY_MAP:
+        found = find_row(recording, "memory_maps", direction, unix_ns);
         break;
     }
     struct error *error = database_error(&recording->database, "read", recording->path);

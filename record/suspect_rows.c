@@ -165,3 +165,40 @@ void suspect_rows_write(struct suspect_rows *rows, struct dictionary *dictionary
     dictionary_rollback(dictionary);
     vector_deinit(&open);
 }
+
+/* ---- reading ---- */
+
+static bool read_one(const struct row *row, struct arena *arena, struct timeline_suspect *ret_suspect)
+{
+    struct timeline_suspect suspect = {.from_unix_ns = (uint64_t)sqlite3_column_int64(row->statement, 0),
+                                       .to_unix_ns = (uint64_t)sqlite3_column_int64(row->statement, 1),
+                                       .kind = row_escaped(row, 2, arena),
+                                       .confidence = row_escaped(row, 3, arena),
+                                       .summary = row_escaped(row, 4, arena)};
+    if (!suspect.kind || !suspect.confidence || !suspect.summary)
+        return false;
+    *ret_suspect = suspect;
+    return true;
+}
+
+void suspect_rows_read(struct database *database, struct arena *arena, struct timeline *timeline)
+{
+    VECTOR(struct timeline_suspect) suspects = {0};
+    bool good = true;
+    sqlite3_stmt *statement = database_prepare(
+        database, "SELECT from_unix_ns, to_unix_ns, coalesce(kind, ''), coalesce(confidence, ''), coalesce(summary, '') "
+                  "FROM suspects ORDER BY from_unix_ns, suspect");
+    struct row row = row_begin(database, statement);
+    while (good && suspects.count < RECORD_MAX_LISTED && row_next(&row)) {
+        struct timeline_suspect suspect;
+        good = read_one(&row, arena, &suspect) && vector_append(&suspects, suspect);
+    }
+    sqlite3_finalize(statement);
+    timeline->suspects = good ? arena_alloc_array(arena, suspects.count, sizeof(*suspects.items)) : NULL;
+    if (timeline->suspects && suspects.count)
+        memcpy(timeline->suspects, suspects.items, suspects.count * sizeof(*suspects.items));
+    timeline->num_suspects = timeline->suspects ? suspects.count : 0;
+    if (!timeline->suspects)
+        database->code = SQLITE_NOMEM;
+    vector_deinit(&suspects);
+}

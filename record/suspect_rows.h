@@ -39,4 +39,8 @@ void suspect_rows_deinit(struct suspect_rows *rows);
 void suspect_rows_write(struct suspect_rows *rows, struct dictionary *dictionary, int64_t target,
                         const struct suspect_list *list);
 
+/* Of a file that is read: into the timeline, in the arena; the oldest RECORD_MAX_LISTED. What fails is in the
+ * database's code. */
+void suspect_rows_read(struct database *database, struct arena *arena, struct timeline *timeline);
+
 #endif

@@ -219,11 +219,11 @@ static struct error *find_landmark(struct session *session, enum timeline_landma
 {
     struct playback *playback = &session->playback;
     const struct snapshot *shown = session->model.shown;
-    uint64_t from = what == TIMELINE_MARK || !shown ? playback->cursor_unix_ns : shown->unix_ns, found = 0;
+    uint64_t from = what != TIMELINE_GC_CYCLE || !shown ? playback->cursor_unix_ns : shown->unix_ns, found = 0;
     struct error *error = timeline_of(session)->find(session->model.source, what, direction, from, &found);
     if (error)
         return error;
-    const char *name = what == TIMELINE_MARK ? "mark" : "GC cycle";
+    const char *name = what == TIMELINE_MARK ? "mark" : what == TIMELINE_SUSPECT ? "suspect" : "GC cycle";
     if (found == 0) {
         session_say(session, "there is no %s %s this", name, direction > 0 ? "after" : "before");
         return NULL;
@@ -233,6 +233,9 @@ static struct error *find_landmark(struct session *session, enum timeline_landma
     for (size_t i = 0; !error && what == TIMELINE_MARK && i < playback->timeline.num_marks; i++)
         if (playback->timeline.marks[i].unix_ns == found)
             session_say(session, "mark: %s", playback->timeline.marks[i].text);
+    for (size_t i = 0; !error && what == TIMELINE_SUSPECT && i < playback->timeline.num_suspects; i++)
+        if (playback->timeline.suspects[i].from_unix_ns == found)
+            session_say(session, "suspected: %s", playback->timeline.suspects[i].summary);
     return error;
 }
 
@@ -353,6 +356,8 @@ struct error *playback_jump_to(struct session *session, const char *text)
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (strcmp(text, words[i].word) == 0)
             return playback_act(session, words[i].action, &done);
+    if (strcmp(text, "suspect") == 0)
+        return find_landmark(session, TIMELINE_SUSPECT, +1);
     bool is_relative = text[0] == '-' || text[0] == '+';
     struct error *error =
         is_relative ? units_parse_duration(text + 1, &distance)

@@ -37,7 +37,7 @@ struct error *playback_set_span(struct session *session, bool is_end);
 /* Playing has reached the end of a session that goes on. */
 bool playback_has_caught_up(const struct session *session);
 struct error *playback_jump(struct session *session, uint64_t unix_ns);
-/* To what somebody typed: "14:03", "-5m", "+30s", "mark", "gc", "rise", "start", "end". */
+/* To what somebody typed: "14:03", "-5m", "+30s", "mark", "suspect", "gc", "rise", "start", "end". */
 struct error *playback_jump_to(struct session *session, const char *text);
 /* Seconds of the session in one. */
 double playback_speed(const struct playback *playback);

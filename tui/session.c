@@ -77,6 +77,7 @@ struct error *session_create(struct source *source, const struct session_options
     struct error *error = model_init(&session->model, source, options->interval_ns);
     if (error)
         return error;
+    session->model.is_kept = session->keeper && source->live;
     session->tabs = calloc(NUM_TABS + 1, sizeof(*session->tabs));
     if (!session->tabs || !grid_resize(&session->grid, options->width, options->height))
         return error_no_memory();
@@ -143,7 +144,11 @@ static struct error *pull_samples(struct session *session)
         return error;
     session->changed = true;
     profiling_follow(session);
-    return was_paused ? NULL : session_renew(session);
+    if (was_paused)
+        return NULL;
+    if (session->keeper && session->model.analysis)
+        session->keeper->suspects(session->keeper->context, session->model.analysis);
+    return session_renew(session);
 }
 
 struct error *session_pull(struct session *session)
@@ -194,6 +199,8 @@ struct error *session_enter_past(struct session *session, bool *ret_done)
     error = model_init(&session->model, past, live->interval_ns);
     session->model.span_ns = live->span_ns;
     carry_span(live, &session->model);
+    if (!error)
+        error = model_take_over(&session->model, live);
     if (!error)
         error = playback_open(session, live->shown->unix_ns);
     if (error) {

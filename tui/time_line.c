@@ -93,6 +93,35 @@ static void draw_gaps(const struct session *session, struct canvas axis, uint64_
     }
 }
 
+/* "call site grows"; a newer heaptop may suspect what this one has no words for. */
+static const char *suspect_label(const struct timeline_suspect *suspect)
+{
+    for (int kind = 0; kind < SUSPECT_KIND_COUNT; kind++)
+        if (strcmp(suspect_kind_infos[kind].name, suspect->kind) == 0)
+            return suspect_kind_infos[kind].label;
+    return suspect->kind;
+}
+
+/* A heavier line for as long as anything was suspected, and at its left what it was, as far as there is room before the
+ * next. */
+static void draw_suspects(const struct session *session, struct canvas axis, uint64_t from, uint64_t to, int limit)
+{
+    const struct timeline *timeline = &session->playback.timeline;
+    for (size_t i = 0; i < timeline->num_suspects; i++) {
+        int last = column_of(timeline->suspects[i].to_unix_ns, from, to, axis.width);
+        for (int x = column_of(timeline->suspects[i].from_unix_ns, from, to, axis.width); x <= last; x++)
+            canvas_rune(axis, x, 0, ROLE_NOTICE, 0x2501);
+    }
+    int end = limit;
+    for (size_t i = timeline->num_suspects; i > 0; i--) {
+        int x = column_of(timeline->suspects[i - 1].from_unix_ns, from, to, axis.width);
+        if (end - x > 3)
+            canvas_text_fit(axis, x + 1, 0, end - x - 2, ROLE_GROWING, suspect_label(&timeline->suspects[i - 1]));
+        canvas_rune(axis, x, 0, ROLE_GROWING, 0x25b2);
+        end = x;
+    }
+}
+
 /* As much of each text as there is room for before the next. */
 static void draw_marks(const struct session *session, struct canvas axis, uint64_t from, uint64_t to, int limit)
 {
@@ -148,7 +177,9 @@ static void find_free_ends(const struct session *session, int width, int here, i
     const uint64_t edges[] = {session->model.span_start ? session->model.span_start->unix_ns : 0,
                               session->model.span_end ? session->model.span_end->unix_ns : 0,
                               timeline->num_marks ? timeline->marks[0].unix_ns : 0,
-                              timeline->num_marks ? timeline->marks[timeline->num_marks - 1].unix_ns : 0};
+                              timeline->num_marks ? timeline->marks[timeline->num_marks - 1].unix_ns : 0,
+                              timeline->num_suspects ? timeline->suspects[0].from_unix_ns : 0,
+                              timeline->num_suspects ? timeline->suspects[timeline->num_suspects - 1].from_unix_ns : 0};
     time_range(session, &from, &to);
     for (size_t i = 0; i < ARRAY_SIZE(edges); i++) {
         int edge = edges[i] ? column_of(edges[i], from, to, width) : here;
@@ -176,7 +207,9 @@ static void draw_axis(const struct session *session, struct canvas canvas, int y
     bool has_end = last < axis.width - 1 - CLOCK_WIDTH;
     if (has_end)
         canvas_text_right(axis, axis.width, 0, ROLE_MUTED, format_clock(clock, to));
-    draw_marks(session, axis, from, to, has_end ? axis.width - CLOCK_WIDTH : axis.width);
+    int limit = has_end ? axis.width - CLOCK_WIDTH : axis.width;
+    draw_suspects(session, axis, from, to, limit);
+    draw_marks(session, axis, from, to, limit);
     draw_span(session, canvas, axis, from, to);
     draw_clock(session, canvas, y);
     if (here < 0)

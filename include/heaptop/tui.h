@@ -33,6 +33,8 @@ struct tui_keeper {
     /* Begins a recording, or ends it. *ret_said: what was done, in a sentence. */
     struct error *(*toggle_recording)(void *context, struct text *ret_said);
     void (*mark)(void *context, uint64_t unix_ns, const char *text);
+    /* What is suspected as of the newest sample. */
+    void (*suspects)(void *context, const struct analysis *analysis);
     /* "" while nothing is recorded; else "1.2 MB" and what was lost. */
     void (*write_status)(void *context, struct text *ret_status);
     void *context;

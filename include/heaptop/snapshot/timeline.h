@@ -23,13 +23,23 @@ struct timeline_gap {
     const char *reason;     /* Escaped. */
 };
 
+/* What was thought to be amiss, from when to when. */
+struct timeline_suspect {
+    uint64_t from_unix_ns, to_unix_ns;
+    const char *kind;       /* "growing_site"; all three are escaped. */
+    const char *confidence;
+    const char *summary;    /* A sentence. */
+};
+
 struct timeline {
     uint64_t first_unix_ns, last_unix_ns;
     bool ended;             /* No more will come; else it may go on. */
-    struct timeline_mark *marks;    /* Oldest first, as the gaps are. */
+    struct timeline_mark *marks;    /* Oldest first, as the gaps and the suspects are. */
     size_t num_marks;
     struct timeline_gap *gaps;
     size_t num_gaps;
+    struct timeline_suspect *suspects;
+    size_t num_suspects;
 };
 
 /* The figures that a time line is drawn from; NAN where not known, or not changed since the snapshot before. */
@@ -47,6 +57,8 @@ enum timeline_landmark {
     TIMELINE_SNAPSHOT,
     TIMELINE_MARK,
     TIMELINE_GC_CYCLE,      /* The snapshot that first knew of a cycle. */
+    TIMELINE_SUSPECT,       /* When something was suspected first. */
+    TIMELINE_MEMORY_MAP,    /* The snapshot that has one. */
 };
 
 struct timeline_ops {

@@ -263,7 +263,7 @@ static char *make_deep_svg(size_t depth, bool branches)
     }
     builder_gc(b);
     struct snapshot *snapshot = builder_take(b);
-    const struct export_request request = {.snapshot = snapshot, .value = EXPORT_INUSE_BYTES};
+    const struct export_request request = {.snapshot = snapshot, .value = SAMPLE_INUSE_BYTES};
     char *text = make_svg(&request);
     check_xml(text);
     snapshot_unref(snapshot);

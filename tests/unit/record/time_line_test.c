@@ -12,6 +12,9 @@
 /* Samples that are not in the file: from this one on, so many. */
 #define GAP 120
 #define GAP_SAMPLES 20
+/* What was suspected, from this one to that. */
+#define SUSPECT 160
+#define SUSPECT_END 200
 
 static struct snapshot *snapshots[SECONDS];
 
@@ -24,6 +27,16 @@ static void make_snapshots(void)
     for (size_t i = 0; i < SECONDS; i++)
         snapshots[i] = scene_next(&scene);
     scene_deinit(&scene);
+}
+
+static void record_suspect(struct recorder *recorder, const struct snapshot *snapshot, bool is_one)
+{
+    const struct recorder_suspect suspect = {.kind = "site_grows",
+                                             .confidence = "likely",
+                                             .summary = "main.hold keeps \x1b[31m what it allocates",
+                                             .evidence = "",
+                                             .advice = ""};
+    recorder_set_suspects(recorder, snapshot, &suspect, is_one);
 }
 
 static const char *record_scene(size_t count, struct recorder **ret_recorder)
@@ -39,6 +52,10 @@ static const char *record_scene(size_t count, struct recorder **ret_recorder)
             recorder_mark(recorder, snapshots[i]->unix_ns, "load test with \x1b[31m many more words than there is room for");
         if (i < GAP || i >= GAP + GAP_SAMPLES)
             record_one(recorder, snapshots[i]);
+        if (i == SUSPECT || i == SUSPECT_END)
+            record_suspect(recorder, snapshots[i], true);
+        if (i == SUSPECT_END + 1)
+            record_suspect(recorder, snapshots[i], false);
     }
     if (ret_recorder)
         *ret_recorder = recorder;
@@ -107,6 +124,7 @@ static const struct golden goldens[] = {
     {"replay-span-160x44", 160, 44, DEPTH_256, ": -100s Enter ( : +60s Enter ) 2"},
     {"replay-span-goroutines-80x24", 80, 24, TEXT_ONLY, ": -100s Enter ( : +60s Enter ) 3"},
     {"replay-memory-80x24", 80, 24, TEXT_ONLY, "{ 6"},
+    {"replay-suspect-160x44", 160, 44, TEXT_ONLY, "Home : suspect Enter"},
     {"replay-hidden-80x24", 80, 24, TEXT_ONLY, "{ T"},
     {"diff-80x24", 80, 24, TEXT_ONLY, ": -200s Enter ( End ) D"},
     {"diff-160x44", 160, 44, DEPTH_256, ": -200s Enter ( End ) D"},
@@ -155,7 +173,7 @@ START_TEST(keys_go_where_they_say)
         {": 03:05 Enter", 55}, {": @1767323050 Enter", 5}, {": end Enter", 299},
         {": start Enter", 0},  {": mark Enter", MARK},     {": nonsense Enter", MARK}, {": Enter", MARK},
         {": 1234 Esc", MARK},  {": +70s Enter", 119},      {". ,", 119},               {".", GAP + GAP_SAMPLES},
-        {"End", 299},
+        {": suspect Enter", SUSPECT}, {": suspect Enter", SUSPECT}, {"End", 299},
     };
     struct stage stage;
     open_stage(&stage, record_scene(SECONDS, NULL), 120, 40, 0);
