@@ -179,8 +179,11 @@ class Profile:
             self.start_lines[strings[function.get(2, 0)]] = function.get(5, 0)
 
         def frame(function, line):
+            """A package's init is put together from several files, and runtime/pprof, whose table of functions goes by
+            names alone (proto.go emitLocation), says for all of it the file it met first: of such a one the folder."""
             row = functions.get(function, {})
-            return strings[row.get(2, 0)], strings[row.get(4, 0)], line
+            name, file = strings[row.get(2, 0)], strings[row.get(4, 0)]
+            return name, os.path.dirname(file) if name.endswith(".init") else file, line
 
         # Each location as its address and the functions and lines there.
         self.locations = {(addresses[i], tuple(frame(*line) for line in lines)) for i, lines in locations.items()}
