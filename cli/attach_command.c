@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/code.h"
 #include "cli/keeper.h"
 #include "heaptop/attach.h"
 
@@ -19,12 +20,15 @@ enum exit_status attach_process(pid_t pid, const struct options *options, bool *
     if (error)
         return error_print(error);
     struct tui_options tui = options->tui;
+    struct code code;
     tui.keeper = keeper_interface(keeper);
+    tui.code = code_init(&code, pid);
     if (options->record)
         error = keeper_record(keeper, options->record, &options->recorder);
     if (!error)
         error = tui_run(keeper_source(keeper), &tui, ret_pick_again);
     enum exit_status status = error ? error_print(error) : STATUS_DONE;
+    code_deinit(&code);
     _cleanup_(text_deinit) struct text said = {0};
     error = keeper_end_recording(keeper, &said);
     if (said.length)

@@ -344,6 +344,18 @@ static struct error *set_no_mouse(struct options *options, const char *argument)
     return NULL;
 }
 
+static struct error *set_source_map(struct options *options, const char *argument)
+{
+    const char *equals = strchr(argument, '=');
+    struct tui_source_maps *maps = &options->tui.source_maps;
+    if (!equals || equals == argument || !equals[1])
+        return error_create(ERROR_USAGE, "it is FROM=TO: a folder as it was compiled in, and where it is here");
+    if (maps->count == TUI_MAX_SOURCE_MAPS)
+        return error_create(ERROR_USAGE, "at most %d of them", TUI_MAX_SOURCE_MAPS);
+    maps->maps[maps->count++] = argument;
+    return NULL;
+}
+
 static struct error *set_help(struct options *options, const char *argument)
 {
     (void)argument;
@@ -391,6 +403,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind", set_theme},
     [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
     [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_SOURCE_MAP] = {"source-map", 0, "FROM=TO", ATTACH | RUN | REPLAY, "sources compiled in FROM lie in TO",
+                           set_source_map},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
     [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
 };

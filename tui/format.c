@@ -44,8 +44,7 @@ const char *frame_place(const struct catalog *catalog, frame_id id, char *buffer
     return buffer;
 }
 
-/* Skips `columns` columns of text. */
-static const char *skip_columns(const char *text, int columns)
+const char *text_skip_columns(const char *text, int columns)
 {
     size_t length = strlen(text), at = 0;
     while (columns > 0 && at < length) {
@@ -61,7 +60,7 @@ int frame_draw(struct canvas canvas, int x, int y, int width, int pan, const str
     char buffer[FORMAT_BUFFER];
     const char *name = frame_function(catalog, frame, buffer);
     size_t package = function_package_length(name);
-    const char *from = skip_columns(name, pan);
+    const char *from = text_skip_columns(name, pan);
     int end = canvas_text_fit(canvas, x, y, width, ROLE_TEXT, from);
     /* Only where the package stands is drawn over, so that the name's cut stays right. */
     if ((size_t)(from - name) < package) {

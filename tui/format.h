@@ -15,6 +15,8 @@ size_t function_package_length(const char *short_name);
 const char *frame_function(const struct catalog *catalog, frame_id frame, char *buffer);
 /* "head.go:1622", or "". buffer: FORMAT_BUFFER bytes. */
 const char *frame_place(const struct catalog *catalog, frame_id frame, char *buffer);
+/* Behind the first so many columns of a text. */
+const char *text_skip_columns(const char *text, int columns);
 /* Draws a frame's function: the package muted, the name bright; the first `pan` columns left out. Returns the column
  * behind it. */
 int frame_draw(struct canvas canvas, int x, int y, int width, int pan, const struct catalog *catalog, frame_id frame);

@@ -80,7 +80,8 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
         return error;
     struct session_options session_options = {
         .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .interval_ns = options->interval_ns, .can_pick = source->live,
-        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper};
+        .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper,
+        .code = options->code, .source_maps = options->source_maps};
     terminal_size(terminal, &session_options.width, &session_options.height);
     _cleanup_(session_destroyp) struct session *session = NULL;
     error = session_create(source, &session_options, &session);

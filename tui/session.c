@@ -73,6 +73,8 @@ struct error *session_create(struct source *source, const struct session_options
     session->can_pick = options->can_pick;
     session->profile_rate = options->profile_rate ? options->profile_rate : PROFILING_DEFAULT_RATE;
     session->keeper = options->keeper;
+    session->code = options->code;
+    session->source_maps = options->source_maps;
     session->changed = true;
     struct error *error = model_init(&session->model, source, options->interval_ns);
     if (error)

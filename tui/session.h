@@ -4,6 +4,7 @@
 #define TUI_SESSION_H
 
 #include "heaptop/analysis/diff.h"
+#include "heaptop/tui.h"
 #include "tui/action.h"
 #include "tui/event.h"
 #include "tui/grid.h"
@@ -58,7 +59,7 @@ struct diff_pair {
 };
 extern const struct screen_ops diff_screen;
 
-#define SESSION_MAX_DEPTH 4
+#define SESSION_MAX_DEPTH 5
 
 struct open_screen {
     const struct screen_ops *ops;
@@ -69,9 +70,6 @@ enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP, PROMPT_MAR
 /* The last two ask: y does it, any other key does not. */
 enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_STOP_RUNNING };
 
-/* What is kept of a live session; see tui.h. */
-struct tui_keeper;
-
 struct session_options {
     int width, height;
     enum glyphs glyphs;
@@ -81,6 +79,8 @@ struct session_options {
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
     uint64_t profile_rate;      /* With which the source would switch profiling on; 0: Go's own. */
     const struct tui_keeper *keeper;    /* Of a live source, or NULL. */
+    const struct tui_code *code;        /* Of a live source, or NULL. */
+    struct tui_source_maps source_maps;
 };
 
 struct session {
@@ -91,6 +91,8 @@ struct session {
     struct open_screen above[SESSION_MAX_DEPTH];        /* Opened from the tab, one from the other. */
     size_t depth;
     const struct tui_keeper *keeper;
+    const struct tui_code *code;
+    struct tui_source_maps source_maps;
     struct model *live;                                 /* Set aside while the past is on view; it goes on. */
     struct playback playback;
     bool is_time_line_shown, was_time_line_shown;
@@ -140,6 +142,8 @@ struct error *session_renew(struct session *session);
 struct error *session_push(struct session *session, const struct screen_ops *ops, const void *argument);
 /* Opens the screen of one call site. */
 struct error *session_open_site(struct session *session, frame_id subject);
+/* Opens the screen of the source around a frame, whose names are of the catalog on view. */
+struct error *session_open_source(struct session *session, const struct frame *frame);
 /* Opens the screen of the goroutines that are in one row with this group. */
 struct error *session_open_goroutines(struct session *session, enum goroutine_grouping grouping,
                                       const struct goroutine_group *group);

@@ -44,6 +44,9 @@ static struct error *keep_lines(const char *bytes, size_t size, uint32_t line, s
 {
     uint32_t number = 1, before = SOURCE_FILE_MAX_LINES / 2;
     lines->first = line > before ? line - before : 1;
+    lines->lines = arena_alloc_array(&lines->arena, SOURCE_FILE_MAX_LINES, sizeof(*lines->lines));
+    if (!lines->lines)
+        return error_no_memory();
     for (size_t at = 0; at < size; number++) {
         const char *end = memchr(bytes + at, '\n', size - at);
         size_t length = end ? (size_t)(end - bytes) - at : size - at;
@@ -89,7 +92,8 @@ struct error *source_lines_read(const char *path, uint32_t line, struct source_l
             break;
         size += (size_t)got;
     }
-    struct source_lines lines = {.count = 0};
+    struct source_lines lines = {.modified_unix_ns =
+                                     (uint64_t)status.st_mtim.tv_sec * 1000000000u + (uint64_t)status.st_mtim.tv_nsec};
     arena_init(&lines.arena);
     struct error *error = keep_lines(bytes, size, line, &lines);
     if (error) {
@@ -98,4 +102,39 @@ struct error *source_lines_read(const char *path, uint32_t line, struct source_l
     }
     *ret_lines = lines;
     return NULL;
+}
+
+/* The length of a map's FROM where the path begins with it, at a folder's end; else 0. */
+static size_t mapped_length(const char *map, const char *path)
+{
+    size_t length = (size_t)(strchr(map, '=') - map);
+    while (length > 1 && map[length - 1] == '/')
+        length--;
+    if (strncmp(map, path, length) != 0)
+        return 0;
+    return path[length] == '/' || path[length] == '\0' || map[length - 1] == '/' ? length : 0;
+}
+
+void source_path_write(const struct tui_source_maps *maps, const char *path, struct text *ret_path)
+{
+    const char *best = NULL;
+    size_t longest = 0;
+    for (size_t i = 0; i < maps->count; i++) {
+        size_t length = mapped_length(maps->maps[i], path);
+        if (length > longest) {
+            longest = length;
+            best = strchr(maps->maps[i], '=') + 1;
+        }
+    }
+    if (!best) {
+        text_append(ret_path, path);
+        return;
+    }
+    size_t length = strlen(best);
+    while (length > 1 && best[length - 1] == '/')
+        length--;
+    text_append_bytes(ret_path, best, length);
+    if (path[longest] != '/' && path[longest] != '\0')
+        text_append(ret_path, "/");
+    text_append(ret_path, path + longest);
 }

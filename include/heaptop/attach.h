@@ -10,6 +10,7 @@
 
 #include "heaptop/base/arena.h"
 #include "heaptop/base/error.h"
+#include "heaptop/snapshot/instruction.h"
 #include "heaptop/snapshot/source.h"
 
 /* One process, for the picker and for finding targets by name. Strings are escaped and owned by the list's arena. */
@@ -60,6 +61,18 @@ struct attach_options {
  * ERROR_GONE, ERROR_PERMISSION (the message names what was tried and what would help), ERROR_SYSTEM. A runtime that
  * cannot be read is no error: it is said in the snapshots. */
 struct error *live_source_open(pid_t pid, const struct attach_options *options, struct source **ret_source);
+
+/* A process's code as instructions: of the executable's file, by Go's own table of functions. Nothing is stopped, and of
+ * the process's memory only its moduledata is read. */
+struct disassembler;
+/* ERROR_UNSUPPORTED: no Go program, or none for amd64. Else as live_source_open. */
+struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassembler);
+void disassembler_close(struct disassembler *disassembler);     /* Accepts NULL. */
+/* The instructions of the function at a link-time address, as many of those around it as there is room for, in order;
+ * texts in the arena. ERROR_NOT_FOUND: no function of Go's is there; ERROR_GONE: the process has ended, or runs another
+ * program: open it anew. */
+struct error *disassembler_read(struct disassembler *disassembler, uint64_t address, struct arena *arena,
+                                struct instruction *instructions, size_t room, size_t *ret_count);
 
 /* Puts back memory profiling that an earlier heaptop has switched on and could not, as it was killed together with its
  * guardian. *ret_count: processes in which something was written; set also with an error, which is that of one of those

@@ -4,6 +4,7 @@
 
 #include "heaptop/analysis.h"
 #include "heaptop/analysis/diff.h"
+#include "heaptop/snapshot/instruction.h"
 
 enum tui_colour { TUI_COLOUR_AUTO, TUI_COLOUR_NEVER, TUI_COLOUR_ALWAYS };
 enum tui_glyphs { TUI_GLYPHS_AUTO, TUI_GLYPHS_ASCII, TUI_GLYPHS_UTF8 };
@@ -40,6 +41,22 @@ struct tui_keeper {
     void *context;
 };
 
+/* Machine code of a live process, for frames whose source is not to be had. Wired by cli. */
+struct tui_code {
+    /* The instructions around a link-time address, at most `room` of them, in order; texts in the arena, escaped. Errors
+     * say why there are none. */
+    struct error *(*disassemble)(void *context, uint64_t address, struct arena *arena, struct instruction *instructions,
+                                 size_t room, size_t *ret_count);
+    void *context;
+};
+
+/* Where sources lie that were compiled elsewhere: "FROM=TO", a folder's name as compiled in and its name here. */
+#define TUI_MAX_SOURCE_MAPS 16
+struct tui_source_maps {
+    const char *maps[TUI_MAX_SOURCE_MAPS];      /* Borrowed. */
+    size_t count;
+};
+
 struct tui_options {
     enum tui_colour colour;     /* AUTO: what the terminal can, none when NO_COLOR is set. */
     enum tui_theme theme;
@@ -49,6 +66,8 @@ struct tui_options {
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
     uint64_t profile_rate;      /* With which the source would switch profiling on when asked; 0: Go's own. */
     const struct tui_keeper *keeper;    /* Of a live source; NULL: nothing is kept. */
+    const struct tui_code *code;        /* Of a live source; NULL: there is no code to show. */
+    struct tui_source_maps source_maps;
 };
 
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.

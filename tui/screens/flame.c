@@ -354,6 +354,22 @@ static void flame_draw(struct session *session, void *state, struct canvas canva
     draw_details(flame, canvas_part(details, 0, has_rule, details.width, DETAIL_ROWS));
 }
 
+/* The tree has a catalog of its own, in which addresses are those at which the program runs. */
+static void open_source(struct session *session, const struct flame_graph *graph)
+{
+    if (flame_graph_is_empty(graph) || flame_graph_node(graph, graph->picked)->frame == 0)
+        return;
+    struct catalog *catalog = session->model.shown->catalog;
+    struct frame frame = *catalog_frame(graph->tree.catalog, flame_graph_node(graph, graph->picked)->frame);
+    const char *function = catalog_string(graph->tree.catalog, frame.function);
+    const char *file = catalog_string(graph->tree.catalog, frame.file);
+    frame.function = *function ? catalog_add_string(catalog, function, strlen(function)) : 0;
+    frame.file = *file ? catalog_add_string(catalog, file, strlen(file)) : 0;
+    if (frame.address)
+        frame.address -= session->model.shown->target.load_bias;
+    error_destroy(session_open_source(session, &frame));
+}
+
 static bool flame_act(struct session *session, void *state, enum action action)
 {
     struct flame *flame = state;
@@ -375,7 +391,8 @@ static bool flame_act(struct session *session, void *state, enum action action)
         flame_graph_move(graph, action == ACTION_TOP ? FLAME_TO_ROOT : FLAME_TO_LEAF);
         return true;
     case ACTION_OPEN:
-        flame_graph_zoom(graph);
+        if (!flame_graph_zoom(graph))
+            open_source(session, graph);
         return true;
     case ACTION_BACK:
         if (graph->needle[0]) {

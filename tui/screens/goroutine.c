@@ -256,7 +256,9 @@ static bool single_act(struct session *session, void *state, enum action action)
         single->pane = single->pane == PANE_STACK && single->rows.count > 0 ? PANE_CREATORS : PANE_STACK;
         return true;
     }
-    if (action != ACTION_OPEN || single->pane != PANE_CREATORS)
+    if (single->pane == PANE_STACK)
+        return stack_view_act(&single->view, session, action);
+    if (action != ACTION_OPEN)
         return false;
     const struct creator_row *row = list_selected(&single->creators);
     if (!row || !row->is_alive)

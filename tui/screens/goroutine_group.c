@@ -266,7 +266,7 @@ static bool group_act(struct session *session, void *state, enum action action)
         return true;
     }
     if (group->pane != PANE_BELOW)
-        return false;
+        return stack_view_act(&group->view, session, action);
     if (action == ACTION_OPEN) {
         open_selected(session, group);
         return true;

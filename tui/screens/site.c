@@ -220,7 +220,7 @@ static bool site_act(struct session *session, void *state, enum action action)
         return true;
     }
     if (site->pane != PANE_STACKS)
-        return false;
+        return stack_view_act(&site->view, session, action);
     /* The frames follow the stack that is selected. */
     bool resort;
     if (!list_act(&site->stacks, action, &resort))
@@ -235,7 +235,7 @@ static void site_describe(const struct session *session, const void *state, stru
     catalog_write_frame(session->model.shown->catalog, site->subject, text);
 }
 
-static const enum action site_footer[] = {ACTION_BACK,         ACTION_NEXT_PANE,   ACTION_SEARCH,
+static const enum action site_footer[] = {ACTION_BACK,         ACTION_OPEN,        ACTION_NEXT_PANE, ACTION_SEARCH,
                                           ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER, ACTION_NONE};
 
 const struct screen_ops site_screen = {

@@ -69,13 +69,14 @@ static const struct list_ops frame_list = {
 void stack_view_init(struct stack_view *view)
 {
     list_init(&view->frames, &frame_list);
+    source_view_init(&view->source);
 }
 
 void stack_view_deinit(struct stack_view *view)
 {
     list_deinit(&view->frames);
     vector_deinit(&view->rows);
-    source_lines_deinit(&view->source);
+    source_view_deinit(&view->source);
 }
 
 bool stack_view_set(struct stack_view *view, const struct session *session, stack_id id)
@@ -95,64 +96,25 @@ bool stack_view_set(struct stack_view *view, const struct session *session, stac
     return true;
 }
 
-/* Reads the source around the selected frame, once for each that is selected. */
-static void read_source(struct stack_view *view, const struct session *session)
+static const struct frame *selected_frame(const struct stack_view *view, const struct session *session)
 {
     const struct frame_row *row = list_selected(&view->frames);
-    frame_id id = row ? row->frame : 0;
-    if (id == view->source_of)
-        return;
-    const struct catalog *catalog = session->model.shown->catalog;
-    const struct frame *frame = catalog_frame(catalog, id);
-    const char *path = catalog_file(catalog, id);
-    source_lines_deinit(&view->source);
-    view->source = (struct source_lines){.count = 0};
-    view->source_of = id;
-    view->source_reason[0] = '\0';
-    if (path[0] != '/' || frame->line == 0) {
-        snprintf(view->source_reason, sizeof(view->source_reason), "%s",
-                 path[0] ? "compiled without full paths: the source cannot be found"
-                         : "no file is known for this frame");
-        return;
-    }
-    struct error *error = source_lines_read(path, frame->line, &view->source);
-    if (error)
-        snprintf(view->source_reason, sizeof(view->source_reason), "%s", error->message);
-    error_destroy(error);
+    return catalog_frame(session->model.shown->catalog, row ? row->frame : 0);
 }
 
-static void draw_source(const struct stack_view *view, const struct session *session, struct canvas canvas)
+bool stack_view_act(struct stack_view *view, struct session *session, enum action action)
 {
-    const struct catalog *catalog = session->model.shown->catalog;
-    char place[FORMAT_BUFFER], title[FORMAT_BUFFER + 16];
-    snprintf(title, sizeof(title), "%s", frame_place(catalog, view->source_of, place));
-    section_draw(canvas, 0, title[0] ? title : "Source", NULL, false);
-    struct canvas text = canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1);
-    if (view->source.count == 0) {
-        canvas_text_fit(text, 2, 0, text.width - 3, ROLE_MUTED, view->source_reason);
-        return;
-    }
-    uint32_t line = catalog_frame(catalog, view->source_of)->line, index = line - view->source.first;
-    /* The line stands in the middle. */
-    uint32_t half = (uint32_t)text.height / 2, from = index > half ? index - half : 0;
-    if (view->source.count - from < (uint32_t)text.height)
-        from = view->source.count > (uint32_t)text.height ? view->source.count - (uint32_t)text.height : 0;
-    for (int y = 0; y < text.height && from + (uint32_t)y < view->source.count; y++) {
-        uint32_t number = view->source.first + from + (uint32_t)y;
-        bool here = number == line;
-        canvas_printf(text, 1, y, here ? ROLE_STRONG : ROLE_FAINT, "%6u", number);
-        if (here)
-            canvas_rune(text, 8, y, ROLE_STRONG, 0x25b6);
-        canvas_text_fit(text, 10, y, text.width - 11, here ? ROLE_FIGURE : ROLE_MUTED,
-                        view->source.lines[from + (uint32_t)y]);
-        if (here)
-            canvas_ground(text, 0, y, text.width, GROUND_BAR);
-    }
+    if (action != ACTION_OPEN)
+        return false;
+    if (view->frames.num_rows > 0)
+        error_destroy(session_open_source(session, selected_frame(view, session)));
+    return true;
 }
 
 void stack_view_draw(struct stack_view *view, const struct session *session, struct canvas canvas, bool focused)
 {
-    read_source(view, session);
+    /* Out of memory the source of the frame before stays. */
+    error_destroy(source_view_set(&view->source, session, selected_frame(view, session)));
     struct canvas stack = canvas, source = canvas_part(canvas, 0, 0, 0, 0);
     if (canvas.width >= BESIDE_WIDTH) {
         stack = canvas_part(canvas, 0, 0, canvas.width / 2 - 1, canvas.height);
@@ -166,5 +128,5 @@ void stack_view_draw(struct stack_view *view, const struct session *session, str
     section_draw(stack, 0, "Stack", &view->frames, focused);
     list_draw(&view->frames, canvas_part(stack, 0, 1, stack.width, stack.height - 1), focused);
     if (source.height > 0)
-        draw_source(view, session, source);
+        source_view_draw(&view->source, session, source, false);
 }

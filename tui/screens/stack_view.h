@@ -3,8 +3,8 @@
 #define TUI_SCREENS_STACK_VIEW_H
 
 #include "tui/list.h"
+#include "tui/screens/source_view.h"
 #include "tui/session.h"
-#include "tui/source_file.h"
 
 struct frame_row {
     frame_id frame;
@@ -17,9 +17,7 @@ struct stack_view {
     struct list frames;
     VECTOR(struct frame_row) rows;
     stack_id shown;                     /* Whose frames are listed. */
-    frame_id source_of;                 /* Whose source was read last. */
-    struct source_lines source;
-    char source_reason[160];            /* Why there is none. */
+    struct source_view source;          /* Of the selected frame. */
 };
 
 void stack_view_init(struct stack_view *view);
@@ -27,6 +25,9 @@ void stack_view_deinit(struct stack_view *view);
 
 /* Lists the frames of this stack. False when memory is out. */
 bool stack_view_set(struct stack_view *view, const struct session *session, stack_id stack);
+
+/* Enter opens the source of the selected frame; false: not an action of it. */
+bool stack_view_act(struct stack_view *view, struct session *session, enum action action);
 
 /* Draws the frames, and the source beside or below them, as there is room. */
 void stack_view_draw(struct stack_view *view, const struct session *session, struct canvas canvas, bool focused);

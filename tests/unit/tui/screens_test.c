@@ -23,6 +23,10 @@ struct golden {
 #define USUAL_ASCII {.width = 80, .height = 24, .seconds = 200, .glyphs = GLYPHS_ASCII}
 #define USUAL_BLOCK {.width = 110, .height = 34, .seconds = 200, .glyphs = GLYPHS_BLOCK}
 
+static struct stage_sources sources;
+#define SOURCE(columns, rows) {.width = columns, .height = rows, .seconds = 200, .sources = &sources}
+#define CODE(columns, rows) {.width = columns, .height = rows, .seconds = 200, .has_code = true}
+
 #define OFF(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_OFFERED}
 #define SWITCHED(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_SWITCHED}
 
@@ -86,6 +90,13 @@ static const struct golden goldens[] = {
     {"memory-60x15", SMALL, TEXT_ONLY, "6"},
     {"memory-first-sample-160x44", {.width = 160, .height = 44, .seconds = 1}, TEXT_ONLY, "6"},
     {"memory-native-80x24", {.width = 80, .height = 24, .seconds = 60, .is_native = true}, TEXT_ONLY, "6"},
+    {"site-source-160x44", SOURCE(160, 44), DEPTH_256, "2 Enter"},
+    {"site-code-80x24", CODE(80, 24), TEXT_ONLY, "2 Enter"},
+    {"source-160x44", SOURCE(160, 44), TEXT_ONLY, "2 Enter Enter"},
+    {"source-80x24", SOURCE(80, 24), DEPTH_256, "2 Enter Enter Down"},
+    {"source-60x15", SOURCE(60, 15), DEPTH_MONO, "2 Enter Enter / memseries Enter"},
+    {"source-code-80x24", CODE(80, 24), TEXT_ONLY, "2 Enter Enter"},
+    {"source-none-80x24", USUAL, TEXT_ONLY, "7 G Enter Enter"},
     {"flame-160x44", WIDE, DEPTH_256, "7 Up"},
     {"flame-80x24", USUAL, DEPTH_16, "7 Up Up"},
     {"flame-60x15", SMALL, TEXT_ONLY, "7"},
@@ -121,10 +132,14 @@ START_TEST(a_screen_is_as_it_was)
 {
     const struct golden *golden = &goldens[_i];
     struct stage stage;
+    if (golden->options.sources)
+        stage_sources_make(&sources);
     stage_open(&stage, &golden->options);
     stage_keys(&stage, golden->keys);
     set_verdict(stage.session);
     session_draw(stage.session);
+    if (golden->options.sources)
+        stage_sources_remove(&sources);
     golden_check(&stage.session->grid, golden->name, golden->keys, golden->depth);
     stage_close(&stage);
 }

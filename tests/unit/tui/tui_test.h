@@ -3,11 +3,62 @@
 #define TESTS_UNIT_TUI_TUI_TEST_H
 
 #include <check.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/unit/tui/scene.h"
 #include "tui/session.h"
+
+/* Where the scene's sources lie, for whoever wants them there; one file, made before the program was. */
+struct stage_sources {
+    char folder[40], file[64], map[64];
+};
+
+/* head.go with a line for each of those that the scene has, and more. */
+__attribute__((unused)) static void stage_sources_make(struct stage_sources *sources)
+{
+    static const struct timespec old[2] = {{.tv_sec = 1700000000}, {.tv_sec = 1700000000}};
+    snprintf(sources->folder, sizeof(sources->folder), "/tmp/heaptop-sources-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(sources->folder));
+    snprintf(sources->file, sizeof(sources->file), "%s/head.go", sources->folder);
+    snprintf(sources->map, sizeof(sources->map), "/src=%s", sources->folder);
+    FILE *file = fopen(sources->file, "we");
+    ck_assert_ptr_nonnull(file);
+    for (int line = 1; line <= 2200; line++) {
+        if (line == 1622)
+            fputs("\treturn h.getOrCreateWithID(id, hash, lset) // \xe5\x90\x8d\xe5\x89\x8d, e\xcc\x81\n", file);
+        else if (line == 1650)
+            fputs("\t\ts := newMemSeries(lset, id, h.opts.IsolationDisabled)\n", file);
+        else
+            fprintf(file, line % 5 ? "\tline(%d)\n" : "\n", line);
+    }
+    ck_assert_int_eq(fclose(file), 0);
+    ck_assert_int_eq(utimensat(AT_FDCWD, sources->file, old, 0), 0);
+}
+
+__attribute__((unused)) static void stage_sources_remove(const struct stage_sources *sources)
+{
+    unlink(sources->file);
+    rmdir(sources->folder);
+}
+
+/* Code that was made up. */
+__attribute__((unused)) static struct error *stage_disassemble(void *context, uint64_t address, struct arena *arena,
+                                                               struct instruction *instructions, size_t room,
+                                                               size_t *ret_count)
+{
+    (void)context;
+    for (size_t i = 0; i < 40 && i < room; i++)
+        instructions[i] = (struct instruction){
+            .address = address - 80 + 5 * i - 4,
+            .size = 5,
+            .text = arena_printf(arena, i == 16 ? "call 0x%x" : "mov rax, [rsp+0x%x]", (unsigned)(8 * i))};
+    *ret_count = 40;
+    return NULL;
+}
 
 struct stage {
     struct scene scene;
@@ -28,6 +79,8 @@ struct stage_options {
     unsigned seconds;       /* Of the scene that were seen. */
     bool is_native, exits;
     enum stage_profiling profiling;
+    const struct stage_sources *sources;    /* NULL: they are not on this machine. */
+    bool has_code;
 };
 
 __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapshot, enum stage_profiling profiling)
@@ -75,6 +128,10 @@ __attribute__((unused)) static void stage_open(struct stage *stage, const struct
     stage->source = builder_source(stage->snapshots, count);
     struct session_options session_options = {
         .width = options->width, .height = options->height, .glyphs = options->glyphs, .can_pick = true};
+    static const struct tui_code code = {.disassemble = stage_disassemble};
+    session_options.code = options->has_code ? &code : NULL;
+    if (options->sources)
+        session_options.source_maps = (struct tui_source_maps){.maps = {options->sources->map}, .count = 1};
     ck_assert_ptr_null(session_create(stage->source, &session_options, &stage->session));
     stage_pull(stage);
     builder_release(stage->snapshots, count);

@@ -170,23 +170,47 @@ END_TEST
 START_TEST(source_lines_are_bounded)
 {
     struct text text = {0};
-    for (int i = 1; i <= 1000; i++)
-        text_printf(&text, "line %d %0*d\n", i, i == 500 ? 5000 : 1, 0);
+    for (int i = 1; i <= 9000; i++)
+        text_printf(&text, "line %d %0*d\n", i, i == 5000 ? 5000 : 1, 0);
     write_source(text.data, text.length);
     text_deinit(&text);
     struct source_lines lines;
-    ck_assert_ptr_null(source_lines_read(source_path, 500, &lines));
+    ck_assert_ptr_null(source_lines_read(source_path, 5000, &lines));
     ck_assert_uint_eq(lines.count, SOURCE_FILE_MAX_LINES);
-    ck_assert_uint_le(lines.first, 500);
-    ck_assert_int_eq(strncmp(lines.lines[500 - lines.first], "line 500 ", 9), 0);
-    ck_assert_uint_le(strlen(lines.lines[500 - lines.first]), SOURCE_FILE_MAX_COLUMNS);
+    ck_assert_uint_le(lines.first, 5000);
+    ck_assert_int_eq(strncmp(lines.lines[5000 - lines.first], "line 5000 ", 10), 0);
+    ck_assert_uint_le(strlen(lines.lines[5000 - lines.first]), SOURCE_FILE_MAX_COLUMNS);
     source_lines_deinit(&lines);
     /* A line that is not there: another file than the one that was compiled. */
-    struct error *error = source_lines_read(source_path, 2000, &lines);
+    struct error *error = source_lines_read(source_path, 20000, &lines);
     unlink(source_path);
     ck_assert_ptr_nonnull(error);
     ck_assert_int_eq(error->kind, ERROR_BAD_DATA);
     error_destroy(error);
+}
+END_TEST
+
+START_TEST(sources_lie_where_the_maps_say)
+{
+    static const struct tui_source_maps maps = {
+        .maps = {"/build=/home/me", "/build/vendor/=/opt/vendor/", "example.com/app=/src/app", "/x=/a=b", "/=/root"}, .count = 4};
+    static const char *const pairs[][2] = {
+        {"/build/a/b.go", "/home/me/a/b.go"},      {"/build/vendor/c.go", "/opt/vendor/c.go"},
+        {"/buildings/a.go", "/buildings/a.go"},    {"example.com/app/main.go", "/src/app/main.go"},
+        {"example.com/apple/x.go", "example.com/apple/x.go"}, {"/x/y.go", "/a=b/y.go"},
+        {"/usr/lib/go/z.go", "/usr/lib/go/z.go"},  {"/build", "/home/me"}};
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        struct text path = {0};
+        source_path_write(&maps, pairs[i][0], &path);
+        ck_assert_str_eq(path.data, pairs[i][1]);
+        text_deinit(&path);
+    }
+    struct tui_source_maps whole = maps;
+    struct text path = {0};
+    whole.count = 5;
+    source_path_write(&whole, "/usr/lib/go/z.go", &path);
+    ck_assert_str_eq(path.data, "/root/usr/lib/go/z.go");
+    text_deinit(&path);
 }
 END_TEST
 
@@ -238,6 +262,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_scale_ends_at_round_figures_and_hides_no_noise);
     tcase_add_test(tests, source_lines_are_escaped_and_tabs_widened);
     tcase_add_test(tests, source_lines_are_bounded);
+    tcase_add_test(tests, sources_lie_where_the_maps_say);
     tcase_add_test(tests, only_files_are_read_as_source);
     tcase_add_test(tests, packages_are_told_from_names);
     suite_add_tcase(suite, tests);

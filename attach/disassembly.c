@@ -1,0 +1,145 @@
+/* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. */
+#include <Zydis/Zydis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach/go/module_data.h"
+#include "attach/target.h"
+#include "heaptop/attach.h"
+#include "heaptop/base/cleanup.h"
+#include "heaptop/symbols/pclntab.h"
+
+/* Longer functions are cut: of those no more than what is around the address. */
+#define MAX_CODE ((uint64_t)256 << 10)
+
+struct disassembler {
+    struct target *target;
+    struct image *image;
+    struct memory *memory;
+    struct pclntab *pclntab;
+    struct program_identity program;        /* Whose image it is. */
+};
+
+void disassembler_close(struct disassembler *disassembler)
+{
+    if (!disassembler)
+        return;
+    pclntab_close(disassembler->pclntab);
+    image_close(disassembler->image);
+    memory_destroy(disassembler->memory);
+    target_close(disassembler->target);
+    free(disassembler);
+}
+
+static struct error *read_program(struct disassembler *disassembler, struct program_identity *ret_program)
+{
+    struct target_stat stat;
+    struct error *error = target_read_stat(disassembler->target, &stat);
+    if (!error)
+        target_read_program(disassembler->target, &stat.stat, ret_program);
+    return error;
+}
+
+/* Where functions begin: up to Go 1.25 the table itself tells, later the runtime's moduledata does. */
+static struct error *find_functions(struct disassembler *disassembler)
+{
+    struct reader_context context = {.memory = disassembler->memory, .image = disassembler->image};
+    struct go_module_data data;
+    struct error *error =
+        target_find_load_bias(disassembler->target, disassembler->image, &context.load_bias);
+    if (!error)
+        error = pclntab_open(disassembler->image, &disassembler->pclntab);
+    if (error && error->kind == ERROR_NOT_FOUND) {
+        error_destroy(error);
+        return error_create(ERROR_UNSUPPORTED, "where functions begin is known of Go programs only");
+    }
+    if (!error)
+        error = go_module_data_find(&context, disassembler->pclntab, &data);
+    if (!error)
+        pclntab_set_text_start(disassembler->pclntab, data.text - context.load_bias);
+    return error;
+}
+
+struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassembler)
+{
+    struct disassembler *opened = calloc(1, sizeof(*opened));
+    if (!opened)
+        return error_no_memory();
+    struct error *error = target_open(pid, &opened->target);
+    if (!error)
+        error = read_program(opened, &opened->program);
+    if (!error)
+        error = target_open_executable(opened->target, &opened->image);
+    if (!error && !image_is_x86_64(opened->image))
+        error = error_create(ERROR_UNSUPPORTED, "only amd64 code is shown as instructions");
+    if (!error)
+        error = memory_create_live(pid, &opened->memory);
+    if (!error)
+        error = find_functions(opened);
+    if (error) {
+        disassembler_close(opened);
+        return error;
+    }
+    *ret_disassembler = opened;
+    return NULL;
+}
+
+/* One instruction; a byte that is none stands alone. */
+static uint32_t decode(const uint8_t *code, uint64_t size, uint64_t address, char *text, size_t text_size)
+{
+    ZydisDisassembledInstruction decoded;
+    if (ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, address, code, size, &decoded))) {
+        snprintf(text, text_size, "%s", decoded.text);
+        return decoded.info.length;
+    }
+    snprintf(text, text_size, "db 0x%02x", code[0]);
+    return 1;
+}
+
+/* Fills in what fits in `room`, the address in the middle of it. */
+static struct error *decode_around(const uint8_t *code, uint64_t size, uint64_t start, uint64_t address,
+                                   struct arena *arena, struct instruction *instructions, size_t room, size_t *ret_count)
+{
+    char text[128];
+    size_t here = 0, number = 0, count = 0;
+    for (uint64_t at = 0; at < size && start + at <= address; here++)
+        at += decode(code + at, size - at, start + at, text, sizeof(text));
+    size_t first = here > room / 2 ? here - room / 2 : 0;
+    for (uint64_t at = 0; at < size && count < room; number++) {
+        uint32_t length = decode(code + at, size - at, start + at, text, sizeof(text));
+        if (number >= first) {
+            const char *copy = arena_copy_string(arena, text, strlen(text));
+            if (!copy)
+                return error_no_memory();
+            instructions[count++] = (struct instruction){.address = start + at, .size = length, .text = copy};
+        }
+        at += length;
+    }
+    *ret_count = count;
+    return NULL;
+}
+
+struct error *disassembler_read(struct disassembler *disassembler, uint64_t address, struct arena *arena,
+                                struct instruction *instructions, size_t room, size_t *ret_count)
+{
+    struct go_function function;
+    struct program_identity program;
+    struct error *error = read_program(disassembler, &program);
+    if (!error && !program_is_same(&program, &disassembler->program))
+        error = error_create(ERROR_GONE, "the process runs another program now");
+    if (!error)
+        error = pclntab_find_function(disassembler->pclntab, address, &function);
+    if (error)
+        return error;
+    uint64_t size = function.end - function.entry;
+    size = size < MAX_CODE ? size : MAX_CODE;
+    if (address - function.entry >= size)
+        return error_create(ERROR_UNSUPPORTED, "the function is too long to be shown");
+    _cleanup_free_ uint8_t *code = malloc(size);
+    if (!code)
+        return error_no_memory();
+    error = image_read(disassembler->image, function.entry, code, size);
+    return error ? error
+                 : decode_around(code, size, function.entry, address, arena, instructions, room, ret_count);
+}
