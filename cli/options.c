@@ -81,6 +81,7 @@ static const struct value_info value_infos[] = {
     {"SIZE", 0, NULL},
     {"LIMIT", 0, NULL},
     {"RATE", 0, NULL},
+    {"FROM=TO", 0, NULL},
     {"FILE", VALUE_FILE, NULL},
     {"BASE", VALUE_FILE | VALUE_PROCESS, NULL},
     {"FORMAT", VALUE_WORD, format_word},

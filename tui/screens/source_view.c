@@ -192,8 +192,8 @@ static void read_code(struct source_view *view, const struct session *session)
     size_t count = 0;
     view->is_code_read = true;
     if (!session->code) {
-        snprintf(view->code_reason, sizeof(view->code_reason), "no machine code here: %s",
-                 session->model.source->live ? "it cannot be read of this process" : "a recording holds none");
+        snprintf(view->code_reason, sizeof(view->code_reason),
+                 "machine code is read of live processes only: a recording holds none");
         return;
     }
     if (view->frame.address == 0) {
