@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "heaptop/base.h"
+#include "heaptop/tui.h"
 
 #define LONGEST_NAME 24
 
@@ -131,7 +132,7 @@ uint32_t key_of_name(const char *name)
         return *end == '\0' && number >= 1 && number <= 12 ? INPUT_F1 + (uint32_t)number - 1 : 0;
     }
     /* One character that can be seen. */
-    if (length == 0 || utf8_decode(name, length, &rune) != length || rune <= ' ' || (rune >= 0x7f && rune < 0xa0))
+    if (length == 0 || utf8_decode(name, length, &rune) != length || rune <= ' ' || rune == 0xfffd || (rune >= 0x7f && rune < 0xa0))
         return 0;
     return rune;
 }
@@ -141,4 +142,56 @@ const char *action_group_title(enum action_group group)
     static const char *const titles[GROUP_COUNT] = {
         [GROUP_MOVE] = "Moving", [GROUP_LIST] = "Lists", [GROUP_VIEW] = "View", [GROUP_TIME] = "Time", [GROUP_PROGRAM] = "Program"};
     return titles[group];
+}
+
+/* ---- for settings ---- */
+
+/* The next word of *keys into `word`, which has room for KEY_NAME_BUFFER bytes; false: there is none. */
+static bool next_word(const char **keys, char *word)
+{
+    *keys += strspn(*keys, " \t");
+    size_t length = strcspn(*keys, " \t");
+    if (length == 0)
+        return false;
+    snprintf(word, KEY_NAME_BUFFER, "%.*s", (int)length, *keys);
+    *keys += length;
+    return true;
+}
+
+struct error *tui_bind_keys(const char *name, const char *keys)
+{
+    enum action action = action_of_name(name);
+    uint32_t bind[ACTION_KEYS] = {0};
+    char word[KEY_NAME_BUFFER];
+    if (action == ACTION_NONE)
+        return error_create(ERROR_USAGE, "nothing is called '%s'", name);
+    for (size_t i = 0; next_word(&keys, word); i++) {
+        if (strcmp(word, "none") == 0 && i == 0)
+            continue;
+        if (i == ACTION_KEYS)
+            return error_create(ERROR_USAGE, "it has %d keys at most", ACTION_KEYS);
+        bind[i] = key_of_name(word);
+        if (bind[i] == 0)
+            return error_create(ERROR_USAGE, "there is no key '%s'", word);
+        if (bind[i] >= '0' && bind[i] <= '9')
+            return error_create(ERROR_USAGE, "numbers are the screens'");
+    }
+    action_bind(action, bind);
+    return NULL;
+}
+
+void tui_bind_default_keys(void)
+{
+    action_bind_defaults();
+}
+
+void tui_each_key(void (*each)(void *context, const char *action, const char *keys), void *context)
+{
+    for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++) {
+        const uint32_t *bound_keys = action_keys((enum action)action);
+        char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[2 * KEY_NAME_BUFFER + 2];
+        snprintf(keys, sizeof(keys), "%s%s%s", bound_keys[0] ? key_name(bound_keys[0], first) : "none",
+                 bound_keys[1] ? " " : "", bound_keys[1] ? key_name(bound_keys[1], second) : "");
+        each(context, action_name((enum action)action), keys);
+    }
 }

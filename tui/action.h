@@ -44,7 +44,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(TIME_LINE, 'T', 0, TIME, "time line", "show or hide the time line") \
     X(STEP_BACK, ',', 0, TIME, "back", "one sample back; in the live view: into its past") \
     X(STEP_FORWARD, '.', 0, TIME, "forward", "one sample forward") \
-    X(JUMP, ':', '@', TIME, "jump", "go to 14:03, -5m, mark, gc, suspect, rise, start, end") \
+    X(JUMP, '@', 0, TIME, "jump", "go to 14:03, -5m, mark, gc, suspect, rise, start, end") \
     X(FIRST_MOMENT, INPUT_HOME, 0, TIME, "start", "the first sample; in the live view: the first line") \
     X(LAST_MOMENT, INPUT_END, 0, TIME, "newest", "the newest sample; in the live view: the last line") \
     X(NEXT_MARK, '}', 0, TIME, "next mark", "the next mark") \
@@ -59,6 +59,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(STOP_RUNNING, 'X', 0, PROGRAM, "stop", "stop running goroutines once, for stacks; asks first") \
     X(PROFILING, 'P', 0, PROGRAM, "profiling", "switch memory profiling on where it is off; asks first") \
     X(DIFFERENCE, 'D', 0, TIME, "difference", "compare the start and the end of the span") \
+    X(COMMAND, ':', 0, PROGRAM, "command", "type a command by its name; Tab completes it") \
     X(HELP, '?', INPUT_F1, PROGRAM, "help", "this help") \
     X(PICK, 'p', 0, PROGRAM, "processes", "look at another process") \
     X(QUIT, 'q', 0, PROGRAM, "quit", "leave heaptop")

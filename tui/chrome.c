@@ -295,7 +295,7 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
     }
     session->tab_x[i] = session->depth == 0 ? x : 0;
     /* The filter covers tabs where it has to. */
-    if (list && list->filter[0] && session->prompt != PROMPT_FILTER)
+    if (list && list->filter[0] && session->prompt.kind != PROMPT_FILTER)
         right = draw_chip(canvas, right, y, "\\ ", list->filter);
     if (session->model.shown && session->model.shown->num_problems > 0) {
         char text[FORMAT_BUFFER];
@@ -330,23 +330,11 @@ static int draw_key(struct canvas canvas, int x, int y, int limit, enum action a
 
 static void draw_footer(struct session *session, struct canvas canvas, int y)
 {
-    canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
-    if (session->prompt != PROMPT_NONE) {
-        static const struct {
-            const char *sign, *hint;
-        } prompts[] = {
-            [PROMPT_SEARCH] = {"/", "Enter keep   Esc leave"},
-            [PROMPT_FILTER] = {"\\", "Enter keep   Esc clear"},
-            [PROMPT_JUMP] = {"go to:", "14:03  -5m  +30s  mark  gc  rise  start  end"},
-            [PROMPT_MARK] = {"mark:", "Enter set   Esc leave"},
-        };
-        int x = canvas_text(canvas, 1, y, ROLE_STRONG, prompts[session->prompt].sign);
-        const char *hint = prompts[session->prompt].hint;
-        int width = canvas.width - x - 4 - (int)strlen(hint);
-        line_edit_draw(&session->edit, canvas, x + 1, y, width);
-        canvas_text_right(canvas, canvas.width - 1, y, ROLE_MUTED, hint);
+    if (session->prompt.kind != PROMPT_NONE) {
+        prompt_draw(session, canvas, y);
         return;
     }
+    canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
     if (session->message[0]) {
         canvas_text_fit(canvas, 1, y, canvas.width - 2, ROLE_NOTICE, session->message);
         return;

@@ -389,8 +389,13 @@ void model_change_interval(struct model *model, int direction)
 {
     if (!model->source->ops->set_interval)
         return;
-    model->interval_ns = step_through(intervals, ARRAY_SIZE(intervals), model->interval_ns, direction);
-    model->source->ops->set_interval(model->source, model->interval_ns);
+    model_set_interval(model, step_through(intervals, ARRAY_SIZE(intervals), model->interval_ns, direction));
+}
+
+void model_set_interval(struct model *model, uint64_t interval_ns)
+{
+    model->interval_ns = interval_ns;
+    model->source->ops->set_interval(model->source, interval_ns);
 }
 
 void model_change_span(struct model *model, int direction)

@@ -62,6 +62,8 @@ bool model_growth_span(const struct model *model, struct chosen_span *ret_span);
 struct error *model_set_paused(struct model *model, bool paused);
 /* To the next longer (+1) or shorter (-1) interval between samples. */
 void model_change_interval(struct model *model, int direction);
+/* The source's interval can be set. */
+void model_set_interval(struct model *model, uint64_t interval_ns);
 void model_change_span(struct model *model, int direction);
 
 /* The time that the graphs cover, up to the shown sample. */

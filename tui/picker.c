@@ -245,11 +245,14 @@ static struct error *handle_key(struct picker_session *session, uint32_t key)
     case INPUT_BACK_TAB:
         list_act(&session->list, ACTION_REVERSE, &resort);
         return set_rows(session);
+    /* Letters are typed here: what moves is no letter, whatever settings say. */
     case INPUT_UP:
     case INPUT_DOWN:
+        list_act(&session->list, key == INPUT_UP ? ACTION_UP : ACTION_DOWN, &resort);
+        return NULL;
     case INPUT_PAGE_UP:
     case INPUT_PAGE_DOWN:
-        list_act(&session->list, action_of_key(key), &resort);
+        list_act(&session->list, key == INPUT_PAGE_UP ? ACTION_PAGE_UP : ACTION_PAGE_DOWN, &resort);
         return NULL;
     default:
         break;

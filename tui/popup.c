@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tui/command.h"
 #include "tui/format.h"
 #include "tui/session.h"
 
@@ -73,6 +74,15 @@ static void write_keys(const struct session *session, struct popup_text *text)
                      bound[1] ? key_name(bound[1], second) : "");
             add_line(text, ROLE_KEY, ROLE_TEXT, keys, "%s", info->help);
         }
+    }
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+    char colon[KEY_NAME_BUFFER];
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "Commands", "after %s, as is the name of anything above",
+             action_key_name(ACTION_COMMAND, colon));
+    for (size_t i = 0; i < num_typed_commands; i++) {
+        char command[40];
+        snprintf(command, sizeof(command), "%s %s", typed_commands[i].name, typed_commands[i].argument);
+        add_line(text, ROLE_KEY, ROLE_TEXT, command, "%s", typed_commands[i].help);
     }
     add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
     write_columns(session, text);

@@ -75,6 +75,9 @@ struct error *session_create(struct source *source, const struct session_options
     session->keeper = options->keeper;
     session->code = options->code;
     session->source_maps = options->source_maps;
+    session->settings = options->settings;
+    if (options->notice)
+        session_say(session, "%s", options->notice);
     session->changed = true;
     struct error *error = model_init(&session->model, source, options->interval_ns);
     if (error)
@@ -106,7 +109,7 @@ const struct open_screen *session_top(const struct session *session)
 /* ---- data ---- */
 
 /* Only the screen in view follows the samples: the lists of the others are set again before they are seen. */
-static struct error *update_top(struct session *session)
+struct error *session_update(struct session *session)
 {
     const struct open_screen *top = session_top(session);
     session->changed = true;
@@ -126,7 +129,7 @@ struct error *session_renew(struct session *session)
                     ? analysis_write_span(session->model.analysis, &span, &session->verdict)
                     : analysis_write_verdict(session->model.analysis, &session->verdict);
     }
-    return error ? error : update_top(session);
+    return error ? error : session_update(session);
 }
 
 static struct error *pull_samples(struct session *session)
@@ -263,18 +266,18 @@ struct error *session_push(struct session *session, const struct screen_ops *ops
     if (error)
         return error;
     session->depth++;
-    return update_top(session);
+    return session_update(session);
 }
 
-static struct error *show_tab(struct session *session, size_t tab)
+struct error *session_show_tab(struct session *session, size_t tab)
 {
     while (session->depth > 0)
         close_screen(&session->above[--session->depth]);
     session->tab = tab;
-    return update_top(session);
+    return session_update(session);
 }
 
-static struct list *focused_list(const struct session *session)
+struct list *session_list(const struct session *session)
 {
     const struct open_screen *top = session_top(session);
     return top->ops->focus ? top->ops->focus(top->state) : NULL;
@@ -285,8 +288,8 @@ struct error *session_show(struct session *session, const struct screen_ops *ops
     for (size_t i = 0; i < NUM_TABS; i++) {
         if (tab_screens[i] != ops)
             continue;
-        struct error *error = show_tab(session, i);
-        struct list *list = focused_list(session);
+        struct error *error = session_show_tab(session, i);
+        struct list *list = session_list(session);
         if (!error && list)
             list_select_identity(list, identity);
         return error;
@@ -294,123 +297,47 @@ struct error *session_show(struct session *session, const struct screen_ops *ops
     return NULL;
 }
 
-/* ---- the text line ---- */
+/* ---- searching, going, marking ---- */
 
-/* The text that is searched for; NULL where nothing can be. */
-static char *search_text(const struct session *session)
+char *session_search_text(const struct session *session)
 {
     const struct open_screen *top = session_top(session);
-    struct list *list = focused_list(session);
+    struct list *list = session_list(session);
     return list ? list->search : top->ops->needle ? top->ops->needle(top->state) : NULL;
 }
 
-static bool find(struct session *session, int direction)
+bool session_find(struct session *session, int direction)
 {
     const struct open_screen *top = session_top(session);
-    struct list *list = focused_list(session);
+    struct list *list = session_list(session);
     return list ? list_find(list, direction) : top->ops->find && top->ops->find(session, top->state, direction);
 }
 
-static struct error *begin_prompt(struct session *session, enum prompt prompt)
-{
-    struct list *list = focused_list(session);
-    char *buffer = prompt == PROMPT_SEARCH ? search_text(session) : list ? list->filter : NULL;
-    if (!buffer) {
-        session_say(session, "there is no list to %s here", prompt == PROMPT_SEARCH ? "search" : "filter");
-        return NULL;
-    }
-    memcpy(session->before_prompt, buffer, LIST_NEEDLE);
-    if (prompt == PROMPT_SEARCH)
-        buffer[0] = '\0';
-    session->prompt = prompt;
-    line_edit_begin(&session->edit, buffer, LIST_NEEDLE);
-    return NULL;
-}
-
-static void begin_typing(struct session *session, enum prompt prompt)
-{
-    bool has_times = session->playback.is_on || session->keeper;
-    if (prompt == PROMPT_MARK ? !session->keeper : !has_times) {
-        session_say(session, prompt == PROMPT_MARK ? "there is nothing to set a mark in" : "nothing is kept to go to");
-        return;
-    }
-    session->prompt = prompt;
-    session->typed[0] = '\0';
-    line_edit_begin(&session->edit, session->typed, sizeof(session->typed));
-}
-
-static struct error *jump_to_typed(struct session *session)
+struct error *session_go_to(struct session *session, const char *moment)
 {
     bool done = session->playback.is_on;
-    struct error *error = done || !session->typed[0] ? NULL : session_enter_past(session, &done);
-    return error || !done ? error : playback_jump_to(session, session->typed);
+    struct error *error = done || !moment[0] ? NULL : session_enter_past(session, &done);
+    return error || !done ? error : playback_jump_to(session, moment);
 }
 
 /* At the moment on view: what somebody looks at is what they mean. */
-static void set_mark(struct session *session)
+void session_mark(struct session *session, const char *text)
 {
     if (!session->model.shown)
         return;
-    session->keeper->mark(session->keeper->context, session->model.shown->unix_ns, session->typed);
+    session->keeper->mark(session->keeper->context, session->model.shown->unix_ns, text);
     session->playback.read_at_ns = 0;
     session_say(session, "marked");
-}
-
-static struct error *typing_key(struct session *session, uint32_t key)
-{
-    enum prompt prompt = session->prompt;
-    if (key != INPUT_ESCAPE && key != INPUT_ENTER) {
-        line_edit_key(&session->edit, key);
-        return NULL;
-    }
-    session->prompt = PROMPT_NONE;
-    if (key == INPUT_ESCAPE)
-        return NULL;
-    if (prompt == PROMPT_JUMP)
-        return jump_to_typed(session);
-    set_mark(session);
-    return NULL;
-}
-
-static struct error *prompt_key(struct session *session, uint32_t key)
-{
-    if (session->prompt == PROMPT_JUMP || session->prompt == PROMPT_MARK)
-        return typing_key(session, key);
-    bool is_search = session->prompt == PROMPT_SEARCH;
-    char *text = session->edit.text;
-    if (key == INPUT_ESCAPE) {
-        /* A search that is left falls back to the one before; a filter is cleared. */
-        if (is_search)
-            memcpy(text, session->before_prompt, LIST_NEEDLE);
-        else
-            text[0] = '\0';
-        session->prompt = PROMPT_NONE;
-        if (is_search && !focused_list(session))
-            find(session, 0);
-        return update_top(session);
-    }
-    if (key == INPUT_ENTER) {
-        session->prompt = PROMPT_NONE;
-        if (is_search && text[0] && !find(session, 0))
-            session_say(session, "not found: %s", text);
-        return NULL;
-    }
-    if (!line_edit_key(&session->edit, key))
-        return NULL;
-    if (!is_search)
-        return update_top(session);
-    find(session, 0);
-    return NULL;
 }
 
 /* ---- actions ---- */
 
 static struct error *go_back(struct session *session)
 {
-    struct list *list = focused_list(session);
+    struct list *list = session_list(session);
     if (list && list->filter[0]) {
         list->filter[0] = '\0';
-        return update_top(session);
+        return session_update(session);
     }
     if (list && list->search[0]) {
         list->search[0] = '\0';
@@ -418,19 +345,20 @@ static struct error *go_back(struct session *session)
     }
     if (session->depth > 0) {
         close_screen(&session->above[--session->depth]);
-        return update_top(session);
+        return session_update(session);
     }
     return session->live ? session_leave_past(session) : NULL;
 }
 
 static struct error *act_on_list(struct session *session, enum action action)
 {
-    struct list *list = focused_list(session);
-    const char *text = search_text(session);
+    struct list *list = session_list(session);
+    const char *text = session_search_text(session);
+    char key[KEY_NAME_BUFFER];
     if (text && (action == ACTION_NEXT_MATCH || action == ACTION_PREVIOUS_MATCH)) {
         if (!text[0])
-            session_say(session, "nothing to search for: type / first");
-        else if (!find(session, action == ACTION_NEXT_MATCH ? +1 : -1))
+            session_say(session, "nothing to search for: type %s first", action_key_name(ACTION_SEARCH, key));
+        else if (!session_find(session, action == ACTION_NEXT_MATCH ? +1 : -1))
             session_say(session, "not found: %s", text);
         return NULL;
     }
@@ -438,7 +366,7 @@ static struct error *act_on_list(struct session *session, enum action action)
         return NULL;
     bool resort;
     list_act(list, action, &resort);
-    return resort ? update_top(session) : NULL;
+    return resort ? session_update(session) : NULL;
 }
 
 static struct error *toggle_recording(struct session *session)
@@ -462,7 +390,9 @@ static struct error *show_difference(struct session *session)
 {
     struct chosen_span span;
     if (!model_span_chosen(&session->model, &span)) {
-        session_say(session, "what with what? Choose a span first: ( where it starts, ) where it ends");
+        char start[KEY_NAME_BUFFER], end[KEY_NAME_BUFFER];
+        session_say(session, "what with what? Choose a span first: %s where it starts, %s where it ends",
+                    action_key_name(ACTION_SPAN_START, start), action_key_name(ACTION_SPAN_END, end));
         return NULL;
     }
     const struct diff_pair pair = {.before = span.start, .after = span.end, .value = SITE_INUSE_BYTES};
@@ -505,7 +435,7 @@ static struct error *act_in_time(struct session *session, enum action action, bo
     return error;
 }
 
-static struct error *act(struct session *session, enum action action)
+struct error *session_act(struct session *session, enum action action)
 {
     const struct open_screen *top = session_top(session);
     if (action == ACTION_NONE)
@@ -537,9 +467,11 @@ static struct error *act(struct session *session, enum action action)
     case ACTION_BACK:
         return go_back(session);
     case ACTION_SEARCH:
-        return begin_prompt(session, PROMPT_SEARCH);
+        return prompt_begin(session, PROMPT_SEARCH);
     case ACTION_FILTER:
-        return begin_prompt(session, PROMPT_FILTER);
+        return prompt_begin(session, PROMPT_FILTER);
+    case ACTION_COMMAND:
+        return prompt_begin(session, PROMPT_COMMAND);
     case ACTION_PAUSE:
         return set_paused(session, !session->model.paused);
     case ACTION_SLOWER:
@@ -557,8 +489,7 @@ static struct error *act(struct session *session, enum action action)
         return NULL;
     case ACTION_JUMP:
     case ACTION_MARK:
-        begin_typing(session, action == ACTION_JUMP ? PROMPT_JUMP : PROMPT_MARK);
-        return NULL;
+        return prompt_begin(session, action == ACTION_JUMP ? PROMPT_JUMP : PROMPT_MARK);
     case ACTION_RECORD:
         return toggle_recording(session);
     case ACTION_DIFFERENCE:
@@ -578,7 +509,7 @@ static struct error *act(struct session *session, enum action action)
 static struct error *handle_key(struct session *session, uint32_t key)
 {
     session->message[0] = '\0';
-    if (session->prompt != PROMPT_NONE)
+    if (session->prompt.kind != PROMPT_NONE)
         return prompt_key(session, key);
     enum action action = action_of_key(key);
     if (session->popup == POPUP_STOP_RUNNING) {
@@ -599,8 +530,8 @@ static struct error *handle_key(struct session *session, uint32_t key)
         return NULL;
     }
     if (key >= '1' && key < '1' + NUM_TABS)
-        return show_tab(session, key - '1');
-    return act(session, action);
+        return session_show_tab(session, key - '1');
+    return session_act(session, action);
 }
 
 /* ---- mouse ---- */
@@ -617,22 +548,22 @@ static struct error *press(struct session *session, const struct event *event)
     if (event->y == session->tab_y && session->depth == 0)
         for (size_t i = 0; i < NUM_TABS; i++)
             if (event->x >= session->tab_x[i] - 1 && event->x < session->tab_x[i + 1] - 1)
-                return show_tab(session, i);
+                return session_show_tab(session, i);
     const struct open_screen *top = session_top(session);
     if (top->ops->mouse && top->ops->mouse(session, top->state, event))
         return NULL;
     if (top->ops->point)
         top->ops->point(top->state, event->x, event->y);
-    struct list *list = focused_list(session);
+    struct list *list = session_list(session);
     bool resort = false;
     if (!list || !list_click(list, event->x, event->y, &resort))
         return NULL;
     if (resort)
-        return update_top(session);
+        return session_update(session);
     if (event->mouse == MOUSE_DOUBLE)
-        return act(session, ACTION_OPEN);
+        return session_act(session, ACTION_OPEN);
     /* Screens that follow their selection look at it when they are updated. */
-    return update_top(session);
+    return session_update(session);
 }
 
 static struct error *handle_mouse(struct session *session, const struct event *event)
@@ -644,7 +575,7 @@ static struct error *handle_mouse(struct session *session, const struct event *e
             session->popup = POPUP_NONE;
         return NULL;
     }
-    if (session->prompt != PROMPT_NONE || !session->model.analysis)
+    if (session->prompt.kind != PROMPT_NONE || !session->model.analysis)
         return NULL;
     if (event->mouse == MOUSE_PRESS || event->mouse == MOUSE_DOUBLE)
         return press(session, event);
@@ -653,7 +584,7 @@ static struct error *handle_mouse(struct session *session, const struct event *e
         return NULL;
     if (top->ops->point)
         top->ops->point(top->state, event->x, event->y);
-    struct list *list = focused_list(session);
+    struct list *list = session_list(session);
     if (list)
         list_scroll(list, event->mouse == MOUSE_WHEEL_DOWN ? WHEEL_LINES : -WHEEL_LINES);
     return NULL;
@@ -720,6 +651,7 @@ void session_draw(struct session *session)
     const struct open_screen *top = session_top(session);
     if (session->model.analysis)
         top->ops->draw(session, top->state, inner);
+    prompt_draw_matches(session, canvas);
     if (session->popup != POPUP_NONE)
         popup_draw(session, canvas);
 }

@@ -12,6 +12,7 @@
 #include "tui/list.h"
 #include "tui/model.h"
 #include "tui/playback.h"
+#include "tui/prompt.h"
 
 struct session;
 
@@ -66,7 +67,6 @@ struct open_screen {
     void *state;
 };
 
-enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP, PROMPT_MARK };
 /* The last two ask: y does it, any other key does not. */
 enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_STOP_RUNNING };
 
@@ -81,6 +81,8 @@ struct session_options {
     const struct tui_keeper *keeper;    /* Of a live source, or NULL. */
     const struct tui_code *code;        /* Of a live source, or NULL. */
     struct tui_source_maps source_maps;
+    const struct tui_settings_store *settings;  /* NULL: they cannot be saved. */
+    const char *notice;         /* What is said at first; NULL: nothing. */
 };
 
 struct session {
@@ -93,14 +95,12 @@ struct session {
     const struct tui_keeper *keeper;
     const struct tui_code *code;
     struct tui_source_maps source_maps;
+    const struct tui_settings_store *settings;
     struct model *live;                                 /* Set aside while the past is on view; it goes on. */
     struct playback playback;
     bool is_time_line_shown, was_time_line_shown;
     int time_line_y, time_line_height;                  /* Where it was drawn, for the mouse. */
-    enum prompt prompt;
-    struct line_edit edit;
-    char typed[LIST_NEEDLE];    /* Into a prompt that is no list's. */
-    char before_prompt[LIST_NEEDLE];
+    struct prompt_line prompt;
     enum popup popup;
     int popup_top;
     uint64_t profile_rate;
@@ -151,6 +151,20 @@ struct error *session_open_goroutines(struct session *session, enum goroutine_gr
 struct error *session_open_goroutine(struct session *session, uint64_t goid);
 /* Shows the tab of this screen, with this row of its list selected. */
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
+/* The list that has the focus; NULL: there is none. The text that / looks for, LIST_NEEDLE bytes; NULL: nothing can be
+ * searched. Going to the next place found (+1, -1), or with 0 to the one at hand or the next: false: there is none. */
+struct list *session_list(const struct session *session);
+char *session_search_text(const struct session *session);
+bool session_find(struct session *session, int direction);
+/* Filter or order of the screen's list are others. */
+struct error *session_update(struct session *session);
+struct error *session_show_tab(struct session *session, size_t tab);
+/* As if its key had been pressed. */
+struct error *session_act(struct session *session, enum action action);
+/* To a moment as a person types it, from the live view into its past where need be. */
+struct error *session_go_to(struct session *session, const char *moment);
+/* Marks the moment on view. There is a keeper. */
+void session_mark(struct session *session, const char *text);
 void session_say(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 const struct open_screen *session_top(const struct session *session);
 

@@ -57,6 +57,26 @@ struct tui_source_maps {
     size_t count;
 };
 
+/* What a session may have changed, and keep when asked. */
+struct tui_settings {
+    enum tui_theme theme;
+    uint64_t interval_ns;
+};
+
+/* Where settings are kept. Wired by cli. */
+struct tui_settings_store {
+    /* *ret_said: what was done, in a sentence. */
+    struct error *(*save)(void *context, const struct tui_settings *now, struct text *ret_said);
+    void *context;
+};
+
+/* Gives an action, by its name, other keys: "s >", or "none"; another action loses them, on the screens from here on.
+ * ERROR_USAGE where there is no such action or key. tui_bind_default_keys takes all of that back. */
+struct error *tui_bind_keys(const char *action, const char *keys);
+void tui_bind_default_keys(void);
+/* Calls with the name of each action and its keys, as tui_bind_keys takes them. */
+void tui_each_key(void (*each)(void *context, const char *action, const char *keys), void *context);
+
 struct tui_options {
     enum tui_colour colour;     /* AUTO: what the terminal can, none when NO_COLOR is set. */
     enum tui_theme theme;
@@ -68,6 +88,8 @@ struct tui_options {
     const struct tui_keeper *keeper;    /* Of a live source; NULL: nothing is kept. */
     const struct tui_code *code;        /* Of a live source; NULL: there is no code to show. */
     struct tui_source_maps source_maps;
+    const struct tui_settings_store *settings;  /* NULL: they cannot be saved. */
+    const char *notice;         /* Said at first, until a key is pressed; NULL: nothing. */
 };
 
 /* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.

@@ -4,7 +4,7 @@
  *   make_pages TEXTS OUTPUT DATE       folders, and the date of this version
  *
  * A page's text is TEXTS/COMMAND.roff (TEXTS/heaptop.roff), in which these lines stand for what is made:
- *   .\" @COMMANDS   .\" @OPTIONS   .\" @KEYS
+ *   .\" @COMMANDS   .\" @OPTIONS   .\" @KEYS   .\" @TYPED (commands after a colon)
  * TEXTS/options.roff has what is to be told of each option, after a line .\" --NAME. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 
 #include "cli/options.h"
 #include "tui/action.h"
+#include "tui/command.h"
 
 static char *read_all(const char *folder, const char *name)
 {
@@ -83,14 +84,20 @@ static void append_synopsis(struct text *page, const char *synopsis)
 
 /* ---- what is made ---- */
 
+static void append_sentence(struct text *page, const char *help)
+{
+    bool is_small = help[0] >= 'a' && help[0] <= 'z';
+    text_printf(page, "%c", is_small ? help[0] - 'a' + 'A' : help[0]);
+    append_text(page, help + 1);
+    text_append(page, ".\n");
+}
+
 static void append_commands(struct text *page)
 {
     for (int command = 0; command < COMMAND_COUNT; command++) {
         const struct command_info *info = &command_infos[command];
         text_printf(page, ".TP\n.BR heaptop\\-%s (1)\n", info->name);
-        text_printf(page, "%c", info->help[0] - 'a' + 'A');
-        append_text(page, info->help + 1);
-        text_append(page, ".\n");
+        append_sentence(page, info->help);
     }
 }
 
@@ -141,11 +148,19 @@ static void append_keys(struct text *page)
                 append_text(page, key_name(info->keys[i], name));
                 text_append(page, "\\fR");
             }
-            text_printf(page, "\n%c", info->help[0] >= 'a' && info->help[0] <= 'z' ? info->help[0] - 'a' + 'A'
-                                                                                   : info->help[0]);
-            append_text(page, info->help + 1);
-            text_append(page, ".\n");
+            text_append(page, "\n");
+            append_sentence(page, info->help);
         }
+    }
+}
+
+static void append_typed(struct text *page)
+{
+    for (size_t i = 0; i < num_typed_commands; i++) {
+        text_append(page, ".TP\n\\fB:");
+        append_text(page, typed_commands[i].name);
+        text_printf(page, "\\fR \\fI%s\\fR\n", typed_commands[i].argument);
+        append_sentence(page, typed_commands[i].help);
     }
 }
 
@@ -174,6 +189,8 @@ static void append_body(struct text *page, int command, const char *body, const 
             append_options(page, command, told);
         else if (strncmp(body, ".\\\" @KEYS\n", length) == 0)
             append_keys(page);
+        else if (strncmp(body, ".\\\" @TYPED\n", length) == 0)
+            append_typed(page);
         else
             text_append_bytes(page, body, length);
         body += length;

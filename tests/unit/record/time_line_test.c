@@ -117,19 +117,19 @@ struct golden {
 
 static const struct golden goldens[] = {
     {"replay-80x24", 80, 24, DEPTH_256, ""},
-    {"replay-160x44", 160, 44, TEXT_ONLY, ": -100s Enter"},
+    {"replay-160x44", 160, 44, TEXT_ONLY, "@ -100s Enter"},
     {"replay-60x15", 60, 15, TEXT_ONLY, "{"},
-    {"replay-jump-prompt-80x24", 80, 24, TEXT_ONLY, ": 03:06"},
+    {"replay-jump-prompt-80x24", 80, 24, TEXT_ONLY, "@ 03:06"},
     {"replay-playing-80x24", 80, 24, TEXT_ONLY, "Home + + + Space"},
-    {"replay-span-160x44", 160, 44, DEPTH_256, ": -100s Enter ( : +60s Enter ) 2"},
-    {"replay-span-goroutines-80x24", 80, 24, TEXT_ONLY, ": -100s Enter ( : +60s Enter ) 3"},
+    {"replay-span-160x44", 160, 44, DEPTH_256, "@ -100s Enter ( @ +60s Enter ) 2"},
+    {"replay-span-goroutines-80x24", 80, 24, TEXT_ONLY, "@ -100s Enter ( @ +60s Enter ) 3"},
     {"replay-memory-80x24", 80, 24, TEXT_ONLY, "{ 6"},
-    {"replay-suspect-160x44", 160, 44, TEXT_ONLY, "Home : suspect Enter"},
+    {"replay-suspect-160x44", 160, 44, TEXT_ONLY, "Home @ suspect Enter"},
     {"replay-hidden-80x24", 80, 24, TEXT_ONLY, "{ T"},
-    {"diff-80x24", 80, 24, TEXT_ONLY, ": -200s Enter ( End ) D"},
-    {"diff-160x44", 160, 44, DEPTH_256, ": -200s Enter ( End ) D"},
-    {"diff-goroutines-80x24", 80, 24, TEXT_ONLY, ": -200s Enter ( End ) D Tab"},
-    {"diff-counters-160x44", 160, 44, TEXT_ONLY, ": -200s Enter ( End ) D Tab Tab j"},
+    {"diff-80x24", 80, 24, TEXT_ONLY, "@ -200s Enter ( End ) D"},
+    {"diff-160x44", 160, 44, DEPTH_256, "@ -200s Enter ( End ) D"},
+    {"diff-goroutines-80x24", 80, 24, TEXT_ONLY, "@ -200s Enter ( End ) D Tab"},
+    {"diff-counters-160x44", 160, 44, TEXT_ONLY, "@ -200s Enter ( End ) D Tab Tab j"},
 };
 
 START_TEST(a_screen_is_as_it_was)
@@ -169,11 +169,14 @@ START_TEST(keys_go_where_they_say)
     } steps[] = {
         {", , ,", 296}, {".", 297},         {". . . .", 299},     {"Home", 0},        {",", 0},
         {".", 1},       {"}", MARK},        {"}", SECOND_MARK},   {"}", SECOND_MARK}, {"{", MARK},
-        {"{", MARK},    {": +30s Enter", 90}, {": -1m Enter", 30}, {": -10m Enter", 0}, {": +1h Enter", 299},
-        {": 03:05 Enter", 55}, {": @1767323050 Enter", 5}, {": end Enter", 299},
-        {": start Enter", 0},  {": mark Enter", MARK},     {": nonsense Enter", MARK}, {": Enter", MARK},
-        {": 1234 Esc", MARK},  {": +70s Enter", 119},      {". ,", 119},               {".", GAP + GAP_SAMPLES},
-        {": suspect Enter", SUSPECT}, {": suspect Enter", SUSPECT}, {"End", 299},
+        {"{", MARK},    {"@ +30s Enter", 90}, {"@ -1m Enter", 30}, {"@ -10m Enter", 0}, {"@ +1h Enter", 299},
+        {"@ 03:05 Enter", 55}, {"@ @1767323050 Enter", 5}, {"@ end Enter", 299},
+        {"@ start Enter", 0},  {"@ mark Enter", MARK},     {"@ nonsense Enter", MARK}, {"@ Enter", MARK},
+        /* A moment needs no word after a colon either; "go" takes it too. */
+        {": 03:05 Enter", 55}, {": -5s Enter", 50},        {": go Space mark Enter", MARK},
+        {"@ 1234 Esc", MARK},  {"@ +70s Enter", 119},      {". ,", 119},
+        {".", GAP + GAP_SAMPLES}, {"@ suspect Enter", SUSPECT}, {"@ suspect Enter", SUSPECT},
+        {"End", 299},
     };
     struct stage stage;
     open_stage(&stage, record_scene(SECONDS, NULL), 120, 40, 0);
@@ -331,21 +334,21 @@ START_TEST(growth_is_that_of_the_span)
     struct stage stage;
     open_stage(&stage, record_scene(SECONDS, NULL), 160, 44, snapshots[100]->unix_ns);
     settle(&stage);
-    press(&stage, "( : +50s Enter");
+    press(&stage, "( @ +50s Enter");
     ck_assert(stage_shows(&stage, "In the 50 s of the span"));
     ck_assert(stage_shows(&stage, "in span"));
     press(&stage, ") T T");
     char *at_end = stage_text(&stage);
     /* Elsewhere, what the span says stays. */
-    press(&stage, ": +100s Enter");
+    press(&stage, "@ +100s Enter");
     ck_assert(stage_shows(&stage, "In the 50 s of the span"));
-    press(&stage, ": -100s Enter T T");
+    press(&stage, "@ -100s Enter T T");
     char *again = stage_text(&stage);
     ck_assert_str_eq(strchr(at_end, '\n'), strchr(again, '\n'));
     free(at_end);
     free(again);
     /* At its edges the same keys clear it. */
-    press(&stage, ") : -50s Enter (");
+    press(&stage, ") @ -50s Enter (");
     ck_assert(!stage_shows(&stage, "of the span:"));
     ck_assert(!stage_shows(&stage, "in span"));
     press(&stage, "D");
