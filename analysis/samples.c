@@ -250,6 +250,7 @@ static struct error *collect_threads(struct collector *collector)
             good = append_words(collector, words);
         }
         snprintf(words, sizeof(words), "thread %s", catalog_string(snapshot->catalog, thread->name));
+        good = good && append_stack(collector, thread->stack);
         if (!good || !append_words(collector, thread_state_name(thread->state)) || !append_words(collector, words))
             return error_no_memory();
         struct error *error = add_sample(collector, finish_stack(collector), 0, 0, one);

@@ -28,6 +28,7 @@ struct session {
     struct name_cache names;            /* Of threads, regions and files. */
     struct cgroup_reader *cgroup;
     struct thread_reader *threads;
+    struct native_stacks *stacks;
     struct target_info info;
     string_id container;
 
@@ -83,8 +84,11 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
         error = cgroup_reader_create(session->target->folder, &session->cgroup);
     if (!error)
         error = thread_reader_create(session->target->folder, &session->names, &session->threads);
+    if (!error)
+        error = native_stacks_create(session->target, session->memory, &session->names, session->catalog, &session->stacks);
     if (error)
         return error;
+    thread_reader_set_stacks(session->threads, session->stacks);
     const char *container = cgroup_reader_container(session->cgroup);
     session->container = *container ? catalog_add_string(session->catalog, container, strlen(container)) : 0;
     session->oom_kills = cgroup_reader_oom_kills(session->cgroup);
@@ -99,6 +103,8 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
 /* Lets go of all that belongs to one program. */
 static void detach_program(struct session *session)
 {
+    if (session->stacks)
+        native_stacks_forget(session->stacks);
     profiling_detach(&session->profiling);
     reader_set_close(&session->readers);
     image_close(session->image);
@@ -120,6 +126,7 @@ void session_close(struct session *session)
     profiling_deinit(&session->profiling);
     snapshot_unref(session->last);
     thread_reader_destroy(session->threads);
+    native_stacks_destroy(session->stacks);
     cgroup_reader_destroy(session->cgroup);
     memory_destroy(session->memory);
     name_cache_deinit(&session->names);

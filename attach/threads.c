@@ -17,9 +17,10 @@
 /* What a sample may spend on threads. Reading a thread in full takes five small files' worth of time (measured: 10 us
  * against 2 with warm caches, 25 against 5 once a second), so that 40 threads that all run, or 200 that sleep, are all
  * seen in every sample. */
-#define BUDGET 200
+#define BUDGET 320
 #define COST_LOOKED_AT 1
 #define COST_READ 5
+#define COST_STACK 3
 /* The list of threads costs more than a microsecond each. Of up to so many it is read anew whenever their number has
  * changed; and always after some samples, the more the longer it is. */
 #define MANY_THREADS 256
@@ -31,6 +32,8 @@ struct entry {
     struct thread thread;
     uint64_t runs; /* How often it had been given a processor when it was read; 0 when the kernel does not count. */
     bool is_read, is_gone;
+    bool has_new_stack;     /* `raw` is to be named at the end of the sample. */
+    uint32_t raw;
     char comm[COMM_LIMIT];  /* As the kernel has it, to spare the catalog. */
     size_t comm_length;
 };
@@ -38,6 +41,7 @@ struct entry {
 struct thread_reader {
     DIR *folder;            /* /proc/PID/task */
     struct name_cache *names;
+    struct native_stacks *stacks;       /* NULL: they are not read. */
     VECTOR(struct entry) entries;       /* In the order of /proc, which is that of creation. */
     struct table by_tid;    /* tid -> index in entries. */
     size_t next;            /* Where the next sample goes on. */
@@ -63,6 +67,11 @@ struct error *thread_reader_create(int folder, struct name_cache *names, struct 
     table_init(&reader->by_tid);
     *ret_reader = reader;
     return NULL;
+}
+
+void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks)
+{
+    reader->stacks = stacks;
 }
 
 void thread_reader_destroy(struct thread_reader *reader)
@@ -153,32 +162,87 @@ static bool read_schedstat(struct thread_reader *reader, pid_t tid, uint64_t *re
            scanner_number_word(&scanner, ret_runs) && *ret_runs > 0;
 }
 
-bool thread_parse_syscall(const char *text, size_t length, uint64_t *ret_number)
+static bool scan_address(struct scanner *scanner, uint64_t *ret_address)
 {
-    struct scanner scanner = scanner_over(text, length);
-    return scanner_number_word(&scanner, ret_number);
+    scanner_skip_blanks(scanner);
+    return scanner_accept_text(scanner, "0x") && scanner_number(scanner, 16, ret_address);
 }
 
-static void read_where_it_waits(struct thread_reader *reader, struct thread *thread)
+bool thread_parse_syscall(const char *text, size_t length, struct thread_wait *ret_wait)
+{
+    struct scanner scanner = scanner_over(text, length);
+    struct thread_wait wait = {.is_call = !scanner_accept_text(&scanner, "-1 ")};
+    uint64_t argument;
+    bool good = !wait.is_call || scanner_number_word(&scanner, &wait.number);
+    for (unsigned i = 0; i < 6 && wait.is_call; i++)
+        good = good && scan_address(&scanner, &argument);
+    if (!good || !scan_address(&scanner, &wait.sp) || !scan_address(&scanner, &wait.pc))
+        return false;
+    *ret_wait = wait;
+    return true;
+}
+
+static bool read_wait(struct thread_reader *reader, pid_t tid, struct thread_wait *ret_wait)
 {
     char text[256];
     size_t length;
-    uint64_t number;
+    return read_file(reader, tid, "syscall", text, sizeof(text), &length) &&
+           thread_parse_syscall(text, length, ret_wait);
+}
+
+/* Whether a thread has not run since it was found waiting. */
+static bool still_waits(struct thread_reader *reader, const struct entry *entry, const struct thread_wait *before)
+{
+    uint64_t cpu_ns, runs;
+    struct thread_wait now;
+    if (entry->runs > 0)
+        return read_schedstat(reader, entry->thread.tid, &cpu_ns, &runs) && runs == entry->runs;
+    /* Where the kernel does not count, by where it waits: it may have come back to the very place. */
+    return read_wait(reader, entry->thread.tid, &now) && now.sp == before->sp && now.pc == before->pc &&
+           now.number == before->number;
+}
+
+/* Asleep throughout, so that all of the copy is of one moment; else it gets its turn when it has run again, which it
+ * has. */
+static struct error *read_stack(struct thread_reader *reader, struct entry *entry, const struct thread_wait *wait)
+{
+    struct error *error = native_stacks_read(reader->stacks, wait->sp, wait->pc, &entry->raw);
+    entry->has_new_stack = !error && still_waits(reader, entry, wait);
+    /* What cannot be read now leaves it without a stack; that the process is gone is for others to find. */
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    error_destroy(error);
+    return NULL;
+}
+
+static struct error *read_where_it_waits(struct thread_reader *reader, struct entry *entry, unsigned *cost)
+{
+    struct thread *thread = &entry->thread;
+    char text[256];
+    size_t length;
+    struct thread_wait wait;
+    struct error *error = NULL;
     thread->system_call = 0;
     thread->wait_channel = 0;
+    thread->stack = 0;
+    thread->stack_quality = STACK_WHOLE;
     if (thread->state != 'S' && thread->state != 'D')
-        return;
-    if (read_file(reader, thread->tid, "syscall", text, sizeof(text), &length) &&
-        thread_parse_syscall(text, length, &number)) {
-        const char *name = syscall_name(number);
+        return NULL;
+    if (read_wait(reader, thread->tid, &wait)) {
+        const char *name = wait.is_call ? syscall_name(wait.number) : "";
         char unnamed[32];
-        snprintf(unnamed, sizeof(unnamed), "syscall %llu", (unsigned long long)number);
+        snprintf(unnamed, sizeof(unnamed), "syscall %llu", (unsigned long long)wait.number);
         name = name ? name : unnamed;
         thread->system_call = name_cache_add(reader->names, name, strlen(name));
+        if (reader->stacks) {
+            error = read_stack(reader, entry, &wait);
+            *cost += COST_STACK;
+        }
     }
     /* "0" where the kernel does not tell. */
     if (read_file(reader, thread->tid, "wchan", text, sizeof(text), &length) && length > 0 && strcmp(text, "0") != 0)
         thread->wait_channel = name_cache_add(reader->names, text, length);
+    return error;
 }
 
 static void store_name(struct thread_reader *reader, struct entry *entry, const struct process_stat *stat)
@@ -191,8 +255,8 @@ static void store_name(struct thread_reader *reader, struct entry *entry, const 
     entry->thread.name = name_cache_add(reader->names, stat->comm, length);
 }
 
-/* What it cost, or 0 when the thread is gone. */
-static unsigned read_thread(struct thread_reader *reader, struct entry *entry, uint64_t now)
+/* *ret_cost: 0 when the thread is gone. */
+static struct error *read_thread(struct thread_reader *reader, struct entry *entry, uint64_t now, unsigned *ret_cost)
 {
     char text[PROCESS_STAT_SIZE];
     size_t length;
@@ -200,14 +264,17 @@ static unsigned read_thread(struct thread_reader *reader, struct entry *entry, u
     uint64_t cpu_ns = 0, runs = 0;
     struct thread *thread = &entry->thread;
     bool is_counted = read_schedstat(reader, thread->tid, &cpu_ns, &runs);
+    *ret_cost = COST_LOOKED_AT;
     /* Asleep when it was read and not run since: then nothing of it has changed. */
     if (is_counted && entry->is_read && entry->runs == runs && (thread->state == 'S' || thread->state == 'D')) {
         thread->read_monotonic_ns = now;
-        return COST_LOOKED_AT;
+        return NULL;
     }
     if (!read_file(reader, thread->tid, "stat", text, sizeof(text), &length) ||
-        !process_stat_parse(text, length, &stat))
-        return 0;
+        !process_stat_parse(text, length, &stat)) {
+        *ret_cost = 0;
+        return NULL;
+    }
     store_name(reader, entry, &stat);
     thread->state = stat.state;
     thread->processor = stat.processor;
@@ -215,11 +282,11 @@ static unsigned read_thread(struct thread_reader *reader, struct entry *entry, u
     thread->read_monotonic_ns = now;
     entry->runs = is_counted ? runs : 0;
     entry->is_read = true;
-    read_where_it_waits(reader, thread);
-    return COST_READ;
+    *ret_cost = COST_READ;
+    return read_where_it_waits(reader, entry, ret_cost);
 }
 
-static void read_threads(struct thread_reader *reader, uint64_t now)
+static struct error *read_threads(struct thread_reader *reader, uint64_t now)
 {
     size_t count = reader->entries.count;
     unsigned spent = 0;
@@ -227,15 +294,32 @@ static void read_threads(struct thread_reader *reader, uint64_t now)
         if (reader->next >= count)
             reader->next = 0;
         struct entry *entry = &reader->entries.items[reader->next++];
+        unsigned cost;
         if (entry->is_gone)
             continue;
-        unsigned cost = read_thread(reader, entry, now);
+        struct error *error = read_thread(reader, entry, now, &cost);
+        if (error)
+            return error;
         spent += cost ? cost : COST_LOOKED_AT;
         if (cost == 0) {
             entry->is_gone = true;
             reader->must_list = true;
         }
     }
+    return NULL;
+}
+
+/* All at once: looking up one name costs as much as looking up many. */
+static struct error *name_stacks(struct thread_reader *reader)
+{
+    struct error *error = reader->stacks ? native_stacks_name(reader->stacks) : NULL;
+    for (size_t i = 0; i < reader->entries.count && reader->stacks && !error; i++) {
+        struct entry *entry = &reader->entries.items[i];
+        if (entry->has_new_stack)
+            entry->thread.stack = native_stacks_stack(reader->stacks, entry->raw, &entry->thread.stack_quality);
+        entry->has_new_stack = false;
+    }
+    return error;
 }
 
 static struct error *fill_snapshot(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot)
@@ -270,10 +354,14 @@ struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expect
     bool differs = reader->must_list || (expected != count && !reader->is_truncated);
     if ((differs && count <= MANY_THREADS) ||
         ++reader->samples_since_list >= SAMPLES_A_LIST + count / THREADS_A_SAMPLE_MORE) {
-        struct error *error = list_threads(reader);
-        if (error)
-            return error;
+        struct error *listed = list_threads(reader);
+        if (listed)
+            return listed;
     }
-    read_threads(reader, snapshot->monotonic_ns);
-    return fill_snapshot(reader, expected, snapshot);
+    if (reader->stacks)
+        native_stacks_begin(reader->stacks);
+    struct error *error = read_threads(reader, snapshot->monotonic_ns);
+    if (!error)
+        error = name_stacks(reader);
+    return error ? error : fill_snapshot(reader, expected, snapshot);
 }

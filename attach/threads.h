@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "attach/name_cache.h"
+#include "attach/native/stacks.h"
 #include "heaptop/base/error.h"
 #include "heaptop/snapshot.h"
 
@@ -15,6 +16,8 @@ struct thread_reader;
 
 /* folder: of procfs_open_process; it and the names are borrowed. */
 struct error *thread_reader_create(int folder, struct name_cache *names, struct thread_reader **ret_reader);
+/* From now on stacks of threads that wait are read too, with those; NULL: no longer. Borrowed. */
+void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks);
 void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL. */
 
 /* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run
@@ -23,7 +26,15 @@ void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL.
  * what cannot be read becomes a problem of the snapshot. */
 struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot);
 
-/* What /proc/PID/task/TID/syscall says, as a number; false when the thread runs, or is in none. */
-bool thread_parse_syscall(const char *text, size_t length, uint64_t *ret_number);
+/* What /proc/PID/task/TID/syscall says of a thread that waits in the kernel (Linux: fs/proc/base.c proc_pid_syscall).
+ */
+struct thread_wait {
+    bool is_call;               /* In a system call, of this number; not in one, it waits for memory, say. */
+    uint64_t number;
+    uint64_t sp, pc;            /* In the program. */
+};
+
+/* False when it does not wait: "running". */
+bool thread_parse_syscall(const char *text, size_t length, struct thread_wait *ret_wait);
 
 #endif

@@ -102,6 +102,25 @@ uint64_t cursor_uvarint(struct cursor *cursor)
     return 0;
 }
 
+int64_t cursor_varint(struct cursor *cursor)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < LONGEST_VARINT; i++) {
+        uint8_t byte = cursor_u8(cursor);
+        value |= (uint64_t)(byte & 0x7f) << (7 * i);
+        if (cursor->failed)
+            return 0;
+        if (byte & 0x80)
+            continue;
+        /* The sign is the highest bit that was written. */
+        if ((byte & 0x40) && 7 * (i + 1) < 64)
+            value |= UINT64_MAX << (7 * (i + 1));
+        return (int64_t)value;
+    }
+    cursor->failed = true;
+    return 0;
+}
+
 const uint8_t *cursor_bytes(struct cursor *cursor, size_t count)
 {
     return take(cursor, count);

@@ -95,6 +95,22 @@ void json_add_call_sites(struct json_writer *writer, json_t *document)
     }
 }
 
+static void add_thread_stack(struct json_writer *writer, json_t *object, const struct thread *thread)
+{
+    static const char *const qualities[] = {
+        [STACK_WHOLE] = "whole", [STACK_DEDUCED] = "deduced", [STACK_CUT] = "cut"};
+    if (thread->stack) {
+        json_add_stack(writer, object, thread->stack);
+        json_add_string(writer, object, "stack_quality", qualities[thread->stack_quality]);
+        return;
+    }
+    json_add(writer, object, "stack", json_null());
+    json_add(writer, object, "stack_quality", json_null());
+    json_say_unavailable(writer, "threads[].stack",
+                         writer->recorded ? "recordings keep no stacks of threads"
+                                          : "a thread that runs has none without a stop");
+}
+
 void json_add_threads(struct json_writer *writer, json_t *document)
 {
     const struct catalog *catalog = writer->snapshot->catalog;
@@ -114,8 +130,7 @@ void json_add_threads(struct json_writer *writer, json_t *document)
         json_add_string(writer, object, "wait_channel", catalog_string(catalog, thread->wait_channel));
         json_add(writer, object, "goid", thread->goid ? json_integer((json_int_t)thread->goid) : json_null());
         json_add_thread_role(writer, object, thread);
-        json_add(writer, object, "stack", json_null());
-        json_say_unavailable(writer, "threads[].stack", "this version of heaptop does not read thread stacks");
+        add_thread_stack(writer, object, thread);
     }
 }
 

@@ -95,6 +95,10 @@ static bool append_segment(struct image *image, struct cursor *cursor)
         image->dynamic_address = address;
         image->dynamic_size = file_size;
     }
+    if (type == PT_GNU_EH_FRAME) {
+        image->unwind_header_address = address;
+        image->unwind_header_size = file_size;
+    }
     /* One that wraps around the address space can hold nothing. */
     if (type != PT_LOAD || memory_size == 0 || address + memory_size < address)
         return true;

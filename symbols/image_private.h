@@ -35,6 +35,7 @@ struct image {
     VECTOR(struct named_section) sections; /* By index as in the file, those that lie about their place emptied. */
     char *section_names;
     uint64_t dynamic_address, dynamic_size;         /* PT_DYNAMIC; 0 when there is none. */
+    uint64_t unwind_header_address, unwind_header_size;     /* PT_GNU_EH_FRAME; 0 when there is none. */
     char build_id[2 * IMAGE_BUILD_ID_BYTES + 1];
 };
 

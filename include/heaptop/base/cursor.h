@@ -35,6 +35,8 @@ uint64_t cursor_u64(struct cursor *cursor);
 uint64_t cursor_uint(struct cursor *cursor, size_t size);
 /* LEB128, as DWARF and Go's buildinfo and pclntab write it; more than 10 bytes fails. */
 uint64_t cursor_uvarint(struct cursor *cursor);
+/* Signed LEB128. */
+int64_t cursor_varint(struct cursor *cursor);
 /* `count` bytes in place, or NULL. */
 const uint8_t *cursor_bytes(struct cursor *cursor, size_t count);
 /* The NUL-terminated string here, without a copy, or NULL when no NUL follows within `limit` bytes. */

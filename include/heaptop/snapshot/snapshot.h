@@ -97,6 +97,13 @@ enum thread_role {
     THREAD_ROLES,
 };
 
+/* How far the stack of a thread is known. */
+enum stack_quality {
+    STACK_WHOLE,            /* Up to where the thread began. */
+    STACK_DEDUCED,          /* The same, but the place of a frame was found by searching: most likely so. */
+    STACK_CUT,              /* Not up to there: what would tell the next frame is in a register, or is nowhere. */
+};
+
 struct thread {
     pid_t tid;
     char state;             /* As in /proc: R S D T Z I. */
@@ -105,6 +112,8 @@ struct thread {
     int processor;          /* Last run on. */
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */
+    stack_id stack;         /* Where in the program it waits, native code only; 0: it runs, or it was not read. */
+    uint8_t stack_quality;  /* enum stack_quality */
     uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
     uint8_t role;           /* enum thread_role */
     int32_t proc;           /* The P that its M holds, or -1. */

@@ -59,6 +59,18 @@ struct error *image_read_file(struct image *image, uint64_t offset, void *buffer
  * error. */
 struct error *image_find_symbols(struct image *image, struct image_symbol *symbols, size_t count);
 
+/* The function that holds an address. */
+struct image_function {
+    uint64_t address;           /* In: link-time. */
+    uint64_t start, size;       /* Out: 0, 0 when none is known. A size of 0: its symbol does not say where it ends. */
+    char *name; /* Out: as in the file, at most IMAGE_MAX_NAME bytes; malloc'd, NULL when none is known. */
+};
+#define IMAGE_MAX_NAME 4096u
+
+/* Fills in the functions that are not known yet, in one pass over .symtab, or .dynsym where there is none. `functions`
+ * is by rising address. ERROR_NO_MEMORY; other errors are those of reading. */
+struct error *image_find_functions(struct image *image, struct image_function *functions, size_t count);
+
 /* What the Go linker noted in .go.buildinfo (also found without section headers, by its magic in the writable
  * segments). Strings are malloc'd and owned by the struct; NULL when not given. ERROR_NOT_FOUND: no build information,
  * perhaps not a Go program. */

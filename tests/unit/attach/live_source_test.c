@@ -169,8 +169,9 @@ START_TEST(test_one_sample)
 
     /* What it cost. */
     const struct cost *cost = &snapshot->cost;
-    ck_assert_uint_eq(cost->bytes_read, 8);
-    ck_assert_uint_eq(cost->read_calls, 1);
+    /* The reader's own eight bytes, and stacks of threads. */
+    ck_assert_uint_ge(cost->bytes_read, 8);
+    ck_assert_uint_ge(cost->read_calls, 1);
     ck_assert_uint_eq(cost->stops + cost->stop_ns + cost->writes, 0);
     ck_assert_uint_gt(cost->cpu_ns, 0);
     ck_assert_uint_gt(cost->sample_ns, 0);

@@ -143,19 +143,26 @@ START_TEST(test_syscall_text)
     static const struct {
         const char *text;
         bool found;
-        uint64_t number;
+        struct thread_wait wait;
     } rows[] = {
-        {"202 0x55 0x80 0x0 0x0 0x0 0x0 0x7ffc 0x7f12\n", true, 202},
-        {"0 0x3 0x7f", true, 0},
-        {"-1 0x7ffc 0x7f12\n", false, 0},
-        {"running\n", false, 0},
-        {"", false, 0},
-        {"99999999999999999999999 1", false, 0},
+        {"202 0x55 0x80 0x0 0x0 0x0 0x0 0x7ffc 0x7f12\n", true, {true, 202, 0x7ffc, 0x7f12}},
+        {"0 0x3 0x7f 0x0 0x0 0x0 0x0 0x7fffffffffffffff 0x1", true, {true, 0, 0x7fffffffffffffff, 1}},
+        {"-1 0x7ffc 0x7f12\n", true, {false, 0, 0x7ffc, 0x7f12}},
+        {"0 0x3 0x7f", false, {0}},
+        {"-1 0x7ffc", false, {0}},
+        {"-2 0x7ffc 0x7f12\n", false, {0}},
+        {"202 0x55 0x80 0x0 0x0 0x0 0x0 7ffc 0x7f12\n", false, {0}},
+        {"running\n", false, {0}},
+        {"", false, {0}},
+        {"99999999999999999999999 1", false, {0}},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        uint64_t number = 0;
-        ck_assert_int_eq(thread_parse_syscall(rows[i].text, strlen(rows[i].text), &number), rows[i].found);
-        ck_assert_uint_eq(number, rows[i].number);
+        struct thread_wait wait = {0};
+        ck_assert_int_eq(thread_parse_syscall(rows[i].text, strlen(rows[i].text), &wait), rows[i].found);
+        ck_assert_int_eq(wait.is_call, rows[i].wait.is_call);
+        ck_assert_uint_eq(wait.number, rows[i].wait.number);
+        ck_assert_uint_eq(wait.sp, rows[i].wait.sp);
+        ck_assert_uint_eq(wait.pc, rows[i].wait.pc);
     }
 }
 END_TEST

@@ -35,6 +35,7 @@ static const struct {
     {"curses.h", "ncursesw"}, {"ncurses", "ncursesw"},  {"Zydis/", "Zydis"}, {"libelf.h", "libelf"},
     {"gelf.h", "libelf"},     {"dwarf.h", "libdw"},     {"elfutils/", "libdw"}, {"jansson.h", "jansson"},
     {"zlib.h", "zlib"},       {"sqlite3.h", "SQLite"},  {"zstd", "zstd"},
+    {"lzma.h", "liblzma"},    {"demangle.h", "libiberty"},
 };
 
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)

@@ -1,0 +1,35 @@
+/* Stacks of threads that wait in the kernel, read while the target goes on: where they wait is told by /proc, the rest
+ * by a copy of their stack. And the names of what is on them. */
+#ifndef ATTACH_NATIVE_STACKS_H
+#define ATTACH_NATIVE_STACKS_H
+
+#include "attach/memory.h"
+#include "attach/name_cache.h"
+#include "attach/native/unwind.h"
+#include "attach/target.h"
+#include "heaptop/snapshot.h"
+
+struct native_stacks;
+
+/* All are borrowed. */
+struct error *native_stacks_create(struct target *target, struct memory *memory, struct name_cache *names,
+                                   struct catalog *catalog, struct native_stacks **ret_stacks);
+void native_stacks_destroy(struct native_stacks *stacks);       /* Accepts NULL. */
+
+/* The process has become another program: all that is known of its files is forgotten. */
+void native_stacks_forget(struct native_stacks *stacks);
+
+/* Before the stacks of one sample. */
+void native_stacks_begin(struct native_stacks *stacks);
+
+/* Copies and unwinds a stack. *ret_raw: stands for it until the next native_stacks_begin. The stack counts only if the
+ * thread has not run since sp and pc were read, which the caller knows. ERROR_NO_MEMORY; errors after which no memory
+ * can be read. */
+struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint64_t pc, uint32_t *ret_raw);
+
+/* Looks up the names of all that was read. ERROR_NO_MEMORY. */
+struct error *native_stacks_name(struct native_stacks *stacks);
+/* After that: the stack, and its enum stack_quality. 0: memory is out. */
+stack_id native_stacks_stack(const struct native_stacks *stacks, uint32_t raw, uint8_t *ret_quality);
+
+#endif

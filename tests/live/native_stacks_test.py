@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""Stacks of waiting threads, read without a stop, against those that eu-stack finds by stopping: frame by frame, for
+programs in C, C++, Rust and an interpreter. And the names that the report gives them.
+
+    tests/live/native_stacks_test.py [PROGRAM]
+
+Exit status 77 where eu-stack or a C++ compiler is missing."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oracle  # noqa: E402
+
+PROBE = oracle.HEAPTOP.parent / "tests" / "stacks_probe"
+PROGRAMS = oracle.CACHE / "programs"
+LEAST_COMPLETE = 0.95
+MOST_NS_A_THREAD = 50_000
+
+PYTHON = """
+import socket, sys, threading, time
+lock = threading.Lock()
+lock.acquire()
+pair = socket.socketpair()
+waits = ((lock.acquire, ()), (time.sleep, (1000,)), (pair[0].recv, (1,)),
+         (lambda: sorted([1, 2], key=lambda _: time.sleep(1000)), ()))
+for target, arguments in waits:
+    threading.Thread(target=target, args=arguments, daemon=True).start()
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+def wait_until_parked(pid, threads):
+    """Until there are so many threads and all of them sleep."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        states = []
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            states.append((task / "stat").read_text().rsplit(")", 1)[1].split()[0])
+        if len(states) >= threads and set(states) <= {"S", "D"}:
+            return
+    raise AssertionError(f"{pid} does not come to rest: {states}")
+
+
+def by_probe(pid, rounds):
+    """{tid: (complete, [address])}, and the totals."""
+    output = subprocess.run([PROBE, str(pid), str(rounds)], check=True, capture_output=True, text=True).stdout
+    *lines, totals = output.splitlines()
+    stacks = {}
+    for line in lines:
+        tid, state, _, *addresses = line.split()
+        stacks[int(tid)] = (state == "complete", [int(a, 16) for a in addresses])
+    words = totals.split()
+    return stacks, dict(zip(words[::2], map(int, words[1::2])))
+
+
+def by_eu_stack(pid):
+    """{tid: [address]}"""
+    output = subprocess.run(["eu-stack", "-n", "0", "-p", str(pid)], capture_output=True, text=True).stdout
+    stacks, tid = {}, None
+    for line in output.splitlines():
+        if match := re.match(r"TID (\d+):", line):
+            tid = int(match[1])
+            stacks[tid] = []
+        elif match := re.match(r"#\d+\s+(0x[0-9a-f]+)", line):
+            stacks[tid].append(int(match[1], 16))
+    return stacks
+
+
+def is_equal(ours, theirs):
+    """Of where a signal has come in the probe prints the byte behind, as it cannot tell it from a call."""
+    return len(ours) == len(theirs) and all(a == b or a == b + 1 for a, b in zip(ours, theirs))
+
+
+def compare(name, pid, threads):
+    wait_until_parked(pid, threads)
+    failures = []
+    ours, totals = by_probe(pid, 20)
+    cost = min(by_probe(pid, 50)[1]["ns_a_thread"] for _ in range(5))
+    # A daemon's timers may strike in between: what differs is looked at once more.
+    for _ in range(5):
+        theirs = by_eu_stack(pid)
+        again, _ = by_probe(pid, 1)
+        differing = [tid for tid in ours if ours[tid][0] and not is_equal(ours[tid][1], theirs.get(tid, []))]
+        if not differing:
+            break
+        ours = again
+    complete = sum(1 for state, _ in ours.values() if state)
+    equal = sum(1 for tid, (state, stack) in ours.items() if state and is_equal(stack, theirs.get(tid, [])))
+    if set(ours) != set(theirs):
+        failures.append(f"threads {sorted(ours)}, eu-stack has {sorted(theirs)}")
+    if complete < LEAST_COMPLETE * len(ours):
+        failures.append(f"only {complete} of {len(ours)} threads have a complete stack")
+    for tid in differing:
+        failures.append(f"thread {tid}: {[hex(a) for a in ours[tid][1]]}, eu-stack {[hex(a) for a in theirs.get(tid, [])]}")
+    # One that was cut must be right as far as it goes.
+    for tid, (state, stack) in ours.items():
+        if not state and not is_equal(stack, theirs.get(tid, [])[:len(stack)]):
+            failures.append(f"thread {tid} is cut, and wrong: {[hex(a) for a in stack]}")
+    if cost > MOST_NS_A_THREAD:
+        failures.append(f"{cost} ns a thread")
+    frames = max(len(stack) for _, stack in ours.values())
+    print(f"{name}: {len(ours)} threads, {complete} complete, {equal} equal to eu-stack's, up to {frames} frames, "
+          f"{cost / 1000:.1f} us a thread")
+    return failures
+
+
+def check_names(pid, name, expected):
+    """That these functions are on the stack of some thread, in this order from the inside."""
+    output = subprocess.run([oracle.HEAPTOP, "report", "--json", "--for", "2s", str(pid)], check=True, capture_output=True,
+                            text=True).stdout
+    document = json.loads(output)
+    failures = []
+    stacks = [[frame["function"] for frame in thread["stack"] or []] for thread in document["threads"]]
+    for functions in expected:
+        def holds(stack):
+            rest = iter(stack)
+            return all(any(function in (at or "") for at in rest) for function in functions)
+        if not any(holds(stack) for stack in stacks):
+            failures.append(f"{name}: no stack has {' < '.join(functions)}")
+    if document["cost"]["stops"] or document["cost"]["writes"]:
+        failures.append(f"{name}: {document['cost']['stops']} stops, {document['cost']['writes']} writes")
+    return failures
+
+
+class Started:
+    """A program that runs until the test is through with it; whether it is ready its threads' states tell."""
+
+    def __init__(self, arguments, environment=None, folder=None):
+        self.process = subprocess.Popen([str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL, cwd=folder,
+                                        env={**os.environ, **(environment or {})})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def main():
+    if not shutil.which("eu-stack") or not shutil.which("g++"):
+        oracle.skip("eu-stack (elfutils) and a C++ compiler are needed")
+    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "python3", "redis-server", "ripgrep"]
+    failures, skipped = [], []
+    with tempfile.TemporaryDirectory(prefix="heaptop-stacks-") as name:
+        folder = Path(name)
+        source = oracle.ROOT / "tests/targets/native/parked.cc"
+        subprocess.run(["g++", "-g", "-O1", "-pthread", "-o", folder / "parked", source], check=True)
+        subprocess.run(["strip", "-o", folder / "parked-stripped", folder / "parked"], check=True)
+        names = [
+            ["pthread_cond_wait", "parked::Worker<long>::wait_for_work()", "parked::Worker<long>::recurse(long)",
+             "parked::run(int)"],
+            ["poll", "parked::compare(void const*, void const*)", "qsort", "parked::run(int)"],
+            ["parked::on_signal(int)", "raise", "parked::run(int)"],
+            ["sleep", "parked::run(int)"],
+        ]
+        if "parked" in wanted:
+            with Started([folder / "parked"]) as program:
+                failures += compare("parked", program.process.pid, 51)
+                failures += check_names(program.process.pid, "parked", names)
+        if "parked-stripped" in wanted:
+            with Started([folder / "parked-stripped"]) as program:
+                failures += compare("parked-stripped", program.process.pid, 51)
+                failures += check_names(program.process.pid, "parked-stripped", [["pthread_cond_wait"], ["sleep"]])
+        if "parked-frame-pointers" in wanted:
+            # The C library's calls of the kernel keep no frame pointer: where it was is found by searching.
+            subprocess.run(["g++", "-O1", "-fno-omit-frame-pointer", "-pthread", "-o", folder / "with-pointers", source],
+                           check=True)
+            with Started([folder / "with-pointers"]) as program:
+                failures += compare("parked-frame-pointers", program.process.pid, 51)
+        if "python3" in wanted:
+            python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
+            with Started([python, "-c", PYTHON]) as program:
+                failures += compare("python3", program.process.pid, 5)
+        redis = PROGRAMS / "redis-server-bookworm"
+        if "redis-server" in wanted and (redis / "usr/bin/redis-server").exists():
+            libraries = {"LD_LIBRARY_PATH": str(redis / "usr/lib/x86_64-linux-gnu")}
+            # hz 1: the timer strikes once a second, not ten times.
+            with Started([redis / "usr/bin/redis-server", "--port", "0", "--unixsocket", folder / "socket", "--save", "",
+                          "--hz", "1"], libraries, folder) as program:
+                failures += compare("redis-server", program.process.pid, 4)
+        elif "redis-server" in wanted:
+            skipped.append("redis-server")
+        rust = PROGRAMS / "ripgrep-bookworm" / "usr/bin/rg"
+        if "ripgrep" in wanted and rust.exists():
+            pipes = [folder / f"pipe{i}" for i in range(4)]
+            for pipe in pipes:
+                os.mkfifo(pipe)
+            with Started([rust, "--no-config", "--threads", "4", "x", *pipes]) as program:
+                failures += compare("ripgrep", program.process.pid, 2)
+        elif "ripgrep" in wanted:
+            skipped.append("ripgrep")
+    for failure in failures:
+        print(failure)
+    if skipped:
+        print(f"not there, and so not compared (tools/fetch-programs): {', '.join(skipped)}")
+    sys.exit(1 if failures else 77 if skipped and len(skipped) == len(wanted) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+/* Stacks of threads that wait: of this program's own functions, and what is kept from sample to sample. */
+#include "attach/native/stacks.h"
+
+#include "attach/procfs.h"
+#include "attach/threads.h"
+#include "heaptop/base/cleanup.h"
+#include "unit/attach/fixture.h"
+#include "unit/check_main.h"
+
+static struct target *target;
+static struct memory *memory;
+static struct catalog *catalog;
+static struct name_cache names;
+static struct native_stacks *stacks;
+static struct thread_reader *reader;
+
+static void attach(pid_t pid)
+{
+    ck_assert_ptr_null(target_open(pid, &target));
+    ck_assert_ptr_null(memory_create_live(pid, &memory));
+    ck_assert_ptr_null(catalog_create(&catalog));
+    name_cache_init(&names, catalog);
+    ck_assert_ptr_null(native_stacks_create(target, memory, &names, catalog, &stacks));
+    ck_assert_ptr_null(thread_reader_create(target->folder, &names, &reader));
+    thread_reader_set_stacks(reader, stacks);
+}
+
+static void detach(void)
+{
+    thread_reader_destroy(reader);
+    native_stacks_destroy(stacks);
+    name_cache_deinit(&names);
+    catalog_unref(catalog);
+    memory_destroy(memory);
+    target_close(target);
+}
+
+static struct snapshot *sample(uint64_t threads)
+{
+    struct snapshot *snapshot;
+    ck_assert_ptr_null(snapshot_create(catalog, &snapshot));
+    ck_assert_ptr_null(thread_reader_sample(reader, threads, snapshot));
+    return snapshot;
+}
+
+static const struct thread *find(const struct snapshot *snapshot, pid_t tid)
+{
+    for (size_t i = 0; i < snapshot->num_threads; i++) {
+        if (snapshot->threads[i].tid == tid)
+            return &snapshot->threads[i];
+    }
+    ck_abort_msg("no thread %d", (int)tid);
+}
+
+/* Where a function is on a stack, or -1. */
+static int depth_of(stack_id id, const char *function)
+{
+    struct stack stack = catalog_stack(catalog, id);
+    for (uint32_t i = 0; i < stack.depth; i++) {
+        if (strcmp(catalog_function(catalog, stack.frames[i]), function) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+START_TEST(test_waiting_threads)
+{
+    struct fixture fixture = fixture_start(2);
+    attach(fixture.pid);
+    struct snapshot *snapshot = sample(3);
+    const struct thread *thread = find(snapshot, fixture.other_tid), *other = NULL;
+    for (size_t i = 0; i < snapshot->num_threads; i++) {
+        if (snapshot->threads[i].tid != fixture.pid && snapshot->threads[i].tid != fixture.other_tid)
+            other = &snapshot->threads[i];
+    }
+    ck_assert_ptr_nonnull(other);
+    ck_assert_int_ne(thread->stack_quality, STACK_CUT);
+    ck_assert_int_eq(depth_of(thread->stack, "fixture_sleep"), 1);
+    const struct frame *frame = catalog_frame(catalog, catalog_stack(catalog, thread->stack).frames[1]);
+    ck_assert_int_eq(frame->origin, FRAME_APPLICATION);
+    ck_assert_str_eq(file_short_name(catalog_string(catalog, frame->file)), "native_stacks_test");
+    /* In pause(2), which is the C library's. */
+    ck_assert_int_eq(catalog_frame(catalog, catalog_stack(catalog, thread->stack).frames[0])->origin, FRAME_STANDARD);
+    /* At the same place, so that it is the same stack; the main thread is elsewhere. */
+    ck_assert_uint_eq(thread->stack, other->stack);
+    const struct thread *first = find(snapshot, fixture.pid);
+    ck_assert_uint_ne(first->stack, thread->stack);
+    ck_assert_int_ne(first->stack_quality, STACK_CUT);
+    ck_assert_int_gt(depth_of(first->stack, "main"), depth_of(first->stack, "fixture_follow"));
+    snapshot_unref(snapshot);
+    detach();
+    fixture_end(&fixture);
+}
+END_TEST
+
+/* What has not run keeps its stack, and is not read again; what has run is. */
+START_TEST(test_reading_again)
+{
+    struct fixture fixture = fixture_start(1);
+    attach(fixture.pid);
+    struct snapshot *before = sample(2), *after = sample(2);
+    uint64_t read = memory->bytes_read;
+    ck_assert_uint_ne(find(before, fixture.other_tid)->stack, 0);
+    ck_assert_uint_eq(find(after, fixture.other_tid)->stack, find(before, fixture.other_tid)->stack);
+    snapshot_unref(after);
+    after = sample(2);
+    ck_assert_uint_eq(memory->bytes_read, read);
+    fixture_do(&fixture, 'b');
+    /* Once it waits again. */
+    do {
+        snapshot_unref(after);
+        after = sample(2);
+    } while (find(after, fixture.pid)->stack == 0);
+    ck_assert_uint_gt(memory->bytes_read, read);
+    ck_assert_uint_eq(find(after, fixture.pid)->stack, find(before, fixture.pid)->stack);
+    snapshot_unref(before);
+    snapshot_unref(after);
+    detach();
+    fixture_end(&fixture);
+}
+END_TEST
+
+/* Another program has other files at the same addresses. */
+START_TEST(test_after_exec)
+{
+    struct fixture fixture = fixture_start(0);
+    attach(fixture.pid);
+    snapshot_unref(sample(1));
+    fixture_order(&fixture, 'e');
+    char program[4096] = "";
+    while (!strstr(program, "cat") && !strstr(program, "busybox") && !strstr(program, "coreutils")) {
+        error_destroy(procfs_read_link(target->folder, "exe", program, sizeof(program)));
+        sched_yield();
+    }
+    native_stacks_forget(stacks);
+    const struct thread *thread = NULL;
+    struct snapshot *snapshot = NULL;
+    /* Until it waits for its input. */
+    do {
+        snapshot_unref(snapshot);
+        snapshot = sample(1);
+        thread = find(snapshot, fixture.pid);
+        sched_yield();
+    } while (thread->stack == 0 || strcmp(catalog_string(catalog, thread->system_call), "read") != 0);
+    ck_assert_int_eq(depth_of(thread->stack, "fixture_follow"), -1);
+    ck_assert_uint_gt(catalog_stack(catalog, thread->stack).depth, 1);
+    snapshot_unref(snapshot);
+    detach();
+    fixture_end(&fixture);
+}
+END_TEST
+
+START_TEST(test_gone)
+{
+    struct fixture fixture = fixture_start(1);
+    attach(fixture.pid);
+    fixture_end(&fixture);
+    struct snapshot *snapshot = sample(2);
+    ck_assert_uint_eq(snapshot->num_threads, 0);
+    snapshot_unref(snapshot);
+    detach();
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("native stacks");
+    TCase *tests = tcase_create("native stacks");
+    tcase_add_test(tests, test_waiting_threads);
+    tcase_add_test(tests, test_reading_again);
+    tcase_add_test(tests, test_after_exec);
+    tcase_add_test(tests, test_gone);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+int main(void)
+{
+    return run_suite(make_suite());
+}
