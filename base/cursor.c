@@ -143,19 +143,3 @@ const char *cursor_string(struct cursor *cursor, size_t limit)
     cursor->offset += (size_t)(end - start) + 1;
     return (const char *)start;
 }
-
-bool bytes_u64_at(const void *data, size_t size, size_t offset, uint64_t *ret)
-{
-    if (size < 8 || offset > size - 8)
-        return false;
-    *ret = little_endian((const uint8_t *)data + offset, 8);
-    return true;
-}
-
-bool bytes_u32_at(const void *data, size_t size, size_t offset, uint32_t *ret)
-{
-    if (size < 4 || offset > size - 4)
-        return false;
-    *ret = (uint32_t)little_endian((const uint8_t *)data + offset, 4);
-    return true;
-}

@@ -1,15 +1,10 @@
 #include "attach/go/copied_struct.h"
 
-#include "heaptop/base/cursor.h"
-
-bool copied_struct_get(const struct copied_struct *copied, enum go_field field, uint64_t *ret_value)
+bool copied_struct_get_small(const struct copied_struct *copied, enum go_field field, uint64_t *ret_value)
 {
     int32_t offset = copied->layout->offset[field];
     if (offset < 0 || (size_t)offset < copied->start)
         return false;
-    /* Nearly all fields, and there may be a million structs. */
-    if (copied->layout->size[field] == 8)
-        return bytes_u64_at(copied->bytes, copied->size, (size_t)offset - copied->start, ret_value);
     struct cursor cursor = cursor_over(copied->bytes, copied->size);
     cursor_seek(&cursor, (size_t)offset - copied->start);
     uint64_t value = cursor_uint(&cursor, copied->layout->size[field]);
@@ -17,13 +12,6 @@ bool copied_struct_get(const struct copied_struct *copied, enum go_field field, 
         return false;
     *ret_value = value;
     return true;
-}
-
-uint64_t copied_struct_get_or_zero(const struct copied_struct *copied, enum go_field field)
-{
-    uint64_t value = 0;
-    copied_struct_get(copied, field, &value);
-    return value;
 }
 
 bool go_layout_has_all(const struct go_layout *layout, const enum go_field *fields, size_t count)

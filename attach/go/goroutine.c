@@ -17,30 +17,32 @@ bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *
            go_layout_range(layout, wanted_fields, ARRAY_SIZE(wanted_fields), ret_start, ret_size);
 }
 
-struct goroutine goroutine_decode(const struct copied_struct *copied)
+struct goroutine goroutine_decode_place(const struct copied_struct *copied)
 {
     uint32_t status = (uint32_t)copied_struct_get_or_zero(copied, GO_FIELD_G_ATOMICSTATUS) & ~STATUS_SCAN_BIT;
-    struct goroutine goroutine = {
-        .goid = copied_struct_get_or_zero(copied, GO_FIELD_G_GOID),
-        .parent = copied_struct_get_or_zero(copied, GO_FIELD_G_PARENT_GOID),
-        .pc = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_PC),
-        .sp = copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_SP),
-        .stack_high = copied_struct_get_or_zero(copied, GO_FIELD_G_STACK_HI),
-        .wait_since = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITSINCE),
-        .created_by = copied_struct_get_or_zero(copied, GO_FIELD_G_GOPC),
-        .start = copied_struct_get_or_zero(copied, GO_FIELD_G_STARTPC),
-        .waiting = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITING),
-        .labels = copied_struct_get_or_zero(copied, GO_FIELD_G_LABELS),
-        .status = (uint8_t)(status < GOROUTINE_STATUS_COUNT ? status : GOROUTINE_STATUS_COUNT),
-        .wait_reason = (uint8_t)copied_struct_get_or_zero(copied, GO_FIELD_G_WAITREASON),
-    };
     /* As runtime/traceback.go (unwinder.initAt) chooses. */
     uint64_t syscall_sp = copied_struct_get_or_zero(copied, GO_FIELD_G_SYSCALLSP);
-    if (syscall_sp != 0) {
-        goroutine.in_syscall = true;
-        goroutine.sp = syscall_sp;
-        goroutine.pc = copied_struct_get_or_zero(copied, GO_FIELD_G_SYSCALLPC);
-    }
+    bool in_syscall = syscall_sp != 0;
+    return (struct goroutine){
+        .goid = copied_struct_get_or_zero(copied, GO_FIELD_G_GOID),
+        .pc = copied_struct_get_or_zero(copied, in_syscall ? GO_FIELD_G_SYSCALLPC : GO_FIELD_G_SCHED_PC),
+        .sp = in_syscall ? syscall_sp : copied_struct_get_or_zero(copied, GO_FIELD_G_SCHED_SP),
+        .stack_high = copied_struct_get_or_zero(copied, GO_FIELD_G_STACK_HI),
+        .wait_since = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITSINCE),
+        .status = (uint8_t)(status < GOROUTINE_STATUS_COUNT ? status : GOROUTINE_STATUS_COUNT),
+        .in_syscall = in_syscall,
+    };
+}
+
+struct goroutine goroutine_decode(const struct copied_struct *copied)
+{
+    struct goroutine goroutine = goroutine_decode_place(copied);
+    goroutine.parent = copied_struct_get_or_zero(copied, GO_FIELD_G_PARENT_GOID);
+    goroutine.created_by = copied_struct_get_or_zero(copied, GO_FIELD_G_GOPC);
+    goroutine.start = copied_struct_get_or_zero(copied, GO_FIELD_G_STARTPC);
+    goroutine.waiting = copied_struct_get_or_zero(copied, GO_FIELD_G_WAITING);
+    goroutine.labels = copied_struct_get_or_zero(copied, GO_FIELD_G_LABELS);
+    goroutine.wait_reason = (uint8_t)copied_struct_get_or_zero(copied, GO_FIELD_G_WAITREASON);
     return goroutine;
 }
 

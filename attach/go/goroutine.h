@@ -50,6 +50,8 @@ bool goroutine_range(const struct go_layout *layout, size_t *ret_start, size_t *
 
 /* The stack and the text of labels are none. */
 struct goroutine goroutine_decode(const struct copied_struct *copied);
+/* Only what goroutine_same_place compares; all else is 0. */
+struct goroutine goroutine_decode_place(const struct copied_struct *copied);
 
 /* Whether both are one goroutine where it was before, as far as its g tells. */
 bool goroutine_same_place(const struct goroutine *before, const struct goroutine *now);

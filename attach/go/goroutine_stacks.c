@@ -1,6 +1,5 @@
 #include "attach/go/goroutine_stacks.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* How much of a stack is copied at first, and then where that was not enough. */
@@ -94,16 +93,10 @@ static struct error *choose(struct goroutine_stacks *stacks, struct goroutine *g
             if (++rechecked == MAX_RECHECKED)
                 stacks->next_recheck = index + 1;
         }
-        if (!vector_append(&stacks->pending, (struct pending_stack){.sp = goroutine->sp, .index = (uint32_t)index}))
+        if (!vector_append(&stacks->pending, (struct pending_stack){.index = (uint32_t)index}))
             return error_no_memory();
     }
     return NULL;
-}
-
-static int compare_pending(const void *left, const void *right)
-{
-    const struct pending_stack *a = left, *b = right;
-    return (a->sp > b->sp) - (a->sp < b->sp);
 }
 
 /* Copies and unwinds the stacks pending[first..end): results in the same order. */
@@ -160,12 +153,24 @@ static struct error *note_profile_stack(struct goroutine_stacks *stacks, stack_i
     return error;
 }
 
+static bool is_known_as(const struct goroutine_stacks *stacks, size_t index, const uint64_t *pcs, size_t count)
+{
+    if (index >= stacks->known.count)
+        return false;
+    const struct known_stack *known = &stacks->known.items[index];
+    return known->count == count && memcmp(stacks->pcs.items + known->first, pcs, count * sizeof(*pcs)) == 0;
+}
+
 /* The catalog's stack of these addresses. */
 static struct error *intern(struct goroutine_stacks *stacks, const uint64_t *pcs, size_t count, stack_id *ret_stack)
 {
     if (stacks->pcs.count + count > MAX_KNOWN_PCS) {
         table_clear(&stacks->by_pcs);
         stacks->known.count = stacks->pcs.count = 0;
+    }
+    if (is_known_as(stacks, stacks->last_known, pcs, count)) {
+        *ret_stack = stacks->known.items[stacks->last_known].stack;
+        return NULL;
     }
     /* Two stacks with one hash: the second goes by another seed. */
     for (uint64_t seed = 0;; seed++) {
@@ -187,23 +192,26 @@ static struct error *intern(struct goroutine_stacks *stacks, const uint64_t *pcs
             memcpy(stacks->pcs.items + stacks->pcs.count, pcs, count * sizeof(*pcs));
             stacks->pcs.count += count;
         }
-        const struct known_stack *known = &stacks->known.items[*index];
-        if (known->count == count && memcmp(stacks->pcs.items + known->first, pcs, count * sizeof(*pcs)) == 0) {
-            *ret_stack = known->stack;
+        stacks->last_known = (size_t)*index;
+        if (is_known_as(stacks, stacks->last_known, pcs, count)) {
+            *ret_stack = stacks->known.items[stacks->last_known].stack;
             return NULL;
         }
     }
 }
 
-/* Takes one result: `now` is what the g says after the copy. */
-static struct error *take_result(struct goroutine_stacks *stacks, struct goroutine *goroutine, const struct goroutine *now,
-                                 struct pending_stack pending, const struct unwound_stack *result)
+/* Takes one result: `copied` is what the g says after the stack was copied, NULL where it is not readable. */
+static struct error *take_result(struct goroutine_stacks *stacks, struct goroutine *goroutine,
+                                 const struct copied_struct *copied, struct pending_stack pending,
+                                 const struct unwound_stack *result)
 {
-    if (!goroutine_same_place(goroutine, now)) {
-        *goroutine = *now;
-        if (!has_stack(now))
+    struct goroutine now = {.status = GOROUTINE_DEAD};
+    if (copied)
+        now = goroutine_decode_place(copied);
+    if (!goroutine_same_place(goroutine, &now)) {
+        *goroutine = copied ? goroutine_decode(copied) : now;
+        if (!has_stack(goroutine))
             return NULL;
-        pending.sp = now->sp;
         pending.window = 0;
         if (++pending.tries < MAX_TRIES)
             return vector_append(&stacks->later, pending) ? NULL : error_no_memory();
@@ -237,14 +245,11 @@ static struct error *read_chunk(struct goroutine_stacks *stacks, struct goroutin
         error = range_batch_read(&stacks->record_batch, stacks->process->context.memory);
     for (size_t i = first; !error && i < end; i++) {
         const struct range *range = &stacks->record_batch.ranges.items[i - first];
-        struct goroutine now = {.status = GOROUTINE_DEAD};
-        if (range->bytes) {
-            struct copied_struct copied = {
-                .layout = &stacks->process->layout, .bytes = range->bytes, .size = range->size, .start = start};
-            now = goroutine_decode(&copied);
-        }
+        struct copied_struct copied = {
+            .layout = &stacks->process->layout, .bytes = range->bytes, .size = range->size, .start = start};
         struct pending_stack pending = stacks->pending.items[i];
-        error = take_result(stacks, &goroutines[pending.index], &now, pending, &stacks->results.items[i - first]);
+        error = take_result(stacks, &goroutines[pending.index], range->bytes ? &copied : NULL, pending,
+                            &stacks->results.items[i - first]);
     }
     return error;
 }
@@ -260,9 +265,10 @@ static struct error *read_pending(struct goroutine_stacks *stacks, struct gorout
         range_batch_clear(&stacks->stack_batch);
         for (; next < stacks->pending.count && next - first < RANGE_BATCH_MAX_RANGES && bytes < CHUNK_BYTES; next++) {
             const struct pending_stack *pending = &stacks->pending.items[next];
-            uint64_t left = goroutines[pending->index].stack_high - pending->sp;
+            const struct goroutine *goroutine = &goroutines[pending->index];
+            uint64_t left = goroutine->stack_high - goroutine->sp;
             size_t size = left < windows[pending->window] ? (size_t)left : windows[pending->window];
-            struct error *error = range_batch_add(&stacks->stack_batch, pending->sp, size);
+            struct error *error = range_batch_add(&stacks->stack_batch, goroutine->sp, size);
             if (error)
                 return error;
             bytes += size;
@@ -280,7 +286,6 @@ struct error *goroutine_stacks_read(struct goroutine_stacks *stacks, struct goro
     stacks->moved = stacks->cut = 0;
     struct error *error = choose(stacks, goroutines, count);
     for (unsigned round = 0; !error && round < MAX_ROUNDS && stacks->pending.count > 0; round++) {
-        qsort(stacks->pending.items, stacks->pending.count, sizeof(*stacks->pending.items), compare_pending);
         error = read_pending(stacks, goroutines, records, start);
         stacks->pending.count = 0;
         for (size_t i = 0; !error && i < stacks->later.count; i++) {

@@ -10,7 +10,6 @@
 #include "attach/go/unwind.h"
 
 struct pending_stack {
-    uint64_t sp;
     uint32_t index;                 /* Of the goroutine. */
     uint8_t window, tries;          /* How much of it is copied; how often it had moved on meanwhile. */
 };
@@ -23,6 +22,7 @@ struct goroutine_stacks {
     struct table profile_stacks;        /* stack_id -> the same with the runtime's frames, of the first that had it. */
     VECTOR(struct known_stack) known;
     VECTOR(uint64_t) pcs;               /* Of all known stacks. */
+    size_t last_known;                  /* The stack that was last looked for: those in a row often are the same. */
     VECTOR(struct pending_stack) pending;
     VECTOR(struct pending_stack) later;
     VECTOR(uint64_t) unwound;           /* Of the stacks just copied. */

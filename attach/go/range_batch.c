@@ -1,6 +1,6 @@
 #include "attach/go/range_batch.h"
 
-#include <stdlib.h>
+#include "heaptop/base/order.h"
 
 /* What lies between two ranges is copied with them where that costs less than one more range does (0.6 us, some
  * 2 KB). */
@@ -9,7 +9,9 @@
 void range_batch_deinit(struct range_batch *batch)
 {
     vector_deinit(&batch->ranges);
+    vector_deinit(&batch->addresses);
     vector_deinit(&batch->order);
+    vector_deinit(&batch->scratch);
     vector_deinit(&batch->requests);
     vector_deinit(&batch->window);
 }
@@ -25,26 +27,18 @@ struct error *range_batch_add(struct range_batch *batch, remote_address address,
     return vector_append(&batch->ranges, range) ? NULL : error_no_memory();
 }
 
-static int compare_ranges(const void *left, const void *right, void *argument)
-{
-    const struct range *ranges = argument;
-    remote_address a = ranges[*(const uint32_t *)left].address, b = ranges[*(const uint32_t *)right].address;
-    return (a > b) - (a < b);
-}
-
 /* One request for each run of neighbours; *ret_bytes is what all of them need. */
 static struct error *plan(struct range_batch *batch, size_t *ret_bytes)
 {
     size_t count = batch->ranges.count, bytes = 0;
-    if (!vector_reserve(&batch->order, count))
+    if (!vector_reserve(&batch->order, count) || !vector_reserve(&batch->scratch, count) ||
+        !vector_reserve(&batch->addresses, count))
         return error_no_memory();
-    bool ascending = true;
     for (size_t i = 0; i < count; i++) {
         batch->order.items[i] = (uint32_t)i;
-        ascending = ascending && (i == 0 || batch->ranges.items[i - 1].address <= batch->ranges.items[i].address);
+        batch->addresses.items[i] = batch->ranges.items[i].address;
     }
-    if (!ascending)
-        qsort_r(batch->order.items, count, sizeof(*batch->order.items), compare_ranges, batch->ranges.items);
+    order_by_key(batch->order.items, count, batch->addresses.items, batch->scratch.items);
     batch->requests.count = 0;
     for (size_t i = 0; i < count; i++) {
         struct range *range = &batch->ranges.items[batch->order.items[i]];

@@ -15,7 +15,8 @@ struct range {
 /* Zeroed, it is empty and ready. */
 struct range_batch {
     VECTOR(struct range) ranges;        /* In the order they were added. */
-    VECTOR(uint32_t) order;
+    VECTOR(uint64_t) addresses;         /* Of these: what they are ordered by. */
+    VECTOR(uint32_t) order, scratch;
     VECTOR(struct memory_request) requests;
     VECTOR(uint8_t) window;
 };

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "heaptop/base/order.h"
+
 /* Records closer than this are read as one range: copying what lies between costs less than one more range does (0.6
  * us, some 2 KB). No unmapped page fits in between. */
 #define MAX_GAP_BYTES 2048u
@@ -40,13 +42,6 @@ struct error *record_set_add(struct record_set *set, remote_address address)
     return vector_append(&set->addresses, address) ? NULL : error_no_memory();
 }
 
-static int compare_indices(const void *left, const void *right, void *argument)
-{
-    const remote_address *addresses = argument;
-    remote_address a = addresses[*(const uint32_t *)left], b = addresses[*(const uint32_t *)right];
-    return (a > b) - (a < b);
-}
-
 /* Sorts the new indices and merges them with the others. */
 static struct error *order_new(struct record_set *set)
 {
@@ -57,7 +52,11 @@ static struct error *order_new(struct record_set *set)
         set->order.items[i] = (uint32_t)i;
     uint32_t *order = set->order.items;
     const remote_address *addresses = set->addresses.items;
-    qsort_r(order + old, count - old, sizeof(*order), compare_indices, set->addresses.items);
+    order_by_key(order + old, count - old, addresses, set->merged.items);
+    set->order.count = count;
+    /* Often they all come behind the others; and the first time there are no others. */
+    if (old == 0 || addresses[order[old - 1]] <= addresses[order[old]])
+        return NULL;
     size_t left = 0, right = old;
     set->merged.count = 0;
     while (left < old || right < count) {
@@ -65,7 +64,6 @@ static struct error *order_new(struct record_set *set)
         set->merged.items[set->merged.count++] = order[take_left ? left++ : right++];
     }
     memcpy(order, set->merged.items, count * sizeof(*order));
-    set->order.count = count;
     return NULL;
 }
 

@@ -3,9 +3,11 @@
 #ifndef HEAPTOP_BASE_CURSOR_H
 #define HEAPTOP_BASE_CURSOR_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cursor {
     const uint8_t *data;
@@ -43,7 +45,22 @@ const uint8_t *cursor_bytes(struct cursor *cursor, size_t count);
 const char *cursor_string(struct cursor *cursor, size_t limit);
 
 /* The same at an offset, without a cursor's state: false (and *ret untouched) when out of bounds. */
-bool bytes_u64_at(const void *data, size_t size, size_t offset, uint64_t *ret);
-bool bytes_u32_at(const void *data, size_t size, size_t offset, uint32_t *ret);
+static inline bool bytes_u64_at(const void *data, size_t size, size_t offset, uint64_t *ret)
+{
+    if (size < 8 || offset > size - 8)
+        return false;
+    memcpy(ret, (const uint8_t *)data + offset, 8);
+    *ret = le64toh(*ret);
+    return true;
+}
+
+static inline bool bytes_u32_at(const void *data, size_t size, size_t offset, uint32_t *ret)
+{
+    if (size < 4 || offset > size - 4)
+        return false;
+    memcpy(ret, (const uint8_t *)data + offset, 4);
+    *ret = le32toh(*ret);
+    return true;
+}
 
 #endif
