@@ -94,10 +94,12 @@ struct error *unwind_stack(struct unwinder *unwinder, const struct stack_copy *c
             break;
         pcs[count++] = pc;
         end = UNWIND_WHOLE;
-        if (step.kind == UNWIND_OUTERMOST || (step.kind == UNWIND_WRITES_SP && !(count == 1 && copy->in_syscall)))
+        if (step.kind == UNWIND_OUTERMOST)
+            break;
+        end = UNWIND_BROKEN;
+        if (step.kind == UNWIND_WRITES_SP && !(count == 1 && copy->in_syscall))
             break;
         at += step.delta;
-        end = UNWIND_BROKEN;
         if (at > copy->high - copy->sp || copy->high - copy->sp - at < 8)
             break;
         end = UNWIND_SHORT_COPY;

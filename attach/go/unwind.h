@@ -12,8 +12,7 @@
 enum unwind_kind {
     UNWIND_FRAME,           /* `delta` bytes above the stack pointer lies the return address. */
     UNWIND_OUTERMOST,       /* The stack ends here (abi.FuncFlagTopFrame), or the function has no table. */
-    /* Sets the stack pointer as no table tells (abi.FuncFlagSPWrite): the stack ends here as well, as in Go's own
-     * tracebacks. */
+    /* Sets the stack pointer as no table tells (abi.FuncFlagSPWrite): who called is not known, as in Go's own tracebacks. */
     UNWIND_WRITES_SP,
     UNWIND_UNKNOWN,         /* No function's code. */
 };
@@ -44,7 +43,8 @@ enum unwind_end {
     UNWIND_WHOLE,           /* Down to the function that ends a stack. */
     UNWIND_SHORT_COPY,      /* The next return address lies beyond the copy. */
     UNWIND_TOO_DEEP,        /* UNWIND_MAX_FRAMES. */
-    UNWIND_BROKEN,          /* An address that is no code, or a frame beyond the stack's end. */
+    /* An address that is no code, a frame beyond the stack's end, or a function that sets the stack pointer. */
+    UNWIND_BROKEN,
 };
 
 /* By the process's pclntab; without one every address is unknown. */

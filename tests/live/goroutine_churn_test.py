@@ -50,7 +50,8 @@ def examine_counts(target, probe):
             if group["stack_cut"]:
                 cut += group["count"]
             elif not outermost_is_start(group):
-                differences.append(f"a stack of {group['start']} ends in {group['stack'][-1][0]}")
+                frames = ", ".join(frame[0] for frame in group["stack"])
+                differences.append(f"a stack of {group['start']} ({group['state']}, {group['wait_reason']}) ends early: {frames}")
         moved += sum(int(m[1]) for m in map(MOVED.match, sample["problems"]) if m)
     if cut > 0 and moved == 0:
         differences.append(f"{cut} stacks are cut, and no problem says so")

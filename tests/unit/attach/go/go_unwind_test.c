@@ -94,13 +94,14 @@ START_TEST(what_writes_the_stack_pointer_ends_it_but_for_system_calls)
     struct unwound unwound;
     unwind(WRITES_SP, false, words, 2, 2, &unwound);
     ck_assert_uint_eq(unwound.count, 1);
-    ck_assert_int_eq(unwound.end, UNWIND_WHOLE);
+    ck_assert_int_eq(unwound.end, UNWIND_BROKEN);
     unwind(WRITES_SP, true, words, 2, 2, &unwound);
     ck_assert_uint_eq(unwound.count, 2);
     ck_assert_int_eq(unwound.end, UNWIND_WHOLE);
     static const uint64_t outer[] = {0, WRITES_SP, 0, OUTERMOST};
     unwind(LEAF, true, outer, 4, 4, &unwound);
     ck_assert_uint_eq(unwound.count, 2);
+    ck_assert_int_eq(unwound.end, UNWIND_BROKEN);
 }
 END_TEST
 
@@ -256,6 +257,37 @@ START_TEST(one_that_moves_on_meanwhile_has_no_stack)
 }
 END_TEST
 
+/* The stack was copied while it was in use; by the time its first address is looked up, it stands still again. */
+static struct error *mend_and_look_up(void *context, uint64_t pc, struct unwind_step *ret_step)
+{
+    struct scene *scene = context;
+    fake_go_put(scene->fake, fake_go_address(STACK + 8), MIDDLE + 4, 8);
+    fake_go_show(scene->fake);
+    return look_up(NULL, pc, ret_step);
+}
+
+START_TEST(a_stack_that_makes_no_sense_is_read_again)
+{
+    struct scene scene;
+    scene_open(&scene);
+    fake_go_put(scene.fake, fake_go_address(STACK + 8), WRITES_SP, 8);
+    scene.stacks.unwinder.look_up = mend_and_look_up;
+    scene.stacks.unwinder.context = &scene;
+    read_stacks(&scene);
+    ck_assert(scene.goroutines[0].stack_read && !scene.goroutines[0].stack_cut);
+    ck_assert_uint_eq(scene.goroutines[0].stack, scene.goroutines[1].stack);
+    ck_assert_uint_eq(scene.stacks.cut, 0);
+    /* One that stays so is shown as far as it goes. */
+    scene.stacks.unwinder.look_up = look_up;
+    fake_go_put(scene.fake, fake_go_address(STACK + 8), WRITES_SP, 8);
+    read_stacks(&scene);
+    ck_assert(scene.goroutines[0].stack_cut);
+    ck_assert_uint_ne(scene.goroutines[0].stack, 0);
+    ck_assert_uint_eq(scene.stacks.cut, 1);
+    scene_close(&scene);
+}
+END_TEST
+
 START_TEST(absurd_stack_bounds_are_not_followed)
 {
     struct scene scene;
@@ -285,6 +317,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, goroutines_of_one_stack_share_it);
     tcase_add_test(tests, only_a_wait_that_a_gc_has_noted_is_believed_to_go_on);
     tcase_add_test(tests, one_that_moves_on_meanwhile_has_no_stack);
+    tcase_add_test(tests, a_stack_that_makes_no_sense_is_read_again);
     tcase_add_test(tests, absurd_stack_bounds_are_not_followed);
     return suite;
 }
