@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/commands.h"
+#include "cli/settings.h"
 #include "heaptop/attach.h"
 
 static enum exit_status (*const commands[COMMAND_COUNT])(const struct options *options) = {
@@ -24,6 +25,27 @@ static void put_back_what_is_left(void)
         error_print(error);
 }
 
+/* With a screen. What is wrong with the settings is said, before the screen and on it, and stops nothing. */
+static enum exit_status run_with_settings(struct options *options)
+{
+    struct settings settings;
+    struct text text = {0};
+    settings_apply(&settings, options);
+    if (settings.problems.length)
+        fputs(settings.problems.data, stderr);
+    enum exit_status status = STATUS_DONE;
+    if (options->print_config) {
+        settings_write(&settings, options, &text);
+        struct error *error = text.failed ? error_no_memory() : export_write_file("-", text.data, text.length);
+        status = error ? error_print(error) : STATUS_DONE;
+    } else {
+        status = commands[options->command](options);
+    }
+    text_deinit(&text);
+    settings_deinit(&settings);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     /* Only characters follow the locale: the decimal point stays what other programs read. */
@@ -38,7 +60,8 @@ int main(int argc, char **argv)
         return version_command(&options);
     static const unsigned without_processes =
         1u << COMMAND_HELP | 1u << COMMAND_VERSION | 1u << COMMAND_REPLAY | 1u << COMMAND_COMPLETION;
-    if (!(without_processes & 1u << options.command))
+    if (!(without_processes & 1u << options.command) && !options.print_config)
         put_back_what_is_left();
-    return commands[options.command](&options);
+    bool has_screen = (option_infos[OPTION_PRINT_CONFIG].commands >> options.command & 1) != 0;
+    return has_screen ? run_with_settings(&options) : commands[options.command](&options);
 }

@@ -161,7 +161,7 @@ static struct error *set_interval(struct options *options, const char *argument)
         return error;
     if (interval < ATTACH_MIN_INTERVAL_NS)
         return error_create(ERROR_USAGE, "the shortest interval is %llu ms", ATTACH_MIN_INTERVAL_NS / 1000000);
-    options->interval_ns = interval;
+    options->interval_ns = options->tui.interval_ns = interval;
     return NULL;
 }
 
@@ -357,6 +357,13 @@ static struct error *set_source_map(struct options *options, const char *argumen
     return NULL;
 }
 
+static struct error *set_print_config(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->print_config = true;
+    return NULL;
+}
+
 static struct error *set_help(struct options *options, const char *argument)
 {
     (void)argument;
@@ -406,6 +413,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal", set_no_mouse},
     [OPTION_SOURCE_MAP] = {"source-map", 0, "FROM=TO", ATTACH | RUN | REPLAY, "sources compiled in FROM lie in TO",
                            set_source_map},
+    [OPTION_PRINT_CONFIG] = {"print-config", 0, NULL, ATTACH | RUN | REPLAY | DIFF,
+                             "print settings and keys, and where they come from", set_print_config},
     [OPTION_HELP] = {"help", 'h', NULL, EVERY, "print help and exit", set_help},
     [OPTION_VERSION] = {"version", 'V', NULL, EVERY, "print the version and exit", set_version},
 };
@@ -466,6 +475,7 @@ static struct error *set_option(struct options *options, int value, char **argv)
                             typed);
     }
     struct error *error = info->set(options, optarg);
+    options->given[info - option_infos] = optarg ? optarg : "yes";
     return info->argument && optarg ? error_prefix(error, "--%s %s", info->name, optarg) : error;
 }
 
@@ -485,7 +495,7 @@ static enum command_id find_command(int argc, char **argv, int *ret_first)
 static struct error *check_operands(const struct options *options)
 {
     const char *name = command_infos[options->command].name;
-    if (options->help || options->version || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
+    if (options->help || options->version || options->print_config || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
         return NULL;
     if (!options->target && options->command == COMMAND_REPLAY)
         return error_create(ERROR_USAGE, "replay wants the name of a recording");
@@ -522,7 +532,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         .for_ns = DEFAULT_FOR_NS,
         .interval_ns = DEFAULT_INTERVAL_NS,
         .output = "-",
-        .tui = {.mouse = true},
+        .tui = {.mouse = true, .interval_ns = DEFAULT_INTERVAL_NS},
     };
     argc -= skipped;
     argv += skipped;
@@ -546,7 +556,6 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         return error_create(ERROR_USAGE, "what is '%s'? %s takes %s", argv[optind],
                             command_infos[options.command].name,
                             options.command == COMMAND_DIFF ? "two moments" : "one process");
-    options.tui.interval_ns = options.interval_ns;
     options.tui.profile_rate = options.profile_rate;
     struct error *error = check_operands(&options);
     if (!error)

@@ -81,6 +81,7 @@ enum option_id {
     OPTION_THEME,
     OPTION_ASCII,
     OPTION_NO_MOUSE,
+    OPTION_PRINT_CONFIG,
     OPTION_SOURCE_MAP,
     OPTION_HELP,
     OPTION_VERSION,
@@ -140,7 +141,9 @@ struct options {
     const char *output;         /* "-": standard output. */
     bool stop_running;
     struct tui_options tui;
+    bool print_config;
     bool help, version;
+    const char *given[OPTION_COUNT];    /* What the command line says of each option, "yes" of those that take nothing; or NULL. */
 };
 
 /* ERROR_USAGE for what makes no sense, ERROR_UNSUPPORTED for a format that is not written yet. */

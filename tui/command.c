@@ -135,14 +135,14 @@ static struct error *set_theme(struct session *session, const char *argument)
     if (!tui_theme_find(argument, &theme))
         session_say(session, "there is no theme '%s'", argument);
     else
-        session->grid.theme = theme_choose(theme, NULL);
+        session->grid.theme = session->wanted_theme = theme == TUI_THEME_AUTO ? TUI_THEME_DARK : theme;
     return NULL;
 }
 
 static struct error *save_settings(struct session *session, const char *argument)
 {
     (void)argument;
-    const struct tui_settings now = {.theme = session->grid.theme, .interval_ns = session->model.interval_ns};
+    const struct tui_settings now = {.theme = session->wanted_theme, .interval_ns = session->model.interval_ns};
     struct text said = {0};
     if (!session->settings) {
         session_say(session, "there is nowhere to save settings");

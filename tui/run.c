@@ -79,7 +79,7 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
     if (error)
         return error;
     struct session_options session_options = {
-        .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .interval_ns = options->interval_ns, .can_pick = source->live,
+        .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .wanted_theme = options->theme, .interval_ns = options->interval_ns, .can_pick = source->live,
         .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper,
         .code = options->code, .source_maps = options->source_maps,
 
@@ -132,6 +132,7 @@ struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enu
         return error;
     session_options.glyphs = terminal_glyphs(terminal);
     session_options.theme = terminal_theme(options->theme);
+    session_options.wanted_theme = options->theme;
     session_options.settings = options->settings;
     session_options.notice = options->notice;
     terminal_size(terminal, &session_options.width, &session_options.height);

@@ -76,6 +76,7 @@ struct error *session_create(struct source *source, const struct session_options
     session->code = options->code;
     session->source_maps = options->source_maps;
     session->settings = options->settings;
+    session->wanted_theme = options->wanted_theme;
     if (options->notice)
         session_say(session, "%s", options->notice);
     session->changed = true;

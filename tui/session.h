@@ -73,7 +73,8 @@ enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_P
 struct session_options {
     int width, height;
     enum glyphs glyphs;
-    enum tui_theme theme;
+    enum tui_theme theme;       /* To draw with; and what was asked for, which may be AUTO. */
+    enum tui_theme wanted_theme;
     uint64_t interval_ns;
     bool can_pick;              /* Going back to a picker is possible. */
     uint64_t start_unix_ns;     /* Of a source that remembers: the moment to begin at; 0: the newest. */
@@ -96,6 +97,7 @@ struct session {
     const struct tui_code *code;
     struct tui_source_maps source_maps;
     const struct tui_settings_store *settings;
+    enum tui_theme wanted_theme;                        /* What is kept when settings are saved. */
     struct model *live;                                 /* Set aside while the past is on view; it goes on. */
     struct playback playback;
     bool is_time_line_shown, was_time_line_shown;
