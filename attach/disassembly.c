@@ -1,6 +1,5 @@
 /* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. */
 #include <Zydis/Zydis.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,20 @@ struct disassembler {
     struct memory *memory;
     struct pclntab *pclntab;
     struct program_identity program;        /* Whose image it is. */
+    ZydisDecoder decoder;
+    ZydisFormatter formatter;
 };
+
+static bool set_up_decoder(struct disassembler *disassembler)
+{
+    ZydisFormatter *formatter = &disassembler->formatter;
+    return ZYAN_SUCCESS(
+               ZydisDecoderInit(&disassembler->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
+           ZYAN_SUCCESS(ZydisFormatterInit(formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
+           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE)) &&
+           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
+                                                  ZYDIS_PADDING_DISABLED));
+}
 
 void disassembler_close(struct disassembler *disassembler)
 {
@@ -71,7 +83,7 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
         error = read_program(opened, &opened->program);
     if (!error)
         error = target_open_executable(opened->target, &opened->image);
-    if (!error && !image_is_x86_64(opened->image))
+    if (!error && (!image_is_x86_64(opened->image) || !set_up_decoder(opened)))
         error = error_create(ERROR_UNSUPPORTED, "only amd64 code is shown as instructions");
     if (!error)
         error = memory_create_live(pid, &opened->memory);
@@ -85,34 +97,68 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
     return NULL;
 }
 
-/* One instruction; a byte that is none stands alone. */
-static uint32_t decode(const uint8_t *code, uint64_t size, uint64_t address, char *text, size_t text_size)
+/* " <runtime.mallocgc>" behind a jump or a call to a function's first byte. */
+static void append_called(struct disassembler *disassembler, const ZydisDecodedInstruction *instruction,
+                          const ZydisDecodedOperand *operands, uint64_t address, struct text *text)
 {
-    ZydisDisassembledInstruction decoded;
-    if (ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LONG_64, address, code, size, &decoded))) {
-        snprintf(text, text_size, "%s", decoded.text);
-        return decoded.info.length;
+    ZyanU64 target;
+    struct go_function function;
+    if (instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE || instruction->operand_count_visible == 0 ||
+        operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+        !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(instruction, &operands[0], address, &target)))
+        return;
+    struct error *error = pclntab_find_function(disassembler->pclntab, target, &function);
+    if (!error && function.entry == target) {
+        text_append(text, "  <");
+        text_append_escaped(text, function.name, strlen(function.name));
+        text_append(text, ">");
     }
-    snprintf(text, text_size, "db 0x%02x", code[0]);
-    return 1;
+    error_destroy(error);
 }
 
+/* One instruction, and its text where `text` is not NULL; a byte that is none stands alone. Returns its length. */
+static uint32_t decode(struct disassembler *disassembler, const uint8_t *code, uint64_t size, uint64_t address,
+                       struct text *text)
+{
+    ZydisDecodedInstruction instruction;
+    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
+    char written[160];
+    bool is_known =
+        ZYAN_SUCCESS(ZydisDecoderDecodeFull(&disassembler->decoder, code, size, &instruction, operands)) &&
+        (!text || ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&disassembler->formatter, &instruction, operands,
+                                                               instruction.operand_count_visible, written,
+                                                               sizeof(written), address, NULL)));
+    if (text && is_known) {
+        text_append(text, written);
+        append_called(disassembler, &instruction, operands, address, text);
+    } else if (text) {
+        text_printf(text, "db 0x%02x", code[0]);
+    }
+    return is_known ? instruction.length : 1;
+}
+
+struct code {
+    const uint8_t *bytes;
+    uint64_t size, start;
+};
+
 /* Fills in what fits in `room`, the address in the middle of it. */
-static struct error *decode_around(const uint8_t *code, uint64_t size, uint64_t start, uint64_t address,
+static struct error *decode_around(struct disassembler *disassembler, const struct code *code, uint64_t address,
                                    struct arena *arena, struct instruction *instructions, size_t room, size_t *ret_count)
 {
-    char text[128];
     size_t here = 0, number = 0, count = 0;
-    for (uint64_t at = 0; at < size && start + at <= address; here++)
-        at += decode(code + at, size - at, start + at, text, sizeof(text));
+    for (uint64_t at = 0; at < code->size && code->start + at <= address; here++)
+        at += decode(disassembler, code->bytes + at, code->size - at, code->start + at, NULL);
     size_t first = here > room / 2 ? here - room / 2 : 0;
-    for (uint64_t at = 0; at < size && count < room; number++) {
-        uint32_t length = decode(code + at, size - at, start + at, text, sizeof(text));
+    for (uint64_t at = 0; at < code->size && count < room; number++) {
+        _cleanup_(text_deinit) struct text text = {0};
+        uint32_t length =
+            decode(disassembler, code->bytes + at, code->size - at, code->start + at, number < first ? NULL : &text);
         if (number >= first) {
-            const char *copy = arena_copy_string(arena, text, strlen(text));
+            const char *copy = text.failed ? NULL : arena_copy_string(arena, text.data, text.length);
             if (!copy)
                 return error_no_memory();
-            instructions[count++] = (struct instruction){.address = start + at, .size = length, .text = copy};
+            instructions[count++] = (struct instruction){.address = code->start + at, .size = length, .text = copy};
         }
         at += length;
     }
@@ -140,6 +186,6 @@ struct error *disassembler_read(struct disassembler *disassembler, uint64_t addr
     if (!code)
         return error_no_memory();
     error = image_read(disassembler->image, function.entry, code, size);
-    return error ? error
-                 : decode_around(code, size, function.entry, address, arena, instructions, room, ret_count);
+    const struct code whole = {code, size, function.entry};
+    return error ? error : decode_around(disassembler, &whole, address, arena, instructions, room, ret_count);
 }

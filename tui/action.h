@@ -31,14 +31,20 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(SORT, 's', '>', LIST, "sort", "sort by the next column") \
     X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the column before") \
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
+    X(COPY, 'y', 0, LIST, "copy", "what is selected, to the terminal's clipboard") \
+    X(SAVE_LIST, 'W', 0, LIST, "save list", "all rows to a new file") \
     X(TREE, 't', 0, LIST, "tree", "call sites or goroutines as a tree, or as a list") \
     X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
     X(INVERT, 'i', 0, VIEW, "invert", "flame graph: callers at the bottom, or on top") \
     X(PAUSE, ' ', 0, VIEW, "pause", "hold the view, sampling goes on; in the past: play or stop") \
+    X(FOLLOW, 'f', 0, VIEW, "follow", "to the newest sample, and on with those that come") \
+    X(BASELINE, 'b', 0, VIEW, "baseline", "growth since now; again: as before") \
+    X(MAXIMISE, 'z', 0, VIEW, "enlarge", "the list with the focus alone; again: as before") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \
     X(FASTER, '-', 0, VIEW, "faster", "sample more often; in the past: play slower") \
     X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs over a longer time") \
     X(SPAN_SHORTER, '[', 0, VIEW, "shorter", "graphs over a shorter time") \
+    X(SAVE_SCREEN, 'w', 0, VIEW, "save", "the screen to a new file") \
     X(PROBLEMS, '!', 0, VIEW, "problems", "what could not be read, and why") \
     X(REDRAW, CONTROL('l'), 0, VIEW, "redraw", "draw the screen anew") \
     X(TIME_LINE, 'T', 0, TIME, "time line", "show or hide the time line") \

@@ -147,6 +147,18 @@ struct error *model_toggle_span_edge(struct model *model, bool is_end)
     return show_latest(model);
 }
 
+struct error *model_toggle_baseline(struct model *model)
+{
+    if (!model->shown)
+        return NULL;
+    bool was_chosen = model->span_start || model->span_end;
+    snapshot_unref(model->span_start);
+    snapshot_unref(model->span_end);
+    model->span_start = was_chosen ? NULL : snapshot_ref(model->shown);
+    model->span_end = NULL;
+    return show_latest(model);
+}
+
 /* How much of the newest value goes into the smoothed cost. */
 #define COST_WEIGHT 0.2
 

@@ -52,6 +52,8 @@ struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_c
 
 /* The sample on view becomes an edge of the span, or, where it is one already, is one no more. */
 struct error *model_toggle_span_edge(struct model *model, bool is_end);
+/* The span starts at the sample on view and ends with what will be; where one is chosen there is none any more. */
+struct error *model_toggle_baseline(struct model *model);
 /* False where there is no span, or it ends before it starts. */
 bool model_span_chosen(const struct model *model, struct chosen_span *ret_span);
 

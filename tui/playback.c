@@ -304,6 +304,16 @@ struct error *playback_set_span(struct session *session, bool is_end)
     return error;
 }
 
+struct error *playback_set_baseline(struct session *session)
+{
+    struct error *error = model_toggle_baseline(&session->model);
+    if (!error)
+        error = session_renew(session);
+    session_say(session, session->model.span_start ? "growth is now since here; b again: that of the last minutes"
+                                                   : "growth is again that of the last minutes");
+    return error;
+}
+
 struct error *playback_act(struct session *session, enum action action, bool *ret_done)
 {
     *ret_done = true;
@@ -335,6 +345,8 @@ struct error *playback_act(struct session *session, enum action action, bool *re
     case ACTION_SPAN_START:
     case ACTION_SPAN_END:
         return playback_set_span(session, action == ACTION_SPAN_END);
+    case ACTION_BASELINE:
+        return playback_set_baseline(session);
     default:
         *ret_done = false;
         return NULL;

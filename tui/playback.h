@@ -34,6 +34,8 @@ bool playback_is_busy(const struct session *session);
 struct error *playback_act(struct session *session, enum action action, bool *ret_done);
 /* The sample on view becomes an edge of the span over which growth is shown, or is one no more; in a live view, too. */
 struct error *playback_set_span(struct session *session, bool is_end);
+/* The same of both edges at once: growth since the sample on view, or that of the last minutes. */
+struct error *playback_set_baseline(struct session *session);
 /* Playing has reached the end of a session that goes on. */
 bool playback_has_caught_up(const struct session *session);
 struct error *playback_jump(struct session *session, uint64_t unix_ns);

@@ -60,6 +60,9 @@ static struct error *run_session(struct terminal *terminal, struct session *sess
             error = session_handle(session, &event);
             if (error)
                 return error;
+            if (session->clipboard.length)
+                terminal_copy(terminal, session->clipboard.data, session->clipboard.length);
+            text_deinit(&session->clipboard);
         }
         if (session->quit)
             break;

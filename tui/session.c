@@ -8,6 +8,7 @@
 #include "heaptop/tui.h"
 #include "tui/chrome.h"
 #include "tui/profiling.h"
+#include "tui/save.h"
 #include "tui/stop_running.h"
 #include "tui/time_line.h"
 
@@ -56,6 +57,7 @@ void session_destroy(struct session *session)
         model_deinit(session->live);
     free(session->live);
     text_deinit(&session->verdict);
+    text_deinit(&session->clipboard);
     grid_deinit(&session->grid);
     model_deinit(&session->model);
     free(session);
@@ -267,6 +269,7 @@ struct error *session_push(struct session *session, const struct screen_ops *ops
     if (error)
         return error;
     session->depth++;
+    session->is_maximised = false;
     return session_update(session);
 }
 
@@ -275,6 +278,7 @@ struct error *session_show_tab(struct session *session, size_t tab)
     while (session->depth > 0)
         close_screen(&session->above[--session->depth]);
     session->tab = tab;
+    session->is_maximised = false;
     return session_update(session);
 }
 
@@ -344,6 +348,10 @@ static struct error *go_back(struct session *session)
         list->search[0] = '\0';
         return NULL;
     }
+    if (session->is_maximised) {
+        session->is_maximised = false;
+        return NULL;
+    }
     if (session->depth > 0) {
         close_screen(&session->above[--session->depth]);
         return session_update(session);
@@ -400,6 +408,15 @@ static struct error *show_difference(struct session *session)
     return session_push(session, &diff_screen, &pair);
 }
 
+/* To the newest sample, whatever keeps the view from it. */
+static struct error *follow(struct session *session)
+{
+    bool done;
+    if (session->live)
+        return session_leave_past(session);
+    return session->playback.is_on ? playback_act(session, ACTION_LAST_MOMENT, &done) : set_paused(session, false);
+}
+
 /* What takes a live view into its past. */
 static bool is_of_the_past(const struct session *session, enum action action)
 {
@@ -412,6 +429,7 @@ static bool is_of_the_past(const struct session *session, enum action action)
         return true;
     case ACTION_SPAN_START:
     case ACTION_SPAN_END:
+    case ACTION_BASELINE:
         return session->model.paused;
     default:
         return false;
@@ -495,6 +513,22 @@ struct error *session_act(struct session *session, enum action action)
         return toggle_recording(session);
     case ACTION_DIFFERENCE:
         return show_difference(session);
+    case ACTION_BASELINE:
+        return playback_set_baseline(session);
+    case ACTION_FOLLOW:
+        return follow(session);
+    case ACTION_MAXIMISE:
+        session->is_maximised = !session->is_maximised && session_list(session);
+        return NULL;
+    case ACTION_COPY:
+        save_to_clipboard(session);
+        return NULL;
+    case ACTION_SAVE_SCREEN:
+        save_screen(session);
+        return NULL;
+    case ACTION_SAVE_LIST:
+        save_list(session);
+        return NULL;
     case ACTION_SPAN_START:
     case ACTION_SPAN_END:
         return playback_set_span(session, action == ACTION_SPAN_END);
@@ -553,7 +587,7 @@ static struct error *press(struct session *session, const struct event *event)
     const struct open_screen *top = session_top(session);
     if (top->ops->mouse && top->ops->mouse(session, top->state, event))
         return NULL;
-    if (top->ops->point)
+    if (top->ops->point && !session->is_maximised)
         top->ops->point(top->state, event->x, event->y);
     struct list *list = session_list(session);
     bool resort = false;
@@ -583,7 +617,7 @@ static struct error *handle_mouse(struct session *session, const struct event *e
     const struct open_screen *top = session_top(session);
     if (top->ops->mouse && top->ops->mouse(session, top->state, event))
         return NULL;
-    if (top->ops->point)
+    if (top->ops->point && !session->is_maximised)
         top->ops->point(top->state, event->x, event->y);
     struct list *list = session_list(session);
     if (list)
@@ -631,6 +665,14 @@ int section_draw(struct canvas canvas, int y, const char *title, const struct li
     return 1;
 }
 
+static void draw_list_alone(const char *title, struct list *list, struct canvas canvas)
+{
+    char words[64];
+    snprintf(words, sizeof(words), "%s (enlarged: Esc goes back)", title);
+    section_draw(canvas, 0, words, list, true);
+    list_draw(list, canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1), true);
+}
+
 void session_draw(struct session *session)
 {
     grid_clear(&session->grid);
@@ -650,7 +692,10 @@ void session_draw(struct session *session)
         time_line_draw(session, canvas_part(inner, 0, inner.height - height, inner.width, height));
     inner = canvas_part(inner, 0, 0, inner.width, inner.height - height);
     const struct open_screen *top = session_top(session);
-    if (session->model.analysis)
+    struct list *list = session->is_maximised ? session_list(session) : NULL;
+    if (session->model.analysis && list)
+        draw_list_alone(top->ops->title, list, inner);
+    else if (session->model.analysis)
         top->ops->draw(session, top->state, inner);
     prompt_draw_matches(session, canvas);
     if (session->popup != POPUP_NONE)

@@ -40,6 +40,8 @@ struct screen_ops {
      * with 0 to the one picked or the next, the text being new. false: there is none. May be NULL. */
     char *(*needle)(void *state);
     bool (*find)(struct session *session, void *state, int direction);
+    /* What is copied; where it writes nothing, the text of the selected row. May be NULL. */
+    void (*copy)(const struct session *session, const void *state, struct text *text);
     /* The mouse where there is no list; false: nothing there. May be NULL. */
     bool (*mouse)(struct session *session, void *state, const struct event *event);
     /* What is made off the drawing path: readable when some of it is done, -1 while nothing is under way; and taking it
@@ -110,6 +112,8 @@ struct session {
     uint64_t profiling_asked_at;    /* Number of the sample that was the latest then. */
     struct text verdict;        /* Of the sample on view. */
     char message[160];          /* Shown in place of the keys until the next event. */
+    struct text clipboard;      /* For the terminal's; run.c takes it. */
+    bool is_maximised;          /* The list with the focus is drawn alone. */
     bool changed;               /* The grid no longer shows the state. */
     bool can_pick, quit, pick_again;
     int tab_x[10];              /* Where the tabs were drawn, for the mouse; the entry behind the last is its end. */

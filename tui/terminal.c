@@ -358,6 +358,42 @@ void terminal_draw(struct terminal *terminal, const struct grid *grid)
     refresh();
 }
 
+static void append_base64(struct text *out, const char *bytes, size_t length)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < length; i += 3) {
+        size_t count = length - i < 3 ? length - i : 3;
+        uint32_t group = 0;
+        for (size_t j = 0; j < 3; j++)
+            group = group << 8 | (j < count ? (unsigned char)bytes[i + j] : 0);
+        char quad[4];
+        for (size_t j = 0; j < 4; j++)
+            quad[j] = j <= count ? digits[group >> (18 - 6 * j) & 63] : '=';
+        text_append_bytes(out, quad, sizeof(quad));
+    }
+}
+
+void terminal_copy(struct terminal *terminal, const char *text, size_t length)
+{
+    (void)terminal;
+    struct text out = {0};
+    /* screen hands on only what is wrapped for it; tmux takes the sequence itself, where its set-clipboard is on. */
+    const char *type = getenv("TERM");
+    bool in_screen = type && strncmp(type, "screen", 6) == 0 && !getenv("TMUX");
+    text_append(&out, in_screen ? "\033P\033]52;c;" : "\033]52;c;");
+    append_base64(&out, text, length < TERMINAL_MAX_COPY ? length : TERMINAL_MAX_COPY);
+    text_append(&out, in_screen ? "\a\033\\" : "\a");
+    /* Behind what curses has not sent yet. */
+    fflush(stdout);
+    for (size_t done = 0; !out.failed && done < out.length;) {
+        ssize_t wrote = write(STDOUT_FILENO, out.data + done, out.length - done);
+        if (wrote <= 0 && errno != EINTR && errno != EAGAIN)
+            break;
+        done += wrote > 0 ? (size_t)wrote : 0;
+    }
+    text_deinit(&out);
+}
+
 void terminal_redraw(struct terminal *terminal)
 {
     terminal->lost = true;

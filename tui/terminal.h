@@ -23,6 +23,10 @@ enum tui_theme terminal_theme(enum tui_theme wanted);
 void terminal_size(const struct terminal *terminal, int *ret_width, int *ret_height);
 /* Sends what differs from what was drawn before. */
 void terminal_draw(struct terminal *terminal, const struct grid *grid);
+/* Hands a text to the terminal's clipboard (OSC 52, xterm's ctlseqs); whether it takes it is up to the terminal. Longer
+ * ones than TERMINAL_MAX_COPY bytes are cut. */
+void terminal_copy(struct terminal *terminal, const char *text, size_t length);
+#define TERMINAL_MAX_COPY 65536
 /* Waits until there is an event, one of the descriptors (-1: none) is readable, or the time is over. */
 void terminal_wait(struct terminal *terminal, const int descriptors[TERMINAL_DESCRIPTORS], int timeout_ms);
 /* The next event that is there already; EVENT_NONE when there is none. */

@@ -434,6 +434,18 @@ static bool flame_mouse(struct session *session, void *state, const struct event
     return true;
 }
 
+static void flame_copy(const struct session *session, const void *state, struct text *text)
+{
+    (void)session;
+    const struct flame_graph *graph = &((const struct flame *)state)->graph;
+    char place[FORMAT_BUFFER];
+    if (flame_graph_is_empty(graph))
+        return;
+    const struct flame_node *node = flame_graph_node(graph, graph->picked);
+    const char *where = frame_place(graph->tree.catalog, node->frame, place);
+    text_printf(text, "%s%s%s", flame_node_name(&graph->tree, node), *where ? " " : "", where);
+}
+
 static char *flame_needle(void *state)
 {
     return ((struct flame *)state)->graph.needle;
@@ -459,6 +471,7 @@ const struct screen_ops flame_screen = {
     .update = flame_update,
     .draw = flame_draw,
     .act = flame_act,
+    .copy = flame_copy,
     .needle = flame_needle,
     .find = flame_find,
     .mouse = flame_mouse,

@@ -144,7 +144,7 @@ static void forget(struct source_view *view)
     arena_deinit(&view->code_arena);
     arena_init(&view->code_arena);
     view->reason[0] = view->code_reason[0] = '\0';
-    view->is_set = view->is_code_read = view->shows_code = false;
+    view->is_set = view->is_code_read = view->shows_code = view->is_centred = false;
 }
 
 void source_view_deinit(struct source_view *view)
@@ -298,6 +298,7 @@ void source_view_toggle(struct source_view *view, const struct session *session)
             select_frame(view);
     }
     view->shows_code = !view->shows_code;
+    view->is_centred = false;
 }
 
 /* ---- drawing ---- */
@@ -338,10 +339,11 @@ void source_view_draw(struct source_view *view, const struct session *session, s
             canvas_text_fit(below, 2, 1, below.width - 3, ROLE_FAINT, view->code_reason);
         return;
     }
-    if (!focused) {
+    if (!focused)
         select_frame(view);
+    if (!focused || !view->is_centred)
         centre(list, below.height);
-    }
+    view->is_centred = true;
     list_draw(list, below, focused);
     int y = 1 + (int)list->selected - (int)list->top;
     if (!focused && y < below.height)

@@ -36,6 +36,7 @@ struct source_view {
     struct list code;
     char code_reason[200];              /* Why there is no code. */
     bool shows_code;
+    bool is_centred;                    /* The frame's line was put into the middle once. */
 };
 
 void source_view_init(struct source_view *view);

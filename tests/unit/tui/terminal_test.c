@@ -282,6 +282,23 @@ START_TEST(it_follows_the_size_of_the_terminal)
 }
 END_TEST
 
+START_TEST(what_is_copied_goes_to_the_terminals_clipboard)
+{
+    struct stand stand;
+    char line[32];
+    stand_open(&stand, "xterm-256color");
+    await_view(&stand);
+    type(&stand, "y");
+    /* "github.com/prometheus/prometheus/", in base64. */
+    ck_assert(await_output(&stand, 0, "\033]52;c;Z2l0aHViLmNvbS9wcm9tZXRoZXVzL3Byb21ldGhldXMv"));
+    ck_assert(await_output(&stand, 0, "\a"));
+    type(&stand, "q");
+    await_news(&stand, line, sizeof(line));
+    ck_assert_str_eq(line, "x0");
+    stand_close(&stand);
+}
+END_TEST
+
 START_TEST(no_color_is_heeded)
 {
     struct stand stand;
@@ -322,6 +339,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_crash_restores_the_terminal);
     tcase_add_test(tests, suspending_gives_the_terminal_back_and_takes_it_again);
     tcase_add_test(tests, it_follows_the_size_of_the_terminal);
+    tcase_add_test(tests, what_is_copied_goes_to_the_terminals_clipboard);
     tcase_add_test(tests, no_color_is_heeded);
     tcase_add_test(tests, a_terminal_that_cannot_is_refused);
     suite_add_tcase(suite, tests);

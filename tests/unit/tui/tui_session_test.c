@@ -1,5 +1,8 @@
 #include "tests/unit/tui/tui_test.h"
 
+#include <dirent.h>
+#include <limits.h>
+
 #include "tests/unit/check_main.h"
 #include "tui/chrome.h"
 
@@ -370,6 +373,146 @@ START_TEST(what_has_no_call_site_is_not_opened)
 }
 END_TEST
 
+START_TEST(a_baseline_is_the_sample_on_view)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    const struct model *model = &stage.session->model;
+    uint64_t now = model->shown->unix_ns;
+    stage_keys(&stage, "b");
+    ck_assert_ptr_nonnull(model->span_start);
+    ck_assert_uint_eq(model->span_start->unix_ns, now);
+    ck_assert(stage_shows(&stage, "growth is now since here"));
+    for (int i = 0; i < 5; i++)
+        stage_second(&stage);
+    struct chosen_span span;
+    ck_assert(model_span_chosen(model, &span));
+    ck_assert_uint_eq(span.end->unix_ns, now + 5 * BUILDER_SECOND_NS);
+    stage_keys(&stage, "b");
+    ck_assert_ptr_null(model->span_start);
+    ck_assert(!model_span_chosen(model, &span));
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(following_lets_go_of_a_held_view)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "Space");
+    stage_second(&stage);
+    ck_assert(stage_shows(&stage, "PAUSED"));
+    stage_keys(&stage, "f");
+    ck_assert(!stage_shows(&stage, "PAUSED"));
+    ck_assert_ptr_eq(stage.session->model.shown, stage.session->model.latest);
+    stage_keys(&stage, "f");
+    ck_assert(!stage.session->model.paused);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(an_enlarged_list_has_the_screen_to_itself)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "Tab");
+    ck_assert(stage_shows(&stage, "heap"));
+    ck_assert(stage_shows(&stage, "Growing call sites"));
+    uint64_t identity = focused(&stage)->selected_identity;
+    stage_keys(&stage, "z");
+    ck_assert(stage_shows(&stage, "enlarged: Esc goes back"));
+    ck_assert(!stage_shows(&stage, "Growing call sites"));
+    ck_assert_uint_eq(focused(&stage)->selected_identity, identity);
+    stage_keys(&stage, "Esc");
+    ck_assert(stage_shows(&stage, "Growing call sites"));
+    /* What is opened from it is whole. */
+    stage_keys(&stage, "Tab z Enter");
+    ck_assert(!stage_shows(&stage, "enlarged"));
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(what_is_selected_is_copied)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    stage_keys(&stage, "2 y");
+    const struct list *list = focused(&stage);
+    char buffer[LIST_TEXT];
+    ck_assert_str_eq(stage.session->clipboard.data, list->ops->text(list->context, list_selected(list), buffer));
+    ck_assert(stage_shows(&stage, "sent to the terminal's clipboard: "));
+    stage_keys(&stage, "7 G y");
+    ck_assert_str_eq(stage.session->clipboard.data,
+                     "github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate head.go:1622");
+    stage_close(&stage);
+}
+END_TEST
+
+/* The only file in this folder, which is emptied. */
+static char *take_file(const char *folder)
+{
+    struct dirent **entries;
+    char path[300], *text = NULL;
+    int count = scandir(folder, &entries, NULL, alphasort);
+    ck_assert_int_eq(count, 3);
+    for (int i = 0; i < count; i++) {
+        if (entries[i]->d_name[0] != '.') {
+            struct stat status;
+            snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+            ck_assert_int_eq(stat(path, &status), 0);
+            ck_assert_uint_eq(status.st_mode & 0777, 0600);
+            text = calloc(1, (size_t)status.st_size + 1);
+            FILE *file = fopen(path, "re");
+            ck_assert_ptr_nonnull(file);
+            ck_assert_uint_eq(fread(text, 1, (size_t)status.st_size, file), (size_t)status.st_size);
+            fclose(file);
+            unlink(path);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return text;
+}
+
+START_TEST(screen_and_list_are_saved_as_files)
+{
+    char folder[] = "/tmp/heaptop-saved-XXXXXX", before[PATH_MAX];
+    struct stage stage;
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    ck_assert_ptr_nonnull(getcwd(before, sizeof(before)));
+    ck_assert_int_eq(chdir(folder), 0);
+    stage_open(&stage, &(struct stage_options){.width = 60, .height = 15, .seconds = 120});
+    stage_keys(&stage, "2");
+    char *screen = stage_text(&stage);
+    stage_keys(&stage, "w");
+    ck_assert(stage_shows(&stage, "saved: heaptop-sites-"));
+    char *saved = take_file(folder);
+    ck_assert_str_eq(saved, screen);
+    free(saved);
+    free(screen);
+    stage_keys(&stage, "W");
+    saved = take_file(folder);
+    /* More than the screen has: every row, and the columns that had no room. */
+    size_t lines = 0;
+    for (const char *at = saved; (at = strchr(at, '\n')); at++)
+        lines++;
+    ck_assert_uint_eq(lines, focused(&stage)->num_rows + 1);
+    ck_assert_ptr_nonnull(strstr(saved, "allocates"));
+    ck_assert(!stage_shows(&stage, "allocates"));
+    free(saved);
+    ck_assert_int_eq(chmod(folder, 0500), 0);
+    if (geteuid() != 0) {
+        stage_keys(&stage, "w");
+        ck_assert(stage_shows(&stage, "cannot make 'heaptop-sites-"));
+    }
+    stage_keys(&stage, "7 W");
+    ck_assert(stage_shows(&stage, "there is no list to save here"));
+    stage_close(&stage);
+    ck_assert_int_eq(chdir(before), 0);
+    ck_assert_int_eq(rmdir(folder), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("session");
@@ -390,6 +533,11 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_came_of_switching_is_said);
     tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
+    tcase_add_test(tests, a_baseline_is_the_sample_on_view);
+    tcase_add_test(tests, following_lets_go_of_a_held_view);
+    tcase_add_test(tests, an_enlarged_list_has_the_screen_to_itself);
+    tcase_add_test(tests, what_is_selected_is_copied);
+    tcase_add_test(tests, screen_and_list_are_saved_as_files);
     suite_add_tcase(suite, tests);
     return suite;
 }
