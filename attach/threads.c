@@ -278,7 +278,8 @@ static struct error *read_thread(struct thread_reader *reader, struct entry *ent
     store_name(reader, entry, &stat);
     thread->state = stat.state;
     thread->processor = stat.processor;
-    thread->cpu_ns = is_counted ? cpu_ns : process_ticks_to_ns(stat.user_ticks + stat.system_ticks);
+    /* To the microsecond: nothing less is shown or recorded. */
+    thread->cpu_ns = is_counted ? cpu_ns / 1000 * 1000 : process_ticks_to_ns(stat.user_ticks + stat.system_ticks);
     thread->read_monotonic_ns = now;
     entry->runs = is_counted ? runs : 0;
     entry->is_read = true;

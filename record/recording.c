@@ -22,7 +22,6 @@ static const char magic[16] = "SQLite format 3";
 /* Bounds on what SQLite does for a file that wants to be expensive. */
 #define MAX_VALUE_BYTES (1 << 20)
 #define BUSY_TIMEOUT_MS 2000
-#define MAX_COUNTER_COLUMNS 256
 #define MAX_COUNTER_NAME 63
 
 DEFINE_CLEANUP(struct recording *, recording_close)
@@ -82,67 +81,80 @@ bool recording_is_file(const char *path)
 
 /* ---- its tables ---- */
 
-/* The columns of the table of counters after the first, in the arena: names of small letters, digits and '_'. */
-static bool read_counter_columns(const char *sql, struct arena *arena, const char **names, size_t *ret_count)
+/* The columns of a table of counters after the first, in the arena: names of small letters, digits and '_'. */
+static bool read_counter_columns(const char *sql, const char *table, struct arena *arena, struct counter_columns *columns)
 {
-    static const char head[] = "CREATE TABLE counters (tick INTEGER PRIMARY KEY";
-    if (strncmp(sql, head, sizeof(head) - 1) != 0)
+    char head[96];
+    int length = snprintf(head, sizeof(head), "CREATE TABLE %s (tick INTEGER PRIMARY KEY", table);
+    if (strncmp(sql, head, (size_t)length) != 0)
         return false;
     size_t count = 0;
-    for (sql += sizeof(head) - 1; sql[0] == ',' && sql[1] == ' ' && count < MAX_COUNTER_COLUMNS; count++) {
-        size_t length = strspn(sql + 2, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        if (length == 0 || length > MAX_COUNTER_NAME || !islower((unsigned char)sql[2]))
+    for (sql += length; sql[0] == ',' && sql[1] == ' ' && count < SCHEMA_MAX_COUNTER_COLUMNS; count++) {
+        size_t name = strspn(sql + 2, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        if (name == 0 || name > MAX_COUNTER_NAME || !islower((unsigned char)sql[2]))
             return false;
-        names[count] = arena_copy_string(arena, sql + 2, length);
-        if (!names[count])
+        columns->names[count] = arena_copy_string(arena, sql + 2, name);
+        if (!columns->names[count])
             return false;
-        sql += 2 + length;
+        sql += 2 + name;
     }
-    *ret_count = count;
+    columns->count = count;
     return strcmp(sql, ")") == 0;
 }
 
-static bool is_ours(const char *name, const char *sql)
+/* The table of this name among those of counters, as far as the version has them; SCHEMA_COUNTER_TABLES when it is
+ * none. */
+static size_t find_counter_table(const char *name, unsigned version)
 {
-    for (size_t i = 0; i < schema_num_tables; i++)
-        if (strcmp(schema_tables[i].name, name) == 0)
-            return strcmp(schema_tables[i].sql, sql) == 0;
-    return false;
+    size_t count = version < 2 ? 1 : SCHEMA_COUNTER_TABLES;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, schema_counter_tables[i]) == 0)
+            return i;
+    return SCHEMA_COUNTER_TABLES;
 }
 
-static bool is_known_name(const char *name)
+/* The text that the table of this name must have; NULL when the name is none of ours. */
+static const char *expected_sql(const char *name, unsigned version)
 {
     for (size_t i = 0; i < schema_num_tables; i++)
         if (strcmp(schema_tables[i].name, name) == 0)
-            return true;
-    return strcmp(name, "counters") == 0;
+            return schema_table_sql(&schema_tables[i], version);
+    return NULL;
+}
+
+static size_t count_tables(unsigned version)
+{
+    size_t count = version < 2 ? 1 : SCHEMA_COUNTER_TABLES;
+    for (size_t i = 0; i < schema_num_tables; i++)
+        count += schema_table_sql(&schema_tables[i], version) != NULL;
+    return count;
 }
 
 /* Everything of one of our names must be a table with our text; whatever else there is, is never touched. */
-static bool check_schema(struct database *database, struct arena *arena, const char **counters,
-                         size_t *ret_num_counters)
+static bool check_schema(struct database *database, unsigned version, struct arena *arena,
+                         struct counter_columns columns[SCHEMA_COUNTER_TABLES])
 {
     size_t found = 0;
     bool is_good = true;
     sqlite3_stmt *statement = database_prepare(database, "SELECT type, name, sql FROM sqlite_master");
     struct row row = row_begin(database, statement);
     while (is_good && row_next(&row)) {
-        const char *columns[3];
+        const char *texts[3];
         for (int i = 0; i < 3; i++) {
-            columns[i] = (const char *)sqlite3_column_text(statement, i);
-            columns[i] = columns[i] ? columns[i] : "";
+            texts[i] = (const char *)sqlite3_column_text(statement, i);
+            texts[i] = texts[i] ? texts[i] : "";
         }
-        if (!is_known_name(columns[1]))
+        size_t table = find_counter_table(texts[1], version);
+        const char *expected = expected_sql(texts[1], version);
+        if (!expected && table == SCHEMA_COUNTER_TABLES)
             continue;
-        is_good = strcmp(columns[0], "table") == 0;
-        if (is_good && strcmp(columns[1], "counters") == 0)
-            is_good = read_counter_columns(columns[2], arena, counters, ret_num_counters);
-        else if (is_good)
-            is_good = is_ours(columns[1], columns[2]);
+        is_good = strcmp(texts[0], "table") == 0 &&
+                  (expected ? strcmp(texts[2], expected) == 0
+                            : read_counter_columns(texts[2], texts[1], arena, &columns[table]));
         found++;
     }
     sqlite3_finalize(statement);
-    return is_good && found == schema_num_tables + 1;
+    return is_good && found == count_tables(version);
 }
 
 /* ---- opening ---- */
@@ -162,17 +174,19 @@ static void guard(struct database *database)
 }
 
 /* Takes the recording, which is destroyed when this fails. */
-static struct error *prepare_reading(struct recording *opened, const char *name, struct recording **ret_recording)
+static struct error *prepare_reading(struct recording *opened, unsigned version, const char *name,
+                                     struct recording **ret_recording)
 {
     _cleanup_(recording_closep) struct recording *recording = opened;
     struct arena arena;
-    const char *counters[MAX_COUNTER_COLUMNS];
-    size_t num_counters = 0;
+    struct counter_columns columns[SCHEMA_COUNTER_TABLES];
+    for (size_t i = 0; i < SCHEMA_COUNTER_TABLES; i++)
+        columns[i].count = 0;
     guard(&recording->database);
     arena_init(&arena);
-    bool is_good = check_schema(&recording->database, &arena, counters, &num_counters);
+    bool is_good = check_schema(&recording->database, version, &arena, columns);
     if (recording->database.code == SQLITE_OK && is_good) {
-        tick_reader_init(&recording->reader, &recording->database, counters, num_counters);
+        tick_reader_init(&recording->reader, &recording->database, version, columns);
         recording->has_reader = true;
     }
     arena_deinit(&arena);
@@ -250,7 +264,7 @@ struct error *recording_open(const char *path, struct recording **ret_recording)
     if (error)
         return error;
     open_handle(recording);
-    return prepare_reading(recording, name.data ? name.data : "", ret_recording);
+    return prepare_reading(recording, big_endian(header + HEADER_USER_VERSION), name.data ? name.data : "", ret_recording);
 }
 
 struct error *recording_open_bytes(const void *bytes, size_t size, struct recording **ret_recording)
@@ -271,7 +285,7 @@ struct error *recording_open_bytes(const void *bytes, size_t size, struct record
                                                     (sqlite3_int64)size,
                                                     SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_READONLY)
                               : SQLITE_NOMEM;
-    return prepare_reading(recording, "bytes", ret_recording);
+    return prepare_reading(recording, big_endian((const uint8_t *)bytes + HEADER_USER_VERSION), "bytes", ret_recording);
 }
 
 void recording_close(struct recording *recording)

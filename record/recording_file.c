@@ -87,9 +87,11 @@ static void create_tables(struct recording_file *file, const struct recorder_opt
         RECORD_APPLICATION_ID, RECORD_FORMAT_VERSION);
     for (size_t i = 0; i < schema_num_tables; i++)
         text_printf(&text, "%s;\n", schema_tables[i].sql);
-    schema_write_counters_table(schema_counter_names, COUNTER_COUNT, &text);
-    text_append(&text, ";\n");
-    text_append(&text, schema_views);
+    for (size_t i = 0; i < SCHEMA_COUNTER_TABLES; i++) {
+        schema_write_counter_table(i, &text);
+        text_append(&text, ";\n");
+    }
+    schema_write_views(&text);
     if (text.failed)
         database->code = SQLITE_NOMEM;
     database_execute(database, text.data);

@@ -199,22 +199,33 @@ static struct error *replay_read_timeline(struct source *source, struct arena *a
 static const enum counter_id scanned[] = {COUNTER_RSS, COUNTER_HEAP_LIVE, COUNTER_GOROUTINES, COUNTER_NUM_GC,
                                          COUNTER_HEAP_MARKED, COUNTER_PAUSE_TOTAL};
 
+/* ", seldom_counters.num_gc", wherever the file has it; ", NULL" where it has it not. */
+static void append_column(const struct tick_reader *reader, enum counter_id id, struct text *sql)
+{
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++) {
+        for (size_t i = 0; i < reader->columns[table].count; i++) {
+            if (reader->columns[table].ids[i] == id) {
+                text_printf(sql, ", %s.%s", schema_counter_tables[table], schema_counter_names[id]);
+                return;
+            }
+        }
+    }
+    text_append(sql, ", NULL");
+}
+
 static sqlite3_stmt *prepare_scan(struct recording *recording)
 {
     _cleanup_(text_deinit) struct text sql = {0};
     const struct tick_reader *reader = &recording->reader;
     text_append(&sql, "SELECT t.tick, t.unix_ns");
-    for (size_t i = 0; i < ARRAY_SIZE(scanned); i++) {
-        size_t column = 0;
-        while (column < reader->num_columns && reader->columns[column] != scanned[i])
-            column++;
-        if (column < reader->num_columns)
-            text_printf(&sql, ", c.%s", schema_counter_names[scanned[i]]);
-        else
-            text_append(&sql, ", NULL");
-    }
-    text_append(&sql, ", t.exited, g.pid, g.start_unix_ns FROM ticks t LEFT JOIN counters c ON c.tick = t.tick "
-                      "LEFT JOIN targets g ON g.target = t.target WHERE t.tick > ? ORDER BY t.tick LIMIT ?");
+    for (size_t i = 0; i < ARRAY_SIZE(scanned); i++)
+        append_column(reader, scanned[i], &sql);
+    text_append(&sql, ", t.exited, g.pid, g.start_unix_ns FROM ticks t LEFT JOIN targets g ON g.target = t.target");
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++)
+        if (reader->columns[table].count > 0)
+            text_printf(&sql, " LEFT JOIN %s ON %s.tick = t.tick", schema_counter_tables[table],
+                        schema_counter_tables[table]);
+    text_append(&sql, " WHERE t.tick > ? ORDER BY t.tick LIMIT ?");
     if (sql.failed) {
         recording->database.code = SQLITE_NOMEM;
         return NULL;

@@ -1,5 +1,7 @@
 #include "record/schema.h"
 
+#include <string.h>
+
 #include "heaptop/base/cleanup.h"
 
 const struct schema_table schema_tables[] = {
@@ -21,12 +23,12 @@ const struct schema_table schema_tables[] = {
      "container INTEGER, runtime INTEGER, runtime_version INTEGER, main_module INTEGER, build_id INTEGER, "
      "how_located INTEGER, how_laid_out INTEGER)"},
     {"ticks", THIN_COLUMNS,
-     "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
-     "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
-     "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
-     "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
-     "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
-     "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
+     "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, target INTEGER, exited INTEGER, "
+     "regions INTEGER, cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, sample_ns INTEGER, sample_cpu_ns INTEGER)"},
+    {"tick_facts", THIN_COLUMNS,
+#define X(id, column) ", " column " INTEGER"
+     "CREATE TABLE tick_facts (tick INTEGER PRIMARY KEY" TICK_FACTS(X) ")"},
+#undef X
     {"keyframes", THIN_TICK,
      "CREATE TABLE keyframes (tick INTEGER PRIMARY KEY)"},
     {"counter_info", THIN_NOT,
@@ -55,13 +57,18 @@ const struct schema_table schema_tables[] = {
      "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
     {"threads", THIN_NOT,
      "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
+    {"thread_states", THIN_NOT,
+     "CREATE TABLE thread_states (thread_state INTEGER PRIMARY KEY, state TEXT, system_call INTEGER, wait_channel INTEGER, "
+     "role INTEGER, machine INTEGER, locked_goid INTEGER)"},
     {"thread_values", THIN_STATES,
-     "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
-     "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
-     "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
+     "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, thread_state INTEGER, cpu_us INTEGER, processor INTEGER, "
+     "goid INTEGER, proc INTEGER)"},
+    {"thread_reads", THIN_STATES,
+     "CREATE TABLE thread_reads (at INTEGER PRIMARY KEY, read_monotonic_ns INTEGER)"},
     {"procs", THIN_STATES,
-     "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
-     "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
+     "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER)"},
+    {"proc_ticks", THIN_STATES,
+     "CREATE TABLE proc_ticks (at INTEGER PRIMARY KEY, schedule_ticks INTEGER, syscall_ticks INTEGER)"},
     {"gc_cycles", THIN_EVENTS,
      "CREATE TABLE gc_cycles (at INTEGER PRIMARY KEY, number INTEGER, end_unix_ns INTEGER, pause_ns INTEGER, "
      "heap_before INTEGER, heap_peak INTEGER, heap_after INTEGER, heap_goal INTEGER, cause INTEGER, since_init_ns INTEGER, "
@@ -103,6 +110,39 @@ const struct schema_table schema_tables[] = {
 };
 const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
 
+/* Version 1 had none of these, */
+static const char *const since_2[] = {"tick_facts", "thread_states", "thread_reads", "proc_ticks"};
+/* and had these otherwise. */
+static const struct {
+    const char *name, *sql;
+} before_2[] = {
+    {"ticks",
+     "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
+     "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
+     "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
+     "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
+     "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
+     "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
+    {"thread_values",
+     "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
+     "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
+     "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
+    {"procs",
+     "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
+     "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
+};
+
+const char *schema_table_sql(const struct schema_table *table, unsigned version)
+{
+    for (size_t i = 0; version < 2 && i < ARRAY_SIZE(since_2); i++)
+        if (strcmp(since_2[i], table->name) == 0)
+            return NULL;
+    for (size_t i = 0; version < 2 && i < ARRAY_SIZE(before_2); i++)
+        if (strcmp(before_2[i].name, table->name) == 0)
+            return before_2[i].sql;
+    return table->sql;
+}
+
 /* For people with the sqlite3 shell; the reader never uses them. 1 / (1 - exp(-size/rate)) is how pprof scales a sampled bucket. */
 #define TIME(column) "strftime('%Y-%m-%d %H:%M:%f', " column " / 1e9, 'unixepoch')"
 #define TICK(table) "(" table ".at >> 24)"
@@ -126,19 +166,21 @@ const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
     "JOIN ticks t ON t.tick = " TICK("v") " JOIN sites s ON s.site = " KEY("v") " JOIN stacks k ON k.stack = s.stack " \
     "JOIN v_site_scale x ON x.site = s.site;\n"
 
-const char schema_views[] =
+/* All but that of the counters. */
+static const char views[] =
     "CREATE VIEW v_targets AS SELECT target, pid, inner_pid, " TIME("start_unix_ns") " AS started, uid, " STRING("exe") " AS exe, "
     STRING("command_line") " AS command_line, " STRING("container") " AS container, " STRING("runtime") " AS runtime, "
     STRING("runtime_version") " AS runtime_version, " STRING("main_module") " AS main_module, " STRING("build_id")
     " AS build_id FROM targets;\n"
-    "CREATE VIEW v_ticks AS SELECT tick, " TIME("unix_ns") " AS time, target, exited, " STRING("exit_reason") " AS exit_reason, sites, "
-    "cpu_ns / 1e6 AS heaptop_cpu_ms, bytes_read AS heaptop_bytes_read, rss_bytes AS heaptop_rss_bytes, sample_ns / 1e6 AS sample_ms, "
-    "stops, writes, samples_dropped FROM ticks;\n"
-    "CREATE VIEW v_counters AS SELECT " TIME("t.unix_ns") " AS time, c.* FROM counters c JOIN ticks t USING (tick);\n"
+    "CREATE VIEW v_ticks AS SELECT tick, " TIME("unix_ns") " AS time, tick + (SELECT sequence_less_tick FROM tick_facts s "
+    "WHERE s.tick <= ticks.tick AND sequence_less_tick NOT NULL ORDER BY s.tick DESC LIMIT 1) AS sequence, target, exited, "
+    STRING("exit_reason") " AS exit_reason, sites, cpu_ns / 1e6 AS heaptop_cpu_ms, bytes_read AS heaptop_bytes_read, "
+    "rss_bytes AS heaptop_rss_bytes, sample_ns / 1e6 AS sample_ms, stops, writes, samples_dropped FROM ticks "
+    "LEFT JOIN tick_facts USING (tick);\n"
     "CREATE VIEW v_stacks AS SELECT k.stack AS stack, p.position AS position, " FUNCTION("p.frame") " AS function, " PLACE("p.frame")
     " AS place FROM stacks k JOIN stack_frames p USING (stack);\n"
     "CREATE VIEW v_site_scale AS SELECT site, CASE WHEN rate <= 1 OR object_size = 0 THEN 1.0 ELSE 1 / (1 - exp(-1.0 * object_size / rate)) END "
-    "AS scale FROM sites, (SELECT coalesce(max(mem_profile_rate), 1) AS rate FROM counters);\n"
+    "AS scale FROM sites, (SELECT coalesce(max(mem_profile_rate), 1) AS rate FROM seldom_counters);\n"
     SITE_VIEW("v_site_history", "site_published")
     SITE_VIEW("v_site_history_provisional", "site_provisional")
     "CREATE VIEW v_sites AS SELECT max(tick) AS tick, site, function, place, object_size, sampled_objects, inuse_objects, inuse_bytes, "
@@ -151,10 +193,10 @@ const char schema_views[] =
     "CREATE VIEW v_goroutine_groups AS SELECT max(tick) AS tick, goroutine_group, count, state, wait_reason, function, created_by, system "
     "FROM v_goroutine_group_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY goroutine_group HAVING count > 0;\n"
     "CREATE VIEW v_thread_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, r.thread AS thread, r.tid AS tid, "
-    STRING("r.name") " AS name, v.state AS state, v.cpu_ns / 1e9 AS cpu_s, " STRING("v.system_call") " AS system_call, "
-    STRING("v.wait_channel") " AS wait_channel, v.goid AS goid, " ROLE("v.role") " AS role, v.machine AS machine, v.proc AS proc, "
-    "v.locked_goid AS locked_goid FROM thread_values v JOIN ticks t ON t.tick = " TICK("v")
-    " JOIN threads r ON r.thread = " KEY("v") ";\n"
+    STRING("r.name") " AS name, s.state AS state, v.cpu_us / 1e6 AS cpu_s, " STRING("s.system_call") " AS system_call, "
+    STRING("s.wait_channel") " AS wait_channel, v.goid AS goid, " ROLE("s.role") " AS role, s.machine AS machine, v.proc AS proc, "
+    "s.locked_goid AS locked_goid FROM thread_values v JOIN ticks t ON t.tick = " TICK("v")
+    " JOIN threads r ON r.thread = " KEY("v") " LEFT JOIN thread_states s ON s.thread_state = v.thread_state;\n"
     "CREATE VIEW v_threads AS SELECT max(tick) AS tick, thread, tid, name, state, cpu_s, system_call, wait_channel, goid, role, "
     "machine, proc, locked_goid FROM v_thread_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY thread HAVING state IS NOT NULL;\n"
     "CREATE VIEW v_gc_cycles AS SELECT number, " TICK("g") " AS tick, " TIME("g.end_unix_ns") " AS ended, " CAUSE("cause") " AS cause, "
@@ -178,16 +220,74 @@ const char schema_views[] =
     "CREATE VIEW v_marks AS SELECT " TIME("unix_ns") " AS time, text FROM marks;\n"
     "CREATE VIEW v_gaps AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, ticks, reason FROM gaps;\n";
 
+/* ---- counters ---- */
+
+const char *const schema_counter_tables[SCHEMA_COUNTER_TABLES] = {"counters", "scheduler_counters", "seldom_counters"};
+
 const char *const schema_counter_names[COUNTER_COUNT] = {
 #define X(id, group, name, ...) [COUNTER_##id] = name,
     SNAPSHOT_COUNTERS(X)
 #undef X
 };
 
-void schema_write_counters_table(const char *const *names, size_t count, struct text *text)
+enum { OFTEN, SCHEDULER, SELDOM };
+
+size_t schema_counter_table(enum counter_id id)
 {
-    text_append(text, "CREATE TABLE counters (tick INTEGER PRIMARY KEY");
-    for (size_t i = 0; i < count; i++)
-        text_printf(text, ", %s", names[i]);
+    switch (id) {
+    /* What every allocation moves, and what the kernel counts. */
+    case COUNTER_RSS:
+    case COUNTER_ANON:
+    case COUNTER_CGROUP_USAGE:
+    case COUNTER_CPU:
+    case COUNTER_MINOR_FAULTS:
+    case COUNTER_HEAP_LIVE:
+    case COUNTER_HEAP_ALLOC:
+    case COUNTER_HEAP_OBJECTS:
+    case COUNTER_HEAP_INUSE:
+    case COUNTER_HEAP_IDLE:
+    case COUNTER_HEAP_RELEASED:
+    case COUNTER_TOTAL_ALLOC:
+    case COUNTER_MALLOCS:
+    case COUNTER_FREES:
+    case COUNTER_HEAP_SYS:
+    case COUNTER_STACK_INUSE:
+    case COUNTER_MSPAN_INUSE:
+    case COUNTER_MSPAN_SYS:
+    case COUNTER_BUCKHASH_SYS:
+    case COUNTER_OTHER_SYS:
+    case COUNTER_GO_SYS:
+    case COUNTER_SCHEDULE_TICKS:
+    case COUNTER_SYSCALL_TICKS:
+        return OFTEN;
+    /* What is the same in every sample of a program at rest, and in none of a busy one. */
+    case COUNTER_GOROUTINES:
+    case COUNTER_TIMERS:
+    case COUNTER_THREADS:
+        return SCHEDULER;
+    default:
+        return strcmp(counter_infos[id].group, "scheduler") == 0 ? SCHEDULER : SELDOM;
+    }
+}
+
+void schema_write_counter_table(size_t table, struct text *text)
+{
+    text_printf(text, "CREATE TABLE %s (tick INTEGER PRIMARY KEY", schema_counter_tables[table]);
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        if (schema_counter_table((enum counter_id)id) == table)
+            text_printf(text, ", %s", schema_counter_names[id]);
     text_append(text, ")");
+}
+
+void schema_write_views(struct text *text)
+{
+    text_append(text, views);
+    text_append(text, "CREATE VIEW v_counters AS SELECT tick, " TIME("unix_ns") " AS time");
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        text_printf(text, ", %s.%s AS %s", schema_counter_tables[schema_counter_table((enum counter_id)id)],
+                    schema_counter_names[id], schema_counter_names[id]);
+    text_append(text, " FROM ticks");
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++)
+        text_printf(text, " LEFT JOIN %s USING (tick)", schema_counter_tables[table]);
+    text_append(text, ";\n");
 }

@@ -8,7 +8,9 @@
 
 /* "heap" in ASCII, at offset 68 of the file (SQLite's application_id). */
 #define RECORD_APPLICATION_ID 0x68656170
-#define RECORD_FORMAT_VERSION 1
+/* 2: counters in three tables, what ticks seldom tell apart from them, states of threads once, regions by number and not
+ * by position. 1 is read as well. */
+#define RECORD_FORMAT_VERSION 2
 #define RECORD_PAGE_BYTES 4096
 
 /* Rows of a tick are keyed by tick * 2^24 + what they are about, so that they are appended where the file grows, and a
@@ -47,11 +49,51 @@ struct schema_table {
 
 extern const struct schema_table schema_tables[];
 extern const size_t schema_num_tables;
-extern const char schema_views[];
+/* The table's text in a version of the format; NULL where that has no such table. */
+const char *schema_table_sql(const struct schema_table *table, unsigned version);
 
-/* The table of counters has one column for each: its text, from the names of the columns. */
-void schema_write_counters_table(const char *const *names, size_t count, struct text *text);
-/* The names of this build's counters. */
+/* Tables of counters have one column for each, NULL where nothing changed. A NULL takes a byte, a row some ten: so those
+ * that change in most ticks stand together, and those that hardly ever do. Version 1 has the first table only. A
+ * reader goes by the names of the columns. */
+enum { SCHEMA_COUNTER_TABLES = 3, SCHEMA_MAX_COUNTER_COLUMNS = 256 };
+extern const char *const schema_counter_tables[SCHEMA_COUNTER_TABLES];
+/* The names of this build's counters, and the table that each is written to. */
 extern const char *const schema_counter_names[COUNTER_COUNT];
+size_t schema_counter_table(enum counter_id id);
+
+/* "CREATE TABLE ..." of the n-th table of counters, and "CREATE VIEW v_..." of all views, for people. */
+void schema_write_counter_table(size_t table, struct text *text);
+void schema_write_views(struct text *text);
+
+/* X(ID, column): what a tick tells that seldom changes. NULL: as before. sequence and samples_taken rise with the ticks,
+ * so that it is their distance to the tick's number that stays. */
+#define TICK_FACTS(X) \
+    X(SEQUENCE, "sequence_less_tick") \
+    X(EXIT_REASON, "exit_reason") \
+    X(PROFILE_STATE, "profile_state") \
+    X(PROFILE_REASON, "profile_reason") \
+    X(PROFILE_CYCLE, "profile_cycle") \
+    X(PROFILE_TORN, "profile_torn") \
+    X(SITES_TRUNCATED, "sites_truncated") \
+    X(SITES, "sites") \
+    X(MAPPINGS, "mappings") \
+    X(INTERVAL, "interval_ns") \
+    X(STOPS, "stops") \
+    X(STOP_NS, "stop_ns") \
+    X(WRITES, "writes") \
+    X(ATTACH, "attach_ns") \
+    X(SYMBOLS, "symbols_ns") \
+    X(RSS, "rss_bytes") \
+    X(SAMPLES_TAKEN, "samples_taken_less_tick") \
+    X(SAMPLES_RETRIED, "samples_retried") \
+    X(SAMPLES_DROPPED, "samples_dropped") \
+    X(PROFILE_SINCE, "profile_since_unix_ns")
+
+enum tick_fact {
+#define X(id, column) FACT_##id,
+    TICK_FACTS(X)
+#undef X
+    FACT_COUNT
+};
 
 #endif

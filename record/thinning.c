@@ -154,7 +154,8 @@ void thinning_init(struct thinning *thinning, struct database *database, uint64_
     database_execute(own, "PRAGMA temp_store=MEMORY");
     for (size_t i = 0; i < schema_num_tables; i++)
         add_table(thinning, schema_tables[i].name, schema_tables[i].thinning);
-    add_table(thinning, "counters", THIN_COLUMNS);
+    for (size_t i = 0; i < SCHEMA_COUNTER_TABLES; i++)
+        add_table(thinning, schema_counter_tables[i], THIN_COLUMNS);
     thinning->select_ticks = database_prepare(
         own, "SELECT tick, unix_ns, target, exited, CASE WHEN EXISTS (SELECT 1 FROM memory_maps WHERE at = tick << 24) "
              "THEN 2 ELSE regions > 0 END FROM ticks WHERE tick > ? ORDER BY tick");

@@ -1,4 +1,4 @@
-/* Threads and Ps as rows: each thread once, and from tick to tick how they are. */
+/* Threads and Ps as rows: each thread once, what threads are at once as well, and from tick to tick how they are. */
 #ifndef HEAPTOP_RECORD_THREAD_ROWS_H
 #define HEAPTOP_RECORD_THREAD_ROWS_H
 
@@ -12,5 +12,7 @@ void proc_rows_write(struct tick_writer *writer, const struct snapshot *snapshot
 /* The changes of these ticks, in the reader's state. */
 void thread_rows_read(struct tick_reader *reader, int64_t first, int64_t last);
 void proc_rows_read(struct tick_reader *reader, int64_t first, int64_t last);
+/* As they are in a keyframe that names none. */
+void thread_rows_forget(struct tick_reader *reader);
 
 #endif

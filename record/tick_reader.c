@@ -1,8 +1,10 @@
 #include "record/tick_reader.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "record/goroutine_rows.h"
+#include "record/region_rows.h"
 #include "record/schema.h"
 #include "record/thread_rows.h"
 #include "record/tick_span.h"
@@ -15,11 +17,10 @@
 
 static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_TICKS] =
-        "SELECT tick, unix_ns, monotonic_ns, sequence, target, exited, exit_reason, profile_state, profile_reason, profile_cycle, "
-        "profile_torn, sites_truncated, sites, mappings, regions, interval_ns, cpu_ns, bytes_read, read_calls, stops, stop_ns, "
-        "writes, sample_ns, sample_cpu_ns, attach_ns, symbols_ns, rss_bytes, samples_taken, samples_retried, samples_dropped, "
-        "profile_since_unix_ns FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick",
-    [SELECT_COUNTERS] = "SELECT * FROM counters WHERE tick BETWEEN ? AND ? ORDER BY tick",
+#define X(id, column) ", f." column
+        "SELECT t.tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, sample_cpu_ns"
+        TICK_FACTS(X) " FROM ticks t LEFT JOIN tick_facts f ON f.tick = t.tick WHERE t.tick BETWEEN ? AND ? ORDER BY t.tick",
+#undef X
     [SELECT_COUNTER_STATES] = SPAN("provenance, reason", "counter_states"),
     [SELECT_TARGET] =
         "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, comm, command_line, "
@@ -35,9 +36,13 @@ static const char *const statement_texts[READ_STATEMENTS] = {
                                 "object_address, object_goroutines, length, capacity, senders, receivers",
                                 "goroutine_group_waits"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
-    [SELECT_THREAD_VALUES] = SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, role, proc, machine, locked_goid, read_monotonic_ns",
-             "thread_values"),
-    [SELECT_PROCS] = SPAN("state, queue, machine, tid, goid, schedule_ticks, syscall_ticks", "procs"),
+    [SELECT_THREAD_VALUES] =
+        "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, s.system_call, "
+        "s.wait_channel, v.goid, s.role, coalesce(v.proc, -1), s.machine, s.locked_goid FROM thread_values v "
+        "LEFT JOIN thread_states s ON s.thread_state = v.thread_state WHERE v.at BETWEEN ? AND ? ORDER BY v.at",
+    [SELECT_THREAD_READS] = SPAN("read_monotonic_ns", "thread_reads"),
+    [SELECT_PROCS] = SPAN("state, queue, machine, tid, goid", "procs"),
+    [SELECT_PROC_TICKS] = SPAN("schedule_ticks, syscall_ticks", "proc_ticks"),
     [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal, cause, since_init_ns, "
              "sweep_termination_ns, mark_ns, mark_termination_ns, procs, stop_procs, assist_cpu_ns, background_cpu_ns, "
              "idle_cpu_ns, stack_bytes, globals_bytes, cpu_fraction",
@@ -49,6 +54,28 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_NEXT_TICK] = "SELECT tick, unix_ns FROM ticks WHERE tick > ? ORDER BY tick LIMIT 1",
     [SELECT_KEYFRAME] = "SELECT tick FROM keyframes WHERE tick <= ? ORDER BY tick DESC LIMIT 1",
 };
+
+/* What version 1 has otherwise, in the same columns. */
+static const char *text_of_version_1(enum read_statement statement)
+{
+    switch (statement) {
+    case SELECT_TICKS:
+        return "SELECT tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, "
+               "sample_cpu_ns, sequence - tick, exit_reason, profile_state, profile_reason, profile_cycle, profile_torn, "
+               "sites_truncated, sites, mappings, interval_ns, stops, stop_ns, writes, attach_ns, symbols_ns, rss_bytes, "
+               "samples_taken - tick, samples_retried, samples_dropped, profile_since_unix_ns "
+               "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick";
+    case SELECT_THREAD_VALUES:
+        return SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, role, proc, machine, locked_goid",
+                    "thread_values");
+    case SELECT_THREAD_READS:
+        return SPAN("read_monotonic_ns", "thread_values");
+    case SELECT_PROC_TICKS:
+        return SPAN("schedule_ticks, syscall_ticks", "procs");
+    default:
+        return statement_texts[statement];
+    }
+}
 
 /* ---- life ---- */
 
@@ -72,20 +99,33 @@ static void read_counter_numbers(struct tick_reader *reader)
     sqlite3_finalize(statement);
 }
 
-void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names,
-                      size_t num_counter_names)
+static sqlite3_stmt *prepare_counters(struct tick_reader *reader, size_t table)
 {
-    *reader = (struct tick_reader){.database = database};
+    char sql[128];
+    if (reader->columns[table].count == 0)
+        return NULL;
+    snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE tick BETWEEN ? AND ? ORDER BY tick", schema_counter_tables[table]);
+    return database_prepare(reader->database, sql);
+}
+
+void tick_reader_init(struct tick_reader *reader, struct database *database, unsigned version,
+                      const struct counter_columns columns[SCHEMA_COUNTER_TABLES])
+{
+    *reader = (struct tick_reader){.database = database, .version = version};
     names_init(&reader->names, database);
     memory_map_rows_init_reader(&reader->memory_maps, database);
-    for (size_t i = 0; i < ARRAY_SIZE(reader->columns); i++)
-        reader->columns[i] = reader->numbers[i] = COUNTER_COUNT;
-    reader->num_columns = num_counter_names < ARRAY_SIZE(reader->columns) ? num_counter_names
-                                                                          : ARRAY_SIZE(reader->columns);
-    for (size_t i = 0; i < reader->num_columns; i++)
-        reader->columns[i] = counter_of_name(counter_names[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(reader->numbers); i++)
+        reader->numbers[i] = COUNTER_COUNT;
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++) {
+        reader->columns[table].count = columns[table].count;
+        for (size_t i = 0; i < columns[table].count; i++)
+            reader->columns[table].ids[i] = counter_of_name(columns[table].names[i]);
+    }
     for (int i = 0; i < READ_STATEMENTS; i++)
-        reader->statements[i] = database_prepare(database, statement_texts[i]);
+        reader->statements[i] =
+            i >= SELECT_COUNTERS && i <= SELECT_LAST_COUNTERS
+                ? prepare_counters(reader, (size_t)(i - SELECT_COUNTERS))
+                : database_prepare(database, version < 2 ? text_of_version_1((enum read_statement)i) : statement_texts[i]);
     read_counter_numbers(reader);
 }
 
@@ -185,12 +225,15 @@ static void read_target(struct tick_reader *reader, int64_t id)
     };
 }
 
-static void read_counters(struct tick_reader *reader, int64_t first, int64_t last)
+static void read_counter_table(struct tick_reader *reader, size_t table, int64_t first, int64_t last)
 {
-    struct span span = span_begin(reader, SELECT_COUNTERS, first, last);
+    const struct counter_columns *columns = &reader->columns[table];
+    if (columns->count == 0)
+        return;
+    struct span span = span_begin(reader, (enum read_statement)(SELECT_COUNTERS + table), first, last);
     while (span_next(&span)) {
-        for (size_t i = 0; i < reader->num_columns; i++) {
-            enum counter_id id = reader->columns[i];
+        for (size_t i = 0; i < columns->count; i++) {
+            enum counter_id id = columns->ids[i];
             if (id == COUNTER_COUNT || span_is_null(&span, (int)i + 1))
                 continue;
             if (counter_infos[id].unit == UNIT_FRACTION)
@@ -199,7 +242,13 @@ static void read_counters(struct tick_reader *reader, int64_t first, int64_t las
                 reader->counters[id].value.integer = span_integer(&span, (int)i + 1);
         }
     }
-    span = span_keys(reader, SELECT_COUNTER_STATES, first, last);
+}
+
+static void read_counters(struct tick_reader *reader, int64_t first, int64_t last)
+{
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++)
+        read_counter_table(reader, table, first, last);
+    struct span span = span_keys(reader, SELECT_COUNTER_STATES, first, last);
     while (span_next(&span)) {
         int64_t number = span_key(&span), provenance = span_integer(&span, 1);
         enum counter_id id = number < 256 ? reader->numbers[number] : COUNTER_COUNT;
@@ -274,7 +323,7 @@ static void read_sites(struct tick_reader *reader, int64_t first, int64_t last)
     }
 }
 
-/* ---- size classes, the address space ---- */
+/* ---- size classes ---- */
 
 static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t last)
 {
@@ -299,62 +348,60 @@ static void read_size_classes(struct tick_reader *reader, int64_t first, int64_t
     }
 }
 
-static void read_regions(struct tick_reader *reader, int64_t first, int64_t last)
-{
-    struct span span = span_keys(reader, SELECT_REGIONS, first, last);
-    while (span_next(&span)) {
-        size_t position = (size_t)span_key(&span);
-        if (position >= RECORD_MAX_REGIONS) {
-            reader->damaged++;
-            continue;
-        }
-        if (!TICK_READER_GROW(reader, &reader->regions, position + 1))
-            break;
-        struct region region = {.start = (uint64_t)span_integer(&span, 1), .size = (uint64_t)span_integer(&span, 2)};
-        const unsigned char *permissions = sqlite3_column_text(span.row.statement, 3);
-        for (size_t i = 0; permissions && i < 4 && permissions[i]; i++)
-            region.permissions[i] = strchr("rwxps-", permissions[i]) ? (char)permissions[i] : '?';
-        region.name = names_string(&reader->names, span_integer(&span, 4));
-        reader->regions.items[position] = region;
-    }
-    row_reset(&span.row);
-}
-
 /* ---- one tick ---- */
+
+/* Behind the columns of `ticks`. */
+#define FIRST_FACT 11
+
+static void apply_facts(struct read_tick *row)
+{
+    const int64_t *facts = row->facts;
+    struct cost *cost = &row->cost;
+    row->sequence = (uint64_t)facts[FACT_SEQUENCE] + (uint64_t)row->tick;
+    row->exit_reason = facts[FACT_EXIT_REASON];
+    row->profile_state = facts[FACT_PROFILE_STATE] == PROFILE_ON || facts[FACT_PROFILE_STATE] == PROFILE_OFF
+                             ? (enum profile_state)facts[FACT_PROFILE_STATE]
+                             : PROFILE_NONE;
+    row->profile_reason = facts[FACT_PROFILE_REASON];
+    row->profile_cycle = (uint64_t)facts[FACT_PROFILE_CYCLE];
+    row->profile_torn = facts[FACT_PROFILE_TORN] != 0;
+    row->sites_truncated = facts[FACT_SITES_TRUNCATED] != 0;
+    row->sites = facts[FACT_SITES];
+    row->mappings = facts[FACT_MAPPINGS];
+    row->interval_ns = (uint64_t)facts[FACT_INTERVAL];
+    cost->stops = (uint64_t)facts[FACT_STOPS];
+    cost->stop_ns = (uint64_t)facts[FACT_STOP_NS];
+    cost->writes = (uint64_t)facts[FACT_WRITES];
+    cost->attach_ns = (uint64_t)facts[FACT_ATTACH];
+    cost->symbols_ns = (uint64_t)facts[FACT_SYMBOLS];
+    cost->rss_bytes = (uint64_t)facts[FACT_RSS];
+    cost->samples_taken = (uint64_t)facts[FACT_SAMPLES_TAKEN] + (uint64_t)row->tick;
+    cost->samples_retried = (uint64_t)facts[FACT_SAMPLES_RETRIED];
+    cost->samples_dropped = (uint64_t)facts[FACT_SAMPLES_DROPPED];
+    row->profile_since_unix_ns = (uint64_t)facts[FACT_PROFILE_SINCE];
+}
 
 static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)
 {
     struct span span = span_begin(reader, SELECT_TICKS, first, last);
     struct read_tick *row = &reader->row;
     while (span_next(&span)) {
-        struct cost *cost = &row->cost;
-        uint64_t *figures[] = {&cost->cpu_ns,          &cost->bytes_read,     &cost->read_calls, &cost->stops,
-                               &cost->stop_ns,         &cost->writes,         &cost->sample_ns,  &cost->sample_cpu_ns,
-                               &cost->attach_ns,       &cost->symbols_ns,     &cost->rss_bytes,  &cost->samples_taken,
-                               &cost->samples_retried, &cost->samples_dropped};
-        int64_t state = span_integer(&span, 7);
         row->tick = span.last;
         row->unix_ns = (uint64_t)span_integer(&span, 1);
         row->monotonic_ns = (uint64_t)span_integer(&span, 2);
-        row->sequence = (uint64_t)span_integer(&span, 3);
-        row->target = span_integer(&span, 4);
-        row->exited = span_integer(&span, 5) != 0;
-        row->exit_reason = span_integer(&span, 6);
-        row->profile_state = state == PROFILE_ON || state == PROFILE_OFF ? (enum profile_state)state : PROFILE_NONE;
-        row->profile_reason = span_integer(&span, 8);
-        row->profile_cycle = (uint64_t)span_integer(&span, 9);
-        row->profile_torn = span_integer(&span, 10) != 0;
-        row->sites_truncated = span_integer(&span, 11) != 0;
-        row->sites = span_integer(&span, 12);
-        row->mappings = span_integer(&span, 13);
-        row->regions = span_integer(&span, 14);
-        if (!span_is_null(&span, 15))
-            row->interval_ns = (uint64_t)span_integer(&span, 15);
-        for (int i = 0; i < (int)ARRAY_SIZE(figures); i++)
-            if (!span_is_null(&span, 16 + i))
-                *figures[i] = (uint64_t)span_integer(&span, 16 + i);
-        row->profile_since_unix_ns = (uint64_t)span_integer(&span, 16 + (int)ARRAY_SIZE(figures));
+        row->target = span_integer(&span, 3);
+        row->exited = span_integer(&span, 4) != 0;
+        row->regions = span_integer(&span, 5);
+        row->cost.cpu_ns = (uint64_t)span_integer(&span, 6);
+        row->cost.bytes_read = (uint64_t)span_integer(&span, 7);
+        row->cost.read_calls = (uint64_t)span_integer(&span, 8);
+        row->cost.sample_ns = (uint64_t)span_integer(&span, 9);
+        row->cost.sample_cpu_ns = (uint64_t)span_integer(&span, 10);
+        for (int i = 0; i < FACT_COUNT; i++)
+            if (!span_is_null(&span, FIRST_FACT + i))
+                row->facts[i] = span_integer(&span, FIRST_FACT + i);
     }
+    apply_facts(row);
 }
 
 static void forget(struct tick_reader *reader)
@@ -364,8 +411,7 @@ static void forget(struct tick_reader *reader)
     for (size_t i = 0; i < reader->sites.count; i++)
         reader->sites.items[i].id = 0;
     goroutine_rows_forget(reader);
-    for (size_t i = 0; i < reader->threads.count; i++)
-        reader->threads.items[i].present = false;
+    thread_rows_forget(reader);
     reader->procs.count = 0;
     reader->size_classes.count = 0;
     reader->regions.count = 0;
@@ -398,6 +444,6 @@ void tick_reader_move(struct tick_reader *reader, int64_t tick)
     thread_rows_read(reader, first, tick);
     proc_rows_read(reader, first, tick);
     read_size_classes(reader, first, tick);
-    read_regions(reader, first, tick);
+    region_rows_read(reader, first, tick);
     reader->tick = tick;
 }

@@ -6,10 +6,12 @@
 #include "heaptop/snapshot.h"
 #include "record/memory_map_rows.h"
 #include "record/names.h"
+#include "record/schema.h"
 
 enum read_statement {
     SELECT_TICKS,
     SELECT_COUNTERS,
+    SELECT_LAST_COUNTERS = SELECT_COUNTERS + SCHEMA_COUNTER_TABLES - 1,
     SELECT_COUNTER_STATES,
     SELECT_TARGET,
     SELECT_SITE,
@@ -20,7 +22,9 @@ enum read_statement {
     SELECT_GROUP_WAITS,
     SELECT_THREAD,
     SELECT_THREAD_VALUES,
+    SELECT_THREAD_READS,
     SELECT_PROCS,
+    SELECT_PROC_TICKS,
     SELECT_GC_CYCLES,
     SELECT_SIZE_CLASSES,
     SELECT_REGIONS,
@@ -38,6 +42,7 @@ struct read_tick {
     enum profile_state profile_state;
     bool exited, profile_torn, sites_truncated;
     struct cost cost;
+    int64_t facts[FACT_COUNT];      /* From which some of these are. */
 };
 
 struct read_site {
@@ -59,6 +64,18 @@ struct read_thread {
     bool present;
 };
 
+struct read_region {
+    struct region region;
+    bool present;
+};
+
+/* One of the file's tables of counters. */
+struct counter_columns {
+    const char *names[SCHEMA_MAX_COUNTER_COLUMNS];  /* While the reader is made. */
+    enum counter_id ids[SCHEMA_MAX_COUNTER_COLUMNS];    /* Of this build, or COUNTER_COUNT. */
+    size_t count;
+};
+
 struct read_proc {
     struct proc proc;
     bool present;
@@ -77,9 +94,9 @@ struct tick_reader {
     struct names names;
     sqlite3_stmt *statements[READ_STATEMENTS];
     struct memory_map_rows memory_maps;
-    /* The file's counters: by column, and by number, the one of this build, or COUNTER_COUNT. */
-    enum counter_id columns[256], numbers[256];
-    size_t num_columns;
+    unsigned version;               /* Of the file's format. */
+    struct counter_columns columns[SCHEMA_COUNTER_TABLES];
+    enum counter_id numbers[256];   /* The file's counters by number: the one of this build, or COUNTER_COUNT. */
     int64_t tick;                   /* What follows is as of this tick; 0: nothing yet. */
     struct read_tick row;
     struct counter counters[COUNTER_COUNT];
@@ -91,13 +108,13 @@ struct tick_reader {
     VECTOR(struct read_thread) threads;
     VECTOR(struct read_proc) procs;         /* By id. */
     VECTOR(struct size_class) size_classes;
-    VECTOR(struct region) regions;          /* By position. */
+    VECTOR(struct read_region) regions;     /* By number. */
     uint64_t damaged;               /* Rows that were left out. */
 };
 
-/* `counter_names` are the columns of the file's table of counters. */
-void tick_reader_init(struct tick_reader *reader, struct database *database, const char *const *counter_names,
-                      size_t num_counter_names);
+/* Of a file of this version of the format, with these columns in its tables of counters, whose names are borrowed. */
+void tick_reader_init(struct tick_reader *reader, struct database *database, unsigned version,
+                      const struct counter_columns columns[SCHEMA_COUNTER_TABLES]);
 void tick_reader_deinit(struct tick_reader *reader);
 
 /* The first tick after this one, and its time; false when there is none (yet), or the code is set. */

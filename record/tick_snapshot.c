@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "heaptop/base/cleanup.h"
+#include "record/region_rows.h"
 #include "record/schema.h"
 #include "record/tick_span.h"
 
@@ -137,46 +138,6 @@ static bool fill_cycles(struct tick_reader *reader, int64_t from, struct snapsho
     return snapshot->gc_cycles != NULL;
 }
 
-/* As many as were read in this tick. */
-static bool fill_regions(const struct tick_reader *reader, struct snapshot *snapshot)
-{
-    int64_t wanted = reader->row.regions;
-    if (wanted <= 0)
-        return true;
-    size_t count = (uint64_t)wanted < reader->regions.count ? (size_t)wanted : reader->regions.count;
-    snapshot->regions = arena_alloc_array(&snapshot->arena, count, sizeof(struct region));
-    if (!snapshot->regions)
-        return false;
-    if (count)
-        memcpy(snapshot->regions, reader->regions.items, count * sizeof(struct region));
-    snapshot->num_regions = count;
-    return true;
-}
-
-static bool fill_mappings(struct tick_reader *reader, struct snapshot *snapshot)
-{
-    VECTOR(struct mapping) mappings = {0};
-    bool good = true;
-    if (reader->row.mappings <= 0 || reader->row.mappings > RECORD_MAX_TICK)
-        return true;
-    struct span span = span_keys(reader, SELECT_MAPPINGS, reader->row.mappings, reader->row.mappings);
-    while (good && mappings.count < MAX_LIST && span_next(&span)) {
-        struct mapping mapping = {.start = (uint64_t)span_integer(&span, 1),
-                                  .limit = (uint64_t)span_integer(&span, 2),
-                                  .offset = (uint64_t)span_integer(&span, 3)};
-        mapping.file = names_string(&reader->names, span_integer(&span, 4));
-        mapping.build_id = names_string(&reader->names, span_integer(&span, 5));
-        good = vector_append(&mappings, mapping);
-    }
-    row_reset(&span.row);
-    snapshot->mappings = good ? arena_alloc_array(&snapshot->arena, mappings.count, sizeof(struct mapping)) : NULL;
-    if (snapshot->mappings && mappings.count)
-        memcpy(snapshot->mappings, mappings.items, mappings.count * sizeof(struct mapping));
-    snapshot->num_mappings = snapshot->mappings ? mappings.count : 0;
-    vector_deinit(&mappings);
-    return snapshot->mappings != NULL;
-}
-
 static const char *text_or_null(struct tick_reader *reader, int64_t id)
 {
     return id ? catalog_string(reader->names.catalog, names_string(&reader->names, id)) : NULL;
@@ -218,8 +179,8 @@ static bool fill(struct tick_reader *reader, int64_t cycles_from, struct snapsho
     snapshot->cost = row->cost;
     if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
         !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) ||
-        !fill_cycles(reader, cycles_from, snapshot) || !fill_regions(reader, snapshot) ||
-        !fill_mappings(reader, snapshot))
+        !fill_cycles(reader, cycles_from, snapshot) || !region_rows_fill(reader, snapshot) ||
+        !mapping_rows_fill(reader, snapshot))
         return false;
     fill_problems(reader, snapshot);
     return memory_map_rows_read(&reader->memory_maps, reader->tick, snapshot);

@@ -3,11 +3,15 @@
 #include <string.h>
 
 #include "record/goroutine_rows.h"
+#include "record/region_rows.h"
 #include "record/schema.h"
 #include "record/thread_rows.h"
 
 static const char *const statement_texts[TICK_STATEMENTS] = {
-    [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_TICK] = "INSERT INTO ticks VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+#define X(...) ",?"
+    [INSERT_FACTS] = "INSERT INTO tick_facts VALUES (?" TICK_FACTS(X) ")",
+#undef X
     [INSERT_KEYFRAME] = "INSERT INTO keyframes VALUES (?)",
     [INSERT_COUNTER_STATE] = "INSERT INTO counter_states VALUES (?,?,?)",
     [INSERT_TARGET] = "INSERT INTO targets VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -18,8 +22,11 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
     [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
-    [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
-    [INSERT_PROC] = "INSERT INTO procs VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_THREAD_STATE] = "INSERT INTO thread_states VALUES (?,?,?,?,?,?,?)",
+    [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?)",
+    [INSERT_THREAD_READ] = "INSERT INTO thread_reads VALUES (?,?)",
+    [INSERT_PROC] = "INSERT INTO procs VALUES (?,?,?,?,?,?)",
+    [INSERT_PROC_TICKS] = "INSERT INTO proc_ticks VALUES (?,?,?)",
     [INSERT_GC_CYCLE] = "INSERT OR REPLACE INTO gc_cycles VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_SIZE_CLASS] = "INSERT INTO size_classes VALUES (?,?,?)",
     [INSERT_REGION] = "INSERT INTO regions VALUES (?,?,?,?,?)",
@@ -31,6 +38,19 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
 
 /* ---- life ---- */
 
+/* Of the n-th table: a value for the tick, and one for each counter that is written to it. */
+static sqlite3_stmt *prepare_counters(struct database *database, size_t table)
+{
+    _cleanup_(text_deinit) struct text sql = {0};
+    text_printf(&sql, "INSERT INTO %s VALUES (?", schema_counter_tables[table]);
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        text_append(&sql, schema_counter_table((enum counter_id)id) == table ? ",?" : "");
+    text_append(&sql, ")");
+    if (sql.failed)
+        database->code = SQLITE_NOMEM;
+    return database_prepare(database, sql.data);
+}
+
 void tick_writer_init(struct tick_writer *writer, struct database *database, bool redact)
 {
     *writer = (struct tick_writer){.database = database, .redact = redact};
@@ -38,15 +58,11 @@ void tick_writer_init(struct tick_writer *writer, struct database *database, boo
     memory_map_rows_init_writer(&writer->memory_maps, database);
     table_init(&writer->groups_by_identity);
     table_init(&writer->threads_by_identity);
-    _cleanup_(text_deinit) struct text counters = {0};
-    text_append(&counters, "INSERT INTO counters VALUES (?");
-    for (int id = 0; id < COUNTER_COUNT; id++)
-        text_append(&counters, ",?");
-    text_append(&counters, ")");
-    if (counters.failed)
-        database->code = SQLITE_NOMEM;
+    table_init(&writer->thread_states_by_words);
     for (int i = 0; i < TICK_STATEMENTS; i++)
-        writer->statements[i] = database_prepare(database, i == INSERT_COUNTERS ? counters.data : statement_texts[i]);
+        writer->statements[i] = i >= INSERT_COUNTERS && i <= INSERT_LAST_COUNTERS
+                                    ? prepare_counters(database, (size_t)(i - INSERT_COUNTERS))
+                                    : database_prepare(database, statement_texts[i]);
 }
 
 void tick_writer_deinit(struct tick_writer *writer)
@@ -60,6 +76,8 @@ void tick_writer_deinit(struct tick_writer *writer)
     table_deinit(&writer->groups_by_identity);
     vector_deinit(&writer->threads);
     table_deinit(&writer->threads_by_identity);
+    vector_deinit(&writer->thread_states);
+    table_deinit(&writer->thread_states_by_words);
     vector_deinit(&writer->procs);
     vector_deinit(&writer->size_classes);
     vector_deinit(&writer->regions);
@@ -140,14 +158,12 @@ static bool same_value(const struct counter *a, const struct counter *b)
     return a->value.integer == b->value.integer;
 }
 
-static void write_counters(struct tick_writer *writer, const struct snapshot *snapshot)
+static void write_counter_states(struct tick_writer *writer, const struct snapshot *snapshot)
 {
-    bool any = writer->keyframe;
     for (int id = 0; id < COUNTER_COUNT; id++) {
-        const struct counter *now = &snapshot->counters[id], *before = &writer->counters[id];
-        any = any || !same_value(now, before);
+        const struct counter *now = &snapshot->counters[id];
         uint64_t reason = now->reason ? table_hash_bytes(now->reason, strlen(now->reason), 1) : 0;
-        if (!writer->keyframe && now->provenance == before->provenance && reason == writer->reasons[id])
+        if (!writer->keyframe && now->provenance == writer->counters[id].provenance && reason == writer->reasons[id])
             continue;
         writer->reasons[id] = reason;
         struct row row = tick_writer_begin(writer, INSERT_COUNTER_STATE);
@@ -159,20 +175,38 @@ static void write_counters(struct tick_writer *writer, const struct snapshot *sn
             row_null(&row);
         row_done(&row);
     }
-    if (any) {
-        struct row row = tick_writer_begin(writer, INSERT_COUNTERS);
-        row_integer(&row, (int64_t)writer->tick);
-        for (int id = 0; id < COUNTER_COUNT; id++) {
-            const struct counter *now = &snapshot->counters[id];
-            if (!writer->keyframe && same_value(now, &writer->counters[id]))
-                row_null(&row);
-            else if (counter_infos[id].unit == UNIT_FRACTION)
-                row_real(&row, now->value.real);
-            else
-                row_integer(&row, now->value.integer);
-        }
-        row_done(&row);
+}
+
+/* A row where any of the table's has changed. */
+static void write_counter_table(struct tick_writer *writer, const struct snapshot *snapshot, size_t table)
+{
+    bool any = writer->keyframe;
+    for (int id = 0; id < COUNTER_COUNT && !any; id++)
+        any = schema_counter_table((enum counter_id)id) == table &&
+              !same_value(&snapshot->counters[id], &writer->counters[id]);
+    if (!any)
+        return;
+    struct row row = tick_writer_begin(writer, (enum tick_statement)(INSERT_COUNTERS + table));
+    row_integer(&row, (int64_t)writer->tick);
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        const struct counter *now = &snapshot->counters[id];
+        if (schema_counter_table((enum counter_id)id) != table)
+            continue;
+        if (!writer->keyframe && same_value(now, &writer->counters[id]))
+            row_null(&row);
+        else if (counter_infos[id].unit == UNIT_FRACTION)
+            row_real(&row, now->value.real);
+        else
+            row_integer(&row, now->value.integer);
     }
+    row_done(&row);
+}
+
+static void write_counters(struct tick_writer *writer, const struct snapshot *snapshot)
+{
+    write_counter_states(writer, snapshot);
+    for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++)
+        write_counter_table(writer, snapshot, table);
     memcpy(writer->counters, snapshot->counters, sizeof(writer->counters));
 }
 
@@ -299,81 +333,6 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
     writer->size_classes.count = count;
 }
 
-/* ---- the address space ---- */
-
-static bool same_region(const struct region *a, const struct region *b)
-{
-    return a->start == b->start && a->size == b->size && a->name == b->name &&
-           memcmp(a->permissions, b->permissions, 4) == 0;
-}
-
-static void write_region(struct tick_writer *writer, size_t position)
-{
-    const struct region *region = &writer->regions.items[position];
-    int64_t name = tick_writer_string(writer, region->name);
-    struct row row = tick_writer_begin(writer, INSERT_REGION);
-    row_integers(&row, (const int64_t[]){tick_writer_key(writer, (int64_t)position), (int64_t)region->start, (int64_t)region->size}, 3);
-    row_text(&row, region->permissions, strnlen(region->permissions, sizeof(region->permissions)));
-    row_integer(&row, name);
-    row_done(&row);
-}
-
-/* Those that differ from what stood at their place when they were read last. Returns how many there are; 0 when none
- * were read. */
-static size_t write_regions(struct tick_writer *writer, const struct snapshot *snapshot)
-{
-    size_t count = snapshot->num_regions <= RECORD_MAX_REGIONS ? snapshot->num_regions : RECORD_MAX_REGIONS,
-           known = writer->regions.count;
-    if (!vector_reserve(&writer->regions, count)) {
-        tick_writer_out_of_memory(writer);
-        return 0;
-    }
-    if (count > 0)
-        writer->regions.count = count;
-    for (size_t i = 0; i < writer->regions.count; i++) {
-        bool is_new = i < count && (i >= known || !same_region(&snapshot->regions[i], &writer->regions.items[i]));
-        if (is_new)
-            writer->regions.items[i] = snapshot->regions[i];
-        if (is_new || writer->keyframe)
-            write_region(writer, i);
-    }
-    return count;
-}
-
-static bool same_mapping(const struct mapping *a, const struct mapping *b)
-{
-    return a->start == b->start && a->limit == b->limit && a->offset == b->offset && a->file == b->file &&
-           a->build_id == b->build_id;
-}
-
-static uint64_t write_mappings(struct tick_writer *writer, const struct snapshot *snapshot)
-{
-    size_t count = snapshot->num_mappings;
-    if (count == 0)
-        return 0;
-    bool is_same = writer->mappings_tick != 0 && writer->mappings.count == count;
-    for (size_t i = 0; i < count && is_same; i++)
-        is_same = same_mapping(&snapshot->mappings[i], &writer->mappings.items[i]);
-    if (is_same)
-        return writer->mappings_tick;
-    writer->mappings.count = 0;
-    for (size_t i = 0; i < count && i <= RECORD_MAX_KEY; i++) {
-        const struct mapping *mapping = &snapshot->mappings[i];
-        if (!vector_append(&writer->mappings, *mapping)) {
-            tick_writer_out_of_memory(writer);
-            return 0;
-        }
-        int64_t file = tick_writer_string(writer, mapping->file), build_id = tick_writer_string(writer, mapping->build_id);
-        struct row row = tick_writer_begin(writer, INSERT_MAPPING);
-        row_integers(&row,
-                 (const int64_t[]){tick_writer_key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit,
-                                   (int64_t)mapping->offset, file, build_id},
-                 6);
-        row_done(&row);
-    }
-    return writer->mappings_tick = writer->tick;
-}
-
 /* ---- the tick ---- */
 
 static void write_problems(struct tick_writer *writer, const struct snapshot *snapshot)
@@ -387,14 +346,22 @@ static void write_problems(struct tick_writer *writer, const struct snapshot *sn
     }
 }
 
-/* A figure that rarely changes: NULL when it is that of the tick before. */
-static void seldom(struct tick_writer *writer, struct row *row, size_t which, uint64_t value)
+/* What a tick tells that seldom changes: a row where any of it has. */
+static void write_facts(struct tick_writer *writer, const int64_t facts[FACT_COUNT])
 {
-    if (!writer->keyframe && writer->seldom[which] == (int64_t)value)
-        row_null(row);
-    else
-        row_integer(row, (int64_t)value);
-    writer->seldom[which] = (int64_t)value;
+    bool all = writer->keyframe;
+    if (!all && memcmp(facts, writer->facts, sizeof(writer->facts)) == 0)
+        return;
+    struct row row = tick_writer_begin(writer, INSERT_FACTS);
+    row_integer(&row, (int64_t)writer->tick);
+    for (int i = 0; i < FACT_COUNT; i++) {
+        if (all || facts[i] != writer->facts[i])
+            row_integer(&row, facts[i]);
+        else
+            row_null(&row);
+    }
+    row_done(&row);
+    memcpy(writer->facts, facts, sizeof(writer->facts));
 }
 
 static void write_tick(struct tick_writer *writer, const struct snapshot *snapshot)
@@ -411,34 +378,42 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);
     writer->rows += memory_map_rows_write(&writer->memory_maps, (int64_t)writer->tick, snapshot);
-    const int64_t head[] = {(int64_t)writer->tick,
+    const int64_t facts[FACT_COUNT] = {
+        [FACT_SEQUENCE] = (int64_t)(snapshot->sequence - writer->tick),
+        [FACT_EXIT_REASON] = dictionary_text(dictionary, snapshot->exit_reason),
+        [FACT_PROFILE_STATE] = snapshot->profile_state,
+        [FACT_PROFILE_REASON] = dictionary_text(dictionary, snapshot->profile_reason),
+        [FACT_PROFILE_CYCLE] = (int64_t)snapshot->profile_cycle,
+        [FACT_PROFILE_TORN] = snapshot->profile_torn,
+        [FACT_SITES_TRUNCATED] = snapshot->sites_truncated || sites < snapshot->num_sites,
+        [FACT_SITES] = (int64_t)sites,
+        [FACT_MAPPINGS] = (int64_t)mapping_rows_write(writer, snapshot),
+        [FACT_INTERVAL] = (int64_t)snapshot->interval_ns,
+        [FACT_STOPS] = (int64_t)cost->stops,
+        [FACT_STOP_NS] = (int64_t)cost->stop_ns,
+        [FACT_WRITES] = (int64_t)cost->writes,
+        [FACT_ATTACH] = (int64_t)cost->attach_ns,
+        [FACT_SYMBOLS] = (int64_t)cost->symbols_ns,
+        [FACT_RSS] = (int64_t)cost->rss_bytes,
+        [FACT_SAMPLES_TAKEN] = (int64_t)(cost->samples_taken - writer->tick),
+        [FACT_SAMPLES_RETRIED] = (int64_t)cost->samples_retried,
+        [FACT_SAMPLES_DROPPED] = (int64_t)cost->samples_dropped,
+        [FACT_PROFILE_SINCE] = (int64_t)snapshot->profile_since_unix_ns,
+    };
+    const int64_t tick[] = {(int64_t)writer->tick,
                             (int64_t)snapshot->unix_ns,
                             (int64_t)snapshot->monotonic_ns,
-                            (int64_t)snapshot->sequence,
                             write_target(writer, &snapshot->target),
                             snapshot->exited,
-                            dictionary_text(dictionary, snapshot->exit_reason),
-                            snapshot->profile_state,
-                            dictionary_text(dictionary, snapshot->profile_reason),
-                            (int64_t)snapshot->profile_cycle,
-                            snapshot->profile_torn,
-                            snapshot->sites_truncated || sites < snapshot->num_sites,
-                            (int64_t)sites,
-                            (int64_t)write_mappings(writer, snapshot),
-                            (int64_t)write_regions(writer, snapshot)};
-    const int64_t spent[] = {(int64_t)cost->cpu_ns,    (int64_t)cost->bytes_read,   (int64_t)cost->read_calls,
-                             (int64_t)cost->stops,     (int64_t)cost->stop_ns,      (int64_t)cost->writes,
-                             (int64_t)cost->sample_ns, (int64_t)cost->sample_cpu_ns};
-    const int64_t samples[] = {(int64_t)cost->samples_taken, (int64_t)cost->samples_retried,
-                               (int64_t)cost->samples_dropped, (int64_t)snapshot->profile_since_unix_ns};
+                            (int64_t)region_rows_write(writer, snapshot),
+                            (int64_t)cost->cpu_ns,
+                            (int64_t)cost->bytes_read,
+                            (int64_t)cost->read_calls,
+                            (int64_t)cost->sample_ns,
+                            (int64_t)cost->sample_cpu_ns};
+    write_facts(writer, facts);
     struct row row = tick_writer_begin(writer, INSERT_TICK);
-    row_integers(&row, head, ARRAY_SIZE(head));
-    seldom(writer, &row, 0, snapshot->interval_ns);
-    row_integers(&row, spent, ARRAY_SIZE(spent));
-    seldom(writer, &row, 1, cost->attach_ns);
-    seldom(writer, &row, 2, cost->symbols_ns);
-    seldom(writer, &row, 3, cost->rss_bytes);
-    row_integers(&row, samples, ARRAY_SIZE(samples));
+    row_integers(&row, tick, ARRAY_SIZE(tick));
     row_done(&row);
     if (writer->keyframe) {
         row = tick_writer_begin(writer, INSERT_KEYFRAME);
@@ -463,17 +438,30 @@ void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const 
     row_done(&row);
 }
 
+static void forget_thread_states(struct tick_writer *writer)
+{
+    writer->thread_states.count = 0;
+    table_clear(&writer->thread_states_by_words);
+}
+
+/* All that has ids of the snapshots' catalog. */
+static void forget_process(struct tick_writer *writer)
+{
+    writer->sites.count = writer->groups.count = writer->threads.count = 0;
+    table_clear(&writer->groups_by_identity);
+    table_clear(&writer->threads_by_identity);
+    forget_thread_states(writer);
+    writer->regions.count = 0;
+    writer->mappings_tick = 0;
+}
+
 /* What the file lacks after all is as if it had never been thought of: the next tick is a keyframe. */
 static void forget(struct tick_writer *writer)
 {
     if (sqlite3_get_autocommit(writer->database->handle) == 0)
         sqlite3_exec(writer->database->handle, "ROLLBACK", NULL, NULL, NULL);
     dictionary_rollback(&writer->dictionary);
-    writer->sites.count = writer->groups.count = writer->threads.count = 0;
-    table_clear(&writer->groups_by_identity);
-    table_clear(&writer->threads_by_identity);
-    writer->regions.count = 0;
-    writer->mappings_tick = 0;
+    forget_process(writer);
     writer->has_target = false;
     writer->has_state = false;
 }
@@ -497,6 +485,8 @@ static void drop_gone(struct tick_writer *writer)
         writer->threads.count = 0;
         table_clear(&writer->threads_by_identity);
     }
+    if (writer->thread_states.count > MANY_GONE)
+        forget_thread_states(writer);
 }
 
 void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapshot, const struct recording_gap_row *gap)
@@ -505,13 +495,8 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
     uint64_t rows_before = writer->rows;
     bool is_other_process = writer->dictionary.catalog && writer->dictionary.catalog != snapshot->catalog;
     uint64_t enough = 2 * writer->rows_of_keyframe > KEYFRAME_ROWS ? 2 * writer->rows_of_keyframe : KEYFRAME_ROWS;
-    if (is_other_process) {
-        writer->sites.count = writer->groups.count = writer->threads.count = 0;
-        table_clear(&writer->groups_by_identity);
-        table_clear(&writer->threads_by_identity);
-        writer->regions.count = 0;
-        writer->mappings_tick = 0;
-    }
+    if (is_other_process)
+        forget_process(writer);
     dictionary_use(&writer->dictionary, snapshot->catalog);
     writer->keyframe = !writer->has_state || is_other_process || writer->wants_keyframe ||
                        writer->rows_since_keyframe >= enough;
@@ -530,7 +515,8 @@ void tick_writer_write(struct tick_writer *writer, const struct snapshot *snapsh
     }
     dictionary_commit(&writer->dictionary);
     writer->has_state = true;
-    writer->wants_keyframe = false;
+    /* The next keyframe numbers the regions anew. */
+    writer->wants_keyframe = writer->last_region >= RECORD_MAX_REGIONS;
     uint64_t rows = writer->rows - rows_before;
     if (writer->keyframe) {
         writer->rows_of_keyframe = rows;

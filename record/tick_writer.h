@@ -6,6 +6,7 @@
 #include "heaptop/snapshot.h"
 #include "record/dictionary.h"
 #include "record/memory_map_rows.h"
+#include "record/schema.h"
 
 /* A keyframe comes when the rows since the last one are so many, and twice those of a keyframe: that bounds both what a
  * jump has to read and what keyframes add to the file. */
@@ -32,15 +33,29 @@ struct written_thread {
     int64_t id;
     pid_t tid;
     string_id name;
-    int64_t values[11];
+    int64_t values[5];
+    int64_t read_monotonic_ns;  /* -1: when the tick was. */
     uint64_t seen_in;
     bool present;
+};
+
+/* What many threads have in common, from tick to tick. */
+struct written_thread_state {
+    int64_t id;
+    uint32_t words[8];
+};
+
+struct written_region {
+    int64_t id;
+    struct region region;
 };
 
 enum tick_statement {
     INSERT_TICK,
     INSERT_KEYFRAME,
+    INSERT_FACTS,
     INSERT_COUNTERS,
+    INSERT_LAST_COUNTERS = INSERT_COUNTERS + SCHEMA_COUNTER_TABLES - 1,
     INSERT_COUNTER_STATE,
     INSERT_TARGET,
     INSERT_SITE,
@@ -50,8 +65,11 @@ enum tick_statement {
     INSERT_GROUP_VALUES,
     INSERT_GROUP_WAITS,
     INSERT_THREAD,
+    INSERT_THREAD_STATE,
     INSERT_THREAD_VALUES,
+    INSERT_THREAD_READ,
     INSERT_PROC,
+    INSERT_PROC_TICKS,
     INSERT_GC_CYCLE,
     INSERT_SIZE_CLASS,
     INSERT_REGION,
@@ -73,20 +91,22 @@ struct tick_writer {
     bool keyframe;                      /* The one being written is one. */
     bool has_state;                     /* What follows is what the file says as of the tick before. */
     uint64_t rows, rows_since_keyframe, rows_of_keyframe;
-    int64_t last_target, last_site, last_group, last_thread;
+    int64_t last_target, last_site, last_group, last_thread, last_thread_state, last_region;
     struct counter counters[COUNTER_COUNT];     /* But for the reasons: */
     uint64_t reasons[COUNTER_COUNT];    /* Hashes of their texts; 0: none. */
     bool has_target;
     int64_t target_values[17];
-    int64_t seldom[4];                  /* Interval and three of the cost's figures, which rarely change. */
+    int64_t facts[FACT_COUNT];
     VECTOR(struct written_site) sites;
     VECTOR(struct written_group) groups;
     struct table groups_by_identity;    /* To index + 1. */
     VECTOR(struct written_thread) threads;
     struct table threads_by_identity;
+    VECTOR(struct written_thread_state) thread_states;
+    struct table thread_states_by_words;
     VECTOR(struct proc) procs;          /* As they were written last. */
     VECTOR(struct size_class) size_classes;
-    VECTOR(struct region) regions;      /* As they were read last. */
+    VECTOR(struct written_region) regions;      /* As they were read last. */
     VECTOR(struct mapping) mappings;
     uint64_t mappings_tick;             /* Whose rows they are. */
 };

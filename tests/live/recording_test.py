@@ -109,7 +109,7 @@ def test_duration_and_the_targets_end(folder):
     with Leak() as leak:
         finish(record(folder / "a", leak.pid, "-i", "100ms", "-d", "1s"), may_lose=True)
         assert query(folder / "a", "SELECT count(*) FROM ticks")[0][0] <= 12
-        assert query(folder / "a", "SELECT max(sequence) FROM ticks")[0][0] >= 5
+        assert query(folder / "a", "SELECT max(sequence) FROM v_ticks")[0][0] >= 5
         again = record(folder / "a", leak.pid)
         assert "exists already" in finish(again, 2)
         process = record(folder / "b", leak.pid, "-i", "50ms")
@@ -142,7 +142,7 @@ def test_killed_at_any_moment(folder):
             time.sleep(dice.uniform(0, 0.2))    # the moment is what is tried
             process.kill()
             process.wait()
-            sequences = [row[0] for row in query(file, "SELECT sequence FROM ticks ORDER BY tick")]
+            sequences = [row[0] for row in query(file, "SELECT sequence FROM v_ticks ORDER BY tick")]
             # A machine that is busy may cost samples, and then there is a gap for them.
             gaps = query(file, "SELECT coalesce(sum(ticks), 0) FROM gaps")[0][0]
             assert sequences[-1] - sequences[0] + 1 == len(sequences) + gaps, (sequences, gaps)

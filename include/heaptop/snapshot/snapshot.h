@@ -108,7 +108,7 @@ struct thread {
     pid_t tid;
     char state;             /* As in /proc: R S D T Z I. */
     string_id name;
-    uint64_t cpu_ns;        /* Since the thread started. */
+    uint64_t cpu_ns;        /* Since the thread started; whole microseconds. */
     int processor;          /* Last run on. */
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */

@@ -68,10 +68,13 @@ __attribute__((unused)) static void busy_session(struct snapshot **snapshots, si
         builder_demo_second(b, (unsigned)n);
         b->regions.count = 0;
         if (n % 10 == 0) {
-            builder_region(b, 0xc000000000, (64 + (n / 50)) << 20, "rw-p", "[anon: Go: heap]");
+            /* In the order of their addresses, as the kernel lists them; some come, go and come again. */
             for (size_t i = 0; i < n / 20 % 4; i++)
                 builder_region(b, 0x10000000 + (i << 20), 1 << 20, "r--s", i % 2 ? "/data/chunk" : NULL);
+            if (n % 30 != 0)
+                builder_region(b, 0x20000000, 1 << 20, n % 20 ? "rw-p" : "r--p", NULL);
             builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
+            builder_region(b, 0xc000000000, (64 + (n / 50)) << 20, "rw-p", "[anon: Go: heap]");
         }
         if (n == 20)
             builder_thread(b, 4250, "late", 'D', "openat");

@@ -375,14 +375,19 @@ START_TEST(what_is_no_recording_is_refused_with_a_reason)
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "not a recording");
     run_sql(scratch_path("x"), "PRAGMA application_id=0x68656170; PRAGMA user_version=1");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
+    run_sql(scratch_path("x"), "PRAGMA user_version=2");
+    check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     unlink(scratch_path("x"));
     record_all(scratch_path("x"), snapshots, 3);
-    run_sql(scratch_path("x"), "PRAGMA user_version=2");
+    run_sql(scratch_path("x"), "PRAGMA user_version=3");
     check_refused(scratch_path("x"), ERROR_UNSUPPORTED, "newer");
+    /* The tables of one version under the number of another. */
+    run_sql(scratch_path("x"), "PRAGMA user_version=1");
+    check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     /* A view in the place of a table would be run. */
     run_sql(
         scratch_path("x"),
-        "PRAGMA user_version=1; ALTER TABLE problems RENAME TO elsewhere; "
+        "PRAGMA user_version=2; ALTER TABLE problems RENAME TO elsewhere; "
         "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at + 1, 1 FROM c) SELECT * FROM c");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     ck_assert(recording_is_file(scratch_path("x")));
@@ -506,22 +511,29 @@ START_TEST(hostile_rows_are_bounded_and_said)
     static const char *const harm[] = {
         "INSERT INTO site_provisional VALUES ((5 << 24) + 16777215, 1, 1, 1, 1)",
         "INSERT INTO sites VALUES (900, 9000000000000000000, 1, 1); INSERT INTO site_provisional VALUES ((5 << 24) + 900, 1, 1, 1, 1)",
-        "INSERT INTO thread_values VALUES ((5 << 24) + 1048577, 'S', 1, 1, 1, 1, 1, 1, 1, 1, 1, 1)",
-        "UPDATE thread_values SET role = 77, proc = 9000000000000000000, machine = -5",
-        "INSERT INTO procs VALUES ((5 << 24) + 16777215, 1, 1, 1, 1, 1, 1, 1)",
+        "INSERT INTO thread_values VALUES ((5 << 24) + 1048577, 1, 1, 1, 1, 1)",
+        "UPDATE thread_values SET proc = 9000000000000000000, cpu_us = 9000000000000000000, thread_state = thread_state + 1",
+        "UPDATE thread_states SET role = 77, machine = -5, state = NULL",
+        "DELETE FROM thread_states",
+        "INSERT INTO thread_reads VALUES ((5 << 24) + 1048577, 1), ((6 << 24) + 1, -9000000000000000000)",
+        "INSERT INTO procs VALUES ((5 << 24) + 16777215, 1, 1, 1, 1, 1)",
+        "INSERT INTO proc_ticks VALUES ((5 << 24) + 16777215, 1, 1), ((6 << 24) + 1000, -1, 9000000000000000000)",
+        "INSERT INTO regions VALUES ((5 << 24) + 16777215, 1, 1, 'rwxp', 1), ((5 << 24) + 131000, -1, -1, 'zzzz', 9)",
+        "DELETE FROM tick_facts",
         "UPDATE procs SET state = 77, queue = -1, tid = 9000000000000000000",
         "UPDATE gc_cycles SET cause = 77, procs = -1, cpu_fraction = 1e300, mark_ns = -9000000000000000000",
         "INSERT INTO strings VALUES (9000000000000000000, 'x'); INSERT INTO problems VALUES (5 << 24, 9000000000000000000)",
-        "UPDATE ticks SET sites = 9000000000000000000, mappings = -5, regions = 9000000000000000000, target = 77, profile_state = 9",
+        "UPDATE ticks SET regions = 9000000000000000000, target = 77",
+        "UPDATE tick_facts SET sites = 9000000000000000000, mappings = -5, profile_state = 9, sequence_less_tick = -9000000000000000000",
         "UPDATE strings SET text = x'1b5b324a00ff'",
         "UPDATE strings SET text = NULL",
         "UPDATE stack_frames SET frame = 123456",
-        "UPDATE thread_values SET state = 'SSSS', processor = 9000000000000000000",
+        "UPDATE thread_states SET state = 'SSSS'; UPDATE thread_values SET processor = 9000000000000000000",
         "UPDATE goroutine_group_values SET count = -1, oldest_wait_monotonic_ns = -9000000000000000000",
         "DELETE FROM keyframes",
         "UPDATE keyframes SET tick = 30",
         "DELETE FROM strings",
-        "DELETE FROM counters; DELETE FROM counter_states",
+        "DELETE FROM counters; DELETE FROM scheduler_counters; DELETE FROM seldom_counters; DELETE FROM counter_states",
         "UPDATE counter_states SET provenance = 77, reason = 9999",
         "INSERT INTO ticks (tick, unix_ns) VALUES (9000000000000000000, 9000000000000000000)",
         "INSERT INTO ticks (tick, unix_ns) VALUES (-7, -9000000000000000000)",

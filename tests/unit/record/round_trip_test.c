@@ -29,6 +29,68 @@ START_TEST(what_was_written_is_read_back)
 }
 END_TEST
 
+static const struct thread *find_thread(const struct snapshot *snapshot, pid_t tid)
+{
+    for (size_t i = 0; i < snapshot->num_threads; i++)
+        if (snapshot->threads[i].tid == tid)
+            return &snapshot->threads[i];
+    return NULL;
+}
+
+/* A minute of the busy session as the first format had it: what it says of some of its samples. */
+START_TEST(files_of_the_first_format_are_read)
+{
+    struct source *source = replay(SOURCE_DIR "/tests/unit/record/fixtures/format-1.heaptop");
+    struct snapshot *snapshots[60];
+    for (size_t i = 0; i < 60; i++) {
+        snapshots[i] = take(source);
+        ck_assert_ptr_nonnull(snapshots[i]);
+        ck_assert_uint_eq(snapshots[i]->sequence, i + 1);
+        ck_assert_uint_eq(snapshots[i]->cost.samples_taken, i + 1);
+        ck_assert_uint_eq(snapshots[i]->cost.cpu_ns, 800000 * (i + 1));
+        ck_assert_uint_eq(snapshots[i]->interval_ns, BUILDER_SECOND_NS);
+        ck_assert_uint_eq(snapshots[i]->num_sites, 5);
+        ck_assert_uint_eq(snapshots[i]->num_procs, 2);
+        ck_assert_uint_eq(snapshots[i]->num_problems, i % 23 == 5);
+        ck_assert_uint_eq(snapshots[i]->num_threads, i >= 20 && i < 40 ? 5 : 4);
+        ck_assert_uint_eq(snapshots[i]->num_regions, i == 0 ? 2 : i == 10 || i == 30 ? 3 : i == 20 ? 4 : i % 10 ? 0 : 5);
+        ck_assert_int_eq(snapshots[i]->memory_map != NULL, i % 20 == 10);
+        ck_assert_int_eq(snapshots[i]->exited, i == 59);
+    }
+    ck_assert_ptr_null(take(source));
+    /* And the same where it is sought. */
+    check_good(source->ops->seek(source, snapshots[20]->unix_ns));
+    struct snapshot *again = take(source);
+    compare_snapshots(snapshots[20], again);
+    snapshot_unref(again);
+    const struct thread *late = find_thread(snapshots[21], 4250), *reads = find_thread(snapshots[21], 4243),
+                        *runs = find_thread(snapshots[40], 4244);
+    ck_assert_ptr_nonnull(late);
+    ck_assert_str_eq(catalog_string(snapshots[21]->catalog, late->name), "late");
+    ck_assert_str_eq(catalog_string(snapshots[21]->catalog, late->system_call), "openat");
+    ck_assert_int_eq(late->state, 'D');
+    ck_assert_uint_eq(late->cpu_ns, 10000000);
+    ck_assert_int_eq(late->proc, -1);
+    ck_assert_uint_eq(late->read_monotonic_ns, snapshots[21]->monotonic_ns);
+    ck_assert_uint_eq(reads->read_monotonic_ns, snapshots[21]->monotonic_ns - 1234);
+    ck_assert_ptr_null(find_thread(snapshots[40], 4250));
+    ck_assert_int_eq(runs->role, THREAD_RUNS_GO);
+    ck_assert_uint_eq(runs->cpu_ns, 8200000000);
+    ck_assert_int_eq(runs->proc, 0);
+    ck_assert_int_eq(runs->machine, 2);
+    ck_assert_uint_eq(snapshots[40]->procs[0].schedule_ticks, 812345);
+    ck_assert_uint_eq(snapshots[40]->procs[0].system_call_ticks, 90871);
+    ck_assert_uint_eq(snapshots[40]->procs[0].queue, 3);
+    ck_assert_uint_eq(snapshots[20]->regions[0].start, 0x10000000);
+    ck_assert_uint_eq(snapshots[20]->regions[3].start, 0xc000000000);
+    ck_assert_str_eq(snapshots[59]->exit_reason, "killed by signal 9");
+    ck_assert_int_eq(counter_known(&snapshots[49]->counters[COUNTER_RSS]), true);
+    ck_assert_str_eq(snapshots[50]->counters[COUNTER_RSS].reason, "the page went away");
+    builder_release(snapshots, 60);
+    source_close(source);
+}
+END_TEST
+
 START_TEST(seeking_gives_what_playing_does)
 {
     struct snapshot *snapshots[SECONDS];
@@ -81,8 +143,8 @@ START_TEST(keyframes_let_a_jump_read_little)
             builder_gc(b);
         b->regions.count = 0;
         if (n % 4 == 1) {
-            builder_region(b, 0xc000000000, (64 + (unsigned)n / 16) << 20, "rw-p", "[anon: Go: heap]");
             builder_region(b, 0x7ffc0000, 132 << 10, "rw-p", "[stack]");
+            builder_region(b, 0xc000000000, (64 + (unsigned)n / 16) << 20, "rw-p", "[anon: Go: heap]");
         }
         snapshots[n] = builder_take(b);
         builder_advance(b, 1);
@@ -392,6 +454,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("round_trip");
     tcase_add_test(tests, what_was_written_is_read_back);
     tcase_add_test(tests, seeking_gives_what_playing_does);
+    tcase_add_test(tests, files_of_the_first_format_are_read);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
     tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
     tcase_add_test(tests, marks_and_what_is_known_of_the_file);
