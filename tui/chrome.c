@@ -8,8 +8,10 @@
 #include "tui/format.h"
 
 #define MAX_VERDICT_LINES 3
-/* Columns of a tab's title where there is no room for whole ones. */
-#define SHORT_TITLE 5
+/* Where there is no room for whole titles, the others than that of the tab on view are cut to fewer columns, as many as
+ * there is room for, but not to less than these. */
+#define LONG_TITLE 12
+#define SHORT_TITLE 2
 
 const char *ago(const struct session *session, uint64_t unix_ns, char *buffer)
 {
@@ -249,14 +251,21 @@ static int draw_chip(struct canvas canvas, int right, int y, const char *before,
     return x - 1;
 }
 
-/* Columns of all tabs, one or two apart. */
-static int tabs_width(const struct session *session, int gap)
+/* Columns of a tab's title where there are at most so many for it. */
+static int title_width(const struct session *session, size_t index, int most)
+{
+    int width = (int)utf8_width(session->tabs[index].ops->title);
+    return index != session->tab && width > most ? most : width;
+}
+
+/* Columns of all tabs, so many apart. */
+static int tabs_width(const struct session *session, int gap, int most)
 {
     int width = 1;
     for (size_t i = 0; session->tabs[i].ops; i++) {
         const struct screen_ops *ops = session->tabs[i].ops;
         size_t count = ops->count ? ops->count(session) : 0;
-        width += 2 + (int)utf8_width(ops->title) + (count > 9 ? 3 : count > 0 ? 2 : 0) + gap;
+        width += 2 + title_width(session, i, most) + (count > 9 ? 3 : count > 0 ? 2 : 0) + gap;
     }
     return width - gap;
 }
@@ -268,11 +277,8 @@ static int draw_tab(struct session *session, struct canvas canvas, int x, int y,
     bool current = index == session->tab;
     size_t count = ops->count ? ops->count(session) : 0;
     canvas_printf(canvas, x, y, current ? ROLE_STRONG : ROLE_FAINT, "%zu", index + 1);
-    bool is_cut = !current && count == 0 && (int)utf8_width(ops->title) > most;
-    struct canvas room = canvas_part(canvas, x + 2, y, is_cut ? most : canvas.width, 1);
-    int end = x + 2 + canvas_text(room, 0, 0, current ? ROLE_FIGURE : ROLE_MUTED, ops->title);
-    if (is_cut)
-        end = x + 2 + most;
+    int end = x + 2 + title_width(session, index, most);
+    canvas_text(canvas_part(canvas, x + 2, y, end - x - 2, 1), 0, 0, current ? ROLE_FIGURE : ROLE_MUTED, ops->title);
     if (count > 0)
         end = canvas_printf(canvas, end, y, ROLE_NOTICE, "\xc2\xb7%zu", count);
     if (current)
@@ -282,8 +288,10 @@ static int draw_tab(struct session *session, struct canvas canvas, int x, int y,
 
 static void draw_tabs(struct session *session, struct canvas canvas, int y)
 {
-    int right = canvas.width - 1, x = 1, gap = tabs_width(session, 2) < canvas.width ? 2 : 1;
-    int most = tabs_width(session, gap) < canvas.width ? canvas.width : SHORT_TITLE;
+    int right = canvas.width - 1, x = 1, most = LONG_TITLE;
+    int gap = tabs_width(session, 2, most) < canvas.width ? 2 : 1;
+    while (most > SHORT_TITLE && tabs_width(session, gap, most) >= canvas.width)
+        most--;
     const struct open_screen *top = session_top(session);
     const struct list *list = top->ops->focus ? top->ops->focus(top->state) : NULL;
     size_t i = 0;

@@ -10,6 +10,9 @@
 #include "tui/screens/span_list.h"
 #include "tui/session.h"
 
+/* Below so many rows the list comes first. */
+#define LOW_HEIGHT 10
+
 enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, MEMORY_PANES };
 
 struct memory {
@@ -285,11 +288,11 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     struct memory *memory = state;
     const struct model *model = &session->model;
     const struct memory_parts *parts = model->analysis ? &model->analysis->memory_parts : NULL;
-    bool is_reconciled = parts && parts->known, is_wide = canvas.width >= 110;
+    bool is_reconciled = parts && parts->known, is_wide = canvas.width >= 110, is_low = canvas.height < LOW_HEIGHT;
     int half = is_wide ? canvas.width / 2 : canvas.width, y = 0;
     struct canvas left = canvas_part(canvas, 0, 0, half, canvas.height);
     if (is_reconciled)
-        y = draw_reconciled(left, parts, canvas.height - 8 > 4 ? canvas.height - 8 : 4);
+        y = draw_reconciled(left, parts, is_low ? 2 : canvas.height - 8 > 4 ? canvas.height - 8 : 4);
     else
         y = draw_parts(model, left, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
     if (is_wide) {
@@ -300,9 +303,9 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
         y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts,
                         ARRAY_SIZE(go_parts));
     }
-    if (is_reconciled)
+    if (is_reconciled && !is_low)
         y = draw_note(canvas, y, parts);
-    y++;
+    y += !is_low;
     struct list *list = memory_focus(memory);
     section_draw(canvas, y, pane_titles[memory->pane], list, true);
     struct canvas below = canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1);

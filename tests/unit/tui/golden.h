@@ -41,31 +41,37 @@ __attribute__((unused)) static void tell_difference(const char *name, const char
         name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
 }
 
+/* Against tests/screens/NAME.txt. */
+__attribute__((unused)) static void golden_check_text(const struct text *text, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof(path), "%s/tests/screens/%s.txt", SOURCE_DIR, name);
+    ck_assert(!text->failed);
+    if (getenv("HEAPTOP_UPDATE_GOLDEN")) {
+        FILE *file = fopen(path, "we");
+        ck_assert_msg(file != NULL, "cannot write %s", path);
+        ck_assert_uint_eq(fwrite(text->data, 1, text->length, file), text->length);
+        ck_assert_int_eq(fclose(file), 0);
+    }
+    char *expected = read_golden(path);
+    ck_assert_msg(expected != NULL, "cannot read %s", path);
+    if (strcmp(expected, text->data) != 0)
+        tell_difference(name, expected, text->data);
+    free(expected);
+}
+
 /* depth: with styles; TEXT_ONLY: only the text. */
 __attribute__((unused)) static void golden_check(struct grid *grid, const char *name, const char *keys,
                                                  enum colour_depth depth)
 {
-    char path[512];
     struct text text = {0};
-    snprintf(path, sizeof(path), "%s/tests/screens/%s.txt", SOURCE_DIR, name);
     text_printf(&text, "keys: %s\n", keys);
     grid_dump_text(grid, &text);
     if (depth != TEXT_ONLY) {
         text_append(&text, "styles:\n");
         grid_dump_styles(grid, depth, &text);
     }
-    ck_assert(!text.failed);
-    if (getenv("HEAPTOP_UPDATE_GOLDEN")) {
-        FILE *file = fopen(path, "we");
-        ck_assert_msg(file != NULL, "cannot write %s", path);
-        ck_assert_uint_eq(fwrite(text.data, 1, text.length, file), text.length);
-        ck_assert_int_eq(fclose(file), 0);
-    }
-    char *expected = read_golden(path);
-    ck_assert_msg(expected != NULL, "cannot read %s", path);
-    if (strcmp(expected, text.data) != 0)
-        tell_difference(name, expected, text.data);
-    free(expected);
+    golden_check_text(&text, name);
     text_deinit(&text);
 }
 

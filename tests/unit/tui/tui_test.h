@@ -14,7 +14,7 @@
 
 /* Where the scene's sources lie, for whoever wants them there; one file, made before the program was. */
 struct stage_sources {
-    char folder[40], file[64], map[64];
+    char folder[40], file[64], map[96];
 };
 
 /* head.go with a line for each of those that the scene has, and more. */
@@ -24,7 +24,7 @@ __attribute__((unused)) static void stage_sources_make(struct stage_sources *sou
     snprintf(sources->folder, sizeof(sources->folder), "/tmp/heaptop-sources-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(sources->folder));
     snprintf(sources->file, sizeof(sources->file), "%s/head.go", sources->folder);
-    snprintf(sources->map, sizeof(sources->map), "/src=%s", sources->folder);
+    snprintf(sources->map, sizeof(sources->map), "/src/head.go=%s", sources->file);
     FILE *file = fopen(sources->file, "we");
     ck_assert_ptr_nonnull(file);
     for (int line = 1; line <= 2200; line++) {
