@@ -48,11 +48,3 @@ enum exit_status help_command(const struct options *options)
     text_deinit(&text);
     return error ? error_print(error) : STATUS_DONE;
 }
-
-enum exit_status version_command(const struct options *options)
-{
-    (void)options;
-    struct error *error =
-        export_write_file("-", "heaptop " HEAPTOP_VERSION "\n", sizeof("heaptop " HEAPTOP_VERSION "\n") - 1);
-    return error ? error_print(error) : STATUS_DONE;
-}

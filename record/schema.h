@@ -4,13 +4,11 @@
 #define HEAPTOP_RECORD_SCHEMA_H
 
 #include "heaptop/base/text.h"
+#include "heaptop/record.h"
 #include "heaptop/snapshot/counter.h"
 
 /* "heap" in ASCII, at offset 68 of the file (SQLite's application_id). */
 #define RECORD_APPLICATION_ID 0x68656170
-/* 2: counters in three tables, what ticks seldom tell apart from them, states of threads once, regions by number and not
- * by position. 1 is read as well. */
-#define RECORD_FORMAT_VERSION 2
 #define RECORD_PAGE_BYTES 4096
 
 /* Rows of a tick are keyed by tick * 2^24 + what they are about, so that they are appended where the file grows, and a

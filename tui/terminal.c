@@ -296,6 +296,13 @@ enum glyphs terminal_glyphs(const struct terminal *terminal)
     return terminal->glyphs;
 }
 
+const char *tui_terminal_library(void)
+{
+    /* "ncurses 6.4.20221231" */
+    const char *version = strchr(curses_version(), ' ');
+    return version ? version + 1 : curses_version();
+}
+
 enum tui_theme terminal_theme(enum tui_theme wanted)
 {
     return theme_choose(wanted, getenv("COLORFGBG"));

@@ -40,6 +40,9 @@ void process_list_deinit(struct process_list *list);
  * thread). */
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list);
 
+/* "go (1.19 to 1.27 on amd64)": the runtimes that this build reads. */
+void attach_write_runtimes(struct text *text);
+
 struct attach_options {
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
     bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */

@@ -10,6 +10,10 @@
 #include "heaptop/base.h"
 #include "heaptop/snapshot.h"
 
+/* Of the files that are written (user_version). 2: counters in three tables, what ticks seldom tell apart from them,
+ * states of threads once, regions by number and not by position. 1 is read as well. */
+#define RECORD_FORMAT_VERSION 2
+
 /* ---- writing ---- */
 
 struct recorder;

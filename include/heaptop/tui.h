@@ -25,6 +25,9 @@ const char *tui_theme_name(enum tui_theme theme);
 /* false: there is none of this name. */
 bool tui_theme_find(const char *name, enum tui_theme *ret_theme);
 
+/* The version of ncurses that draws them. */
+const char *tui_terminal_library(void);
+
 /* Where the samples of a live session are kept: for going back in it, and in a recording that somebody asks for. Wired
  * by cli. */
 struct tui_keeper {
