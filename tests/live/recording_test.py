@@ -221,6 +221,48 @@ def test_report_tells_when_growth_began(folder):
         assert words in text, f"{words!r} is not in\n{text}"
 
 
+def test_reports_and_compares_spans(folder):
+    """Of a part of a recording alone; and where memory was at two of its moments."""
+    file = folder / "a"
+    with Leak() as leak:
+        process = record(file, leak.pid, "-i", "50ms")
+        for wanted in (60, 120, 180):
+            wait_for_ticks(file, wanted, process)
+            process.send_signal(signal.SIGUSR1)
+        wait_for_ticks(file, 200, process)
+        # Pages are looked at no more often than every ten seconds, whoever asks.
+        while query(file, "SELECT count(*) FROM memory_maps")[0][0] < 2:
+            process.send_signal(signal.SIGUSR2)
+            wait_for_ticks(file, query(file, "SELECT count(*) FROM ticks")[0][0] + 10, process)
+        process.send_signal(signal.SIGINT)
+        finish(process, may_lose=True)
+    whole = report(file)["recording"]
+    marks = [mark["unix_ns"] for mark in whole["marks"]]
+    assert len(marks) == 3, whole["marks"]
+    span = f"{file}@@{(marks[1] - 1000) / 1e9:.6f}..@{marks[2] / 1e9 + 0.2:.6f}"
+    part = report(span)
+    assert part["recording"]["samples"] < whole["samples"] / 2 and len(part["recording"]["marks"]) == 2, part["recording"]
+    assert part["recording"]["first_unix_ns"] >= marks[1] - 1e6 and part["recording"]["last_unix_ns"] <= marks[2] + 3e8, part["recording"]
+    # What had not changed since before the span is known in it all the same.
+    assert part["recording"]["peak_rss_bytes"] > 0 and part["recording"]["judged_by"] == whole["judged_by"]
+    assert report(f"{file}@..@{marks[0] / 1e9:.6f}")["recording"]["last_unix_ns"] <= marks[0]
+    result = subprocess.run([HEAPTOP, "report", f"{file}@@1..@2"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and "no samples" in result.stderr, result
+    result = subprocess.run([HEAPTOP, "diff", "--json", f"{file}@+1s", str(file)], capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
+    diff = json.loads(result.stdout)
+    complaints = json_schema.validate(diff, json.loads((oracle.ROOT / "docs" / "heaptop-diff.schema.json").read_text()))
+    assert not complaints, "\n".join(complaints[:20])
+    for side, key in (("old", "old_bytes"), ("new", "new_bytes")):
+        at = diff[side]["memory_parts_unix_ns"]
+        rss = query(file, f"SELECT m.rss_bytes FROM memory_maps m JOIN ticks t ON t.tick = m.at >> 24 WHERE t.unix_ns = {at}")[0][0]
+        parts = sum(part[key] for part in diff["memory_parts"])
+        assert abs(parts - rss) <= rss / 20, (side, parts, rss)
+        assert at <= diff[side]["unix_ns"], diff[side]
+    text = subprocess.run([HEAPTOP, "diff", f"{file}@+1s", str(file)], capture_output=True, text=True, timeout=60).stdout
+    assert "WHERE RSS IS" in text and "as its pages were looked at" in text, text
+
+
 def test_full_disk(folder):
     file = folder / "a"
 

@@ -5,6 +5,7 @@ past and records, and heaptop run watches a command from its start and passes it
     tests/live/time_line_test.py [NAME...]      only the tests named"""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -174,6 +175,20 @@ def test_run_shows_a_command_and_ends_it(folder):
         status, errors = screen.quit()
     assert "ended with status" in errors and log.read_text().startswith("ready"), (status, errors)
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_run_shows_and_records_at_once(folder):
+    file = folder / "both.db"
+    with Screen("run", "-i", "100ms", "--record", str(file), "--", leakd(), "-detached", "-for", "3m") as screen:
+        screen.wait_for("REC +[0-9]")
+        pid = int(screen.wait_for(r"pid (\d+)")[1])
+        screen.press("mhere\r")
+        status, errors = screen.quit()
+    assert re.search(r"recorded \d+ samples, .*both\.db", errors) and "ended with status" in errors, (status, errors)
+    assert not Path(f"/proc/{pid}").exists()
+    report = subprocess.run([HEAPTOP, "report", "--json", file], capture_output=True, text=True, check=True).stdout
+    document = json.loads(report)
+    assert document["target"]["pid"] == pid and [m["text"] for m in document["recording"]["marks"]] == ["here"], document["recording"]
 
 
 def main():

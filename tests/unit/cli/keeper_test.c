@@ -124,6 +124,107 @@ START_TEST(the_past_looks_as_it_looked)
 }
 END_TEST
 
+/* However long the session: the last steps are read from a copy of what the live view knew shortly before. */
+START_TEST(the_last_steps_need_little_reading)
+{
+    struct kept kept;
+    enum { MANY = 3 * REWIND_RECENT_SPACING + 20 };
+    open_kept(&kept, NULL, MANY);
+    const struct session *session = kept.stage.session;
+    for (size_t back = 1; back <= 30; back++) {
+        press(&kept, ",");
+        ck_assert_uint_eq(second_of(&kept), MANY - 1 - back);
+        uint64_t from = session->model.rewind.from_unix_ns, shown = session->model.shown->unix_ns;
+        ck_assert_msg(from <= shown && shown - from < 2 * REWIND_RECENT_SPACING * BUILDER_SECOND_NS,
+                      "%zu back: read from %lu s before", back, (shown - from) / BUILDER_SECOND_NS);
+    }
+    /* And where it comes forward again, as well as later. */
+    press(&kept, "Esc");
+    for (size_t i = 0; i < 2 * REWIND_RECENT_SPACING; i++)
+        pass_second(&kept);
+    press(&kept, ",");
+    ck_assert_uint_ge(session->model.rewind.from_unix_ns,
+                      session->model.shown->unix_ns - 2 * REWIND_RECENT_SPACING * BUILDER_SECOND_NS);
+    close_kept(&kept);
+}
+END_TEST
+
+static void wait_for_suspects(struct source *source, struct timeline_suspect *ret_first)
+{
+    for (size_t count = 0; count == 0;) {
+        struct arena arena;
+        struct timeline timeline = {0};
+        arena_init(&arena);
+        check_good(source->ops->timeline->read(source, &arena, &timeline));
+        count = timeline.num_suspects;
+        if (count)
+            *ret_first = timeline.suspects[0];
+        ret_first->kind = ret_first->summary = ret_first->confidence = NULL;
+        arena_deinit(&arena);
+    }
+}
+
+START_TEST(suspects_are_kept_as_well)
+{
+    struct kept kept;
+    struct source *past = NULL;
+    struct timeline_suspect first;
+    const char *path = scratch_path("suspects.db");
+    unlink(path);
+    open_kept(&kept, path, 10);
+    stage_keys(&kept.stage, "R");
+    for (int i = 0; i < 200; i++)
+        pass_second(&kept);
+    ck_assert_uint_gt(kept.stage.session->model.analysis->num_suspects, 0);
+    const struct tui_keeper *interface = keeper_interface(kept.keeper);
+    check_good(interface->past(interface->context, &past));
+    wait_for_suspects(past, &first);
+    ck_assert_uint_gt(first.from_unix_ns, BUILDER_START_NS);
+    stage_keys(&kept.stage, "R");
+    close_kept(&kept);
+    struct source *source = replay(path);
+    wait_for_suspects(source, &first);
+    source_close(source);
+    scratch_remove();
+}
+END_TEST
+
+/* As heaptop run --record does. */
+START_TEST(a_recording_may_begin_with_the_first_sample)
+{
+    struct scene scene;
+    struct keeper *keeper = NULL;
+    struct text said = {0};
+    const char *path = scratch_path("first.db");
+    unlink(path);
+    scene_init(&scene);
+    struct builder_source *live = (struct builder_source *)builder_source(NULL, 0);
+    check_good(keeper_create(&live->source, NULL, &keeper));
+    const struct recorder_options options = {.redact = true};
+    check_good(keeper_record(keeper, path, &options));
+    live->snapshots = calloc(5, sizeof(struct snapshot *));
+    ck_assert_ptr_nonnull(live->snapshots);
+    for (; live->count < 5;) {
+        struct snapshot *taken = NULL;
+        live->snapshots[live->count++] = scene_next(&scene);
+        check_good(keeper_source(keeper)->ops->next(keeper_source(keeper), 0, &taken));
+        snapshot_unref(taken);
+    }
+    check_good(keeper_end_recording(keeper, &said));
+    ck_assert_ptr_nonnull(strstr(said.data, "recorded 5 samples"));
+    text_deinit(&said);
+    struct source *source = replay(path);
+    struct snapshot *first = take(source);
+    ck_assert_uint_eq(first->unix_ns, BUILDER_START_NS);
+    ck_assert_str_eq(catalog_string(first->catalog, first->target.command_line), "(left out)");
+    snapshot_unref(first);
+    source_close(source);
+    keeper_destroy(keeper);
+    scene_deinit(&scene);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(selections_and_open_screens_stay)
 {
     struct kept kept;
@@ -286,6 +387,9 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("keeper");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_past_looks_as_it_looked);
+    tcase_add_test(tests, the_last_steps_need_little_reading);
+    tcase_add_test(tests, suspects_are_kept_as_well);
+    tcase_add_test(tests, a_recording_may_begin_with_the_first_sample);
     tcase_add_test(tests, selections_and_open_screens_stay);
     tcase_add_test(tests, sampling_goes_on_behind_the_past);
     tcase_add_test(tests, a_baseline_holds_in_the_live_view);
