@@ -174,6 +174,9 @@ struct error *history_heed_provisional(struct history *history, const struct sna
 /* The rows of goroutines of an analysis, whose snapshot is set. */
 struct error *analysis_compute_goroutines(const struct history *history, struct analysis *analysis);
 
+/* The same of threads, and of their stacks. */
+struct error *analysis_compute_threads(const struct history *history, struct analysis *analysis);
+
 /* Memory allocated before profiling was switched on: before and after the sums are made, and once a cycle. */
 void history_begin_profile(struct history *history, const struct snapshot *snapshot, int64_t rate);
 void history_measure_unattributed(struct history *history, const struct snapshot *snapshot);

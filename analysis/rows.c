@@ -117,23 +117,6 @@ static struct error *compute_allocations(const struct history *history, struct a
     return NULL;
 }
 
-/* ---- threads ---- */
-
-static struct error *compute_threads(const struct history *history, struct analysis *analysis)
-{
-    const struct snapshot *snapshot = analysis->snapshot;
-    analysis->threads = arena_alloc_array(&analysis->arena, snapshot->num_threads, sizeof(*analysis->threads));
-    if (!analysis->threads)
-        return error_no_memory();
-    analysis->num_threads = snapshot->num_threads;
-    for (size_t i = 0; i < snapshot->num_threads; i++) {
-        /* Fewer are known after an add that ran out of memory. */
-        double fraction = i < history->cpu_fractions.count ? history->cpu_fractions.items[i] : NAN;
-        analysis->threads[i] = (struct thread_row){.thread = snapshot->threads[i], .cpu_fraction = fraction};
-    }
-    return NULL;
-}
-
 /* ---- the process as a whole ---- */
 
 /* A monotonic counter's rise per second over the window. */
@@ -256,7 +239,7 @@ struct error *analysis_compute(const struct history *history, struct analysis **
     if (!error)
         error = analysis_compute_goroutines(history, analysis);
     if (!error)
-        error = compute_threads(history, analysis);
+        error = analysis_compute_threads(history, analysis);
     if (!error)
         error = compute_process(history, analysis);
     if (!error)

@@ -405,6 +405,7 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_sites(writer, document);
     json_add_goroutines(writer, document);
     json_add_threads(writer, document);
+    json_add_thread_groups(writer, document);
     json_add_scheduler(writer, document);
     json_add_gc(writer, document);
     json_add_gc_cycles(writer, document);

@@ -58,6 +58,8 @@ void json_add_call_sites(struct json_writer *writer, json_t *document);
 /* goroutine_groups and goroutines. */
 void json_add_goroutines(struct json_writer *writer, json_t *document);
 void json_add_threads(struct json_writer *writer, json_t *document);
+/* Threads by their stacks. */
+void json_add_thread_groups(struct json_writer *writer, json_t *document);
 void json_add_thread_role(struct json_writer *writer, json_t *object, const struct thread *thread);
 /* Into the object of the scheduler's counters, which is there already. */
 void json_add_scheduler(struct json_writer *writer, json_t *document);

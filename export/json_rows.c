@@ -95,13 +95,14 @@ void json_add_call_sites(struct json_writer *writer, json_t *document)
     }
 }
 
+static const char *const stack_quality_names[] = {
+    [STACK_WHOLE] = "whole", [STACK_DEDUCED] = "deduced", [STACK_CUT] = "cut"};
+
 static void add_thread_stack(struct json_writer *writer, json_t *object, const struct thread *thread)
 {
-    static const char *const qualities[] = {
-        [STACK_WHOLE] = "whole", [STACK_DEDUCED] = "deduced", [STACK_CUT] = "cut"};
     if (thread->stack) {
         json_add_stack(writer, object, thread->stack);
-        json_add_string(writer, object, "stack_quality", qualities[thread->stack_quality]);
+        json_add_string(writer, object, "stack_quality", stack_quality_names[thread->stack_quality]);
         return;
     }
     json_add(writer, object, "stack", json_null());
@@ -131,6 +132,21 @@ void json_add_threads(struct json_writer *writer, json_t *document)
         json_add(writer, object, "goid", thread->goid ? json_integer((json_int_t)thread->goid) : json_null());
         json_add_thread_role(writer, object, thread);
         add_thread_stack(writer, object, thread);
+    }
+}
+
+void json_add_thread_groups(struct json_writer *writer, json_t *document)
+{
+    json_t *groups = json_add_array(writer, document, "thread_groups");
+    for (size_t i = 0; i < writer->analysis->num_thread_groups && !writer->failed; i++) {
+        const struct thread_group *group = &writer->analysis->thread_groups[i];
+        json_t *object = json_append_object(writer, groups);
+        json_add_integer(writer, object, "count", group->count);
+        json_add_integer(writer, object, "first_tid", group->first_tid);
+        json_add_real(writer, object, "cpu_fraction", group->cpu_fraction);
+        json_add_string(writer, object, "system_call", catalog_string(writer->snapshot->catalog, group->system_call));
+        json_add_stack(writer, object, group->stack);
+        json_add_string(writer, object, "stack_quality", stack_quality_names[group->stack_quality]);
     }
 }
 

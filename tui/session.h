@@ -155,6 +155,8 @@ struct error *session_open_goroutines(struct session *session, enum goroutine_gr
                                       const struct goroutine_group *group);
 /* Opens the screen of one goroutine. */
 struct error *session_open_goroutine(struct session *session, uint64_t goid);
+/* Opens the screen of one thread. */
+struct error *session_open_thread(struct session *session, pid_t tid);
 /* Shows the tab of this screen, with this row of its list selected. */
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
 /* The list that has the focus; NULL: there is none. The text that / looks for, LIST_NEEDLE bytes; NULL: nothing can be

@@ -190,6 +190,16 @@ struct thread_row {
     double cpu_fraction;                /* Of one CPU, since the previous sample; NAN when not known yet. */
 };
 
+/* Threads that wait at one place, by the same way there. */
+struct thread_group {
+    stack_id stack;
+    uint8_t stack_quality;              /* enum stack_quality; the worst of them. */
+    uint32_t count;
+    pid_t first_tid;                    /* Of any of them; the same one for as long as it is there. */
+    double cpu_fraction;                /* Of one CPU, all together; NAN when not known of any. */
+    string_id system_call;              /* Of the first. */
+};
+
 /* Totals of the heap profile. */
 struct allocation_totals {
     struct site_values published, provisional;
@@ -216,6 +226,8 @@ struct analysis {
     size_t num_goroutines_by[GOROUTINE_GROUPINGS];
     struct thread_row *threads;
     size_t num_threads;
+    struct thread_group *thread_groups; /* By falling number. */
+    size_t num_thread_groups;
     struct memory_parts memory_parts;   /* Where RSS is, as of the last time its pages were looked at. */
     struct span_class *span_classes;    /* Of the same time. */
     size_t num_span_classes;

@@ -144,14 +144,14 @@ __attribute__((unused)) static void builder_destroy(struct builder *b)
 }
 
 /* Go's own rule of thumb: "runtime." is the runtime, a first path element without a dot is the standard library, "main"
- * and the main module's packages are the application, all else a dependency. */
+ * and the main module's packages are the application, all else a dependency. C++ is the application's. */
 __attribute__((unused)) static enum frame_origin builder_origin(struct builder *b, const char *function)
 {
     const char *module = catalog_string(b->catalog, b->target.main_module);
     size_t first = strcspn(function, "/");
     if (strncmp(function, "runtime.", 8) == 0 || strncmp(function, "internal/runtime/", 17) == 0)
         return FRAME_RUNTIME;
-    if (strncmp(function, "main.", 5) == 0 || (*module && strncmp(function, module, strlen(module)) == 0))
+    if (strncmp(function, "main.", 5) == 0 || strcmp(function, "main") == 0 || strstr(function, "::") || (*module && strncmp(function, module, strlen(module)) == 0))
         return FRAME_APPLICATION;
     if (function[first] == '/' && memchr(function, '.', first))
         return FRAME_DEPENDENCY;

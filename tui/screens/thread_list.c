@@ -10,7 +10,7 @@
 #define CPU_BAR_WIDTH 10
 #define CPU_BAR_MOST 40
 
-static const char *state_name(char state)
+const char *thread_state_name(char state)
 {
     switch (state) {
     case 'R':
@@ -57,7 +57,7 @@ static void draw_state(const struct list_cell *cell, const void *row)
               state == 'R'                   ? ROLE_CALM
               : state == 'D' || state == 'Z' ? ROLE_NOTICE
                                              : ROLE_MUTED,
-              state_name(state));
+              thread_state_name(state));
 }
 
 static void draw_cpu(const struct list_cell *cell, const void *row)
@@ -144,6 +144,33 @@ static void draw_locked(const struct list_cell *cell, const void *row)
         cell_right(cell, ROLE_TEXT, units_format_exact(buffer, (int64_t)thread_of(row)->locked_goid));
 }
 
+static frame_id subject_of(const struct catalog *catalog, const struct thread *thread)
+{
+    return thread->stack ? catalog_stack(catalog, thread->stack).frames[catalog_stack_subject(catalog, thread->stack)]
+                         : 0;
+}
+
+static void draw_subject(const struct list_cell *cell, const void *row)
+{
+    frame_id subject = subject_of(cell_catalog(cell->context), thread_of(row));
+    if (subject)
+        cell_frame(cell, subject);
+    else
+        cell_left(cell, ROLE_FAINT, NOT_KNOWN);
+}
+
+static int compare_subject(const void *context, const void *first, const void *second)
+{
+    const struct catalog *catalog = cell_catalog(context);
+    return compare_frames(catalog, subject_of(catalog, thread_of(first)), subject_of(catalog, thread_of(second)));
+}
+
+static bool knows_stacks(const void *context)
+{
+    const struct model *model = context;
+    return model && model->analysis && model->analysis->num_thread_groups > 0;
+}
+
 static bool knows_roles(const void *context)
 {
     const struct model *model = context;
@@ -182,8 +209,9 @@ static const char *text_of_thread(const void *context, const void *row, char *bu
     const struct catalog *catalog = cell_catalog(context);
     const struct thread *thread = thread_of(row);
     char role[FORMAT_BUFFER];
-    snprintf(buffer, LIST_TEXT, "%d %.64s %s %s %.64s", (int)thread->tid, catalog_string(catalog, thread->name),
-             state_name(thread->state), write_role(role, thread), waits_in(catalog, thread));
+    snprintf(buffer, LIST_TEXT, "%d %.64s %s %s %.64s %.200s", (int)thread->tid, catalog_string(catalog, thread->name),
+             thread_state_name(thread->state), write_role(role, thread), waits_in(catalog, thread),
+             catalog_function(catalog, subject_of(catalog, thread)));
     return buffer;
 }
 
@@ -237,6 +265,14 @@ static const struct column columns[] = {
      .compare = compare_role,
      .is_shown = knows_roles,
      .help = "what it is at, as the runtime sees it"},
+    {.title = "in",
+     .width = 30,
+     .priority = 2,
+     .ascending = true,
+     .draw = draw_subject,
+     .compare = compare_subject,
+     .is_shown = knows_stacks,
+     .help = "of the functions on its stack the innermost of the program's own"},
     {.title = "waits in", .width = 16, .flexible = true, .ascending = true, .draw = draw_wait, .compare = compare_wait,
      .help = "the system call, or the place in the kernel"},
 };

@@ -6,4 +6,7 @@
 
 extern const struct list_ops thread_list;
 
+/* "sleeping", of the letter that /proc has. */
+const char *thread_state_name(char state);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "tui/format.h"
 #include "tui/screens/proc_list.h"
+#include "tui/screens/thread_group_list.h"
 #include "tui/screens/thread_list.h"
 #include "tui/session.h"
 #include "tui/stack_graph.h"
@@ -14,29 +15,34 @@
 #define PROCS_BESIDE_WIDTH 110
 #define PROC_LINE_WIDTH 46
 
+/* What is listed. */
+enum pane { PANE_THREADS, PANE_STACKS, PANE_PROCS, PANES };
+
 struct threads {
-    struct list list, procs;
-    bool in_procs;          /* The Ps are listed in place of the threads. */
+    struct list lists[PANES];
+    enum pane pane;
 };
 
 static struct error *threads_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    list_init(&((struct threads *)state)->list, &thread_list);
-    list_init(&((struct threads *)state)->procs, &proc_list);
+    static const struct list_ops *const ops[PANES] = {
+        [PANE_THREADS] = &thread_list, [PANE_STACKS] = &thread_group_list, [PANE_PROCS] = &proc_list};
+    for (int i = 0; i < PANES; i++)
+        list_init(&((struct threads *)state)->lists[i], ops[i]);
     return NULL;
 }
 
 static void threads_close(void *state)
 {
-    list_deinit(&((struct threads *)state)->list);
-    list_deinit(&((struct threads *)state)->procs);
+    for (int i = 0; i < PANES; i++)
+        list_deinit(&((struct threads *)state)->lists[i]);
 }
 
 static struct list *threads_focus(void *state)
 {
     struct threads *threads = state;
-    return threads->in_procs ? &threads->procs : &threads->list;
+    return &threads->lists[threads->pane];
 }
 
 static struct error *threads_update(struct session *session, void *state)
@@ -44,9 +50,11 @@ static struct error *threads_update(struct session *session, void *state)
     struct threads *threads = state;
     const struct analysis *analysis = session->model.analysis;
     const struct snapshot *snapshot = analysis ? analysis->snapshot : NULL;
-    bool is_set = list_set_rows(&threads->list, &session->model, analysis ? analysis->threads : NULL,
+    bool is_set = list_set_rows(&threads->lists[PANE_STACKS], &session->model, analysis ? analysis->thread_groups : NULL,
+                                analysis ? analysis->num_thread_groups : 0, sizeof(struct thread_group)) &&
+                  list_set_rows(&threads->lists[PANE_THREADS], &session->model, analysis ? analysis->threads : NULL,
                                 analysis ? analysis->num_threads : 0, sizeof(struct thread_row)) &&
-                  list_set_rows(&threads->procs, &session->model, snapshot ? snapshot->procs : NULL,
+                  list_set_rows(&threads->lists[PANE_PROCS], &session->model, snapshot ? snapshot->procs : NULL,
                                 snapshot ? snapshot->num_procs : 0, sizeof(struct proc));
     return is_set ? NULL : error_no_memory();
 }
@@ -259,24 +267,43 @@ static void threads_draw(struct session *session, void *state, struct canvas can
         y += height;
     }
     struct list *list = threads_focus(threads);
-    y += section_draw(canvas, y, threads->in_procs ? "Ps" : "Threads", list, true);
+    static const char *const titles[PANES] = {
+        [PANE_THREADS] = "Threads", [PANE_STACKS] = "Threads by their stacks", [PANE_PROCS] = "Ps"};
+    y += section_draw(canvas, y, titles[threads->pane], list, true);
     struct canvas below = canvas_part(canvas, 0, y, canvas.width, canvas.height - y);
     list_draw(list, below, true);
-    if (list->num_all == 0 && threads->in_procs)
+    if (list->num_all == 0 && threads->pane == PANE_PROCS)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "no Go runtime's Ps could be read");
+}
+
+static bool is_offered(const struct session *session, const struct threads *threads, enum pane pane)
+{
+    if (pane == PANE_STACKS)
+        return threads->lists[pane].num_all > 0;
+    /* Of a program that is not Go's there are none; in a Go program their absence has a reason, which is shown. */
+    return pane != PANE_PROCS || session->model.shown->num_procs > 0 || threads->lists[PANE_STACKS].num_all == 0;
 }
 
 static bool threads_act(struct session *session, void *state, enum action action)
 {
-    (void)session;
     struct threads *threads = state;
-    if (action != ACTION_NEXT_PANE && action != ACTION_PREVIOUS_PANE)
+    const void *row = list_selected(&threads->lists[threads->pane]);
+    if (action == ACTION_NEXT_PANE || action == ACTION_PREVIOUS_PANE) {
+        do
+            threads->pane = (threads->pane + (action == ACTION_NEXT_PANE ? 1 : PANES - 1)) % PANES;
+        while (!is_offered(session, threads, threads->pane));
+        return true;
+    }
+    if (action != ACTION_OPEN || threads->pane == PANE_PROCS)
         return false;
-    threads->in_procs = !threads->in_procs;
+    if (row && threads->pane == PANE_THREADS)
+        error_destroy(session_open_thread(session, ((const struct thread_row *)row)->thread.tid));
+    else if (row)
+        error_destroy(session_open_thread(session, ((const struct thread_group *)row)->first_tid));
     return true;
 }
 
-static const enum action threads_footer[] = {ACTION_SEARCH,  ACTION_FILTER,    ACTION_SORT,
+static const enum action threads_footer[] = {ACTION_SEARCH,  ACTION_FILTER,    ACTION_OPEN, ACTION_SORT,
                                              ACTION_REVERSE, ACTION_NEXT_PANE, ACTION_NONE};
 
 const struct screen_ops threads_screen = {

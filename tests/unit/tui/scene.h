@@ -63,6 +63,7 @@ struct scene {
     size_t first_site, first_group, first_thread;
     unsigned second;
     bool is_native;         /* Nothing of a runtime can be read. */
+    bool has_stacks;        /* Of threads, when it is native; recordings do not have those. */
     bool is_measured;       /* Its resident pages were looked at; recordings do not have that. */
 };
 
@@ -156,6 +157,22 @@ __attribute__((unused)) static void scene_forget_go(struct builder *b)
     b->target.runtime_version = 0;
 }
 
+/* All that wait do so in C++ code, most of them at one place. */
+__attribute__((unused)) static void scene_add_stacks(struct builder *b)
+{
+    for (size_t i = 0; i < b->threads.count; i++) {
+        if (b->threads.items[i].state == 'R')
+            continue;
+        b->threads.items[i].stack = builder_stack(
+            b, b->threads.items[i].state == 'D'
+                   ? "fsync; rocksdb::PosixWritableFile::Sync() io_posix.cc:1201; rocksdb::DBImpl::SyncWAL() db_impl.cc:1388; "
+                     "main server.cc:77"
+                   : "__futex_abstimed_wait_common; pthread_cond_wait; rocksdb::ThreadPoolImpl::Impl::BGThread threadpool_imp.cc:222; "
+                     "start_thread; __clone3");
+        b->threads.items[i].stack_quality = i % 2 ? STACK_WHOLE : STACK_DEDUCED;
+    }
+}
+
 /* Whose the resident pages are: most of them the live heap's. */
 __attribute__((unused)) static void scene_measure(struct snapshot *snapshot)
 {
@@ -229,6 +246,8 @@ __attribute__((unused)) static struct snapshot *scene_next(struct scene *scene)
         b->threads.items[i].cpu_ns += (uint64_t)(i % 5) * 31000000 + (i == scene->first_thread + 6 ? 410000000 : 0);
     if (scene->is_native) {
         scene_forget_go(b);
+        if (scene->has_stacks)
+            scene_add_stacks(b);
         builder_set(b, COUNTER_RSS, (INT64_C(180) << 20) + (int64_t)n * 300000);
         builder_set(b, COUNTER_ANON, (INT64_C(150) << 20) + (int64_t)n * 300000);
     }

@@ -27,6 +27,7 @@ static struct stage_sources sources;
 #define SOURCE(columns, rows) {.width = columns, .height = rows, .seconds = 200, .sources = &sources}
 #define CODE(columns, rows) {.width = columns, .height = rows, .seconds = 200, .has_code = true}
 
+#define NATIVE(columns, rows) {.width = columns, .height = rows, .seconds = 60, .is_native = true}
 #define OFF(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_OFFERED}
 #define SWITCHED(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_SWITCHED}
 
@@ -76,6 +77,12 @@ static const struct golden goldens[] = {
     {"threads-160x44", WIDE, TEXT_ONLY, "4"},
     {"threads-80x24", USUAL, TEXT_ONLY, "4"},
     {"threads-ascii-80x24", USUAL_ASCII, TEXT_ONLY, "4"},
+    {"threads-native-160x44", NATIVE(160, 44), DEPTH_256, "4"},
+    {"threads-native-80x24", NATIVE(80, 24), TEXT_ONLY, "4"},
+    {"thread-stacks-80x24", NATIVE(80, 24), TEXT_ONLY, "4 Tab"},
+    {"thread-160x44", NATIVE(160, 44), DEPTH_256, "4 Tab Enter"},
+    {"thread-80x24", NATIVE(80, 24), TEXT_ONLY, "4 j j Enter j"},
+    {"thread-60x15", NATIVE(60, 15), TEXT_ONLY, "4 j j Enter"},
     {"procs-160x44", WIDE, DEPTH_256, "4 Tab"},
     {"procs-80x24", USUAL, TEXT_ONLY, "4 Tab"},
     {"gc-160x44", WIDE, TEXT_ONLY, "5"},

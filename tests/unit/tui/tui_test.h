@@ -115,7 +115,7 @@ __attribute__((unused)) static void stage_open(struct stage *stage, const struct
     *stage = (struct stage){0};
     scene_init(&stage->scene);
     stage->scene.is_native = options->is_native;
-    stage->scene.is_measured = true;
+    stage->scene.is_measured = stage->scene.has_stacks = true;
     unsigned count = options->seconds;
     stage->snapshots = calloc(count + 1, sizeof(struct snapshot *));
     ck_assert_ptr_nonnull(stage->snapshots);
