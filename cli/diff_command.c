@@ -33,18 +33,13 @@ static enum site_value compared_value(enum sample_value value)
     }
 }
 
-static struct error *compare(const struct taken *before, const struct taken *after, const struct options *options,
-                             struct text *text)
+static struct error *compare(const struct taken taken[2], const struct memory_parts parts[2],
+                             const struct options *options, struct text *text)
 {
     _cleanup_(diff_destroyp) struct diff *diff = NULL;
-    const struct taken *const taken[] = {before, after};
-    struct memory_parts parts[2] = {{.known = false}};
     struct diff_source sources[2];
-    for (int side = DIFF_OLD; side <= DIFF_NEW; side++) {
-        if (taken[side]->with_map)
-            parts[side] = memory_parts_of(taken[side]->with_map);
-        sources[side] = (struct diff_source){.snapshot = taken[side]->snapshot, .memory_parts = &parts[side]};
-    }
+    for (int side = DIFF_OLD; side <= DIFF_NEW; side++)
+        sources[side] = (struct diff_source){.snapshot = taken[side].snapshot, .memory_parts = &parts[side]};
     const struct diff_options compared = {.value = compared_value(options->value)};
     struct error *error = diff_compute(&sources[DIFF_OLD], &sources[DIFF_NEW], &compared, &diff);
     if (error)
@@ -52,22 +47,34 @@ static struct error *compare(const struct taken *before, const struct taken *aft
     return options->json ? export_diff_json(diff, text) : export_diff_report(diff, output_columns(), text);
 }
 
-enum exit_status diff_command(const struct options *options)
+static enum exit_status show_or_print(const struct taken taken[2], const struct options *options)
 {
-    _cleanup_(taken_deinit) struct taken before = {0};
-    _cleanup_(taken_deinit) struct taken after = {0};
     _cleanup_(text_deinit) struct text text = {0};
-    enum exit_status status = take_moment(options->target, options, &before);
-    if (status == STATUS_DONE && before.snapshot)
-        status = take_moment(options->second, options, &after);
-    if (status != STATUS_DONE || !after.snapshot)
-        return status;
+    struct memory_parts parts[2] = {{.known = false}};
+    struct error *error;
+    for (int side = DIFF_OLD; side <= DIFF_NEW; side++)
+        if (taken[side].with_map)
+            parts[side] = memory_parts_of(taken[side].with_map);
     if (!options->json && terminal_present()) {
-        struct error *shown = tui_show_diff(before.snapshot, after.snapshot, compared_value(options->value), &options->tui);
-        return shown ? error_print(shown) : STATUS_DONE;
+        struct snapshot *const snapshots[] = {taken[DIFF_OLD].snapshot, taken[DIFF_NEW].snapshot};
+        error = tui_show_diff(snapshots, parts, compared_value(options->value), &options->tui);
+        return error ? error_print(error) : STATUS_DONE;
     }
-    struct error *error = compare(&before, &after, options, &text);
+    error = compare(taken, parts, options, &text);
     if (!error)
         error = export_write_file("-", text.data, text.length);
     return error ? error_print(error) : STATUS_DONE;
+}
+
+enum exit_status diff_command(const struct options *options)
+{
+    struct taken taken[2] = {{NULL, NULL}, {NULL, NULL}};
+    enum exit_status status = take_moment(options->target, options, &taken[DIFF_OLD]);
+    if (status == STATUS_DONE && taken[DIFF_OLD].snapshot)
+        status = take_moment(options->second, options, &taken[DIFF_NEW]);
+    if (status == STATUS_DONE && taken[DIFF_NEW].snapshot)
+        status = show_or_print(taken, options);
+    taken_deinit(&taken[DIFF_OLD]);
+    taken_deinit(&taken[DIFF_NEW]);
+    return status;
 }

@@ -123,12 +123,12 @@ static void moment_close(struct source *source)
 
 static const struct source_ops moment_ops = {.next = moment_next, .close = moment_close};
 
-struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enum site_value value,
-                            const struct tui_options *options)
+struct error *tui_show_diff(struct snapshot *const snapshots[2], const struct memory_parts parts[2],
+                            enum site_value value, const struct tui_options *options)
 {
     _cleanup_(terminal_closep) struct terminal *terminal = NULL;
     _cleanup_(session_destroyp) struct session *session = NULL;
-    struct moment_source moment = {.source = {.ops = &moment_ops}, .snapshot = after};
+    struct moment_source moment = {.source = {.ops = &moment_ops}, .snapshot = snapshots[DIFF_NEW]};
     struct session_options session_options = {0};
     struct error *error = terminal_open(options, &terminal);
     if (error)
@@ -143,7 +143,11 @@ struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enu
     if (!error)
         error = session_pull(session);
     if (!error)
-        error = session_push(session, &diff_screen, &(struct diff_pair){before, after, value});
+        error = session_push(session, &diff_screen,
+                             &(struct diff_pair){.before = snapshots[DIFF_OLD],
+                                                 .after = snapshots[DIFF_NEW],
+                                                 .value = value,
+                                                 .memory_parts = {&parts[DIFF_OLD], &parts[DIFF_NEW]}});
     return error ? error : run_session(terminal, session);
 }
 

@@ -59,6 +59,7 @@ extern const struct screen_ops overview_screen, sites_screen, site_screen, gorou
 struct diff_pair {
     const struct snapshot *before, *after;
     enum site_value value;
+    const struct memory_parts *memory_parts[2];     /* As of then; NULL: what the snapshots themselves have. */
 };
 extern const struct screen_ops diff_screen;
 

@@ -99,9 +99,9 @@ struct tui_options {
  * *ret_pick_again: the person asked for another process. */
 struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again);
 
-/* Shows what differs between two moments until the person quits. Borrows the snapshots. */
-struct error *tui_show_diff(struct snapshot *before, struct snapshot *after, enum site_value value,
-                            const struct tui_options *options);
+/* Shows what differs between two moments, the older first, until the person quits. Borrows the snapshots. */
+struct error *tui_show_diff(struct snapshot *const snapshots[2], const struct memory_parts parts[2],
+                            enum site_value value, const struct tui_options *options);
 
 /* One line of the process picker. Strings borrowed until the next list call. */
 struct picker_row {

@@ -6,7 +6,7 @@
 #include "tui/screens/diff_list.h"
 #include "tui/session.h"
 
-enum pane { PANE_SITES, PANE_GOROUTINES, PANE_COUNTERS, PANES };
+enum pane { PANE_SITES, PANE_GOROUTINES, PANE_COUNTERS, PANE_MEMORY, PANES };
 
 static const struct {
     const char *title;
@@ -15,6 +15,7 @@ static const struct {
     [PANE_SITES] = {"Call sites", &diff_site_list},
     [PANE_GOROUTINES] = {"Goroutines", &diff_goroutine_list},
     [PANE_COUNTERS] = {"Counters", &diff_counter_list},
+    [PANE_MEMORY] = {"Resident memory", &diff_memory_list},
 };
 
 struct diff_screen {
@@ -23,6 +24,8 @@ struct diff_screen {
     struct list lists[PANES];
     struct diff_counter_row counters[COUNTER_COUNT];
     size_t num_counters;
+    struct diff_memory_row memory[MEMORY_PART_COUNT];
+    size_t num_memory;
     enum pane pane;
 };
 
@@ -33,7 +36,8 @@ static struct error *diff_open(struct session *session, void *state, const void 
     (void)session;
     for (int pane = 0; pane < PANES; pane++)
         list_init(&screen->lists[pane], pane_infos[pane].ops);
-    const struct diff_source old_source = {.snapshot = pair->before}, new_source = {.snapshot = pair->after};
+    const struct diff_source old_source = {.snapshot = pair->before, .memory_parts = pair->memory_parts[DIFF_OLD]},
+                             new_source = {.snapshot = pair->after, .memory_parts = pair->memory_parts[DIFF_NEW]};
     const struct diff_options options = {.value = pair->value};
     struct error *error = diff_compute(&old_source, &new_source, &options, &screen->diff);
     if (error)
@@ -42,6 +46,11 @@ static struct error *diff_open(struct session *session, void *state, const void 
         if (screen->diff->counters[id].is_known)
             screen->counters[screen->num_counters++] =
                 (struct diff_counter_row){.id = (enum counter_id)id, .counter = &screen->diff->counters[id]};
+    for (int id = 0; id < MEMORY_PART_COUNT && screen->diff->has_memory_parts; id++) {
+        const struct diff_memory_part *part = &screen->diff->memory_parts[id];
+        if (part->bytes[DIFF_OLD] || part->bytes[DIFF_NEW])
+            screen->memory[screen->num_memory++] = (struct diff_memory_row){.id = (enum memory_part)id, .part = part};
+    }
     return diff_write_verdict(screen->diff, &screen->verdict);
 }
 
@@ -65,6 +74,8 @@ static struct error *diff_update(struct session *session, void *state)
                          sizeof(*diff->goroutines)) && good;
     good = list_set_rows(&screen->lists[PANE_COUNTERS], diff, screen->counters, screen->num_counters,
                          sizeof(*screen->counters)) && good;
+    good = list_set_rows(&screen->lists[PANE_MEMORY], diff, screen->memory, screen->num_memory,
+                         sizeof(*screen->memory)) && good;
     return good ? NULL : error_no_memory();
 }
 
@@ -97,6 +108,20 @@ static int draw_kinds(const struct diff *diff, struct canvas canvas, int y)
     return y + 1;
 }
 
+/* When the pages were looked at: in recordings that is now and then. */
+static int draw_looked_at(const struct diff *diff, struct canvas canvas, int y)
+{
+    char clocks[2][FORMAT_BUFFER];
+    if (!diff->has_memory_parts) {
+        canvas_text(canvas, 1, y, ROLE_MUTED, "the pages of memory were not looked at, at both moments");
+        return y + 1;
+    }
+    for (int side = DIFF_OLD; side <= DIFF_NEW; side++)
+        format_clock(clocks[side], diff->moments[side].memory_parts.unix_ns);
+    canvas_printf(canvas, 1, y, ROLE_MUTED, "as its pages were looked at, %s and %s", clocks[DIFF_OLD], clocks[DIFF_NEW]);
+    return y + 1;
+}
+
 static void diff_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct diff_screen *screen = state;
@@ -105,6 +130,8 @@ static void diff_draw(struct session *session, void *state, struct canvas canvas
     draw_moment(screen->diff, DIFF_NEW, canvas, 1);
     int y = draw_kinds(screen->diff, canvas, 2);
     struct list *list = &screen->lists[screen->pane];
+    if (screen->pane == PANE_MEMORY)
+        y = draw_looked_at(screen->diff, canvas, y);
     y += section_draw(canvas, y, pane_infos[screen->pane].title, list, true);
     list_draw(list, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), true);
 }

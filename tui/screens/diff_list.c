@@ -366,3 +366,65 @@ const struct list_ops diff_counter_list = {
     .identity = identify_counter,
     .text = text_of_counter,
 };
+
+/* ---- memory ---- */
+
+static const struct diff_memory_part *part_of(const void *row)
+{
+    return ((const struct diff_memory_row *)row)->part;
+}
+
+static void draw_part_change(const struct list_cell *cell, const void *row)
+{
+    draw_change(cell, &part_of(row)->change, true);
+}
+
+static void draw_part_old(const struct list_cell *cell, const void *row)
+{
+    draw_value(cell, true, (double)part_of(row)->bytes[DIFF_OLD]);
+}
+
+static void draw_part_new(const struct list_cell *cell, const void *row)
+{
+    draw_value(cell, true, (double)part_of(row)->bytes[DIFF_NEW]);
+}
+
+static void draw_part_name(const struct list_cell *cell, const void *row)
+{
+    const struct memory_part_info *info = &memory_part_infos[((const struct diff_memory_row *)row)->id];
+    int x = canvas_text(cell->canvas, 0, 0, ROLE_TEXT, info->label);
+    canvas_text(cell->canvas, x + 2, 0, ROLE_MUTED, info->help);
+}
+
+DEFINE_COMPARE(compare_part_change, struct diff_memory_row, part->change.change)
+DEFINE_COMPARE(compare_part_old, struct diff_memory_row, part->bytes[DIFF_OLD])
+DEFINE_COMPARE(compare_part_new, struct diff_memory_row, part->bytes[DIFF_NEW])
+
+static const char *text_of_part(const void *context, const void *row, char *buffer)
+{
+    const struct memory_part_info *info = &memory_part_infos[((const struct diff_memory_row *)row)->id];
+    (void)context;
+    snprintf(buffer, LIST_TEXT, "%s %s", info->label, info->help);
+    return buffer;
+}
+
+static uint64_t identify_part(const void *context, const void *row)
+{
+    (void)context;
+    return ((const struct diff_memory_row *)row)->id;
+}
+
+static const struct column memory_columns[] = {
+    {.title = "change", .width = 12, .right = true, .draw = draw_part_change, .compare = compare_part_change},
+    {.title = "old", .width = 10, .priority = 1, .right = true, .draw = draw_part_old, .compare = compare_part_old},
+    {.title = "new", .width = 10, .right = true, .draw = draw_part_new, .compare = compare_part_new},
+    {.title = "part of resident memory", .width = 24, .flexible = true, .draw = draw_part_name},
+};
+
+const struct list_ops diff_memory_list = {
+    .columns = memory_columns,
+    .num_columns = ARRAY_SIZE(memory_columns),
+    .first_sort = LIST_UNSORTED,
+    .identity = identify_part,
+    .text = text_of_part,
+};

@@ -1,4 +1,4 @@
-/* The tables of what differs between two moments: call sites, goroutines, counters. Their lists' context is the diff. */
+/* The tables of what differs between two moments: call sites, goroutines, counters, memory. Their lists' context is the diff. */
 #ifndef TUI_SCREENS_DIFF_LIST_H
 #define TUI_SCREENS_DIFF_LIST_H
 
@@ -11,6 +11,12 @@ struct diff_counter_row {
     const struct diff_counter *counter;
 };
 
-extern const struct list_ops diff_site_list, diff_goroutine_list, diff_counter_list;
+/* A part of resident memory. */
+struct diff_memory_row {
+    enum memory_part id;
+    const struct diff_memory_part *part;
+};
+
+extern const struct list_ops diff_site_list, diff_goroutine_list, diff_counter_list, diff_memory_list;
 
 #endif

@@ -130,6 +130,7 @@ static const struct golden goldens[] = {
     {"diff-160x44", 160, 44, DEPTH_256, "@ -200s Enter ( End ) D"},
     {"diff-goroutines-80x24", 80, 24, TEXT_ONLY, "@ -200s Enter ( End ) D Tab"},
     {"diff-counters-160x44", 160, 44, TEXT_ONLY, "@ -200s Enter ( End ) D Tab Tab j"},
+    {"diff-memory-80x24", 80, 24, TEXT_ONLY, "@ -200s Enter ( End ) D Tab Tab Tab"},
 };
 
 START_TEST(a_screen_is_as_it_was)
