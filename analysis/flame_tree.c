@@ -139,12 +139,21 @@ static struct error *sort_nodes(struct flame_tree *tree)
     return NULL;
 }
 
+/* What stacks that end in a node add to its width. */
+static int64_t own_width(const struct flame_tree *tree, const struct flame_node *node)
+{
+    int64_t larger = node->self[DIFF_OLD] > node->self[DIFF_NEW] ? node->self[DIFF_OLD] : node->self[DIFF_NEW];
+    int64_t smaller = node->self[DIFF_OLD] > node->self[DIFF_NEW] ? node->self[DIFF_NEW] : node->self[DIFF_OLD], apart;
+    if (!tree->is_by_change)
+        return larger > 0 ? larger : 0;
+    return __builtin_sub_overflow(larger, smaller, &apart) ? INT64_MAX : apart;
+}
+
 static void sum_nodes(struct flame_tree *tree)
 {
     for (size_t i = tree->nodes.count; i-- > 0;) {
         struct flame_node *node = &tree->nodes.items[i], *parent = &tree->nodes.items[node->parent];
-        int64_t own = node->self[DIFF_OLD] > node->self[DIFF_NEW] ? node->self[DIFF_OLD] : node->self[DIFF_NEW];
-        node->width = add_saturated(node->width, own > 0 ? own : 0);
+        node->width = add_saturated(node->width, own_width(tree, node));
         for (int side = DIFF_OLD; side <= DIFF_NEW; side++)
             node->total[side] = add_saturated(node->total[side], node->self[side]);
         if (i == 0)
@@ -174,7 +183,8 @@ static struct error *add_samples(struct flame_tree *tree, const struct sample_se
 
 struct error *flame_tree_build(const struct sample_request *request, struct flame_tree *ret_tree)
 {
-    struct flame_tree tree = {.profile = request->profile, .is_difference = request->base != NULL};
+    struct flame_tree tree = {.profile = request->profile, .is_difference = request->base != NULL,
+                              .is_by_change = request->base && request->by_change};
     struct sample_set set;
     struct error *error = sample_value_resolve(request->profile, request->value, &tree.value);
     if (!error)

@@ -19,7 +19,10 @@ struct export_request {
 
 static inline struct sample_request export_samples(const struct export_request *request)
 {
-    return (struct sample_request){request->snapshot, request->base, request->profile, request->value};
+    return (struct sample_request){.snapshot = request->snapshot,
+                                   .base = request->base,
+                                   .profile = request->profile,
+                                   .value = request->value};
 }
 
 /* A gzip-compressed profile.proto: the values, stacks, names, lines, mappings and labels that the process's own

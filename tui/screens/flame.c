@@ -123,6 +123,7 @@ static bool find_request(struct flame *flame, const struct model *model, struct 
     flame->since_unix_ns = span.start->unix_ns;
     ret_request->snapshot = span.end;
     ret_request->base = span.start;
+    ret_request->by_change = true;
     return true;
 }
 
@@ -280,7 +281,8 @@ static void write_figures(const struct flame *flame, const struct flame_node *no
     else
         text_printf(text, "%s  %s of all", write_amount(flame, node->total[DIFF_NEW], false, amount),
                     units_format_percent(percent, (double)node->total[DIFF_NEW] / (double)root->total[DIFF_NEW]));
-    text_printf(text, "  \xc2\xb7  self %s", write_amount(flame, node->self[DIFF_NEW], false, amount));
+    int64_t self = node->self[DIFF_NEW] - (graph->tree.is_difference ? node->self[DIFF_OLD] : 0);
+    text_printf(text, "  \xc2\xb7  self %s", write_amount(flame, self, graph->tree.is_difference, amount));
     if (flame_tree_counts_bytes(&graph->tree))
         text_printf(text, "  \xc2\xb7  %s objects", units_format_exact(amount, node->objects[DIFF_NEW]));
 }
@@ -319,7 +321,7 @@ static void draw_nothing(struct session *session, const struct flame *flame, str
     }
     const char *words = flame->reason[0]      ? flame->reason
                         : !flame->is_of_view ? "putting it together ..."
-                                             : "nothing to show yet";
+                                             : flame->view == FLAME_GROWTH ? "nothing has changed" : "nothing to show yet";
     canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, words);
 }
 

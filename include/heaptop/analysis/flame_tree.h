@@ -19,7 +19,9 @@ struct flame_node {
     int64_t self[2];            /* By enum diff_side. Of stacks that end here. */
     int64_t total[2];           /* With all below. */
     int64_t objects[2];         /* Likewise: how many, where `total` is bytes; else the same as that. */
-    int64_t width;              /* In a graph: self, the larger of both sides, and the widths of its children. */
+    /* In a graph: self, the larger of both sides, and the widths of its children; by change, how far the two sides of
+     * self are apart. */
+    int64_t width;
 };
 
 struct flame_tree {
@@ -27,6 +29,7 @@ struct flame_tree {
     enum sample_profile profile;
     enum sample_value value;    /* Resolved. */
     bool is_difference;         /* It has a base. */
+    bool is_by_change;
     VECTOR(struct flame_node) nodes;        /* The root first, parents before children. */
     uint32_t depth;             /* The deepest node's. */
 };

@@ -35,6 +35,7 @@ struct sample_request {
     const struct snapshot *base;    /* Not NULL: what is wanted is how the snapshot differs from it. */
     enum sample_profile profile;
     enum sample_value value;        /* Where there is room for one; may be SAMPLE_DEFAULT. */
+    bool by_change;                 /* Of a tree with a base: frames are as wide as what changed in them. */
 };
 
 /* alloc_objects, alloc_bytes, inuse_objects, inuse_bytes, as runtime/pprof orders them; or one count. */

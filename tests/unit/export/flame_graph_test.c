@@ -1,5 +1,6 @@
 #include <inttypes.h>
 
+#include "heaptop/analysis/flame_tree.h"
 #include "heaptop/export.h"
 #include "unit/check_main.h"
 #include "unit/snapshot_builder.h"
@@ -129,6 +130,14 @@ START_TEST(differences_hold_both_sides)
     free(text);
     text = make_svg(&request);
     check_xml(text);
+    struct sample_request by_change = export_samples(&request);
+    struct flame_tree tree;
+    by_change.by_change = true;
+    ck_assert_ptr_null(flame_tree_build(&by_change, &tree));
+    /* What came, what went and what grew: 50 + 400 + 200. */
+    ck_assert_int_eq(tree.nodes.items[0].width, 650);
+    ck_assert_int_eq(flame_node_change(&tree.nodes.items[0]), -150);
+    flame_tree_deinit(&tree);
     /* Wide enough for what is gone, too: 50 + 400 + 300. */
     ck_assert_ptr_nonnull(strstr(text, "<g data-new=\"350\" data-old=\"500\"><title>all\n-150 B: 350 B, was 500 B</title>"
                                        "<rect x=\"10.00\" y=\"98\" width=\"1180.00\""));
