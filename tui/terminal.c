@@ -43,7 +43,8 @@ struct terminal {
     enum glyphs glyphs;
     enum colour_depth depth;
     enum tui_theme theme;           /* What looks are made for. */
-    bool mouse, lost;
+    bool mouse, lost, resized;
+    WINDOW *keys;                   /* A pad that is never shown: reading keys by it shows nothing half drawn. */
     struct grid front;              /* What is on the screen. */
     struct look looks[ROLE_COUNT][GROUND_COUNT];
     int32_t pair_foreground[256], pair_background[256];
@@ -220,9 +221,9 @@ static void enter_modes(struct terminal *terminal)
     cbreak();
     noecho();
     nonl();
-    intrflush(stdscr, FALSE);
-    keypad(stdscr, TRUE);
-    nodelay(stdscr, TRUE);
+    intrflush(terminal->keys, FALSE);
+    keypad(terminal->keys, TRUE);
+    nodelay(terminal->keys, TRUE);
     set_escdelay(ESCAPE_DELAY_MS);
     curs_set(0);
     leaveok(stdscr, TRUE);
@@ -264,6 +265,11 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
         terminal_close(terminal);
         return error;
     }
+    terminal->keys = newpad(1, 1);
+    if (!terminal->keys) {
+        terminal_close(terminal);
+        return error_no_memory();
+    }
     prepare_restore();
     if (has_colors()) {
         start_color();
@@ -279,6 +285,8 @@ void terminal_close(struct terminal *terminal)
 {
     if (!terminal)
         return;
+    if (terminal->keys)
+        delwin(terminal->keys);
     if (terminal->screen) {
         endwin();
         delscreen(terminal->screen);
@@ -361,7 +369,10 @@ void terminal_draw(struct terminal *terminal, const struct grid *grid)
     }
     if (terminal->lost)
         clearok(stdscr, TRUE);
-    terminal->lost = false;
+    else if (terminal->resized)
+        /* Whatever the terminal has made of what was there. */
+        redrawwin(stdscr);
+    terminal->lost = terminal->resized = false;
     refresh();
 }
 
@@ -508,6 +519,9 @@ static struct event signal_event(struct terminal *terminal, int signal_number)
     case SIGWINCH:
         if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 && size.ws_row > 0)
             resizeterm(size.ws_row, size.ws_col);
+        /* Curses would clear the screen, which flickers: every cell is written anew instead (terminal_draw). */
+        clearok(curscr, FALSE);
+        terminal->resized = true;
         event = (struct event){.type = EVENT_RESIZE, .width = COLS, .height = LINES};
         break;
     case SIGTSTP:
@@ -519,7 +533,6 @@ static struct event signal_event(struct terminal *terminal, int signal_number)
     default:
         break;
     }
-    (void)terminal;
     return event;
 }
 
@@ -530,7 +543,7 @@ struct event terminal_event(struct terminal *terminal)
         return signal_event(terminal, signal_number);
     for (;;) {
         wint_t code;
-        int kind = get_wch(&code);
+        int kind = wget_wch(terminal->keys, &code);
         if (kind == ERR)
             return (struct event){.type = EVENT_NONE};
         if (kind == KEY_CODE_YES && code == KEY_MOUSE) {

@@ -282,6 +282,32 @@ START_TEST(it_follows_the_size_of_the_terminal)
 }
 END_TEST
 
+/* A screen that is cleared before it is drawn flickers. */
+START_TEST(a_resize_clears_nothing)
+{
+    static const struct winsize sizes[] = {
+        {.ws_col = 100, .ws_row = 38}, {.ws_col = 160, .ws_row = 50}, {.ws_col = 80, .ws_row = 24}};
+    struct stand stand;
+    char line[32];
+    stand_open(&stand, "xterm-256color");
+    await_view(&stand);
+    type(&stand, "2");
+    ck_assert(await_output(&stand, 0, "sampled every"));
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        size_t from = stand.output.length;
+        ck_assert_int_eq(ioctl(stand.terminal, TIOCSWINSZ, &sizes[i]), 0);
+        /* The last row is written last. */
+        ck_assert(await_output(&stand, from, "quit"));
+        ck_assert_ptr_null(memmem(stand.output.data + from, stand.output.length - from, "\033[2J", 4));
+        ck_assert_ptr_null(memmem(stand.output.data + from, stand.output.length - from, "\033[J", 3));
+    }
+    type(&stand, "q");
+    await_news(&stand, line, sizeof(line));
+    ck_assert_str_eq(line, "x0");
+    stand_close(&stand);
+}
+END_TEST
+
 START_TEST(what_is_copied_goes_to_the_terminals_clipboard)
 {
     struct stand stand;
@@ -339,6 +365,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_crash_restores_the_terminal);
     tcase_add_test(tests, suspending_gives_the_terminal_back_and_takes_it_again);
     tcase_add_test(tests, it_follows_the_size_of_the_terminal);
+    tcase_add_test(tests, a_resize_clears_nothing);
     tcase_add_test(tests, what_is_copied_goes_to_the_terminals_clipboard);
     tcase_add_test(tests, no_color_is_heeded);
     tcase_add_test(tests, a_terminal_that_cannot_is_refused);
