@@ -19,6 +19,13 @@ static void check_grid(const struct grid *grid)
         if ((rune < 0x20 && rune != 0) || (rune >= 0x7f && rune <= 0x9f) || grid->cells[i].role >= ROLE_COUNT ||
             grid->cells[i].ground >= GROUND_COUNT)
             abort();
+        /* A wide character is whole: its right half stands behind it, in its row, and nowhere else. */
+        int x = i % grid->width;
+        bool is_wide = rune != 0 && rune_width(rune) == 2;
+        if (is_wide && (x + 1 == grid->width || grid->cells[i + 1].rune != 0))
+            abort();
+        if (rune == 0 && (x == 0 || rune_width(grid->cells[i - 1].rune) != 2))
+            abort();
     }
 }
 

@@ -169,6 +169,44 @@ START_TEST(a_click_picks_and_a_second_one_zooms)
 }
 END_TEST
 
+/* Characters of two columns, and of none, in frames of every width. */
+START_TEST(wide_and_combining_characters_are_cut_whole)
+{
+    struct builder *b = builder_create();
+    struct grid grid = {0};
+    struct flame_graph graph = {0};
+    size_t wide = 0;
+    b->rate = 1;
+    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
+    size_t first = builder_site(b, 100, "main.(*\xe5\xba\x97).\xe5\x85\xa5\xe8\x8d\xb7 a.go:1; main.\xe5\x90\x8d\xe5\x89\x8d\xe3\x81\xae\xe9\x95\xb7\xe3\x81\x84 a.go:9");
+    size_t second = builder_site(b, 50, "main.e\xcc\x81\xcc\x82t\xcc\x83 b.go:2; main.\xe5\x90\x8d\xe5\x89\x8d\xe3\x81\xae\xe9\x95\xb7\xe3\x81\x84 a.go:9");
+    builder_allocate(b, first, 3);
+    builder_allocate(b, second, 4);
+    builder_gc(b);
+    struct snapshot *snapshot = builder_take(b);
+    struct flame_tree tree = tree_of(snapshot, NULL);
+    flame_graph_set(&graph, &tree);
+    for (int width = 1; width <= 90; width++) {
+        ck_assert(grid_resize(&grid, width, 6));
+        flame_graph_draw(&graph, canvas_over(&grid));
+        for (int i = 0; i < width * 6; i++) {
+            uint32_t rune = grid.cells[i].rune;
+            bool is_wide = rune != 0 && rune_width(rune) == 2;
+            wide += is_wide;
+            if (is_wide)
+                ck_assert(i % width + 1 < width && grid.cells[i + 1].rune == 0);
+            if (rune == 0)
+                ck_assert(i % width > 0 && rune_width(grid.cells[i - 1].rune) == 2);
+        }
+    }
+    ck_assert_uint_gt(wide, 200);
+    flame_graph_deinit(&graph);
+    grid_deinit(&grid);
+    snapshot_unref(snapshot);
+    builder_destroy(b);
+}
+END_TEST
+
 #define STACKS 100000
 #define FUNCTIONS 4000
 #define DEPTH 18
@@ -251,6 +289,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, growth_is_since_the_first_sample_or_the_chosen_one);
     tcase_add_test(tests, one_sample_has_no_growth);
     tcase_add_test(tests, a_click_picks_and_a_second_one_zooms);
+    tcase_add_test(tests, wide_and_combining_characters_are_cut_whole);
     tcase_add_test(tests, a_hundred_thousand_stacks_are_drawn_without_a_pause);
     suite_add_tcase(suite, tests);
     return suite;
