@@ -331,6 +331,8 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     struct error *error = create_events(live);
     if (!error)
         error = session_open(pid, readers, &live->session);
+    if (!error)
+        error = session_use_preload(live->session, options);
     if (!error && options->memory_map)
         session_request_memory_map(live->session);
     live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;

@@ -7,6 +7,8 @@
 #include "attach/cgroup.h"
 #include "attach/exit_snapshot.h"
 #include "attach/procfs.h"
+#include "attach/probe/preload_channel.h"
+#include "attach/probe/preload_reader.h"
 #include "attach/profiling.h"
 #include "attach/regions.h"
 #include "attach/threads.h"
@@ -29,6 +31,9 @@ struct session {
     struct cgroup_reader *cgroup;
     struct thread_reader *threads;
     struct native_stacks *stacks;
+    struct preload_reader *preloaded;   /* NULL: nothing was preloaded. */
+    uint64_t preload_rate;
+    const char *preload_refusal;
     struct target_info info;
     string_id container;
 
@@ -100,6 +105,15 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
     return NULL;
 }
 
+struct error *session_use_preload(struct session *session, const struct attach_options *options)
+{
+    session->preload_refusal = options->preload_refusal;
+    if (!options->preload)
+        return NULL;
+    session->preload_rate = preload_rate(options->preload);
+    return preload_reader_create(options->preload, session->stacks, &session->preloaded);
+}
+
 /* Lets go of all that belongs to one program. */
 static void detach_program(struct session *session)
 {
@@ -126,6 +140,7 @@ void session_close(struct session *session)
     profiling_deinit(&session->profiling);
     snapshot_unref(session->last);
     thread_reader_destroy(session->threads);
+    preload_reader_destroy(session->preloaded);
     native_stacks_destroy(session->stacks);
     cgroup_reader_destroy(session->cgroup);
     memory_destroy(session->memory);
@@ -284,12 +299,17 @@ void session_request_running_stacks(struct session *session, bool always)
 
 uint64_t session_look_interval(const struct session *session)
 {
-    return reader_set_look_interval(&session->readers);
+    uint64_t interval = reader_set_look_interval(&session->readers);
+    uint64_t fetch = session->preloaded ? preload_reader_look_interval(session->preloaded) : 0;
+    return fetch != 0 && (interval == 0 || interval > fetch) ? fetch : interval;
 }
 
 void session_look(struct session *session)
 {
     reader_set_look(&session->readers);
+    /* Memory that is out now is out as well when the next sample is taken, which will say so. */
+    if (session->preloaded)
+        error_destroy(preload_reader_look(session->preloaded));
 }
 
 /* With no reader for the runtime, says why its figures are missing. */
@@ -304,6 +324,16 @@ static void fill_reasons(struct session *session, struct snapshot *snapshot)
         if (strcmp(counter_infos[id].group, "go") == 0 || strcmp(counter_infos[id].group, "scheduler") == 0)
             snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);
     }
+}
+
+/* The profile of a program that has none of its own. */
+static struct error *fill_preloaded(struct session *session, struct snapshot *snapshot)
+{
+    if (snapshot->profile_state != PROFILE_NONE)
+        return NULL;
+    if (session->preload_refusal)
+        snapshot->profile_reason = session->preload_refusal;
+    return session->preloaded ? preload_reader_sample(session->preloaded, snapshot) : NULL;
 }
 
 static void fill_problems(struct session *session, struct snapshot *snapshot)
@@ -388,7 +418,7 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
         return error;
     fill_reasons(session, snapshot);
     profiling_fill(&session->profiling, session->target, snapshot);
-    return NULL;
+    return fill_preloaded(session, snapshot);
 }
 
 static uint64_t read_own_rss(void)
@@ -421,6 +451,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
         .stops = session->stops,
         .stop_ns = session->stop_ns,
         .writes = session->profiling.writes,
+        .preload_rate = session->preload_rate,
         .sample_ns = now - wall_before,
         .sample_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before,
         .attach_ns = session->attach_ns,
@@ -444,7 +475,9 @@ static struct error *make_exit_snapshot(struct session *session, struct snapshot
         return error;
     (*ret_snapshot)->unix_ns = clock_ns(CLOCK_REALTIME);
     (*ret_snapshot)->monotonic_ns = clock_ns(CLOCK_MONOTONIC);
-    return NULL;
+    if ((*ret_snapshot)->profile_state == PROFILE_NONE && session->preload_refusal)
+        (*ret_snapshot)->profile_reason = session->preload_refusal;
+    return session->preloaded ? preload_reader_finish(session->preloaded, *ret_snapshot) : NULL;
 }
 
 /* Reads until one reading was whole. */

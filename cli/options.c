@@ -182,6 +182,24 @@ static struct error *set_enable_profiling(struct options *options, const char *a
     return NULL;
 }
 
+static struct error *set_no_preload(struct options *options, const char *argument)
+{
+    (void)argument;
+    options->no_preload = true;
+    return NULL;
+}
+
+static struct error *set_preload_rate(struct options *options, const char *argument)
+{
+    uint64_t rate = 0;
+    struct error *error = units_parse_bytes(argument, &rate);
+    if (!error && (rate < ATTACH_LEAST_PROFILE_RATE || rate > ATTACH_MOST_PROFILE_RATE))
+        error = error_create(ERROR_USAGE, "from 4K to 1G");
+    if (!error)
+        options->preload_rate = rate;
+    return error;
+}
+
 static struct error *set_keep(struct options *options, const char *argument)
 {
     uint64_t keep = 0;
@@ -389,6 +407,10 @@ const struct option_info option_infos[OPTION_COUNT] = {
                          set_duration},
     [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE; without a terminal, with no screen", set_record},
     [OPTION_LOG] = {"log", 0, "FILE", RUN, "append the command's output; else it is discarded", set_log},
+    [OPTION_NO_PRELOAD] = {"no-preload", 0, NULL, RUN, "load nothing into the command: no call sites but Go's",
+                           set_no_preload},
+    [OPTION_PRELOAD_RATE] = {"preload-rate", 0, "SIZE", RUN, "sample an allocation in so many bytes (512K)",
+                             set_preload_rate},
     [OPTION_KEEP] = {"keep", 0, "TIME", RECORD | RUN, "keep all samples so long; older ones become fewer", set_keep},
     [OPTION_MAX_SIZE] = {"max-size", 0, "SIZE", RECORD | RUN, "stay below: old samples become fewer", set_max_size},
     [OPTION_ROTATE] = {"rotate", 0, "LIMIT", RECORD | RUN, "a new file after a time (1h) or a size (100M)", set_rotate},
@@ -532,6 +554,7 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         .for_ns = DEFAULT_FOR_NS,
         .interval_ns = DEFAULT_INTERVAL_NS,
         .output = "-",
+        .preload_rate = ATTACH_DEFAULT_PROFILE_RATE,
         .tui = {.mouse = true, .interval_ns = DEFAULT_INTERVAL_NS},
     };
     argc -= skipped;

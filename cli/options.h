@@ -64,6 +64,8 @@ enum option_id {
     OPTION_DURATION,
     OPTION_RECORD,
     OPTION_LOG,
+    OPTION_NO_PRELOAD,
+    OPTION_PRELOAD_RATE,
     OPTION_KEEP,
     OPTION_MAX_SIZE,
     OPTION_ROTATE,
@@ -137,6 +139,10 @@ struct options {
     bool icicle;
     char **arguments;           /* Of run: the command and what it is given, up to a NULL. */
     const char *record;         /* Of run: the file to record to; or NULL. */
+    bool no_preload;            /* Of run: its allocations are not sampled from within. */
+    uint64_t preload_rate;      /* Of run: one in so many bytes is. */
+    struct preload *preload;    /* Made by run; or NULL, and why: */
+    const char *preload_refusal;
     const char *log;            /* Of run: where the command's output goes under a screen; NULL: nowhere. */
     const char *output;         /* "-": standard output. */
     bool stop_running;

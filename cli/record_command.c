@@ -214,6 +214,8 @@ static struct error *attach_to(struct session *session, pid_t pid)
     const struct attach_options attach = {.interval_ns = session->options->interval_ns,
                                           .profile_rate = session->options->profile_rate,
                                           .stop_running = session->options->stop_running,
+                                          .preload = session->options->preload,
+                                          .preload_refusal = session->options->preload_refusal,
                                           .memory_map = true};
     struct error *error = live_source_open(pid, &attach, &session->source);
     if (error)

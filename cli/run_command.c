@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "heaptop/attach.h"
 #include "heaptop/base.h"
 
 /* What shells say of a command that could not be started. */
@@ -39,6 +40,7 @@ static void become(const struct options *options, bool has_screen, int report)
                  place_file(log, O_WRONLY | O_CREAT | O_APPEND, STDOUT_FILENO) &&
                  dup2(STDOUT_FILENO, STDERR_FILENO) >= 0;
     }
+    placed = placed && (!options->preload || preload_enter(options->preload));
     if (placed)
         execvp(options->arguments[0], options->arguments);
     int reason = errno;
@@ -97,14 +99,42 @@ static void tell_end(const struct options *options, int status)
             options->log ? "" : "; its output was discarded (--log FILE keeps it)");
 }
 
-enum exit_status run_command(const struct options *options)
+DEFINE_CLEANUP(struct preload *, preload_destroy)
+
+/* Prepares what samples the command's allocations; with NULL the refusal says why it is left out. */
+static struct error *prepare_preload(const struct options *options, struct text *refusal, struct preload **ret_preload)
 {
+    _cleanup_free_ char *library = NULL;
+    const char *reason = preload_judge_program(options->arguments[0]);
+    struct error *error = reason ? NULL : preload_find_library(&library);
+    if (reason)
+        text_printf(refusal, "its allocations are not sampled: %s", reason);
+    else if (!error)
+        error = preload_create(library, options->preload_rate, ret_preload);
+    else
+        text_append(refusal, error->message);
+    if (!error || (error->kind != ERROR_NOT_FOUND && error->kind != ERROR_UNSUPPORTED))
+        return error;
+    error_destroy(error);
+    return NULL;
+}
+
+enum exit_status run_command(const struct options *given)
+{
+    _cleanup_(preload_destroyp) struct preload *preload = NULL;
+    _cleanup_(text_deinit) struct text refusal = {0};
+    struct options with_preload = *given;
+    const struct options *options = &with_preload;
     bool has_screen = terminal_present(), pick_again;
     pid_t pid = 0;
     if (!has_screen && !options->record)
         return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop run "
                                                            "--record FILE -- COMMAND"));
-    struct error *error = start(options, has_screen, &pid);
+    struct error *error = options->no_preload ? NULL : prepare_preload(options, &refusal, &preload);
+    with_preload.preload = preload;
+    with_preload.preload_refusal = options->no_preload ? "its allocations are not sampled, as was asked" : refusal.data;
+    if (!error)
+        error = start(options, has_screen, &pid);
     if (error) {
         error_print(error);
         return (enum exit_status)STATUS_CANNOT_START;

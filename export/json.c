@@ -211,6 +211,7 @@ static void add_cost(struct json_writer *writer, json_t *document)
         {"stops", cost->stops},
         {"stop_ns", cost->stop_ns},
         {"writes", cost->writes},
+        {"preload_rate_bytes", cost->preload_rate},
         {"sample_ns", cost->sample_ns},
         {"sample_cpu_ns", cost->sample_cpu_ns},
         {"attach_ns", cost->attach_ns},

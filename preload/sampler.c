@@ -112,7 +112,7 @@ static bool map_file(int descriptor, const struct preload_header *header)
 }
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
-extern const char etext[];
+extern const char etext[] __attribute__((visibility("hidden")));
 
 static void begin(const struct preload_header *header)
 {
@@ -283,13 +283,11 @@ void sampler_mark(const void *block)
  * (kernel/signal.c, sigprocmask). A call that every sandbox allows. */
 static bool is_readable(uintptr_t address)
 {
-    long result;
+    register long set_size __asm__("r10") = 8;
+    long result = SYS_rt_sigprocmask;
     __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(SYS_rt_sigprocmask), "D"(-1L), "S"(address), "d"(0L), "r"(({
-                           register long size __asm__("r10") = 8;
-                           size;
-                       }))
+                     : "+a"(result)
+                     : "D"(-1L), "S"(address), "d"(0L), "r"(set_size)
                      : "rcx", "r11", "memory");
     return result != -EFAULT;
 }
@@ -300,7 +298,10 @@ static size_t measure_stack(uintptr_t sp)
     uintptr_t top = sampler.main_stack_top, end = sp + sampler.stack_bytes;
     if (sp < top && top - sp < MAIN_STACK_MAX)
         return (end < top ? end : top) - sp;
-    /* The memory of a thread, or a coroutine: nothing tells where it ends, but that one cannot read on. */
+    /* Threads keep what is theirs at the upper end of their stacks. */
+    top = (uintptr_t)__builtin_thread_pointer();
+    end = sp < top && top < end ? top : end;
+    /* Of a coroutine's nothing tells where it ends, but that one cannot read on. */
     uintptr_t known = (sp | (PAGE - 1)) + 1;
     while (known < end && is_readable(known))
         known += PAGE;

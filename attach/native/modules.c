@@ -168,6 +168,12 @@ struct error *modules_refresh(struct modules *modules, bool *ret_changed)
     struct error *error = maps_read(modules->target->folder, &maps);
     if (error)
         return error;
+    /* A process that ends has no memory any more; what it has left behind is of the map that was. */
+    if (maps.lines.count == 0) {
+        maps_deinit(&maps);
+        *ret_changed = false;
+        return NULL;
+    }
     maps_deinit(&modules->maps);
     modules->maps = maps;
     /* Without it the program's own functions are taken for a library's. */
@@ -283,6 +289,26 @@ static bool link_address(const struct image *image, uint64_t offset, uint64_t *r
     return false;
 }
 
+/* When it was not tried yet. */
+static struct error *open_once(struct modules *modules, uint32_t index)
+{
+    struct module *module = &modules->modules.items[index];
+    uint32_t line = modules->lines.items[index];
+    if (module->is_open || line == UINT32_MAX)
+        return NULL;
+    return open_module(modules, module, &modules->maps.lines.items[line]);
+}
+
+struct error *modules_open_all(struct modules *modules)
+{
+    for (uint32_t i = 0; i < modules->modules.count; i++) {
+        struct error *error = open_once(modules, i);
+        if (error)
+            return error;
+    }
+    return NULL;
+}
+
 struct error *modules_find(struct modules *modules, uint64_t address, struct module **ret_module, uint32_t *ret_index,
                            uint64_t *ret_link_address)
 {
@@ -291,12 +317,9 @@ struct error *modules_find(struct modules *modules, uint64_t address, struct mod
     if (!range)
         return NULL;
     struct module *module = &modules->modules.items[range->module];
-    uint32_t line = modules->lines.items[range->module];
-    if (!module->is_open && line != UINT32_MAX) {
-        struct error *error = open_module(modules, module, &modules->maps.lines.items[line]);
-        if (error)
-            return error;
-    }
+    struct error *error = open_once(modules, range->module);
+    if (error)
+        return error;
     *ret_module = module;
     *ret_index = range->module;
     uint64_t offset = range->file_offset + (address - range->start);

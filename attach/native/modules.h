@@ -44,6 +44,8 @@ struct error *modules_refresh(struct modules *modules, bool *ret_changed);
  * that end all: ERROR_NO_MEMORY. *ret_index: by which modules_at finds it again. */
 struct error *modules_find(struct modules *modules, uint64_t address, struct module **ret_module, uint32_t *ret_index,
                            uint64_t *ret_link_address);
+/* Opens all that have not been yet: once the process has ended they could not be found any more. */
+struct error *modules_open_all(struct modules *modules);
 /* Whether an address lies in a module's code. */
 bool modules_hold(const struct modules *modules, uint64_t address);
 /* Run-time minus link-time addresses of the executable; 0 while it is not known. */

@@ -15,6 +15,8 @@
 /* The memory map is read at most so often to find code that was loaded since, and at least so often to see that other
  * code has taken the place of some. */
 #define SOONEST_REFRESH_NS UINT64_C(1000000000)
+/* Copies wait for nobody: what they tell of is gone when the next ones come. */
+#define SOONEST_COPY_REFRESH_NS UINT64_C(100000000)
 #define LATEST_REFRESH_NS UINT64_C(30000000000)
 
 struct raw_stack {
@@ -160,6 +162,11 @@ static struct error *keep(struct native_stacks *stacks, const uint64_t *addresse
     return NULL;
 }
 
+static uint8_t quality_of(enum unwind_end end)
+{
+    return end == UNWIND_COMPLETE ? STACK_WHOLE : end == UNWIND_DEDUCED ? STACK_DEDUCED : STACK_CUT;
+}
+
 struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint64_t pc, uint32_t *ret_raw)
 {
     uint64_t registers[CALL_FRAME_REGISTERS] = {[CALL_FRAME_RSP] = sp, [CALL_FRAME_RIP] = pc};
@@ -174,10 +181,42 @@ struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint
             break;
         error = refresh(stacks);
     }
-    enum stack_quality quality = end == UNWIND_COMPLETE  ? STACK_WHOLE
-                                 : end == UNWIND_DEDUCED ? STACK_DEDUCED
-                                                         : STACK_CUT;
-    return error ? error : keep(stacks, addresses, count, (uint8_t)quality, ret_raw);
+    return error ? error : keep(stacks, addresses, count, quality_of(end), ret_raw);
+}
+
+struct error *native_stacks_prepare(struct native_stacks *stacks)
+{
+    struct error *error = stacks->names ? refresh(stacks) : open_modules(stacks);
+    return error ? error : modules_open_all(stacks->modules);
+}
+
+struct error *native_stacks_hold(struct native_stacks *stacks, uint64_t address, bool *ret_holds)
+{
+    struct error *error = open_modules(stacks);
+    if (!error)
+        *ret_holds = modules_hold(stacks->modules, address);
+    return error;
+}
+
+struct error *native_stacks_read_copy(struct native_stacks *stacks, const struct stack_copy *copy, uint64_t skip_start,
+                                      uint64_t skip_end, uint32_t *ret_raw)
+{
+    uint64_t addresses[UNWIND_MAX_FRAMES];
+    size_t count = 0, first = 0;
+    enum unwind_end end = UNWIND_NO_FRAMES;
+    struct error *error = open_modules(stacks);
+    for (unsigned attempt = 0; !error && attempt < 2; attempt++) {
+        error = unwind_copy(stacks->unwinder, copy, addresses, &count, &end);
+        if (error || !unwinder_met_unknown(stacks->unwinder) ||
+            now_ns() - stacks->refreshed_ns < SOONEST_COPY_REFRESH_NS)
+            break;
+        error = native_stacks_prepare(stacks);
+    }
+    if (error)
+        return error;
+    while (first < count && addresses[first] >= skip_start && addresses[first] < skip_end)
+        first++;
+    return keep(stacks, addresses + first, count - first, quality_of(end), ret_raw);
 }
 
 /* ---- names ---- */

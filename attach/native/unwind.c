@@ -38,6 +38,7 @@ struct unwinder {
     uint64_t copy_start;
     size_t copy_size;
     bool copy_ended;                    /* Nothing can be read behind it. */
+    bool copy_only;                     /* It was given, and the target may have moved on since. */
     struct error *error;                /* Ends all reading. */
     uint8_t copy[COPY_MAX];
 };
@@ -111,7 +112,7 @@ static bool read_word(void *context, uint64_t address, uint64_t *ret_value)
         memcpy(ret_value, unwinder->copy + within, 8);
         return true;
     }
-    if (unwinder->error)
+    if (unwinder->error || unwinder->copy_only)
         return false;
     /* Elsewhere: the stack before a signal's own, or memory that hand-written code keeps a pointer in. */
     struct error *error = memory_read_u64(unwinder->memory, address, ret_value);
@@ -336,15 +337,14 @@ static struct error *search_frame_pointer(struct unwinder *unwinder, struct walk
     return NULL;
 }
 
-struct error *unwind(struct unwinder *unwinder, const uint64_t *registers, uint32_t known,
-                     uint64_t pcs[UNWIND_MAX_FRAMES], size_t *ret_count, enum unwind_end *ret_end)
+/* From a copy that has been begun. */
+static struct error *unwind_begun(struct unwinder *unwinder, const uint64_t *registers, uint32_t known,
+                                  uint64_t pcs[UNWIND_MAX_FRAMES], size_t *ret_count, enum unwind_end *ret_end)
 {
     struct walk walk = {
         .state = {.known = known, .read = read_word, .context = unwinder}, .pcs = pcs, .is_exact = true};
     memcpy(walk.state.registers, registers, sizeof(walk.state.registers));
     unwinder->copy_start = walk.state.registers[CALL_FRAME_RSP];
-    unwinder->copy_size = 0;
-    unwinder->copy_ended = false;
     unwinder->error = NULL;
     bool found = true, deduced = false;
     struct known_row row;
@@ -361,4 +361,21 @@ struct error *unwind(struct unwinder *unwinder, const uint64_t *registers, uint3
     *ret_count = walk.count + (walk.end == UNWIND_LOST_REGISTER);
     *ret_end = walk.end == UNWIND_COMPLETE && deduced ? UNWIND_DEDUCED : walk.end;
     return NULL;
+}
+
+struct error *unwind(struct unwinder *unwinder, const uint64_t *registers, uint32_t known,
+                     uint64_t pcs[UNWIND_MAX_FRAMES], size_t *ret_count, enum unwind_end *ret_end)
+{
+    unwinder->copy_size = 0;
+    unwinder->copy_ended = unwinder->copy_only = false;
+    return unwind_begun(unwinder, registers, known, pcs, ret_count, ret_end);
+}
+
+struct error *unwind_copy(struct unwinder *unwinder, const struct stack_copy *copy, uint64_t pcs[UNWIND_MAX_FRAMES],
+                          size_t *ret_count, enum unwind_end *ret_end)
+{
+    unwinder->copy_size = copy->size < COPY_MAX ? copy->size : COPY_MAX;
+    unwinder->copy_ended = unwinder->copy_only = true;
+    memcpy(unwinder->copy, copy->bytes, unwinder->copy_size);
+    return unwind_begun(unwinder, copy->registers, copy->known, pcs, ret_count, ret_end);
 }

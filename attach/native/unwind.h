@@ -30,6 +30,18 @@ enum unwind_end {
 struct error *unwind(struct unwinder *unwinder, const uint64_t *registers, uint32_t known,
                      uint64_t pcs[UNWIND_MAX_FRAMES], size_t *ret_count, enum unwind_end *ret_end);
 
+/* A stack as it once was: all the registers that are known, and what lay from rsp on. */
+struct stack_copy {
+    const uint64_t *registers;
+    uint32_t known;
+    const void *bytes;
+    size_t size;
+};
+
+/* The same, of a moment that has passed: nothing is read of the target's stacks as they are now. */
+struct error *unwind_copy(struct unwinder *unwinder, const struct stack_copy *copy, uint64_t pcs[UNWIND_MAX_FRAMES],
+                          size_t *ret_count, enum unwind_end *ret_end);
+
 /* An address lay in no module since this was asked last: the memory map is worth reading anew. */
 bool unwinder_met_unknown(struct unwinder *unwinder);
 /* Other code may lie where some was. */

@@ -43,7 +43,31 @@ struct error *process_list_find(const char *pid_or_name, struct process_list *re
 /* "go (1.19 to 1.27 on amd64)": the runtimes that this build reads. */
 void attach_write_runtimes(struct text *text);
 
+/* ---- a command that heaptop starts: what samples its allocations from within ---- */
+
+struct preload;
+
+/* The library to be preloaded: where HEAPTOP_PRELOAD_LIBRARY says, else beside this program, or in ../lib/heaptop from there. Its path is
+ * malloc'd. ERROR_NOT_FOUND; ERROR_UNSUPPORTED: its path cannot be given to a dynamic linker. */
+struct error *preload_find_library(char **ret_path);
+
+/* Why the library cannot be loaded into the program that execvp would start by this name, as a sentence that begins with "it"; static. NULL:
+ * nothing speaks against it. */
+const char *preload_judge_program(const char *name);
+
+/* Makes what is shared with a command, of whose allocations one in `rate` bytes is sampled (Poisson). ERROR_NO_MEMORY,
+ * ERROR_SYSTEM. */
+struct error *preload_create(const char *library, uint64_t rate, struct preload **ret_preload);
+void preload_destroy(struct preload *preload);      /* Accepts NULL. */
+
+/* In the child process that will be the command: sets its environment and what it inherits. Libraries that were to be preloaded anyway
+ * come after ours. False when memory is out. */
+bool preload_enter(struct preload *preload);
+
 struct attach_options {
+    struct preload *preload;    /* Of the command that this process was started as; borrowed, outlives the source. Or NULL. */
+    /* Why it has none, to be shown instead of a heap profile: static or outliving the source; NULL: nothing to say. */
+    const char *preload_refusal;
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
     bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */
     bool memory_map;            /* The first sample has one. */

@@ -188,6 +188,7 @@ struct cost {
     uint64_t read_calls;        /* process_vm_readv calls. */
     uint64_t stops, stop_ns;    /* Of the target. */
     uint64_t writes;            /* To the target. */
+    uint64_t preload_rate;      /* A library that heaptop has preloaded into the target samples an allocation in so many bytes; 0: none. */
     uint64_t sample_ns;         /* Wall time this sample took. */
     uint64_t sample_cpu_ns;     /* CPU time this sample took. */
     uint64_t attach_ns, symbols_ns; /* Wall time from attach to the first sample, and the part of it spent on symbols. */
