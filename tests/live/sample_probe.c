@@ -3,6 +3,7 @@
  *
  *   sample FILE     one sample; its heap profile as pprof into FILE ("-": none)
  *   doctor          the reader's doctor rows
+ *   look            a look between samples, and how long the reader would have waited for it
  *   cost N          N samples, one after another: what one costs
  *   torn N          N samples, one after another, each held against what must be true of a whole one
  *
@@ -17,6 +18,7 @@
 #include "attach/maps.h"
 #include "attach/procfs.h"
 #include "attach/reader.h"
+#include "heaptop/analysis/gc_activity.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
 #include "heaptop/export.h"
@@ -209,11 +211,14 @@ static void print_cycles(const struct snapshot *snapshot)
     printf("\"gc_cycles\":[");
     for (size_t i = 0; i < snapshot->num_gc_cycles; i++) {
         const struct gc_cycle *cycle = &snapshot->gc_cycles[i];
+        _cleanup_(text_deinit) struct text trace = {0};
+        gc_cycle_write_trace(cycle, &trace);
         printf("%s{\"number\":%" PRIu64 ",\"end\":%" PRIu64 ",\"pause\":%" PRIu64
                ",\"heap_known\":%s,\"before\":%" PRIu64 ",\"peak\":%" PRIu64 ",\"after\":%" PRIu64 ",\"goal\":%" PRIu64
-               "}",
+               ",\"cause\":\"%s\",\"gctrace\":\"%s\"}",
                i ? "," : "", cycle->number, cycle->end_unix_ns, cycle->pause_ns, cycle->heap_known ? "true" : "false",
-               cycle->heap_before, cycle->heap_peak, cycle->heap_after, cycle->heap_goal);
+               cycle->heap_before, cycle->heap_peak, cycle->heap_after, cycle->heap_goal,
+               gc_cause_name((enum gc_cause)cycle->cause), trace.data);
     }
     printf("],\"size_classes\":[");
     for (size_t i = 0; i < snapshot->num_size_classes; i++) {
@@ -297,6 +302,13 @@ static void answer_doctor(struct probe *probe)
     }
     printf("]\n");
     doctor_report_deinit(&report);
+}
+
+static void answer_look(struct probe *probe)
+{
+    uint64_t interval = probe->reader->ops->look_interval(probe->reader);
+    check(probe->reader->ops->look(probe->reader));
+    printf("{\"interval_ns\":%" PRIu64 "}\n", interval);
 }
 
 static void answer_cost(struct probe *probe, size_t count)
@@ -454,6 +466,8 @@ int main(int argc, char **argv)
             answer_sample(&probe, *argument ? argument : "-");
         else if (strncmp(line, "doctor", 6) == 0)
             answer_doctor(&probe);
+        else if (strncmp(line, "look", 4) == 0)
+            answer_look(&probe);
         else if (strncmp(line, "cost", 4) == 0)
             answer_cost(&probe, strtoul(argument, NULL, 10));
         else if (strncmp(line, "torn", 4) == 0)

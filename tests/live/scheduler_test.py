@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What heaptop says of Go's scheduler is what the program's own GODEBUG=schedtrace says: Ps, run queues, threads by what they are
-at; goroutines that spin, that are locked to threads, that are in C, and threads that are none of Go's. On every
-toolchain, stripped, with cgo and without.
+"""What heaptop says of Go's scheduler is what the program's own GODEBUG=schedtrace and runtime/metrics say: Ps, run
+queues, threads by what they are at, goroutines by state; those that spin, that are locked to threads, that are in C, and
+threads that are none of Go's. On every toolchain, stripped, with cgo and without.
 
     tests/live/scheduler_test.py [VERSION...]
 
 Exit status 77 where nothing is built."""
 
+import collections
 import json
 import re
 import subprocess
@@ -54,7 +55,28 @@ def compare(document, trace):
             if got is None or abs(got - expected) > slack]
 
 
-def settle(target, path, check):
+def compare_metrics(document, metrics, has_c, slack):
+    """The same against runtime/metrics, as far as this version has it: by state from Go 1.26 on. The goroutine that
+    answers runs while it does, and is otherwise in a system call, to read the next question."""
+    states = collections.Counter()
+    for group in document["goroutine_groups"]:
+        states[group["state"]] += group["count"]
+    pairs = {"gomaxprocs:threads": (document["go"]["gomaxprocs"], 0),
+             "goroutines:goroutines": (document["go"]["goroutines"], 0)}
+    if "/sched/goroutines/waiting:goroutines" in metrics:
+        # From here on the runtime's own count too, and the goroutine that is kept for a thread of C's to call Go.
+        kept = 1 if has_c else 0
+        pairs.update({"goroutines:goroutines": (sum(states.values()) + kept, 0),
+                      "goroutines/running:goroutines": (states["running"] + 1, slack),
+                      "goroutines/runnable:goroutines": (states["runnable"], slack),
+                      "goroutines/not-in-go:goroutines": (states["syscall"] - 1, 0),
+                      "goroutines/waiting:goroutines": (states["waiting"] + kept, slack),
+                      "threads/total:threads": (document["scheduler"]["machines"], 1)})
+    return [f"/sched/{name}: {expected} by heaptop, the program says {metrics['/sched/' + name]}"
+            for name, (expected, most) in pairs.items() if abs(expected - metrics["/sched/" + name]) > most]
+
+
+def settle(target, path, check, slack=0):
     """Looks until heaptop agrees with the program and with what was set up; the faults of the last look."""
     faults = ["no schedtrace line came"]
     for _ in range(TRIES):
@@ -67,6 +89,7 @@ def settle(target, path, check):
         if not trace:
             continue
         faults = compare(document, trace) + check(document)
+        faults += compare_metrics(document, target.answer("metrics"), target.state["c"], slack)
         if not faults:
             break
     return faults
@@ -132,7 +155,7 @@ def examine(name, path):
                 target.ask(f"thread {C_THREADS}")
             faults += settle(target, trace, check_blocked(target.state["c"]))
             target.ask(f"spin {SPINNING}")
-            faults += settle(target, trace, check_busy)
+            faults += settle(target, trace, check_busy, SLACK)
             target.ask("stop")
             faults += settle(target, trace, check_blocked(target.state["c"]))
     print(f"{name}: {'FAIL' if faults else 'ok'}", flush=True)

@@ -1,13 +1,16 @@
 // scheduler keeps Go's scheduler and garbage collector at what it is told: goroutines that spin, that are locked to threads, that
-// are in C; garbage, at a pace or all at once.
+// are in C, that are stuck; garbage, at a pace or all at once; a heap that is let go of, or grows.
 package main
 
 import (
 	"flag"
 	"os"
 	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +47,55 @@ func drop(mebibytes int) {
 	}
 }
 
+// makeCycle makes garbage until a GC cycle has come and gone. What it makes is far less than the next one waits for, if
+// the heap is some MiB.
+func makeCycle() {
+	var stats debug.GCStats
+	debug.ReadGCStats(&stats)
+	for last := stats.NumGC; stats.NumGC == last; debug.ReadGCStats(&stats) {
+		for i := 0; i < 64; i++ {
+			sink.Store(make([]byte, 1024))
+		}
+	}
+}
+
+// schedMetrics is what runtime/metrics has of the scheduler in this version, but for histograms.
+func schedMetrics() map[string]uint64 {
+	values := map[string]uint64{}
+	for _, description := range metrics.All() {
+		if strings.HasPrefix(description.Name, "/sched/") && description.Kind == metrics.KindUint64 {
+			sample := []metrics.Sample{{Name: description.Name}}
+			metrics.Read(sample)
+			values[description.Name] = sample[0].Value.Uint64()
+		}
+	}
+	return values
+}
+
+func grow(mebibytes int) {
+	for atomic.LoadInt32(&stop) == 0 {
+		for i := 0; i < mebibytes; i++ {
+			held = append(held, make([]byte, 1<<20)) // grows
+		}
+		runtime.GC()
+		time.Sleep(time.Second)
+	}
+}
+
+var forgotten sync.Mutex
+
+func waitForLock() {
+	forgotten.Lock() // mutex
+}
+
+func waitToSend(nobody chan int) {
+	nobody <- 1 // send
+}
+
+func waitForEver(channel chan int) {
+	<-channel // nil
+}
+
 func obey(word string, count int) {
 	switch word {
 	case "spin":
@@ -71,10 +123,41 @@ func obey(word string, count int) {
 		for i := 0; i < count; i++ {
 			runtime.GC()
 		}
+	case "cycle":
+		for i := 0; i < count; i++ {
+			makeCycle()
+		}
 	case "hold":
 		for i := 0; i < count; i++ {
 			held = append(held, make([]byte, 1<<20))
 		}
+	case "release": // all that is held, to the runtime and not to the system.
+		held = nil
+		runtime.GC()
+	case "grow": // so many MiB a second, with a GC cycle after each, until stopped.
+		go grow(count)
+	case "mutex":
+		start(count, func(begun func()) {
+			begun()
+			waitForLock()
+		})
+	case "send":
+		nobody := make(chan int)
+		start(count, func(begun func()) {
+			begun()
+			waitToSend(nobody)
+		})
+	case "nil":
+		start(count, func(begun func()) {
+			begun()
+			waitForEver(nil)
+		})
+	case "pool": // workers that have nothing to do.
+		work := make(chan int)
+		start(count, func(begun func()) {
+			begun()
+			<-work
+		})
 	case "drop":
 		drop(count)
 	case "pace": // MiB of garbage a second, until stopped.
@@ -91,9 +174,14 @@ func main() {
 	bound := flag.Duration("for", 10*time.Minute, "end after this time in any case")
 	flag.Parse()
 	harness.Bound(*bound)
+	forgotten.Lock()
 	harness.Ready(map[string]interface{}{"pid": os.Getpid(), "go_version": runtime.Version(), "c": hasC})
 	harness.Commands(func(line []byte) bool {
 		word, rest, _ := strings.Cut(string(line), " ")
+		if word == "metrics" {
+			harness.Answer("metrics", schedMetrics())
+			return true
+		}
 		count, _ := strconv.Atoi(rest)
 		obey(word, count)
 		harness.Answer("ok", nil)
