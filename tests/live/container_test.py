@@ -105,6 +105,15 @@ def memory_cgroup():
     return None
 
 
+def remove_cgroup(cgroup):
+    for _ in range(100):
+        try:
+            cgroup.rmdir()
+            break
+        except OSError:     # The kernel lets go of an empty cgroup a little later.
+            time.sleep(0.05)
+
+
 def test_limit(folder):
     """A limit is shown; and when the kernel kills for it, the last snapshot says so."""
     made = memory_cgroup()
@@ -136,12 +145,7 @@ def test_limit(folder):
     finally:
         target.kill()
         target.wait()
-        for _ in range(100):
-            try:
-                cgroup.rmdir()
-                break
-            except OSError:     # The kernel lets go of an empty cgroup a little later.
-                time.sleep(0.05)
+        remove_cgroup(cgroup)
 
 
 def test_hidden(folder):

@@ -1,6 +1,8 @@
-/* suspects_probe RECORDING: what would have been suspected at each moment of it. Prints a line of JSON for each tick: the
- * seconds since the first, and the kind, confidence and line of each suspect. */
+/* suspects_probe RECORDING [STRETCH]: what would have been suspected at each moment of it, or if all of it had taken
+ * STRETCH times as long. Prints a line of JSON for each tick: the seconds since the first, and the kind, confidence, line and
+ * words of each suspect. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "heaptop/analysis.h"
 #include "heaptop/base/cleanup.h"
@@ -16,16 +18,42 @@ static void print_suspects(const struct analysis *analysis, double seconds)
         const struct suspect *suspect = &analysis->suspects[i];
         struct text frame = {0};
         catalog_write_frame(catalog, suspect->subject, &frame);
-        printf("%s{\"kind\":\"%s\",\"confidence\":\"%s\",\"subject\":\"%s\"}", i ? "," : "",
+        /* The words are heaptop's, and names in them escaped. */
+        printf("%s{\"kind\":\"%s\",\"confidence\":\"%s\",\"subject\":\"%s\",\"words\":\"%s", i ? "," : "",
                suspect_kind_infos[suspect->kind].name, suspect_confidence_name(suspect->confidence),
-               suspect->subject && frame.data ? frame.data : "-");
+               suspect->subject && frame.data ? frame.data : "-", suspect->summary);
+        for (unsigned j = 0; j < suspect->num_evidence; j++)
+            printf(" %s", suspect->evidence[j]);
+        printf("\"}");
         text_deinit(&frame);
     }
     printf("]}\n");
 }
 
-static struct error *walk(struct source *source, struct history *history)
+static uint64_t stretch_from(uint64_t first, uint64_t moment, uint64_t stretch)
 {
+    return moment >= first ? first + (moment - first) * stretch : first - (first - moment) * stretch;
+}
+
+/* Moves everything in a snapshot that has a time away from the first moment. */
+static void stretch_snapshot(struct snapshot *snapshot, uint64_t first_unix_ns, uint64_t first_ns, uint64_t stretch)
+{
+    snapshot->unix_ns = stretch_from(first_unix_ns, snapshot->unix_ns, stretch);
+    snapshot->monotonic_ns = stretch_from(first_ns, snapshot->monotonic_ns, stretch);
+    snapshot->target.start_unix_ns = stretch_from(first_unix_ns, snapshot->target.start_unix_ns, stretch);
+    for (size_t i = 0; i < snapshot->num_gc_cycles; i++) {
+        struct gc_cycle *cycle = &snapshot->gc_cycles[i];
+        cycle->end_unix_ns = stretch_from(first_unix_ns, cycle->end_unix_ns, stretch);
+    }
+    for (size_t i = 0; i < snapshot->num_goroutine_groups; i++) {
+        snapshot->goroutine_groups[i].wait_ns_min *= stretch;
+        snapshot->goroutine_groups[i].wait_ns_max *= stretch;
+    }
+}
+
+static struct error *walk(struct source *source, struct history *history, uint64_t stretch)
+{
+    uint64_t first_ns = 0;
     uint64_t first_unix_ns = 0;
     for (bool exited = false; !exited;) {
         struct snapshot *snapshot = NULL;
@@ -35,6 +63,8 @@ static struct error *walk(struct source *source, struct history *history)
         if (error || !snapshot)
             return error;
         first_unix_ns = first_unix_ns ? first_unix_ns : snapshot->unix_ns;
+        first_ns = first_ns ? first_ns : snapshot->monotonic_ns;
+        stretch_snapshot(snapshot, first_unix_ns, first_ns, stretch);
         exited = snapshot->exited;
         error = history_add(history, snapshot);
         snapshot_unref(snapshot);
@@ -50,8 +80,9 @@ static struct error *walk(struct source *source, struct history *history)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: suspects_probe RECORDING\n");
+    unsigned long stretch = argc == 3 ? strtoul(argv[2], NULL, 10) : 1;
+    if (argc < 2 || argc > 3 || stretch == 0) {
+        fprintf(stderr, "usage: suspects_probe RECORDING [STRETCH]\n");
         return 2;
     }
     struct recording *recording = NULL;
@@ -63,7 +94,7 @@ int main(int argc, char **argv)
     if (!error)
         error = history_create(NULL, &history);
     if (!error)
-        error = walk(source, history);
+        error = walk(source, history, stretch);
     history_destroy(history);
     source_close(source);
     if (error) {

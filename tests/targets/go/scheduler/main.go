@@ -72,11 +72,20 @@ func schedMetrics() map[string]uint64 {
 	return values
 }
 
+// hold keeps so many MiB more, all of them resident.
+func hold(mebibytes int) {
+	for i := 0; i < mebibytes; i++ {
+		block := make([]byte, 1<<20) // grows
+		for at := 0; at < len(block); at += 4096 {
+			block[at] = 1
+		}
+		held = append(held, block)
+	}
+}
+
 func grow(mebibytes int) {
 	for atomic.LoadInt32(&stop) == 0 {
-		for i := 0; i < mebibytes; i++ {
-			held = append(held, make([]byte, 1<<20)) // grows
-		}
+		hold(mebibytes)
 		runtime.GC()
 		time.Sleep(time.Second)
 	}
@@ -128,9 +137,7 @@ func obey(word string, count int) {
 			makeCycle()
 		}
 	case "hold":
-		for i := 0; i < count; i++ {
-			held = append(held, make([]byte, 1<<20))
-		}
+		hold(count)
 	case "release": // all that is held, to the runtime and not to the system.
 		held = nil
 		runtime.GC()
