@@ -202,7 +202,7 @@ START_TEST(a_recording_may_begin_with_the_first_sample)
     check_good(keeper_create(&live->source, NULL, &keeper));
     const struct recorder_options options = {.redact = true};
     check_good(keeper_record(keeper, path, &options));
-    live->snapshots = calloc(5, sizeof(struct snapshot *));
+    live->snapshots = realloc(live->snapshots, 5 * sizeof(struct snapshot *));
     ck_assert_ptr_nonnull(live->snapshots);
     for (; live->count < 5;) {
         struct snapshot *taken = NULL;

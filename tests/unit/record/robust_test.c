@@ -16,11 +16,11 @@
 
 #define SECONDS 40
 
-/* How often it is killed; the environment may ask for more. */
+/* How often it is killed; the environment may ask for another number. */
 static int kills(void)
 {
     const char *wanted = getenv("HEAPTOP_TEST_KILLS");
-    return wanted ? atoi(wanted) : 40;
+    return wanted ? atoi(wanted) : 200;
 }
 
 /* Records as fast as it can, and says in shared memory how many samples are in the file for good. */
