@@ -31,10 +31,10 @@ KNOWN_RUNS = 10
 class Run:
     """A target under heaptop that waits for its next line."""
 
-    def __init__(self, folder, *arguments, program="allocations", options=(), environment=None):
+    def __init__(self, folder, *arguments, program="allocations", options=(), environment=None, heaptop=oracle.HEAPTOP):
         self.recording = folder / f"{len(list(folder.glob('*.heaptop')))}.heaptop"
         self.process = subprocess.Popen(
-            [oracle.HEAPTOP, "run", "--record", self.recording, *options, "--", folder / program, *map(str, arguments)],
+            [heaptop, "run", "--record", self.recording, *options, "--", folder / program, *map(str, arguments)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **(environment or {})})
         self.expected = self.read()
@@ -209,6 +209,23 @@ def test_signals(folder):
 def test_coroutine(folder):
     """On a stack of its own that ends where nothing can be read."""
     run = Run(folder, "coroutine", options=["--preload-rate", "16K"])
+    check_estimates(run.end(), run.expected)
+
+
+def test_installed(folder):
+    """The library is found where it is installed, or where the environment says, and missed where it is not."""
+    library = oracle.HEAPTOP.parent / "libheaptop-preload.so"
+    for path in ("bin", "lib/heaptop"):
+        (folder / path).mkdir(parents=True)
+    heaptop = folder / "bin" / "heaptop"
+    shutil.copy(oracle.HEAPTOP, heaptop)
+    shutil.copy(library, folder / "lib" / "heaptop")
+    run = Run(folder, "known", heaptop=heaptop)
+    check_estimates(run.end(), run.expected)
+    shutil.rmtree(folder / "lib")
+    said = Run(folder, "wait", heaptop=heaptop).end()["heap_profile"]["reason"]
+    check("libheaptop-preload.so is not where heaptop was installed" in said, f"'{said}'")
+    run = Run(folder, "known", heaptop=heaptop, environment={"HEAPTOP_PRELOAD_LIBRARY": library})
     check_estimates(run.end(), run.expected)
 
 
