@@ -49,8 +49,9 @@ static uint32_t find_child(struct builder *builder, uint32_t parent, string_id n
         return (uint32_t)*index;
     }
     struct flame_node *node = &tree->nodes.items[*index];
-    if (node->frame != frame && !node->lines_differ)
-        node->lines_differ = catalog_frame(tree->catalog, node->frame)->line != catalog_frame(tree->catalog, frame)->line;
+    if (node->frame != frame)
+        node->lines_differ |=
+            catalog_frame(tree->catalog, node->frame)->line != catalog_frame(tree->catalog, frame)->line;
     return (uint32_t)*index;
 }
 
@@ -168,7 +169,9 @@ static void sum_nodes(struct flame_tree *tree)
 
 static enum sample_value objects_of(enum sample_value value)
 {
-    return value == SAMPLE_INUSE_BYTES ? SAMPLE_INUSE_OBJECTS : value == SAMPLE_ALLOC_BYTES ? SAMPLE_ALLOC_OBJECTS : value;
+    if (value == SAMPLE_INUSE_BYTES)
+        return SAMPLE_INUSE_OBJECTS;
+    return value == SAMPLE_ALLOC_BYTES ? SAMPLE_ALLOC_OBJECTS : value;
 }
 
 static struct error *add_samples(struct flame_tree *tree, const struct sample_set *set)

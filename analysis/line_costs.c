@@ -13,7 +13,8 @@ struct gathering {
     VECTOR(uint64_t) counted_in;        /* By the same index: the stack last counted, from 1. */
 };
 
-static bool add_line(struct gathering *gathering, uint32_t line, uint64_t stack_number, const struct site_values *values)
+static bool add_line(struct gathering *gathering, uint32_t line, uint64_t stack_number,
+                     const struct site_values *values)
 {
     bool is_new;
     uint64_t *index = table_insert(&gathering->indices, line, &is_new);

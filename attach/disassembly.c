@@ -144,7 +144,8 @@ struct code {
 
 /* Fills in what fits in `room`, the address in the middle of it. */
 static struct error *decode_around(struct disassembler *disassembler, const struct code *code, uint64_t address,
-                                   struct arena *arena, struct instruction *instructions, size_t room, size_t *ret_count)
+                                   struct arena *arena, struct instruction *instructions, size_t room,
+                                   size_t *ret_count)
 {
     size_t here = 0, number = 0, count = 0;
     for (uint64_t at = 0; at < code->size && code->start + at <= address; here++)

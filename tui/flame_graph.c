@@ -440,7 +440,8 @@ void flame_graph_draw(struct flame_graph *graph, struct canvas canvas)
         if (box->depth < graph->first_depth || box->depth >= graph->first_depth + (uint32_t)canvas.height)
             continue;
         int row = (int)(box->depth - graph->first_depth);
-        draw_box(graph, canvas_part(canvas, box->x, graph->is_icicle ? row : canvas.height - 1 - row, box->width, 1), box);
+        int y = graph->is_icicle ? row : canvas.height - 1 - row;
+        draw_box(graph, canvas_part(canvas, box->x, y, box->width, 1), box);
     }
 }
 
@@ -453,7 +454,8 @@ bool flame_graph_pick_at(struct flame_graph *graph, int x, int y, bool *ret_agai
     for (size_t i = 0; i < graph->boxes.count; i++) {
         const struct flame_box *box = &graph->boxes.items[i];
         int left = graph->drawn.x + box->x;
-        if (box->depth != graph->first_depth + (uint32_t)row || x < left || x >= left + box->width || !is_drawn(graph, box))
+        if (box->depth != graph->first_depth + (uint32_t)row || x < left || x >= left + box->width ||
+            !is_drawn(graph, box))
             continue;
         *ret_again = box->node == graph->picked;
         graph->picked = box->node;

@@ -1,5 +1,5 @@
-/* A flame graph of character cells: a tree of frames, each as wide as what is in it, of which one is the whole width and
- * one is picked. Knows nothing of where the tree comes from. */
+/* A flame graph of character cells: a tree of frames, each as wide as what is in it, of which one is the whole width
+ * and one is picked. Knows nothing of where the tree comes from. */
 #ifndef TUI_FLAME_GRAPH_H
 #define TUI_FLAME_GRAPH_H
 

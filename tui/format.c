@@ -44,6 +44,14 @@ const char *frame_place(const struct catalog *catalog, frame_id id, char *buffer
     return buffer;
 }
 
+void frame_write_place(const struct catalog *catalog, const struct frame *frame, struct text *text)
+{
+    const char *file = catalog_string(catalog, frame->file);
+    text_append(text, *file ? file_short_name(file) : "?");
+    if (*file && frame->line)
+        text_printf(text, ":%" PRIu32, frame->line);
+}
+
 const char *text_skip_columns(const char *text, int columns)
 {
     size_t length = strlen(text), at = 0;

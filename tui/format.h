@@ -15,6 +15,8 @@ size_t function_package_length(const char *short_name);
 const char *frame_function(const struct catalog *catalog, frame_id frame, char *buffer);
 /* "head.go:1622", or "". buffer: FORMAT_BUFFER bytes. */
 const char *frame_place(const struct catalog *catalog, frame_id frame, char *buffer);
+/* The same of a frame that has no id; "?" where no file is known. */
+void frame_write_place(const struct catalog *catalog, const struct frame *frame, struct text *text);
 /* Behind the first so many columns of a text. */
 const char *text_skip_columns(const char *text, int columns);
 /* Draws a frame's function: the package muted, the name bright; the first `pan` columns left out. Returns the column

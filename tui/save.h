@@ -4,10 +4,11 @@
 
 struct session;
 
-/* What is selected, into session->clipboard: run.c hands it to the terminal. Says what was copied, or that nothing was. */
+/* What is selected, into session->clipboard: run.c hands it to the terminal. Says what was copied, or that nothing
+ * was. */
 void save_to_clipboard(struct session *session);
-/* The screen as it is drawn, or all rows of the list in view, as text, to a new file in the folder that heaptop runs in.
- * Says its name, or why there is none. */
+/* The screen as it is drawn, or all rows of the list in view, as text, to a new file in the folder that heaptop runs
+ * in. Says its name, or why there is none. */
 void save_screen(struct session *session);
 void save_list(struct session *session);
 

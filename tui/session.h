@@ -36,8 +36,8 @@ struct screen_ops {
     const char *(*verdict)(const void *state);
     /* The last part of the path shown at the top; NULL: the title. */
     void (*describe)(const struct session *session, const void *state, struct text *text);
-    /* Where there is no list: the text that / looks for, LIST_NEEDLE bytes; and going to the next place found (+1, -1), or
-     * with 0 to the one picked or the next, the text being new. false: there is none. May be NULL. */
+    /* Where there is no list: the text that / looks for, LIST_NEEDLE bytes; and going to the next place found (+1, -1),
+     * or with 0 to the one picked or the next, the text being new. false: there is none. May be NULL. */
     char *(*needle)(void *state);
     bool (*find)(struct session *session, void *state, int direction);
     /* What is copied; where it writes nothing, the text of the selected row. May be NULL. */
@@ -130,8 +130,8 @@ void session_destroy(struct session *session);      /* Accepts NULL. */
 struct error *session_pull(struct session *session);
 /* Whether there is more of the latter: then session_pull is to be called again at once. */
 bool session_is_busy(const struct session *session);
-/* Becomes readable when what the screen in view has made off the drawing path is done: session_pull takes it in. -1 while
- * there is nothing to wait for. */
+/* Becomes readable when what the screen in view has made off the drawing path is done: session_pull takes it in. -1
+ * while there is nothing to wait for. */
 int session_descriptor(const struct session *session);
 struct error *session_handle(struct session *session, const struct event *event);
 /* Draws into session->grid. */

@@ -319,9 +319,11 @@ static void draw_nothing(struct session *session, const struct flame *flame, str
         profiling_offer_draw(session, canvas, 1);
         return;
     }
-    const char *words = flame->reason[0]      ? flame->reason
-                        : !flame->is_of_view ? "putting it together ..."
-                                             : flame->view == FLAME_GROWTH ? "nothing has changed" : "nothing to show yet";
+    const char *words = flame->view == FLAME_GROWTH ? "nothing has changed" : "nothing to show yet";
+    if (flame->reason[0])
+        words = flame->reason;
+    else if (!flame->is_of_view)
+        words = "putting it together ...";
     canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, words);
 }
 

@@ -1,6 +1,7 @@
 /* The source of one frame on the whole screen, with what each line holds and has allocated; or its machine code. */
 #include <stdio.h>
 
+#include "tui/format.h"
 #include "tui/screens/source_view.h"
 #include "tui/session.h"
 
@@ -57,8 +58,7 @@ static bool source_act(struct session *session, void *state, enum action action)
 static void source_describe(const struct session *session, const void *state, struct text *text)
 {
     const struct source_detail *source = state;
-    const char *file = catalog_string(session->model.shown->catalog, source->frame.file);
-    text_printf(text, "%s:%u", *file ? file_short_name(file) : "?", source->frame.line);
+    frame_write_place(session->model.shown->catalog, &source->frame, text);
 }
 
 static const enum action source_footer[] = {ACTION_BACK, ACTION_SEARCH, ACTION_NEXT_PANE, ACTION_NONE};

@@ -170,10 +170,15 @@ static void read_lines(struct source_view *view, const struct session *session)
     const char *path = catalog_string(session->model.shown->catalog, view->frame.file);
     _cleanup_(text_deinit) struct text here = {0};
     source_path_write(&session->source_maps, path, &here);
-    if (!here.data || here.failed || here.data[0] != '/' || view->frame.line == 0) {
-        snprintf(view->reason, sizeof(view->reason), "%s",
-                 path[0] ? "compiled without full paths: --source-map FROM=TO tells where the source lies"
-                         : "no file is known for this frame");
+    const char *missing = NULL;
+    if (!path[0])
+        missing = "no file is known for this frame";
+    else if (view->frame.line == 0)
+        missing = "no line is known for this frame";
+    else if (!here.data || here.failed || here.data[0] != '/')
+        missing = "compiled without full paths: --source-map FROM=TO tells where the source lies";
+    if (missing) {
+        snprintf(view->reason, sizeof(view->reason), "%s", missing);
         return;
     }
     take_reason(view->reason, sizeof(view->reason), source_lines_read(here.data, view->frame.line, &view->source));
@@ -310,7 +315,7 @@ static void write_title(const struct source_view *view, const struct session *se
     if (view->shows_code)
         text_append(title, "Code");
     else if (*file)
-        text_printf(title, "%s:%u", file_short_name(file), view->frame.line);
+        frame_write_place(catalog, &view->frame, title);
     else
         text_append(title, "Source");
     if (!view->shows_code && view->source.modified_unix_ns > session->model.shown->target.start_unix_ns)

@@ -1,5 +1,5 @@
-/* The flame graph's screen and widget: figures held against sums over the snapshot, keys, mouse, a tree that is made anew
- * below what is on view, and one of 100,000 stacks. */
+/* The flame graph's screen and widget: figures held against sums over the snapshot, keys, mouse, a tree that is made
+ * anew below what is on view, and one of 100,000 stacks. */
 #include "tests/unit/tui/tui_test.h"
 
 #include "tests/unit/check_main.h"
@@ -169,6 +169,9 @@ START_TEST(a_click_picks_and_a_second_one_zooms)
 }
 END_TEST
 
+/* "main.", and five characters of two columns. */
+#define OUTER "main.\xe5\x90\x8d\xe5\x89\x8d\xe3\x81\xae\xe9\x95\xb7\xe3\x81\x84 a.go:9"
+
 /* Characters of two columns, and of none, in frames of every width. */
 START_TEST(wide_and_combining_characters_are_cut_whole)
 {
@@ -178,8 +181,8 @@ START_TEST(wide_and_combining_characters_are_cut_whole)
     size_t wide = 0;
     b->rate = 1;
     builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
-    size_t first = builder_site(b, 100, "main.(*\xe5\xba\x97).\xe5\x85\xa5\xe8\x8d\xb7 a.go:1; main.\xe5\x90\x8d\xe5\x89\x8d\xe3\x81\xae\xe9\x95\xb7\xe3\x81\x84 a.go:9");
-    size_t second = builder_site(b, 50, "main.e\xcc\x81\xcc\x82t\xcc\x83 b.go:2; main.\xe5\x90\x8d\xe5\x89\x8d\xe3\x81\xae\xe9\x95\xb7\xe3\x81\x84 a.go:9");
+    size_t first = builder_site(b, 100, "main.(*\xe5\xba\x97).\xe5\x85\xa5\xe8\x8d\xb7 a.go:1; " OUTER);
+    size_t second = builder_site(b, 50, "main.e\xcc\x81\xcc\x82t\xcc\x83 b.go:2; " OUTER);
     builder_allocate(b, first, 3);
     builder_allocate(b, second, 4);
     builder_gc(b);
@@ -217,7 +220,8 @@ static struct snapshot *make_large(struct builder *b)
     frame_id frames[FUNCTIONS], stack[DEPTH];
     for (unsigned i = 0; i < FUNCTIONS; i++) {
         char name[80];
-        snprintf(name, sizeof(name), "example.com/app/package%u.(*Type%u).method%u app%u.go:%u", i % 60, i % 300, i, i % 60, i);
+        snprintf(name, sizeof(name), "example.com/app/package%u.(*Type%u).method%u app%u.go:%u", i % 60, i % 300, i,
+                 i % 60, i);
         frames[i] = builder_frame(b, name, strlen(name));
     }
     builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);

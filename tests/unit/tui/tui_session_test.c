@@ -395,6 +395,21 @@ START_TEST(a_baseline_is_the_sample_on_view)
 }
 END_TEST
 
+START_TEST(a_frame_without_a_line_says_so)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    struct catalog *catalog = stage.session->model.shown->catalog;
+    const struct frame frame = {.function = catalog_add_string(catalog, "keep_one", 8),
+                                .file = catalog_add_string(catalog, "/usr/bin/leak", 13),
+                                .address = 0x1234};
+    ck_assert_ptr_null(session_open_source(stage.session, &frame));
+    ck_assert(stage_shows(&stage, "no line is known for this frame"));
+    ck_assert(!stage_shows(&stage, "leak:0"));
+    stage_close(&stage);
+}
+END_TEST
+
 START_TEST(following_lets_go_of_a_held_view)
 {
     struct stage stage;
@@ -534,6 +549,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
     tcase_add_test(tests, a_baseline_is_the_sample_on_view);
+    tcase_add_test(tests, a_frame_without_a_line_says_so);
     tcase_add_test(tests, following_lets_go_of_a_held_view);
     tcase_add_test(tests, an_enlarged_list_has_the_screen_to_itself);
     tcase_add_test(tests, what_is_selected_is_copied);
