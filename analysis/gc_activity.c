@@ -115,7 +115,8 @@ static void describe_recent(struct gc_activity *activity, const struct gc_cycle 
         qsort(freed, num_freed, sizeof(*freed), compare_reals);
         activity->freed_share = freed[num_freed / 2];
     }
-    activity->pinned = known > 0 ? limited > 0 && limited * 2 >= known : recent > 0 && counts->limit_used >= GC_PINNED_PART;
+    activity->pinned = known > 0 ? limited > 0 && limited * 2 >= known
+                                 : recent > 0 && counts->limit_used >= GC_PINNED_PART;
     activity->forced = counts->forced * 2 > (double)recent;
     /* The median of very few says nothing of the many. */
     bool is_told = num_freed >= LEAST_TOLD || num_freed * 2 >= recent;
@@ -174,7 +175,8 @@ static double count_forced(const struct history *history)
 static double used_of_limit(const struct snapshot *snapshot)
 {
     double limit = snapshot_counter_or(snapshot, COUNTER_MEMORY_LIMIT, 0);
-    double used = snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
+    double used =
+        snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
     return limit > 0 ? used / limit : 0;
 }
 
@@ -185,7 +187,8 @@ struct error *gc_activity_of(const struct history *history, struct gc_activity *
     struct gc_counts counts = {.cpu_share = counted_cpu_share(history),
                                .forced = count_forced(history),
                                .limit_used = used_of_limit(history->latest)};
-    return gc_activity_compute(cycles, count, history->latest->unix_ns, history->options.window_ns, &counts, ret_activity);
+    return gc_activity_compute(cycles, count, history->latest->unix_ns, history->options.window_ns, &counts,
+                               ret_activity);
 }
 
 static void write_causes(const struct gc_activity *activity, struct text *text)

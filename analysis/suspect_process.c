@@ -89,7 +89,8 @@ static void find_thrash(struct suspect_list *list)
 static void find_idle(struct suspect_list *list)
 {
     const struct snapshot *snapshot = list->analysis->snapshot;
-    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS), rss = snapshot_counter_or(snapshot, COUNTER_RSS, NAN);
+    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS);
+    double rss = snapshot_counter_or(snapshot, COUNTER_RSS, NAN);
     double released = snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
     const struct memory_parts *parts = &list->analysis->memory_parts;
     double kept = idle - released;

@@ -85,7 +85,8 @@ struct suspicion *suspect_add(struct suspect_list *list, enum suspect_kind kind,
 }
 
 struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kind kind,
-                                     enum suspect_confidence confidence, const struct growth *growth, double bytes_each)
+                                     enum suspect_confidence confidence, const struct growth *growth,
+                                     double bytes_each)
 {
     struct suspicion *suspicion = suspect_add(list, kind, confidence);
     if (!suspicion)

@@ -30,7 +30,8 @@ struct error *suspects_find(const struct history *history, struct analysis *anal
 struct suspicion *suspect_add(struct suspect_list *list, enum suspect_kind kind, enum suspect_confidence confidence);
 /* The same of what grows by this, ranked by how fast; each of what it counts stands for so many bytes. */
 struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kind kind,
-                                     enum suspect_confidence confidence, const struct growth *growth, double bytes_each);
+                                     enum suspect_confidence confidence, const struct growth *growth,
+                                     double bytes_each);
 /* Formatted in the arena; "" when memory is out. */
 const char *suspect_text(struct suspect_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "tsdb.(*Head).getOrCreate  head.go:1622" */

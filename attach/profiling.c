@@ -63,8 +63,8 @@ struct error *profiling_switch(struct profiling *profiling, struct target *targe
     return NULL;
 }
 
-/* What was sampled before it was off is in the profile too, and scaled as if at today's rate. Go's own rate is taken for
- * what it was then, so that only another one is worth a word. */
+/* What was sampled before it was off is in the profile too, and scaled as if at today's rate. Go's own rate is taken
+ * for what it was then, so that only another one is worth a word. */
 static void fill_older_samples(struct profiling *profiling, struct snapshot *snapshot)
 {
     if (profile_switch_rate(profiling->profile_switch) == ATTACH_DEFAULT_PROFILE_RATE)
@@ -78,8 +78,8 @@ static void fill_older_samples(struct profiling *profiling, struct snapshot *sna
         profiling->older_are_counted = true;
     }
     if (profiling->older_samples >= NOTABLE_OLDER_SAMPLES)
-        snapshot_add_problem(snapshot, "%llu objects were sampled before heaptop switched profiling on, at a rate that is not "
-                                       "known: their sizes are estimated as if at today's",
+        snapshot_add_problem(snapshot, "%llu objects were sampled before heaptop switched profiling on, at a rate that "
+                                       "is not known: their sizes are estimated as if at today's",
                              (unsigned long long)profiling->older_samples);
 }
 

@@ -25,12 +25,12 @@ void profiling_detach(struct profiling *profiling);
 /* From the next profiling_switch on it shall be on, one sample in so many bytes; 0: put back. */
 void profiling_request(struct profiling *profiling, uint64_t rate);
 
-/* Switches as was asked for, and sees to the guardian of what is on. Once refused it stays so until it is asked for again. Only final
- * errors (reader_error_is_final). The target is borrowed until it is off again. */
+/* Switches as was asked for, and sees to the guardian of what is on. Once refused it stays so until it is asked for
+ * again. Only final errors (reader_error_is_final). The target is borrowed until it is off again. */
 struct error *profiling_switch(struct profiling *profiling, struct target *target, const struct reader_set *readers);
 
-/* Says in the snapshot, which has the readers' sample, who has switched the profile on, if anybody has: looked for once, and when the
- * rate has changed. And why it is not on, although wanted. */
+/* Says in the snapshot, which has the readers' sample, who has switched the profile on, if anybody has: looked for
+ * once, and when the rate has changed. And why it is not on, although wanted. */
 void profiling_fill(struct profiling *profiling, struct target *target, struct snapshot *snapshot);
 
 #endif

@@ -22,17 +22,18 @@ struct reader_set {
 /* Why a set without readers has none. Static. */
 const char *reader_set_empty_reason(const struct reader_set *set);
 
-/* ERROR_NO_MEMORY and ERROR_GONE end whatever is being done; any other error leaves the rest to be looked at. Not for NULL. */
+/* ERROR_NO_MEMORY and ERROR_GONE end whatever is being done; any other error leaves the rest to be looked at. Not for
+ * NULL. */
 bool reader_error_is_final(const struct error *error);
 
-/* Adds a reader for each kind that recognises the program. A kind that fails does not keep the others from being tried: its error, the
- * first such one, comes at the end, but a final one at once. */
+/* Adds a reader for each kind that recognises the program. A kind that fails does not keep the others from being tried:
+ * its error, the first such one, comes at the end, but a final one at once. */
 struct error *reader_set_open(struct reader_set *set, struct reader_list kinds, const struct reader_context *context,
                               struct target_info *info);
 void reader_set_close(struct reader_set *set);
 
-/* Adds to a snapshot what all of them read. stops_running: as of reader_ops. What one failed at is a problem of the snapshot; only final
- * errors. */
+/* Adds to a snapshot what all of them read. stops_running: as of reader_ops. What one failed at is a problem of the
+ * snapshot; only final errors. */
 struct error *reader_set_sample(struct reader_set *set, bool stops_running, struct snapshot *snapshot);
 
 /* As of reader_ops: the shortest interval of all; 0: none wants to look. */

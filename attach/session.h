@@ -20,7 +20,7 @@ struct error *session_use_preload(struct session *session, const struct attach_o
 struct error *session_sample(struct session *session, uint64_t interval_ns, uint64_t samples_dropped,
                              struct snapshot **ret_snapshot);
 
-/* How soon after the last sample or look to look again at what passes between samples; 0: not before the next sample. */
+/* How soon after the last sample or look to look again at what passes between samples; 0: not before the next. */
 uint64_t session_look_interval(const struct session *session);
 /* What cannot be read now, the next sample tells of. */
 void session_look(struct session *session);

@@ -245,7 +245,8 @@ static void write_snapshot(struct recorder *recorder, struct snapshot *snapshot)
     pthread_mutex_unlock(&recorder->mutex);
     gap.reason = gap_reason;
     /* A target that ends says so once: that is worth a try at any time. */
-    bool is_tried = recorder->retry_at_ns == 0 || snapshot->exited || clock_ns(CLOCK_MONOTONIC) >= recorder->retry_at_ns;
+    bool is_tried =
+        recorder->retry_at_ns == 0 || snapshot->exited || clock_ns(CLOCK_MONOTONIC) >= recorder->retry_at_ns;
     if (is_tried)
         tick_writer_write(&file->writer, snapshot, gap.ticks ? &gap : NULL);
     bool is_written = is_tried && file->database.code == SQLITE_OK;

@@ -27,8 +27,8 @@ struct allocation_caches {
     size_t span_start;                          /* Where in an mspan the bytes begin that are copied. */
 };
 
-/* The spans that a copied mcache keeps to allocate from, by span class. 0 where it has none: there the runtime has a dummy,
- * the one address that comes more than once. */
+/* The spans that a copied mcache keeps to allocate from, by span class. 0 where it has none: there the runtime has a
+ * dummy, the one address that comes more than once. */
 void allocation_caches_spans(const struct copied_struct *cache, remote_address spans[ALLOCATION_CACHES_SPANS]);
 
 struct error *allocation_caches_init(struct allocation_caches *caches, const struct go_process *process);

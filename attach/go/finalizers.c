@@ -13,7 +13,8 @@
 enum walk_end { WALK_WHOLE, WALK_TOO_LONG, WALK_CHANGED };
 
 /* Counts what is queued from this block on. */
-static struct error *count_queue(struct memory *memory, remote_address block, int64_t *ret_count, enum walk_end *ret_end)
+static struct error *count_queue(struct memory *memory, remote_address block, int64_t *ret_count,
+                                 enum walk_end *ret_end)
 {
     int64_t count = 0;
     unsigned blocks = 0;

@@ -5,8 +5,8 @@
 /* How much of a stack is copied at first, and then where that was not enough. */
 static const uint32_t windows[] = {8u << 10, 64u << 10, 512u << 10};
 #define WINDOWS ((uint8_t)(sizeof(windows) / sizeof(windows[0])))
-/* A goroutine that has moved on while its stack was copied is read so often. So is one whose stack makes no sense: it may
- * have moved on and come back to where it was. */
+/* A goroutine that has moved on while its stack was copied is read so often. So is one whose stack makes no sense: it
+ * may have moved on and come back to where it was. */
 #define MAX_TRIES 3u
 /* Rounds over what is pending; each makes windows larger or uses up a try. */
 #define MAX_ROUNDS (WINDOWS + MAX_TRIES)

@@ -43,8 +43,8 @@ stack_id goroutine_stacks_profile(const struct goroutine_stacks *stacks, stack_i
 
 /* Sets `stack` and its flags of all goroutines whose stack can be read; goroutine i's g is record i of the set, which
  * holds the bytes from `start` on. Those with stack_read set were the same in the last sample: they keep the stack
- * where nothing can have changed. A goroutine that has moved on meanwhile is brought up to date. ERROR_NO_MEMORY, or when
- * nothing more can ever be read. */
+ * where nothing can have changed. A goroutine that has moved on meanwhile is brought up to date. ERROR_NO_MEMORY, or
+ * when nothing more can ever be read. */
 struct error *goroutine_stacks_read(struct goroutine_stacks *stacks, struct goroutine *goroutines, size_t count,
                                     const struct record_set *records, size_t start);
 

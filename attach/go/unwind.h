@@ -12,7 +12,8 @@
 enum unwind_kind {
     UNWIND_FRAME,           /* `delta` bytes above the stack pointer lies the return address. */
     UNWIND_OUTERMOST,       /* The stack ends here (abi.FuncFlagTopFrame), or the function has no table. */
-    /* Sets the stack pointer as no table tells (abi.FuncFlagSPWrite): who called is not known, as in Go's own tracebacks. */
+    /* Sets the stack pointer as no table tells (abi.FuncFlagSPWrite): who called is not known, as in Go's own
+     * tracebacks. */
     UNWIND_WRITES_SP,
     UNWIND_UNKNOWN,         /* No function's code. */
 };

@@ -51,7 +51,8 @@ def examine_counts(target, probe):
                 cut += group["count"]
             elif not outermost_is_start(group):
                 frames = ", ".join(frame[0] for frame in group["stack"])
-                differences.append(f"a stack of {group['start']} ({group['state']}, {group['wait_reason']}) ends early: {frames}")
+                differences.append(f"a stack of {group['start']} ({group['state']}, {group['wait_reason']}) ends early: "
+                                   + frames)
         moved += sum(int(m[1]) for m in map(MOVED.match, sample["problems"]) if m)
     if cut > 0 and moved == 0:
         differences.append(f"{cut} stacks are cut, and no problem says so")
@@ -59,7 +60,8 @@ def examine_counts(target, probe):
 
 
 def tracer(pid):
-    return next(line.split()[1] for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("TracerPid"))
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in status if line.startswith("TracerPid"))
 
 
 def examine_running(target):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What heaptop says of Go's scheduler is what the program's own GODEBUG=schedtrace and runtime/metrics say: Ps, run
-queues, threads by what they are at, goroutines by state; those that spin, that are locked to threads, that are in C, and
-threads that are none of Go's. On every toolchain, stripped, with cgo and without.
+queues, threads by what they are at, goroutines by state; those that spin, that are locked to threads, that are in C,
+and threads that are none of Go's. On every toolchain, stripped, with cgo and without.
 
     tests/live/scheduler_test.py [VERSION...]
 
@@ -26,8 +26,8 @@ SLACK = 2
 
 
 def look(pid):
-    return json.loads(subprocess.run([oracle.HEAPTOP, "export", "--format", "json", str(pid)], check=True, stdout=subprocess.PIPE,
-                                     timeout=60).stdout)
+    command = [oracle.HEAPTOP, "export", "--format", "json", str(pid)]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=60).stdout)
 
 
 def last_trace(path):
@@ -50,7 +50,8 @@ def compare(document, trace):
              "threads": (scheduler["machines"], trace["threads"], 1),
              "idle threads": (scheduler["machines_idle"], trace["idlethreads"], SLACK),
              # schedtrace leaves the goroutine out that a P runs next.
-             "goroutines in queues": (scheduler["run_queue"] + scheduler["global_run_queue"], trace["queued"], PROCS + SLACK)}
+             "goroutines in queues": (scheduler["run_queue"] + scheduler["global_run_queue"], trace["queued"],
+                                      PROCS + SLACK)}
     return [f"{what}: {got}, the program says {expected}" for what, (got, expected, slack) in pairs.items()
             if got is None or abs(got - expected) > slack]
 
@@ -111,9 +112,10 @@ def check_idle(document):
 def check_blocked(has_c):
     def check(document):
         scheduler = document["scheduler"]
+        locked = {thread["locked_goid"] for thread in document["threads"]} - {None}
         expected = {"locked goroutines": (scheduler["machines_locked"], LOCKED),
                     "locked threads": (roles(document, "locked, idle"), LOCKED),
-                    "goroutines locked to them": (len({thread["locked_goid"] for thread in document["threads"]} - {None}), LOCKED)}
+                    "goroutines locked to them": (len(locked), LOCKED)}
         if has_c:
             expected["threads in C"] = (roles(document, "in C"), IN_C)
             expected["counted in C"] = (scheduler["machines_in_c"], IN_C)

@@ -20,13 +20,14 @@ struct gc_activity {
     /* Over the last GC_RECENT_NS: */
     uint32_t recent_cycles;
     double cycles_per_s;                        /* NAN with fewer than two. */
-    /* Of GOMAXPROCS, without what idle Ps did: by the cycles that were seen in full, or where there is none by the runtime's
-     * own count; NAN when not known. */
+    /* Of GOMAXPROCS, without what idle Ps did: by the cycles that were seen in full, or where there is none by the
+     * runtime's own count; NAN when not known. */
     double cpu_share;
     double freed_share;                         /* Of the heap that each cycle met, the median; NAN when not known. */
-    /* Half of the cycles and more came because of GOMEMLIMIT; where no cycle's cause is known, Go has nearly as much in use. */
+    /* Half of the cycles and more came because of GOMEMLIMIT; where no cycle's cause is known, Go has nearly as much in
+     * use. */
     bool pinned;
-    bool forced;                                /* More cycles than not were asked for, by runtime.GC or debug.FreeOSMemory. */
+    bool forced;                                /* More cycles than not are by runtime.GC or debug.FreeOSMemory. */
     /* More than one cycle a second throughout, pinned to GOMEMLIMIT; or of which half freed less than GC_THRASH_FREED
      * of the heap, at a cost of GC_THRASH_CPU or more of the CPU where that is known. A program that has just filled
      * its heap makes many cycles that free nothing, but not for long. */
