@@ -292,6 +292,14 @@ static bool is_readable(uintptr_t address)
     return result != -EFAULT;
 }
 
+/* Where what is a thread's own begins: the first word there points to itself (ELF Handling for Thread-Local Storage, 3.4.6). */
+static uintptr_t thread_pointer(void)
+{
+    uintptr_t pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
 /* How many bytes of the stack there are from sp on, at most as many as are to be copied. */
 static size_t measure_stack(uintptr_t sp)
 {
@@ -299,7 +307,7 @@ static size_t measure_stack(uintptr_t sp)
     if (sp < top && top - sp < MAIN_STACK_MAX)
         return (end < top ? end : top) - sp;
     /* Threads keep what is theirs at the upper end of their stacks. */
-    top = (uintptr_t)__builtin_thread_pointer();
+    top = thread_pointer();
     end = sp < top && top < end ? top : end;
     /* Of a coroutine's nothing tells where it ends, but that one cannot read on. */
     uintptr_t known = (sp | (PAGE - 1)) + 1;

@@ -55,8 +55,15 @@ class Run:
         self.process.stdin.flush()
         return self.read()
 
+    def wait_until_seen(self):
+        """Until the recording has a sample: a command that ends within milliseconds may never be seen."""
+        until = time.monotonic() + 30
+        while subprocess.run([oracle.HEAPTOP, "report", self.recording], capture_output=True).returncode != 0:
+            check(time.monotonic() < until, "no sample comes")
+
     def end(self, status=ENDED):
         """The report on the recording, whose last sample is of the end of the target."""
+        self.wait_until_seen()
         self.process.stdin.close()
         self.errors = self.process.stderr.read()
         ended = self.process.wait(60)
