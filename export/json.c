@@ -211,7 +211,6 @@ static void add_cost(struct json_writer *writer, json_t *document)
         {"stops", cost->stops},
         {"stop_ns", cost->stop_ns},
         {"writes", cost->writes},
-        {"preload_rate_bytes", cost->preload_rate},
         {"sample_ns", cost->sample_ns},
         {"sample_cpu_ns", cost->sample_cpu_ns},
         {"attach_ns", cost->attach_ns},
@@ -319,6 +318,13 @@ static void add_profile(struct json_writer *writer, json_t *document)
         json_say_unavailable(writer, "call_sites",
                              snapshot->profile_reason ? snapshot->profile_reason : "no heap profile");
         return;
+    }
+    double rate = snapshot_counter_or(snapshot, COUNTER_MEM_PROFILE_RATE, NAN);
+    json_add_string(writer, object, "provenance", isnan(rate) ? NULL : rate > 1 ? "sampled" : "exact");
+    json_add(writer, object, "sample_rate_bytes", isnan(rate) ? json_null() : json_integer((json_int_t)rate));
+    if (isnan(rate)) {
+        json_say_unavailable(writer, "heap_profile.provenance", "how often allocations are sampled is not known");
+        json_say_unavailable(writer, "heap_profile.sample_rate_bytes", "how often allocations are sampled is not known");
     }
     json_add_unsigned(writer, object, "gc_cycle", snapshot->profile_cycle);
     json_add_boolean(writer, object, "torn", snapshot->profile_torn);

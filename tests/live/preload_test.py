@@ -4,7 +4,7 @@ say themselves, within the error that heaptop claims; and they go on unharmed wh
 
     tests/live/preload_test.py [TEST...]
 
-Exit status 77 where a C compiler is missing."""
+Exit status 77 where a C or C++ compiler is missing."""
 
 import gzip
 import json
@@ -208,6 +208,18 @@ def test_preloaded_already(folder):
     check(calls and int(calls[1]) > 2_000_000, f"the other library was not called: {run.errors}")
 
 
+def test_cplusplus(folder):
+    """The call site is the program's own function, with its name as in the source, not what the C++ library has between."""
+    run = Run(folder, program="containers", options=["--preload-rate", "16K"])
+    document = run.end()
+    inuse = {site["function"]: site["inuse_bytes"] for site in document["call_sites"]}
+    for name, wanted in run.expected.items():
+        function = name.replace("~", " ")
+        check(abs(inuse.get(function, 0) - wanted) < 0.3 * wanted, f"{function} holds {wanted}, not {inuse}")
+    check(document["heap_profile"]["provenance"] == "sampled" and document["heap_profile"]["sample_rate_bytes"] == 16384,
+          f"{document['heap_profile']}")
+
+
 def test_signals(folder):
     run = Run(folder, "signals", options=["--preload-rate", "64K"])
     check_estimates(run.end(), run.expected)
@@ -299,11 +311,12 @@ def build(folder):
                       ["-o", "late.so", "-shared", "-fPIC", SOURCES / "late_library.c"],
                       ["-o", "other.so", "-shared", "-fPIC", "-fno-builtin", SOURCES / "other_preload.c"]):
         subprocess.run([*compiler, *arguments], check=True, cwd=folder, stderr=subprocess.DEVNULL)
+    subprocess.run(["c++", "-g", "-O2", "-o", "containers", SOURCES / "containers.cc"], check=True, cwd=folder)
 
 
 def main():
-    if not shutil.which("cc"):
-        oracle.skip("a C compiler is needed")
+    if not shutil.which("cc") or not shutil.which("c++"):
+        oracle.skip("a C and a C++ compiler are needed")
     tests = {name[5:]: body for name, body in globals().items() if name.startswith("test_")}
     failures = 0
     with tempfile.TemporaryDirectory(prefix="heaptop-preload-") as name:
