@@ -1,4 +1,5 @@
-/* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. */
+/* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. Code
+ * of libraries is not looked at: frames do not say which one they are of. */
 #include <Zydis/Zydis.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +17,7 @@ struct disassembler {
     struct target *target;
     struct image *image;
     struct memory *memory;
-    struct pclntab *pclntab;
+    struct pclntab *pclntab;                /* NULL: no Go program. */
     struct program_identity program;        /* Whose image it is. */
     ZydisDecoder decoder;
     ZydisFormatter formatter;
@@ -53,19 +54,21 @@ static struct error *read_program(struct disassembler *disassembler, struct prog
     return error;
 }
 
-/* Where functions begin: up to Go 1.25 the table itself tells, later the runtime's moduledata does. */
+/* Where Go's functions begin: up to Go 1.25 the table itself tells, later the runtime's moduledata does. */
 static struct error *find_functions(struct disassembler *disassembler)
 {
-    struct reader_context context = {.memory = disassembler->memory, .image = disassembler->image};
+    struct reader_context context = {.image = disassembler->image};
     struct go_module_data data;
-    struct error *error =
-        target_find_load_bias(disassembler->target, disassembler->image, &context.load_bias);
-    if (!error)
-        error = pclntab_open(disassembler->image, &disassembler->pclntab);
+    struct error *error = pclntab_open(disassembler->image, &disassembler->pclntab);
     if (error && error->kind == ERROR_NOT_FOUND) {
         error_destroy(error);
-        return error_create(ERROR_UNSUPPORTED, "where functions begin is known of Go programs only");
+        return NULL;
     }
+    if (!error)
+        error = memory_create_live(disassembler->target->pid, &disassembler->memory);
+    if (!error)
+        error = target_find_load_bias(disassembler->target, disassembler->image, &context.load_bias);
+    context.memory = disassembler->memory;
     if (!error)
         error = go_module_data_find(&context, disassembler->pclntab, &data);
     if (!error)
@@ -86,8 +89,6 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
     if (!error && (!image_is_x86_64(opened->image) || !set_up_decoder(opened)))
         error = error_create(ERROR_UNSUPPORTED, "only amd64 code is shown as instructions");
     if (!error)
-        error = memory_create_live(pid, &opened->memory);
-    if (!error)
         error = find_functions(opened);
     if (error) {
         disassembler_close(opened);
@@ -103,7 +104,7 @@ static void append_called(struct disassembler *disassembler, const ZydisDecodedI
 {
     ZyanU64 target;
     struct go_function function;
-    if (instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE || instruction->operand_count_visible == 0 ||
+    if (!disassembler->pclntab || instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE || instruction->operand_count_visible == 0 ||
         operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
         !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(instruction, &operands[0], address, &target)))
         return;
@@ -167,26 +168,43 @@ static struct error *decode_around(struct disassembler *disassembler, const stru
     return NULL;
 }
 
+/* By Go's table; of other programs by the symbols, of which those say most that also say where functions end. */
+static struct error *find_function(struct disassembler *disassembler, uint64_t address, struct code *ret_code)
+{
+    struct go_function go;
+    struct image_function native = {.address = address};
+    struct error *error = disassembler->pclntab ? pclntab_find_function(disassembler->pclntab, address, &go)
+                                                : image_find_functions(disassembler->image, &native, 1);
+    if (error)
+        return error;
+    free(native.name);
+    uint64_t start = disassembler->pclntab ? go.entry : native.start;
+    uint64_t size = disassembler->pclntab ? go.end - go.entry : native.size;
+    if (size == 0)
+        return error_create(ERROR_NOT_FOUND, "no symbol of the program tells of a function here");
+    size = size < MAX_CODE ? size : MAX_CODE;
+    if (address - start >= size)
+        return error_create(ERROR_UNSUPPORTED, "the function is too long to be shown");
+    *ret_code = (struct code){.start = start, .size = size};
+    return NULL;
+}
+
 struct error *disassembler_read(struct disassembler *disassembler, uint64_t address, struct arena *arena,
                                 struct instruction *instructions, size_t room, size_t *ret_count)
 {
-    struct go_function function;
     struct program_identity program;
+    struct code code;
     struct error *error = read_program(disassembler, &program);
     if (!error && !program_is_same(&program, &disassembler->program))
         error = error_create(ERROR_GONE, "the process runs another program now");
     if (!error)
-        error = pclntab_find_function(disassembler->pclntab, address, &function);
+        error = find_function(disassembler, address, &code);
     if (error)
         return error;
-    uint64_t size = function.end - function.entry;
-    size = size < MAX_CODE ? size : MAX_CODE;
-    if (address - function.entry >= size)
-        return error_create(ERROR_UNSUPPORTED, "the function is too long to be shown");
-    _cleanup_free_ uint8_t *code = malloc(size);
-    if (!code)
+    _cleanup_free_ uint8_t *bytes = malloc(code.size);
+    if (!bytes)
         return error_no_memory();
-    error = image_read(disassembler->image, function.entry, code, size);
-    const struct code whole = {code, size, function.entry};
-    return error ? error : decode_around(disassembler, &whole, address, arena, instructions, room, ret_count);
+    code.bytes = bytes;
+    error = image_read(disassembler->image, code.start, bytes, code.size);
+    return error ? error : decode_around(disassembler, &code, address, arena, instructions, room, ret_count);
 }

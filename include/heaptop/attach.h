@@ -89,14 +89,14 @@ struct attach_options {
  * cannot be read is no error: it is said in the snapshots. */
 struct error *live_source_open(pid_t pid, const struct attach_options *options, struct source **ret_source);
 
-/* A process's code as instructions: of the executable's file, by Go's own table of functions. Nothing is stopped, and of
- * the process's memory only its moduledata is read. */
+/* The code of a process's executable as instructions, of its file: by Go's own table of functions, or by its symbols.
+ * Nothing is stopped, and of the process's memory only a Go program's moduledata is read. */
 struct disassembler;
-/* ERROR_UNSUPPORTED: no Go program, or none for amd64. Else as live_source_open. */
+/* ERROR_UNSUPPORTED: a program for another processor than amd64. Else as live_source_open. */
 struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassembler);
 void disassembler_close(struct disassembler *disassembler);     /* Accepts NULL. */
 /* The instructions of the function at a link-time address, as many of those around it as there is room for, in order;
- * texts in the arena. ERROR_NOT_FOUND: no function of Go's is there; ERROR_GONE: the process has ended, or runs another
+ * texts in the arena. ERROR_NOT_FOUND: no function is known there; ERROR_GONE: the process has ended, or runs another
  * program: open it anew. */
 struct error *disassembler_read(struct disassembler *disassembler, uint64_t address, struct arena *arena,
                                 struct instruction *instructions, size_t room, size_t *ret_count);

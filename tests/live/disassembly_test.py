@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Code as instructions is what objdump makes of the same file: where each begins, and whose code it calls. On the oldest
-and the newest toolchains, position-independent ones too; of stripped programs the same, though they name nothing.
+and the newest toolchains, position-independent ones too; of stripped programs the same, though they name nothing; and of
+a C program by its symbols.
 
     tests/live/disassembly_test.py [VERSION...]
 
@@ -91,6 +92,35 @@ def examine(name, path):
     return not faults
 
 
+def examine_native():
+    """A C program, by its symbols: heaptop itself, which watches a program that sleeps."""
+    path, faults, count = oracle.HEAPTOP, [], 0
+    known = symbols(path)
+    names = [name for name in ("main", "text_append_escaped", "table_insert", "catalog_add_frame") if name in known]
+    with subprocess.Popen(["/bin/sleep", "120"]) as watched, \
+            subprocess.Popen([path, "report", "--for", "120s", str(watched.pid)], stdout=subprocess.DEVNULL) as native:
+        try:
+            for name in names:
+                start, size = known[name]
+                addresses, _ = objdump(path, start, size)
+                got, reason = probe(native.pid, addresses[len(addresses) // 2] + 1)
+                if got is None or [a for a, _, _ in got] != addresses:
+                    faults.append(f"{name}: {reason or 'not the instructions that objdump has'}")
+                count += len(addresses)
+            got, reason = probe(native.pid, 0x10)
+            if got is not None:
+                faults.append("there is code where none is")
+        finally:
+            native.kill()
+            watched.kill()
+    if count < 100:
+        faults.append(f"only {count} instructions were compared")
+    print(f"native: {'FAIL' if faults else 'ok'}, {count} instructions of {len(names)} functions", flush=True)
+    for fault in faults:
+        print(f"    {fault}")
+    return not faults
+
+
 def examine_stripped(name, path, twin):
     """The same instructions as the twin that was not stripped, as far as their addresses agree."""
     start, _ = symbols(twin)["runtime.mallocgc"]
@@ -119,6 +149,7 @@ def main():
                 good &= examine(f"{version} {config}", found[version, config])
         if (version, "stripped") in found and (version, "default") in found:
             good &= examine_stripped(f"{version} stripped", found[version, "stripped"], found[version, "default"])
+    good &= examine_native()
     return 0 if good else 1
 
 
