@@ -40,19 +40,27 @@ static void tell_evidence(struct suspect_list *list, const struct allocation_row
     const struct growth *growth = &row->growth;
     const struct site_values *values = growth->provisional ? &row->provisional : &row->published;
     const char *size = "";
-    if (values->inuse_objects > 0)
+    enum profile_kind kind = snapshot_profile_kind(list->analysis->snapshot);
+    bool is_touched = kind == PROFILE_OF_FAULTS;
+    if (values->inuse_objects > 0 && !is_touched)
         size = suspect_text(list, " in %s objects of %s", units_format_count(objects, (double)values->inuse_objects),
                             units_format_bytes(each, (double)values->inuse_bytes / (double)values->inuse_objects));
-    suspect_add_evidence(suspicion, suspect_text(list, "It holds %s%s, %s of the heap profile.",
+    suspect_add_evidence(suspicion, suspect_text(list,
+                                                 is_touched ? "It has touched %s%s, %s of all new memory."
+                                                            : "It holds %s%s, %s of the heap profile.",
                                                  units_format_bytes(held, (double)values->inuse_bytes), size,
                                                  units_format_percent(percent, row->share)));
     if (growth->provisional)
         suspect_add_evidence(suspicion, "Too few GC cycles have come to confirm it: of what it ever allocated hardly "
                                         "anything was freed so far.");
+    else if (is_touched)
+        suspect_add_evidence(suspicion, "Page faults tell who touches new memory first, not whether it is kept; RSS "
+                                        "grows as well.");
     else if (row->alloc_bytes_per_s > 0)
         suspect_add_evidence(suspicion,
-                             suspect_text(list, "Seen over %u GC cycles: it allocates %s and frees %s.",
-                                          growth->points, units_format_rate(made, row->alloc_bytes_per_s),
+                             suspect_text(list, "Seen over %u %s: it allocates %s and frees %s.", growth->points,
+                                          kind == PROFILE_OF_RUNTIME ? "GC cycles" : "samples",
+                                          units_format_rate(made, row->alloc_bytes_per_s),
                                           units_format_rate(freed, fmax(row->free_bytes_per_s, 0))));
     if (!isnan(row->growth_share))
         suspect_add_evidence(suspicion, suspect_text(list, "%s of what the live heap has gained.",
@@ -91,15 +99,18 @@ static void add_site(struct suspect_list *list, size_t index)
     suspect->subject = row->subject;
     suspect->stack = row->stack;
     suspect->share = row->growth_share;
-    const char *keeps = growth->provisional                                ? "seems to keep what it allocates"
+    bool is_touched = snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_FAULTS;
+    const char *keeps = is_touched                                         ? "touches new memory"
+                        : growth->provisional                                ? "seems to keep what it allocates"
                         : row->free_bytes_per_s > row->alloc_bytes_per_s / 5 ? "keeps some of what it allocates"
                                                                              : "keeps what it allocates";
     suspect->summary = suspect_text(list, "%s %s: %s more%s.", suspect_frame(list, row->subject), keeps,
                                     units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
-    suspect->advice =
-        "Find what holds on to the objects that are made at this line (a map, slice, cache or channel that is "
-        "only added to) and where they should be let go.";
+    suspect->advice = is_touched ? "Look at what this code allocates and whether it is freed; started by heaptop run, the "
+                                   "program would tell what is kept."
+                                 : "Find what holds on to the objects that are made at this line (a map, slice, cache or "
+                                   "channel that is only added to) and where they should be let go.";
     tell_evidence(list, row, suspicion);
     for (size_t i = index + 1; i < analysis->num_call_sites; i++) {
         const struct allocation_row *other = &analysis->call_sites[i];
@@ -114,6 +125,9 @@ void suspects_find_sites(struct suspect_list *list)
 {
     const struct analysis *analysis = list->analysis;
     unsigned found = 0;
+    /* What is touched and given back again is no growth. */
+    if (snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_FAULTS && analysis->rss.verdict != GROWTH_GROWING)
+        return;
     for (size_t i = 0; i < analysis->num_call_sites && found < MAX_SITES; i++) {
         const struct growth *growth = &analysis->call_sites[i].growth;
         /* They stand in falling order of growth. */

@@ -103,7 +103,9 @@ static enum verdict_case find_case(const struct analysis *analysis)
     if (suspect && suspect->kind != SUSPECT_SITE_GROWS && suspect->kind != SUSPECT_HEAP_IDLE &&
         (suspect->kind != SUSPECT_OUTSIDE_GO_GROWS || !outside_grows(analysis)))
         return CASE_SUSPECT;
-    const struct allocation_row *site = top_site(analysis);
+    /* A site that only touches memory may give it back: RSS tells. */
+    bool is_touched = snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_FAULTS;
+    const struct allocation_row *site = is_touched ? NULL : top_site(analysis);
     if (site && !site->growth.provisional)
         return CASE_SITE_GROWS;
     if (grows(&analysis->goroutine_count) || top_goroutines(analysis))
@@ -317,7 +319,9 @@ static void write_no_heap(const struct analysis *analysis, struct text *text)
     text_append(text, is_go(analysis) ? "The Go heap cannot be read" : "Not a Go program");
     if (is_go(analysis) && analysis->snapshot->profile_reason)
         text_printf(text, ": %s", analysis->snapshot->profile_reason);
-    text_append(text, is_go(analysis) ? "." : ": memory, threads and mappings only.");
+    text_append(text, is_go(analysis)                                      ? "."
+                      : analysis->snapshot->profile_state == PROFILE_ON ? ": call sites are sampled from outside."
+                                                                        : ": memory, threads and mappings only.");
     if (analysis->rss.verdict == GROWTH_TOO_FEW)
         return;
     text_append(text, " RSS ");
@@ -353,7 +357,14 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     text_append(text, "RSS grows ");
     sentence_add_rate(text, analysis->rss.per_second);
     write_since(analysis, &analysis->rss, text);
-    if (!knows_heap(analysis)) {
+    const struct allocation_row *site = top_site(analysis);
+    if (!knows_heap(analysis) && !is_go(analysis) && site) {
+        text_append(text, ". New memory is first touched, ");
+        sentence_add_rate(text, site->growth.per_second);
+        text_append(text, ", by ");
+        write_site(analysis, site, text);
+        text_append(text, ".");
+    } else if (!knows_heap(analysis)) {
         text_append(text, is_go(analysis) ? "; the Go heap cannot be read."
                                           : "; not a Go program: what holds it is not known.");
     } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {

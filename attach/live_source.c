@@ -151,6 +151,7 @@ static bool wait_for_tick(struct live_source *live, uint64_t last_due, uint64_t 
         if (look_interval != 0 && looked + look_interval <= now) {
             session_look(live->session);
             looked = now;
+            look_interval = session_look_interval(live->session);
         }
         bool looks_first = look_interval != 0 && looked + look_interval < due;
         uint64_t until = looks_first ? looked + look_interval : due;
@@ -338,6 +339,8 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;
     if (!error && options->stop_running)
         session_request_running_stacks(live->session, true);
+    if (!error)
+        session_request_probe(live->session, options->probe);
     if (!error && options->profile_rate)
         session_request_profiling(live->session, options->profile_rate);
     if (!error && options->sample_once) {

@@ -9,6 +9,7 @@
 #include "attach/procfs.h"
 #include "attach/probe/preload_channel.h"
 #include "attach/probe/preload_reader.h"
+#include "attach/probe/probe.h"
 #include "attach/profiling.h"
 #include "attach/regions.h"
 #include "attach/threads.h"
@@ -46,6 +47,7 @@ struct session {
     uint64_t execs;
 
     struct profiling profiling;
+    struct probe probe;
     struct region_reader region_reader;
 
     struct snapshot *last;              /* For when the process ends: a reference. */
@@ -119,6 +121,7 @@ static void detach_program(struct session *session)
 {
     if (session->stacks)
         native_stacks_forget(session->stacks);
+    probe_deinit(&session->probe);
     profiling_detach(&session->profiling);
     reader_set_close(&session->readers);
     image_close(session->image);
@@ -297,11 +300,21 @@ void session_request_running_stacks(struct session *session, bool always)
     session->stops_always |= always;
 }
 
+void session_request_probe(struct session *session, enum attach_probe probe)
+{
+    probe_request(&session->probe, probe);
+}
+
+/* The sooner of two that want to look, of which 0 does not. */
+static uint64_t sooner(uint64_t one, uint64_t other)
+{
+    return other == 0 || (one != 0 && one < other) ? one : other;
+}
+
 uint64_t session_look_interval(const struct session *session)
 {
-    uint64_t interval = reader_set_look_interval(&session->readers);
     uint64_t fetch = session->preloaded ? preload_reader_look_interval(session->preloaded) : 0;
-    return fetch != 0 && (interval == 0 || interval > fetch) ? fetch : interval;
+    return sooner(sooner(reader_set_look_interval(&session->readers), fetch), probe_look_interval(&session->probe));
 }
 
 void session_look(struct session *session)
@@ -310,6 +323,7 @@ void session_look(struct session *session)
     /* Memory that is out now is out as well when the next sample is taken, which will say so. */
     if (session->preloaded)
         error_destroy(preload_reader_look(session->preloaded));
+    error_destroy(probe_look(&session->probe));
 }
 
 /* With no reader for the runtime, says why its figures are missing. */
@@ -367,6 +381,7 @@ static struct error *follow_exec(struct session *session, const struct process_s
         session->execs++;
         /* It was asked for in the program that was. */
         session_request_profiling(session, 0);
+        session_request_probe(session, ATTACH_PROBE_NONE);
         *before = now;
         detach_program(session);
     }
@@ -418,7 +433,8 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
         return error;
     fill_reasons(session, snapshot);
     profiling_fill(&session->profiling, session->target, snapshot);
-    return fill_preloaded(session, snapshot);
+    error = fill_preloaded(session, snapshot);
+    return error ? error : probe_sample(&session->probe, session->target, session->stacks, snapshot);
 }
 
 static uint64_t read_own_rss(void)

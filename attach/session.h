@@ -31,6 +31,9 @@ void session_request_memory_map(struct session *session);
 /* The next sample shall begin with memory profiling switched on, one sample in so many bytes; 0: put back. */
 void session_request_profiling(struct session *session, uint64_t rate);
 
+/* From the next sample on the program is probed so, or no longer; until it calls exec. */
+void session_request_probe(struct session *session, enum attach_probe probe);
+
 /* The next sample alone, or every one from now on, stops the threads of running goroutines, each for a moment, to read
  * their stacks. */
 void session_request_running_stacks(struct session *session, bool always);

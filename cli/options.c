@@ -53,6 +53,12 @@ static const char *theme_word(unsigned index)
     return index < TUI_THEME_COUNT ? tui_theme_name((enum tui_theme)index) : NULL;
 }
 
+static const char *probe_word(unsigned index)
+{
+    static const char *const names[] = {[ATTACH_PROBE_FAULTS - 1] = "faults"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
 static const char *shell_word(unsigned index)
 {
     static const char *const names[] = {"bash", "zsh", "fish"};
@@ -89,6 +95,7 @@ static const struct value_info value_infos[] = {
     {"VALUE", VALUE_WORD, value_word},
     {"WHEN", VALUE_WORD, when_word},
     {"THEME", VALUE_WORD, theme_word},
+    {"PROBE", VALUE_WORD, probe_word},
 };
 
 bool option_value_is_optional(const struct option_info *option)
@@ -259,6 +266,15 @@ static struct error *set_redact(struct options *options, const char *argument)
     return NULL;
 }
 
+static struct error *set_probe(struct options *options, const char *argument)
+{
+    unsigned index;
+    if (!find_word(probe_word, argument, &index))
+        return error_create(ERROR_USAGE, "it is faults");
+    options->probe = (enum attach_probe)(index + 1);
+    return NULL;
+}
+
 static struct error *set_stop_running(struct options *options, const char *argument)
 {
     (void)argument;
@@ -421,6 +437,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
                                  set_enable_profiling},
     [OPTION_STOP_RUNNING] = {"stop-running", 0, NULL, ATTACH | RUN | RECORD | REPORT,
                              "stop running goroutines' threads for their stacks", set_stop_running},
+    [OPTION_PROBE] = {"probe", 0, "PROBE", ATTACH | RECORD | REPORT,
+                      "faults: which C code touches new memory", set_probe},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "heap (in use), allocs, goroutine or threads", set_profile},
     [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF,

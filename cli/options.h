@@ -6,6 +6,7 @@
 #include "heaptop/base.h"
 #include "heaptop/export.h"
 #include "heaptop/record.h"
+#include "heaptop/attach.h"
 #include "heaptop/tui.h"
 
 /* What heaptop ends with; other programs rely on it. */
@@ -73,6 +74,7 @@ enum option_id {
     OPTION_REDACT,
     OPTION_ENABLE_PROFILING,
     OPTION_STOP_RUNNING,
+    OPTION_PROBE,
     OPTION_FORMAT,
     OPTION_PROFILE,
     OPTION_VALUE,
@@ -146,6 +148,7 @@ struct options {
     const char *log;            /* Of run: where the command's output goes under a screen; NULL: nowhere. */
     const char *output;         /* "-": standard output. */
     bool stop_running;
+    enum attach_probe probe;
     struct tui_options tui;
     bool print_config;
     bool help, version;

@@ -216,6 +216,7 @@ static struct error *attach_to(struct session *session, pid_t pid)
                                           .stop_running = session->options->stop_running,
                                           .preload = session->options->preload,
                                           .preload_refusal = session->options->preload_refusal,
+                                          .probe = session->options->probe,
                                           .memory_map = true};
     struct error *error = live_source_open(pid, &attach, &session->source);
     if (error)

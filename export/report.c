@@ -349,7 +349,7 @@ static void add_site_row(struct report *report, const struct allocation_row *row
 
 static void add_site_heading(struct report *report)
 {
-    text_printf(report->out, "  %9s %5s  %11s  ", "in use", "share", "growth");
+    text_printf(report->out, "  %9s %5s  %11s  ", snapshot_profile_held(report->analysis->snapshot), "share", "growth");
     if (report->columns >= WIDE_COLUMNS)
         text_printf(report->out, "%11s %8s  ", "allocates", "objects");
     text_append(report->out, "call site\n");
@@ -408,8 +408,10 @@ static void add_largest_sites(struct report *report)
     for (size_t i = 0; i < count; i++)
         rows[i] = &analysis->call_sites[i];
     qsort(rows, count, sizeof(*rows), compare_inuse);
-    snprintf(title, sizeof(title), "Call sites that hold most, of %s in use by %zu sites",
-             units_format_bytes(total, (double)analysis->totals.published.inuse_bytes), analysis->totals.call_sites);
+    snprintf(title, sizeof(title), "Call sites that %s most, of %s %s by %zu sites",
+             snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_FAULTS ? "touch" : "hold",
+             units_format_bytes(total, (double)analysis->totals.published.inuse_bytes),
+             snapshot_profile_held(analysis->snapshot), analysis->totals.call_sites);
     report_section(report, title);
     add_site_heading(report);
     for (size_t i = 0; i < count && i < MAX_SITES && rows[i]->published.inuse_bytes > 0; i++)
@@ -436,15 +438,23 @@ static void add_sites(struct report *report)
         add_growing_sites(report, growing);
     if (analysis->num_call_sites || analysis->unattributed)
         add_largest_sites(report);
-    char cycle[UNITS_BUFFER], rate[UNITS_BUFFER];
+    char cycle[UNITS_BUFFER], rate[UNITS_BUFFER], lost[UNITS_BUFFER];
     struct text note = {0};
-    text_printf(&note, "In use as of GC %s, as pprof counts",
-                units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
-    if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
+    char moment[SNAPSHOT_MOMENT_BUFFER];
+    enum profile_kind kind = snapshot_profile_kind(snapshot);
+    text_printf(&note, kind == PROFILE_OF_FAULTS ? "New memory by the code that first touches it, %s"
+                       : kind == PROFILE_OF_RUNTIME ? "In use %s, as pprof counts" : "In use %s",
+                snapshot_profile_moment(snapshot, moment));
+    if (kind == PROFILE_OF_FAULTS)
+        text_printf(&note, "; estimated from one page fault in %s, of which %s were sampled and %s lost",
+                    units_format_exact(cycle, (int64_t)report_value(report, COUNTER_FAULT_PERIOD)),
+                    units_format_exact(rate, (int64_t)report_value(report, COUNTER_PROBE_SAMPLES)),
+                    units_format_exact(lost, (int64_t)report_value(report, COUNTER_PROBE_LOST)));
+    else if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
         text_printf(&note, "; estimated from one sample in %s allocated",
                     units_format_bytes(rate, report_value(report, COUNTER_MEM_PROFILE_RATE)));
     if (snapshot->profile_since_unix_ns > PROFILE_SINCE_UNKNOWN && snapshot->unix_ns > snapshot->profile_since_unix_ns)
-        text_printf(&note, "; profiling was switched on %s ago",
+        text_printf(&note, kind == PROFILE_OF_FAULTS ? "; watched for %s" : "; profiling was switched on %s ago",
                     units_format_duration(cycle, (double)(snapshot->unix_ns - snapshot->profile_since_unix_ns)));
     else if (snapshot->profile_since_unix_ns)
         text_append(&note, "; profiling was switched on while the process ran");

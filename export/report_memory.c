@@ -136,14 +136,15 @@ static void add_unavailable_counters(struct report *report, bool *reported)
     const struct snapshot *snapshot = report->analysis->snapshot;
     for (int id = 0; id < COUNTER_COUNT; id++) {
         const struct counter *counter = &snapshot->counters[id];
-        if (counter_known(counter) || reported[id])
+        if (!snapshot_misses(snapshot, (enum counter_id)id) || reported[id])
             continue;
         const char *reason = counter->reason ? counter->reason : "not read";
         struct text line = {0};
         size_t names = 0;
         for (int other = id; other < COUNTER_COUNT; other++) {
             const struct counter *candidate = &snapshot->counters[other];
-            if (counter_known(candidate) || strcmp(candidate->reason ? candidate->reason : "not read", reason) != 0)
+            if (!snapshot_misses(snapshot, (enum counter_id)other) ||
+                strcmp(candidate->reason ? candidate->reason : "not read", reason) != 0)
                 continue;
             reported[other] = true;
             if (names < 4)
@@ -165,7 +166,7 @@ void report_add_unavailable(struct report *report)
     const struct snapshot *snapshot = report->analysis->snapshot;
     bool reported[COUNTER_COUNT] = {false}, any = snapshot->num_problems > 0;
     for (int id = 0; id < COUNTER_COUNT; id++)
-        any |= !counter_known(&snapshot->counters[id]);
+        any |= snapshot_misses(snapshot, (enum counter_id)id);
     if (!any)
         return;
     text_append(report->out, "\nNot read, and why\n");

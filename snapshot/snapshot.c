@@ -8,6 +8,7 @@
 
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/text.h"
+#include "heaptop/base/units.h"
 
 /* Longer messages are cut. */
 #define PROBLEM_BUFFER 512
@@ -127,4 +128,37 @@ struct site_values site_scale(const struct site_counts *counts, int64_t rate)
     scale_pair((int64_t)(counts->allocs - counts->frees), (int64_t)(counts->alloc_bytes - counts->free_bytes), rate,
                &values.inuse_objects, &values.inuse_bytes);
     return values;
+}
+
+enum profile_kind snapshot_profile_kind(const struct snapshot *snapshot)
+{
+    if (counter_known(&snapshot->counters[COUNTER_FAULT_PERIOD]))
+        return PROFILE_OF_FAULTS;
+    return strcmp(catalog_string(snapshot->catalog, snapshot->target.runtime), "native") == 0 ? PROFILE_OF_ALLOCATIONS
+                                                                                            : PROFILE_OF_RUNTIME;
+}
+
+const char *snapshot_profile_held(const struct snapshot *snapshot)
+{
+    return snapshot_profile_kind(snapshot) == PROFILE_OF_FAULTS ? "touched" : "in use";
+}
+
+const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer)
+{
+    char cycle[UNITS_BUFFER];
+    switch (snapshot_profile_kind(snapshot)) {
+    case PROFILE_OF_FAULTS:
+        return "freed since or not";
+    case PROFILE_OF_ALLOCATIONS:
+        return "as of now";
+    case PROFILE_OF_RUNTIME:
+        break;
+    }
+    snprintf(buffer, SNAPSHOT_MOMENT_BUFFER, "as of GC %s", units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
+    return buffer;
+}
+
+bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id)
+{
+    return !counter_known(&snapshot->counters[id]) && strcmp(counter_infos[id].group, "probe") != 0;
 }

@@ -71,6 +71,12 @@ bool has_chosen_span(const void *context)
     return model_span_chosen(context, &span);
 }
 
+const char *held_title(const void *context)
+{
+    const struct model *model = context;
+    return model->shown ? snapshot_profile_held(model->shown) : "in use";
+}
+
 int compare_numbers(double a, double b)
 {
     if (isnan(a) || isnan(b))

@@ -317,17 +317,19 @@ static void draw_titles(const struct list *list, struct canvas canvas)
         if (list->column_width[i] <= 0)
             continue;
         bool sorted = list->sort == i;
+        const char *title =
+            column->title_now && list->context ? column->title_now(list->context) : column->title;
         enum role role = sorted ? ROLE_ACCENT : ROLE_HEADING;
         int x = list->column_x[i], end = x + list->column_width[i];
         if (column->right)
-            x = canvas_text_right(canvas, end, 0, role, column->title);
+            x = canvas_text_right(canvas, end, 0, role, title);
         else
-            end = canvas_text_fit(canvas, x, 0, list->column_width[i], role, column->title);
+            end = canvas_text_fit(canvas, x, 0, list->column_width[i], role, title);
         bool descends = column->ascending == list->reversed;
         if (!sorted)
             continue;
         /* Between the title and its neighbour, with a space where there is room for one. */
-        int away = list->column_width[i] >= (int)utf8_width(column->title) + 2 ? 2 : 1;
+        int away = list->column_width[i] >= (int)utf8_width(title) + 2 ? 2 : 1;
         canvas_rune(canvas, column->right ? x - away : end + 1, 0, role, descends ? 0x2193 : 0x2191);
     }
 }

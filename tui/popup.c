@@ -111,7 +111,7 @@ static void write_problems(const struct session *session, struct popup_text *tex
     if (shown && shown->profile_reason)
         add_line(text, ROLE_NOTICE, ROLE_TEXT, "heap profile", "%s", shown->profile_reason);
     for (int id = 0; shown && id < COUNTER_COUNT; id++)
-        if (!counter_known(&shown->counters[id]))
+        if (snapshot_misses(shown, (enum counter_id)id))
             add_line(text, ROLE_MUTED, ROLE_TEXT, counter_infos[id].name, "%s",
                      shown->counters[id].reason ? shown->counters[id].reason : "not read");
     if (session->model.failure)

@@ -64,6 +64,14 @@ void preload_destroy(struct preload *preload);      /* Accepts NULL. */
  * come after ours. False when memory is out. */
 bool preload_enter(struct preload *preload);
 
+/* What is asked of a running program that keeps no heap profile, to see which code allocates. */
+enum attach_probe {
+    ATTACH_PROBE_NONE,
+    /* Page-fault samples with stacks, by perf_event_open: which code first touches new memory. Places nothing in the
+     * program and ends with heaptop; costs it some microseconds a sample, of which there are a few hundred a second at most. */
+    ATTACH_PROBE_FAULTS,
+};
+
 struct attach_options {
     struct preload *preload;    /* Of the command that this process was started as; borrowed, outlives the source. Or NULL. */
     /* Why it has none, to be shown instead of a heap profile: static or outliving the source; NULL: nothing to say. */
@@ -77,6 +85,7 @@ struct attach_options {
     uint64_t profile_rate;
     /* Every sample stops the threads of running goroutines, each for some ten to a hundred microseconds, to read their stacks. */
     bool stop_running;
+    enum attach_probe probe;    /* Where it cannot be done the snapshots say why. */
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
 #define ATTACH_LEAST_PROFILE_RATE (UINT64_C(1) << 12)

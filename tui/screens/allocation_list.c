@@ -195,7 +195,7 @@ static int measure_stack(const void *context, const void *row)
 
 static const struct column site_columns[] = {
     {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
-     .help = "bytes allocated here and not freed, as of the last GC"},
+     .title_now = held_title, .help = "bytes allocated here and not freed, as of the last GC"},
     {.title = "share", .width = 5, .priority = 3, .right = true, .draw = draw_share, .compare = compare_share,
      .help = "of all bytes in use that the heap profile knows"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
@@ -229,7 +229,7 @@ const struct list_ops call_site_list = {
 
 static const struct column stack_columns[] = {
     {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
-     .help = "bytes allocated here and not freed, as of the last GC"},
+     .title_now = held_title, .help = "bytes allocated here and not freed, as of the last GC"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
      .help = "of the bytes in use across GC cycles, with its mark"},
     {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,

@@ -177,6 +177,7 @@ static const char *write_amount(const struct flame *flame, int64_t amount, bool 
 static void write_sum(const struct session *session, const struct flame *flame, struct text *text)
 {
     char amount[FORMAT_BUFFER], clock[FORMAT_BUFFER];
+    _Static_assert(FORMAT_BUFFER >= SNAPSHOT_MOMENT_BUFFER, "a moment fits");
     const struct flame_node *root = flame_graph_node(&flame->graph, 0);
     if (flame->view == FLAME_GROWTH) {
         text_printf(text, "%s since %s", write_amount(flame, flame_node_change(root), true, amount),
@@ -185,7 +186,7 @@ static void write_sum(const struct session *session, const struct flame *flame, 
     }
     text_printf(text, "%s %s", write_amount(flame, root->total[DIFF_NEW], false, amount), views[flame->view].what);
     if (is_of_heap(flame->view))
-        text_printf(text, ", as of GC %s", units_format_exact(clock, (int64_t)session->model.shown->profile_cycle));
+        text_printf(text, ", %s", snapshot_profile_moment(session->model.shown, clock));
 }
 
 /* "/tsdb: 64%" */

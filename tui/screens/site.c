@@ -69,7 +69,7 @@ static void write_facts(const struct session *session, const struct allocation_r
     memset(facts, 0, NUM_FACTS * sizeof(*facts));
     for (size_t i = 0; i < NUM_FACTS; i++)
         facts[i].role = ROLE_FIGURE;
-    facts[0].label = "in use";
+    facts[0].label = snapshot_profile_held(shown);
     char percent[UNITS_BUFFER] = "";
     if (row->relative_error > 0)
         units_format_percent(percent, row->relative_error);
@@ -77,8 +77,9 @@ static void write_facts(const struct session *session, const struct allocation_r
              units_format_bytes(buffer, (double)row->published.inuse_bytes), percent[0] ? " \xc2\xb1" : "", percent);
     if (counter_value(shown, COUNTER_LAST_GC, &last_gc) && last_gc > 0)
         ago(session, (uint64_t)last_gc, when);
-    snprintf(facts[0].note, sizeof(facts[0].note), "as of GC %s%s%s",
-             units_format_exact(buffer, (int64_t)shown->profile_cycle), when[0] ? ", " : "", when);
+    char moment[SNAPSHOT_MOMENT_BUFFER];
+    snprintf(facts[0].note, sizeof(facts[0].note), "%s%s%s", snapshot_profile_moment(shown, moment),
+             when[0] ? ", " : "", when);
     write_growth(row, &facts[1]);
     facts[2].label = "right now";
     units_format_bytes(facts[2].figure, (double)row->provisional.inuse_bytes);

@@ -106,10 +106,11 @@ static void draw_profile_line(const struct model *model, struct canvas canvas)
     }
     const struct allocation_totals *totals = &model->analysis->totals;
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, units_format_bytes(figure, (double)totals->published.inuse_bytes));
-    x = canvas_text(canvas, x + 1, 0, ROLE_MUTED, "in use");
+    x = canvas_text(canvas, x + 1, 0, ROLE_MUTED, snapshot_profile_held(shown));
     snprintf(text, sizeof(text), "%s call sites", units_format_exact(count, (int64_t)totals->call_sites));
     x = canvas_text(canvas, x + 3, 0, ROLE_MUTED, text);
-    snprintf(text, sizeof(text), "as of GC %s%s", units_format_exact(count, (int64_t)shown->profile_cycle),
+    char moment[SNAPSHOT_MOMENT_BUFFER];
+    snprintf(text, sizeof(text), "%s%s", snapshot_profile_moment(shown, moment),
              shown->profile_torn      ? ", the last consistent reading"
              : shown->sites_truncated ? ", cut at its bound"
                                       : "");

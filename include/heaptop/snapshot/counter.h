@@ -91,7 +91,11 @@ enum counter_kind {
     X(MACHINES_IN_C, "scheduler", "machines_in_c", UNIT_COUNT, COUNTER_GAUGE, "Ms whose goroutine is in C code") \
     X(FOREIGN_THREADS, "scheduler", "foreign_threads", UNIT_COUNT, COUNTER_GAUGE, "Threads that are none of Go's") \
     X(SCHEDULE_TICKS, "scheduler", "schedule_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P took up a goroutine") \
-    X(SYSCALL_TICKS, "scheduler", "syscall_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P left a system call, or was taken from one")
+    X(SYSCALL_TICKS, "scheduler", "syscall_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P left a system call, or was taken from one") \
+    X(FAULT_PERIOD, "probe", "fault_period", UNIT_COUNT, COUNTER_GAUGE, "Page faults that one sample stands for, where call sites are made of those") \
+    X(PROBE_SAMPLES, "probe", "samples", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that heaptop's probe has taken") \
+    X(PROBE_LOST, "probe", "lost", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that were lost for want of room") \
+    X(PROBE_COST, "probe", "target_cpu_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "CPU time of the process that the probe has cost, estimated")
 
 enum counter_id {
 #define X(id, ...) COUNTER_##id,

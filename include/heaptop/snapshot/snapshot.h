@@ -73,6 +73,13 @@ enum profile_state {
     PROFILE_ON,
 };
 
+/* What the call sites' figures mean. */
+enum profile_kind {
+    PROFILE_OF_RUNTIME,     /* The runtime's own, as of a GC cycle. */
+    PROFILE_OF_ALLOCATIONS, /* Sampled allocations, frees matched, as of now. */
+    PROFILE_OF_FAULTS,      /* Memory that was touched for the first time, whatever became of it: nothing is ever freed in it. */
+};
+
 /* What heaptop has to do with the profile being on. */
 enum profile_switch_state {
     PROFILE_SWITCH_NONE,    /* Nothing: it is on, or cannot be switched on, or this is a recording. */
@@ -256,6 +263,14 @@ struct snapshot *snapshot_ref(struct snapshot *snapshot);
 /* Accepts NULL. */
 void snapshot_unref(struct snapshot *snapshot);
 
+enum profile_kind snapshot_profile_kind(const struct snapshot *snapshot);
+/* What call sites have done with their bytes: "in use", "touched". Static. */
+const char *snapshot_profile_held(const struct snapshot *snapshot);
+#define SNAPSHOT_MOMENT_BUFFER 64
+/* As of when that is: "as of GC 1,204", "as of now", "freed since or not". Static, or in the buffer of SNAPSHOT_MOMENT_BUFFER bytes. */
+const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer);
+/* Whether a counter is not known that should be: those of probes are known only where one was asked for. */
+bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id);
 /* The value of an integer counter; `otherwise` when it is not known. */
 double snapshot_counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise);
 void snapshot_set(struct snapshot *snapshot, enum counter_id id, int64_t value);
