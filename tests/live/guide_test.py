@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""docs/guide.md over its recordings: what it says that heaptop says, after the keys that it says to press."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HEAPTOP = os.environ["HEAPTOP"]
+ROOT = Path(__file__).resolve().parent.parent.parent
+GUIDE = re.sub(r"\s+", " ", (ROOT / "docs" / "guide.md").read_text())
+SERVER = f"heaptop-guide-{os.getpid()}"
+step_number = 0
+PATIENCE = 30
+
+# The recording, the keys, and what is on the screen then: said so by the guide (True), or only meant by it.
+STEPS = (
+    ("goroutines", (), "main.(*lease).giveBack context.go:21 do not end: 10/s more for 1 min 20 s.", True),
+    ("goroutines", ("8",), 'all in "chan receive"', True),
+    ("goroutines", ("8",), "Each waits on a channel of its own", False),
+    ("goroutines", ("8",), "Started by main.(*lease).take context.go:17", False),
+    ("goroutines", ("3", "Enter"), "context.go:21", False),
+    ("cache", (), "Growing 1.13 MB/s for 1 min 20 s. Nearly all of it: main.(*pageCache).get cache.go:44.", True),
+    ("cache", ("8",), "frees 0 B/s", True),
+    ("cache", ("Enter",), "main.(*pageCache).get", False),
+    ("cache", ("2", "t"), "pageCache", False),
+    ("idle", ("6",), "400.1 MB are heap kept for reuse: not a leak; Go gives it back bit by bit.", True),
+    ("idle", ("6",), "free spans kept", True),
+    ("idle", ("8",), "possible", True),
+)
+
+
+def tmux(*arguments):
+    return subprocess.run(["tmux", "-L", f"{SERVER}-{step_number}", "-f", "/dev/null", *arguments], capture_output=True, text=True).stdout
+
+
+def screen():
+    return re.sub(r"\s+", " ", tmux("capture-pane", "-p", "-J"))
+
+
+def await_text(text):
+    deadline = time.monotonic() + PATIENCE
+    while text not in (seen := screen()):
+        if time.monotonic() > deadline:
+            sys.exit(f"the screen does not show '{text}':\n{tmux('capture-pane', '-p')}")
+        time.sleep(0.1)
+    return seen
+
+
+def main():
+    if not shutil.which("tmux"):
+        print("there is no tmux")
+        sys.exit(77)
+    for name in {step[0] for step in STEPS}:
+        path = ROOT / "docs" / "incidents" / f"{name}.heaptop"
+        if f"heaptop replay docs/incidents/{name}.heaptop" not in GUIDE:
+            sys.exit(f"the guide does not replay {name}")
+        if path.stat().st_size > 1 << 20:
+            sys.exit(f"{path} is too large to be kept here")
+        # Of this machine, or of that on which they were recorded, nothing is told.
+        if re.search(rb"/(home|root|work)/", path.read_bytes()):
+            sys.exit(f"{path} tells where its programs lay")
+    global step_number
+    for name, keys, shown, is_quoted in STEPS:
+        if is_quoted and shown not in GUIDE:
+            sys.exit(f"the guide does not say '{shown}'")
+        # A server that is being ended takes no new session: each step has its own.
+        tmux("kill-server")
+        step_number += 1
+        tmux("new-session", "-d", "-x", "160", "-y", "50", f"env TERM=tmux-256color LANG=C.UTF-8 XDG_CONFIG_HOME=/nonexistent '{HEAPTOP}' replay"
+             f" '{ROOT}/docs/incidents/{name}.heaptop'")
+        # All of it has been read when there is a verdict.
+        await_text("RSS")
+        for key in keys:
+            tmux("send-keys", key)
+        await_text(shown)
+    print(f"{len(STEPS)} steps are as the guide says")
+
+
+try:
+    main()
+finally:
+    tmux("kill-server")
