@@ -55,9 +55,15 @@ func serve(arguments []string) {
 		held = append(held, makeOrder(n))
 	}
 	never := make(chan int)
+	var begun sync.WaitGroup
+	begun.Add(*waiting)
 	for i := 0; i < *waiting; i++ {
-		go func() { <-never }()
+		go func() {
+			begun.Done()
+			<-never
+		}()
 	}
+	begun.Wait()
 	http.HandleFunc("/order", func(response http.ResponseWriter, _ *http.Request) {
 		orders := make([]*order, 0, 32)
 		for i := 0; i < 32; i++ {
