@@ -59,7 +59,7 @@ const struct schema_table schema_tables[] = {
      "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
     {"thread_states", THIN_NOT,
      "CREATE TABLE thread_states (thread_state INTEGER PRIMARY KEY, state TEXT, system_call INTEGER, wait_channel INTEGER, "
-     "role INTEGER, machine INTEGER, locked_goid INTEGER)"},
+     "role INTEGER, machine INTEGER, locked_goid INTEGER, stack INTEGER, stack_quality INTEGER)"},
     {"thread_values", THIN_STATES,
      "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, thread_state INTEGER, cpu_us INTEGER, processor INTEGER, "
      "goid INTEGER, proc INTEGER)"},

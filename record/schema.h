@@ -85,7 +85,8 @@ void schema_write_views(struct text *text);
     X(SAMPLES_TAKEN, "samples_taken_less_tick") \
     X(SAMPLES_RETRIED, "samples_retried") \
     X(SAMPLES_DROPPED, "samples_dropped") \
-    X(PROFILE_SINCE, "profile_since_unix_ns")
+    X(PROFILE_SINCE, "profile_since_unix_ns") \
+    X(PRELOAD_RATE, "preload_rate")
 
 enum tick_fact {
 #define X(id, column) FACT_##id,

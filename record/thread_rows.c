@@ -43,7 +43,8 @@ static void write_state(struct tick_writer *writer, const struct thread *thread,
 {
     const int64_t columns[] = {tick_writer_string(writer, thread->system_call),
                                tick_writer_string(writer, thread->wait_channel), thread->role, thread->machine,
-                               (int64_t)thread->locked_goid};
+                               (int64_t)thread->locked_goid, dictionary_stack(&writer->dictionary, thread->stack),
+                               thread->stack_quality};
     struct row row = tick_writer_begin(writer, INSERT_THREAD_STATE);
     row_integer(&row, id);
     row_text(&row, &thread->state, thread->state ? 1 : 0);
@@ -57,7 +58,8 @@ static int64_t find_state(struct tick_writer *writer, const struct thread *threa
     struct written_thread_state state = {
         .words = {(unsigned char)thread->state, thread->system_call, thread->wait_channel, thread->role,
                   (uint32_t)thread->machine, (uint32_t)((uint64_t)thread->machine >> 32),
-                  (uint32_t)thread->locked_goid, (uint32_t)(thread->locked_goid >> 32)}};
+                  (uint32_t)thread->locked_goid, (uint32_t)(thread->locked_goid >> 32), thread->stack,
+                  thread->stack_quality}};
     uint64_t *place = tick_writer_find_identity(&writer->thread_states_by_words, state.words, ARRAY_SIZE(state.words),
                                                 state_matches, writer->thread_states.items);
     if (place && *place != 0)
@@ -185,6 +187,7 @@ static void read_values(struct tick_reader *reader, int64_t first, int64_t last)
             continue;
         struct thread *thread = &place->thread;
         int64_t system_call = span_integer(&span, 4), wait_channel = span_integer(&span, 5);
+        int64_t stack = span_integer(&span, 11), quality = span_integer(&span, 12);
         place->present = !span_is_null(&span, 1);
         thread->state = read_state(&span);
         thread->cpu_ns = (uint64_t)span_integer(&span, 2);
@@ -195,8 +198,10 @@ static void read_values(struct tick_reader *reader, int64_t first, int64_t last)
         thread->proc = proc >= NO_PROC && proc <= RECORD_MAX_IDENTITY ? (int32_t)proc : NO_PROC;
         thread->machine = span_integer(&span, 9);
         thread->locked_goid = (uint64_t)span_integer(&span, 10);
+        thread->stack_quality = quality >= STACK_WHOLE && quality <= STACK_CUT ? (uint8_t)quality : STACK_CUT;
         thread->system_call = names_string(&reader->names, system_call);
         thread->wait_channel = names_string(&reader->names, wait_channel);
+        thread->stack = names_stack(&reader->names, stack);
     }
 }
 

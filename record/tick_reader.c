@@ -38,7 +38,8 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
     [SELECT_THREAD_VALUES] =
         "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, s.system_call, "
-        "s.wait_channel, v.goid, s.role, coalesce(v.proc, -1), s.machine, s.locked_goid FROM thread_values v "
+        "s.wait_channel, v.goid, s.role, coalesce(v.proc, -1), s.machine, s.locked_goid, s.stack, s.stack_quality "
+        "FROM thread_values v "
         "LEFT JOIN thread_states s ON s.thread_state = v.thread_state WHERE v.at BETWEEN ? AND ? ORDER BY v.at",
     [SELECT_THREAD_READS] = SPAN("read_monotonic_ns", "thread_reads"),
     [SELECT_PROCS] = SPAN("state, queue, machine, tid, goid", "procs"),
@@ -63,10 +64,10 @@ static const char *text_of_version_1(enum read_statement statement)
         return "SELECT tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, "
                "sample_cpu_ns, sequence - tick, exit_reason, profile_state, profile_reason, profile_cycle, profile_torn, "
                "sites_truncated, sites, mappings, interval_ns, stops, stop_ns, writes, attach_ns, symbols_ns, rss_bytes, "
-               "samples_taken - tick, samples_retried, samples_dropped, profile_since_unix_ns "
+               "samples_taken - tick, samples_retried, samples_dropped, profile_since_unix_ns, 0 "
                "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick";
     case SELECT_THREAD_VALUES:
-        return SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, role, proc, machine, locked_goid",
+        return SPAN("state, cpu_ns, processor, system_call, wait_channel, goid, role, proc, machine, locked_goid, 0, 0",
                     "thread_values");
     case SELECT_THREAD_READS:
         return SPAN("read_monotonic_ns", "thread_values");
@@ -379,6 +380,7 @@ static void apply_facts(struct read_tick *row)
     cost->samples_retried = (uint64_t)facts[FACT_SAMPLES_RETRIED];
     cost->samples_dropped = (uint64_t)facts[FACT_SAMPLES_DROPPED];
     row->profile_since_unix_ns = (uint64_t)facts[FACT_PROFILE_SINCE];
+    cost->preload_rate = (uint64_t)facts[FACT_PRELOAD_RATE];
 }
 
 static void read_ticks(struct tick_reader *reader, int64_t first, int64_t last)

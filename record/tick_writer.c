@@ -22,7 +22,7 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
     [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
-    [INSERT_THREAD_STATE] = "INSERT INTO thread_states VALUES (?,?,?,?,?,?,?)",
+    [INSERT_THREAD_STATE] = "INSERT INTO thread_states VALUES (?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?)",
     [INSERT_THREAD_READ] = "INSERT INTO thread_reads VALUES (?,?)",
     [INSERT_PROC] = "INSERT INTO procs VALUES (?,?,?,?,?,?)",
@@ -399,6 +399,7 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
         [FACT_SAMPLES_RETRIED] = (int64_t)cost->samples_retried,
         [FACT_SAMPLES_DROPPED] = (int64_t)cost->samples_dropped,
         [FACT_PROFILE_SINCE] = (int64_t)snapshot->profile_since_unix_ns,
+        [FACT_PRELOAD_RATE] = (int64_t)cost->preload_rate,
     };
     const int64_t tick[] = {(int64_t)writer->tick,
                             (int64_t)snapshot->unix_ns,

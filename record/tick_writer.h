@@ -42,7 +42,7 @@ struct written_thread {
 /* What many threads have in common, from tick to tick. */
 struct written_thread_state {
     int64_t id;
-    uint32_t words[8];
+    uint32_t words[10];
 };
 
 struct written_region {

@@ -124,8 +124,14 @@ __attribute__((unused)) static void busy_session(struct snapshot **snapshots, si
         for (size_t i = 0; i < 3; i++)
             taken->size_classes[i] = (struct size_class){
                 .size = (uint32_t)(8 << i), .mallocs = n * i + 7, .frees = n / 2};
-        for (size_t i = 0; i < taken->num_threads; i++)
+        taken->cost.preload_rate = n >= 80 ? 512 << 10 : 0;
+        for (size_t i = 0; i < taken->num_threads; i++) {
             taken->threads[i].read_monotonic_ns = i == 1 ? taken->monotonic_ns - 1234 : taken->monotonic_ns;
+            if (n % 16 >= 8 && i == n % 3) {
+                taken->threads[i].stack = b->sites.items[n % 2].stack;
+                taken->threads[i].stack_quality = (uint8_t)(n % 16 / 8 + i % 2);
+            }
+        }
         builder_advance(b, 1);
     }
     builder_destroy(b);

@@ -172,6 +172,8 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_int_eq(left->machine, right->machine);
         ck_assert_uint_eq(left->locked_goid, right->locked_goid);
         ck_assert_uint_eq(left->read_monotonic_ns, right->read_monotonic_ns);
+        compare_stack(c, left->stack, right->stack);
+        ck_assert_uint_eq(left->stack_quality, right->stack_quality);
     }
     ck_assert_uint_eq(a->num_procs, b->num_procs);
     for (size_t i = 0; i < a->num_procs; i++) {
