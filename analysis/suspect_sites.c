@@ -51,8 +51,10 @@ static void tell_evidence(struct suspect_list *list, const struct allocation_row
                                                  units_format_bytes(held, (double)values->inuse_bytes), size,
                                                  units_format_percent(percent, row->share)));
     if (growth->provisional)
-        suspect_add_evidence(suspicion, "Too few GC cycles have come to confirm it: of what it ever allocated hardly "
-                                        "anything was freed so far.");
+        suspect_add_evidence(suspicion,
+                             suspect_text(list, "Too few %ss have come to confirm it: of what it ever allocated hardly "
+                                                "anything was freed so far.",
+                                          snapshot_profile_step(list->analysis->snapshot)));
     else if (is_touched)
         suspect_add_evidence(suspicion, "Page faults tell who touches new memory first, not whether it is kept; RSS "
                                         "grows as well.");

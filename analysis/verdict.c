@@ -365,7 +365,10 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
         write_site(analysis, site, text);
         text_append(text, ".");
     } else if (!knows_heap(analysis)) {
+        bool is_sampled = analysis->snapshot->profile_state == PROFILE_ON &&
+                          snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_ALLOCATIONS;
         text_append(text, is_go(analysis) ? "; the Go heap cannot be read."
+                          : is_sampled    ? "; of its sampled call sites none grows so far."
                                           : "; not a Go program: what holds it is not known.");
     } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {
         uint32_t seen = analysis->cycles_seen;
@@ -388,7 +391,8 @@ static void write_provisional_growth(const struct analysis *analysis, struct tex
     text_append(text, "Seems to grow ");
     sentence_add_rate(text, sum);
     write_since(analysis, &site->growth, text);
-    text_printf(text, ", after %u of %d GC cycles. ", analysis->cycles_seen, GROWTH_MIN_OBSERVATIONS);
+    text_printf(text, ", after %u of %d %ss. ", analysis->cycles_seen, GROWTH_MIN_OBSERVATIONS,
+                snapshot_profile_step(analysis->snapshot));
     if (site->growth.per_second < sum)
         text_printf(text, "%s of it: ", units_format_percent(percent, site->growth.per_second / sum));
     write_site(analysis, site, text);

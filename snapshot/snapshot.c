@@ -143,6 +143,11 @@ const char *snapshot_profile_held(const struct snapshot *snapshot)
     return snapshot_profile_kind(snapshot) == PROFILE_OF_FAULTS ? "touched" : "in use";
 }
 
+const char *snapshot_profile_step(const struct snapshot *snapshot)
+{
+    return snapshot_profile_kind(snapshot) == PROFILE_OF_RUNTIME ? "GC cycle" : "sample";
+}
+
 const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer)
 {
     char cycle[UNITS_BUFFER];

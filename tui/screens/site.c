@@ -83,12 +83,13 @@ static void write_facts(const struct session *session, const struct allocation_r
     write_growth(row, &facts[1]);
     facts[2].label = "right now";
     units_format_bytes(facts[2].figure, (double)row->provisional.inuse_bytes);
-    snprintf(facts[2].note, sizeof(facts[2].note), "provisional: the next GC confirms it");
+    snprintf(facts[2].note, sizeof(facts[2].note), "%s",
+             snapshot_profile_kind(shown) == PROFILE_OF_RUNTIME ? "provisional: the next GC confirms it" : "");
     facts[3].label = "allocates";
     snprintf(facts[3].figure, sizeof(facts[3].figure), "%s",
              isnan(row->alloc_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->alloc_bytes_per_s));
     if (isnan(row->alloc_bytes_per_s))
-        snprintf(facts[3].note, sizeof(facts[3].note), "known after two GC cycles");
+        snprintf(facts[3].note, sizeof(facts[3].note), "known after two %ss", snapshot_profile_step(shown));
     else if (!isnan(row->alloc_objects_per_s))
         snprintf(facts[3].note, sizeof(facts[3].note), "%s objects/s",
                  units_format_count(buffer, row->alloc_objects_per_s));
@@ -137,7 +138,7 @@ static int draw_history(const struct session *session, const struct allocation_r
                           .format = units_format_bytes,
                           .series = row->inuse,
                           .verdict = row->growth.verdict};
-    snprintf(panel.note, sizeof(panel.note), "one point a GC cycle");
+    snprintf(panel.note, sizeof(panel.note), "one point a %s", snapshot_profile_step(session->model.shown));
     int height = canvas.height / 4;
     height = height > 11 ? 11 : height;
     panel_draw(canvas_part(canvas, 0, 0, canvas.width, height), &session->model, &panel);

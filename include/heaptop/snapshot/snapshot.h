@@ -266,6 +266,8 @@ void snapshot_unref(struct snapshot *snapshot);
 enum profile_kind snapshot_profile_kind(const struct snapshot *snapshot);
 /* What call sites have done with their bytes: "in use", "touched". Static. */
 const char *snapshot_profile_held(const struct snapshot *snapshot);
+/* What brings new figures of them: "GC cycle", "sample". Static. */
+const char *snapshot_profile_step(const struct snapshot *snapshot);
 #define SNAPSHOT_MOMENT_BUFFER 64
 /* As of when that is: "as of GC 1,204", "as of now", "freed since or not". Static, or in the buffer of SNAPSHOT_MOMENT_BUFFER bytes. */
 const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer);
