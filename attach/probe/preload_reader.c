@@ -11,8 +11,10 @@
 #define MAX_FETCHED 4096u
 
 #define LOOK_NS UINT64_C(20000000)
-/* Until the library has begun: a program that ends soon shall have been seen with its code. */
+/* Until the library has begun: a program that ends soon shall have been seen with its code. And so many times at most, as some never load
+ * it. */
 #define FIRST_LOOK_NS UINT64_C(2000000)
+#define MAX_FIRST_LOOKS 1000u
 
 struct live_block {
     uint64_t serial, address, size;
@@ -30,6 +32,7 @@ struct preload_reader {
     struct native_stacks *stacks;
     struct allocation_sites *sites;
     uint32_t program;
+    unsigned first_looks;           /* While there was none. */
     VECTOR(struct live_block) live;
     VECTOR(struct fetched) fetched;
     uint64_t samples;
@@ -121,7 +124,7 @@ static struct error *add_fetched(struct preload_reader *reader)
 
 uint64_t preload_reader_look_interval(const struct preload_reader *reader)
 {
-    return reader->program == 0 ? FIRST_LOOK_NS : LOOK_NS;
+    return reader->program == 0 && reader->first_looks < MAX_FIRST_LOOKS ? FIRST_LOOK_NS : LOOK_NS;
 }
 
 struct error *preload_reader_look(struct preload_reader *reader)
@@ -130,6 +133,7 @@ struct error *preload_reader_look(struct preload_reader *reader)
     struct preload_event event;
     preload_read_state(reader->preload, &state);
     struct error *error = follow_program(reader, &state);
+    reader->first_looks += reader->program == 0;
     reader->fetched.count = 0;
     while (!error && reader->fetched.count < MAX_FETCHED && preload_next(reader->preload, &event))
         error = unwind_event(reader, &event, &state);

@@ -77,6 +77,19 @@ START_TEST(search_goes_round_and_says_when_nothing_is_found)
 }
 END_TEST
 
+/* What heaptop has done to the process is never out of sight. */
+START_TEST(that_a_library_was_loaded_is_said_at_every_width)
+{
+    for (int width = 60; width <= 160; width += 20) {
+        struct stage stage;
+        stage_open(&stage, &(struct stage_options){.width = width, .height = 24, .seconds = 3, .profiling = PROFILING_PRELOADED});
+        ck_assert(stage_shows(&stage, "preloaded"));
+        ck_assert(width < 160 || stage_shows(&stage, "0 writes \xc2\xb7 preloaded"));
+        stage_close(&stage);
+    }
+}
+END_TEST
+
 START_TEST(pause_holds_the_view_and_sampling_goes_on)
 {
     struct stage stage;
@@ -535,6 +548,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, the_selection_stays_on_its_row_when_the_data_moves);
     tcase_add_test(tests, a_filter_shows_its_chip_and_escape_clears_it);
     tcase_add_test(tests, search_goes_round_and_says_when_nothing_is_found);
+    tcase_add_test(tests, that_a_library_was_loaded_is_said_at_every_width);
     tcase_add_test(tests, pause_holds_the_view_and_sampling_goes_on);
     tcase_add_test(tests, a_process_of_which_nothing_was_read_has_a_screen);
     tcase_add_test(tests, an_exited_process_stays_in_view);

@@ -71,6 +71,7 @@ enum stage_profiling {
     PROFILING_OWN,          /* The program has it on. */
     PROFILING_OFFERED,      /* It is off. */
     PROFILING_SWITCHED,     /* heaptop has switched it on. */
+    PROFILING_PRELOADED,    /* heaptop has loaded a library into the program. */
 };
 
 struct stage_options {
@@ -93,6 +94,8 @@ __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapsho
         snapshot->num_sites = 0;
         snapshot_set(snapshot, COUNTER_MEM_PROFILE_RATE, 0);
     }
+    if (profiling == PROFILING_PRELOADED)
+        snapshot->cost.preload_rate = 1 << 19;
     if (profiling == PROFILING_SWITCHED) {
         snapshot->profile_switch = PROFILE_SWITCH_ON;
         snapshot->profile_since_unix_ns = BUILDER_START_NS - 20 * BUILDER_SECOND_NS;
