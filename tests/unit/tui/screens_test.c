@@ -29,6 +29,7 @@ static struct stage_sources sources;
 
 #define NATIVE(columns, rows) {.width = columns, .height = rows, .seconds = 60, .is_native = true}
 #define OFF(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_OFFERED}
+#define PRELOADED(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_PRELOADED}
 #define SWITCHED(columns, rows) {.width = columns, .height = rows, .seconds = 200, .profiling = PROFILING_SWITCHED}
 
 static const struct golden goldens[] = {
@@ -61,6 +62,9 @@ static const struct golden goldens[] = {
     {"profiling-confirm-60x15", OFF(60, 15), TEXT_ONLY, "P"},
     {"overview-profiling-switched-80x24", SWITCHED(80, 24), TEXT_ONLY, ""},
     {"sites-profiling-switched-160x44", SWITCHED(160, 44), DEPTH_256, "2"},
+    {"sites-preloaded-80x24", PRELOADED(80, 24), TEXT_ONLY, "2"},
+    {"site-preloaded-160x44", PRELOADED(160, 44), TEXT_ONLY, "2 Enter"},
+    {"site-preloaded-60x15", PRELOADED(60, 15), TEXT_ONLY, "2 Enter"},
     {"profiling-put-back-80x24", SWITCHED(80, 24), TEXT_ONLY, "P"},
     {"goroutines-160x44", WIDE, TEXT_ONLY, "3"},
     {"goroutines-80x24", USUAL, TEXT_ONLY, "3 j"},

@@ -94,8 +94,12 @@ __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapsho
         snapshot->num_sites = 0;
         snapshot_set(snapshot, COUNTER_MEM_PROFILE_RATE, 0);
     }
-    if (profiling == PROFILING_PRELOADED)
+    if (profiling == PROFILING_PRELOADED) {
         snapshot->cost.preload_rate = 1 << 19;
+        snapshot->target.runtime = catalog_add_string(snapshot->catalog, "native", strlen("native"));
+        snapshot->target.runtime_version = 0;
+        snapshot_set_unavailable(snapshot, COUNTER_LAST_GC, "not a Go program");
+    }
     if (profiling == PROFILING_SWITCHED) {
         snapshot->profile_switch = PROFILE_SWITCH_ON;
         snapshot->profile_since_unix_ns = BUILDER_START_NS - 20 * BUILDER_SECOND_NS;
