@@ -104,10 +104,22 @@ static bool has_sanitizer(struct image *image)
     return found;
 }
 
+static bool is_go(struct image *image)
+{
+    struct go_build_info info;
+    struct error *error = image_read_go_build_info(image, &info);
+    if (!error)
+        go_build_info_deinit(&info);
+    error_destroy(error);
+    return !error;
+}
+
 static const char *judge_image(struct image *image)
 {
     if (!image_is_x86_64(image))
         return "it is for another kind of machine";
+    if (is_go(image))
+        return "it is a Go program, whose runtime keeps a heap profile";
     if (image_has_sections(image) && !image_find_section(image, ".interp"))
         return "it is a static program, into which nothing can be loaded";
     if (has_sanitizer(image))

@@ -303,6 +303,22 @@ def test_refused(folder):
     run.end()
 
 
+def test_go(folder):
+    """A Go program keeps a profile of its own: nothing is loaded into it, C code or not."""
+    targets = [path for _, kind, path in oracle.targets("oracle") if kind in ("default", "cgo")]
+    if not targets:
+        print("go: the oracle target is not built")
+    for target in targets[-2:]:
+        recording = folder / f"go-{len(list(folder.iterdir()))}.heaptop"
+        with subprocess.Popen([oracle.HEAPTOP, "run", "--record", recording, "--", target], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            process.stdout.readline()
+            child = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[0]
+            check("libheaptop-preload" not in Path(f"/proc/{child}/maps").read_text(), f"{target} has the library")
+            process.stdin.close()
+            process.stdout.read()
+
+
 def build(folder):
     compiler = ["cc", "-g", "-O2", "-D_GNU_SOURCE"]
     allocations = SOURCES / "allocations.c"
