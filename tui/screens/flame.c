@@ -466,7 +466,8 @@ static bool flame_find(struct session *session, void *state, int direction)
 }
 
 static const enum action flame_footer[] = {ACTION_OPEN,   ACTION_BACK,   ACTION_NEXT_PANE,
-                                           ACTION_SEARCH, ACTION_INVERT, ACTION_NONE};
+                                           ACTION_SEARCH, ACTION_INVERT, ACTION_BASELINE,
+                                           ACTION_COPY,   ACTION_NONE};
 
 const struct screen_ops flame_screen = {
     .title = "Flame",

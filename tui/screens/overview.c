@@ -296,7 +296,7 @@ static bool overview_act(struct session *session, void *state, enum action actio
 }
 
 static const enum action overview_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_OPEN, ACTION_SORT, ACTION_NEXT_PANE,
-                                              ACTION_NONE};
+                                              ACTION_BASELINE, ACTION_RECORD, ACTION_NONE};
 
 const struct screen_ops overview_screen = {
     .title = "Overview",

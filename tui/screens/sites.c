@@ -167,7 +167,8 @@ static bool sites_act(struct session *session, void *state, enum action action)
 }
 
 static const enum action sites_footer[] = {ACTION_SEARCH,  ACTION_FILTER, ACTION_OPEN, ACTION_SORT,
-                                           ACTION_REVERSE, ACTION_TREE,   ACTION_NONE};
+                                           ACTION_REVERSE, ACTION_TREE,   ACTION_BASELINE, ACTION_COPY,
+                                           ACTION_MAXIMISE, ACTION_NONE};
 
 const struct screen_ops sites_screen = {
     .title = "Sites",
