@@ -248,6 +248,14 @@ static struct error *add_memory_map(struct history *history, const struct snapsh
     history->span_classes.count = map->num_span_classes;
     for (size_t i = 0; i < map->num_span_classes; i++)
         history->span_classes.items[i] = map->span_classes[i];
+    if (map->malloc_heap && (map->malloc_heap->known || !history->malloc_heap.known)) {
+        history->malloc_heap = *map->malloc_heap;
+        history->malloc_unix_ns = snapshot->unix_ns;
+    }
+    if (history->malloc_heap.known && !history->first_malloc.known) {
+        history->first_malloc = history->malloc_heap;
+        history->first_malloc_unix_ns = snapshot->unix_ns;
+    }
     history->memory_parts = memory_parts_of(snapshot);
     if (!history->first_parts.known)
         history->first_parts = history->memory_parts;

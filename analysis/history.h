@@ -99,6 +99,8 @@ struct history {
     struct snapshot *latest;
     struct memory_parts memory_parts;   /* Of the latest snapshot that had a memory map. */
     struct memory_parts first_parts;    /* Of the first. */
+    struct malloc_heap malloc_heap, first_malloc;       /* Of the latest in which it was known, and of the first. */
+    uint64_t malloc_unix_ns, first_malloc_unix_ns;      /* 0: of none. */
     VECTOR(struct span_class) span_classes;
     VECTOR(struct heap_cache_use) heap_caches;
     uint64_t first_unix_ns;
@@ -176,6 +178,9 @@ struct error *analysis_compute_goroutines(const struct history *history, struct 
 
 /* The same of threads, and of their stacks. */
 struct error *analysis_compute_threads(const struct history *history, struct analysis *analysis);
+
+/* The C library's heap, as the history has it. */
+struct error *analysis_compute_malloc(const struct history *history, struct analysis *analysis);
 
 /* Memory allocated before profiling was switched on: before and after the sums are made, and once a cycle. */
 void history_begin_profile(struct history *history, const struct snapshot *snapshot, int64_t rate);

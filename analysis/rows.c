@@ -245,6 +245,8 @@ struct error *analysis_compute(const struct history *history, struct analysis **
     if (!error)
         error = copy_memory_parts(history, analysis);
     if (!error)
+        error = analysis_compute_malloc(history, analysis);
+    if (!error)
         error = suspects_find(history, analysis);
     if (error) {
         analysis_destroy(analysis);

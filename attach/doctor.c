@@ -6,6 +6,9 @@
 
 #include "attach/cgroup.h"
 #include "attach/live_source.h"
+#include "attach/malloc/allocator.h"
+#include "attach/malloc/glibc_heap.h"
+#include "attach/maps.h"
 #include "attach/permission.h"
 #include "attach/procfs.h"
 #include "attach/profile_switch.h"
@@ -158,7 +161,8 @@ static struct error *examine_threads(struct target *target, struct doctor_report
         return error;
     struct error *refusal = procfs_read(target->folder, "syscall", text, sizeof(text), &length);
     if (!refusal)
-        return doctor_report_add(report, "threads", DOCTOR_YES, NULL, "%llu; where each sleeps can be read",
+        return doctor_report_add(report, "threads", DOCTOR_YES, NULL,
+                                 "%llu; where each waits can be read, with its stack in native code",
                                  (unsigned long long)stat.stat.threads);
     error = doctor_report_add(report, "threads", DOCTOR_PARTLY, NULL, "%llu; where they sleep cannot be read: %s",
                               (unsigned long long)stat.stat.threads, refusal->message);
@@ -199,6 +203,48 @@ static struct error *examine_runtime(struct session *session, struct doctor_repo
                                  : "not known without the executable");
 }
 
+/* glibc's heap is read as a snapshot would, so that what is said has been tried. */
+static struct error *examine_glibc(struct session *session, const struct maps *maps, const struct allocator *allocator,
+                                   struct doctor_report *report)
+{
+    char system[UNITS_BUFFER], took[UNITS_BUFFER];
+    _cleanup_free_ struct malloc_heap *heap = malloc(sizeof(*heap));
+    if (!heap)
+        return error_no_memory();
+    struct error *error = glibc_heap_read(session_memory(session), maps, heap);
+    if (error)
+        return add_failure(report, "malloc", DOCTOR_NO, NULL, error);
+    bool is_linked_in = allocator->kind == ALLOCATOR_UNKNOWN;
+    if (!heap->known && is_linked_in)
+        return doctor_report_add(report, "malloc", DOCTOR_UNKNOWN, NULL,
+                                 "no allocator that is known: C code's memory is shown by its mappings");
+    if (!heap->known)
+        return doctor_report_add(report, "malloc", DOCTOR_NO, NULL, "%s: %s", allocator->name, heap->reason);
+    units_format_bytes(system, (double)heap->system_bytes);
+    units_format_duration(took, (double)heap->took_ns);
+    return doctor_report_add(report, "malloc", heap->torn_arenas ? DOCTOR_PARTLY : DOCTOR_YES, NULL,
+                             "glibc's%s: %s in %u %s, read in %s without a stop; %s", is_linked_in ? ", linked in" : "",
+                             system, heap->num_arenas, heap->num_arenas == 1 ? "arena" : "arenas", took,
+                             heap->torn_arenas ? "some changed meanwhile" : "whole");
+}
+
+static struct error *examine_malloc(struct session *session, struct doctor_report *report)
+{
+    struct maps maps;
+    struct error *error = maps_read(session_target(session)->folder, &maps);
+    if (error)
+        return add_failure(report, "malloc", DOCTOR_NO, NULL, error);
+    struct allocator allocator = allocator_of(&maps);
+    if (allocator.kind == ALLOCATOR_GLIBC || allocator.kind == ALLOCATOR_UNKNOWN)
+        error = examine_glibc(session, &maps, &allocator, report);
+    else
+        error = doctor_report_add(report, "malloc", DOCTOR_PARTLY, NULL,
+                                  "%s: its own figures are not read; resident memory and mappings are shown",
+                                  allocator.name);
+    maps_deinit(&maps);
+    return error;
+}
+
 /* What a heaptop has changed in it. */
 static struct error *examine_switch(const struct target *target, struct doctor_report *report)
 {
@@ -208,7 +254,8 @@ static struct error *examine_switch(const struct target *target, struct doctor_r
         return NULL;
     units_format_duration(ago, fmax((double)clock_ns(CLOCK_REALTIME) - (double)since, 0));
     return doctor_report_add(report, "changed", DOCTOR_PARTLY, NULL,
-                             "a heaptop has switched memory profiling on in it %s ago, and puts it back when it ends", ago);
+                             "a heaptop has switched memory profiling on in it %s ago, and puts it back when it ends",
+                             ago);
 }
 
 /* All that needs the memory to be readable. */
@@ -226,6 +273,8 @@ static struct error *examine_inside(pid_t pid, struct reader_list readers, struc
         error = examine_executable(session, report);
     if (!error)
         error = examine_runtime(session, report);
+    if (!error)
+        error = examine_malloc(session, report);
     if (!error)
         error = examine_switch(session_target(session), report);
     return error;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "attach/malloc/glibc_heap.h"
 #include "attach/memory_map.h"
 #include "attach/procfs.h"
 #include "attach/residency.h"
@@ -13,6 +14,8 @@
 /* Pages are looked at again, up to so many times, where RSS has moved by more than this part of it. */
 #define RSS_MOVED_PART 100
 #define MAX_LOOKS 3u
+/* With more than this swapped out the heap of C code is not read. */
+#define MOST_SWAPPED_BYTES (INT64_C(16) << 20)
 /* A path of /proc/PID/exe: PATH_MAX and " (deleted)". */
 #define TARGET_LINK_SIZE 4112
 
@@ -25,11 +28,13 @@ void region_reader_detach(struct region_reader *reader)
     reader->maps_read_ns = 0;
 }
 
-struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct name_cache *names,
-                                   struct arena *arena, struct region **ret_regions, size_t *ret_count)
+struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct memory *memory,
+                                   struct name_cache *names, struct arena *arena, struct region **ret_regions,
+                                   size_t *ret_count)
 {
     struct maps maps = {0};
     reader->target = target;
+    reader->memory = memory;
     reader->names = names;
     struct error *error = mapping_list_create(target, names, &reader->mappings);
     if (!error)
@@ -106,6 +111,29 @@ static struct error *look_at_pages(struct region_reader *reader, struct reader_s
     return NULL;
 }
 
+/* What lies in the heaps of C code, which the pages alone do not tell. Chunks that are swapped out are left there. */
+static struct error *read_malloc_heap(struct region_reader *reader, const struct maps *maps, struct snapshot *snapshot)
+{
+    struct malloc_heap *heap = arena_alloc(&snapshot->arena, sizeof(*heap));
+    const struct counter *swap = &snapshot->counters[COUNTER_SWAP];
+    if (!heap)
+        return error_no_memory();
+    if (counter_known(swap) && swap->value.integer > MOST_SWAPPED_BYTES) {
+        heap->reason = "part of it may be swapped out, and reading it would bring it back";
+        snapshot->memory_map->malloc_heap = heap;
+        return NULL;
+    }
+    struct error *error = glibc_heap_read(reader->memory, maps, heap);
+    if (error && reader_error_is_final(error))
+        return error;
+    if (error)
+        snapshot_add_problem(snapshot, "malloc's heap: %s", error->message);
+    else
+        snapshot->memory_map->malloc_heap = heap;
+    error_destroy(error);
+    return NULL;
+}
+
 struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
 {
     struct maps maps;
@@ -130,6 +158,8 @@ struct error *region_reader_sample(struct region_reader *reader, struct reader_s
         snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
     if (!error && measures)
         error = look_at_pages(reader, readers, &maps, snapshot);
+    if (!error && snapshot->memory_map)
+        error = read_malloc_heap(reader, &maps, snapshot);
     maps_deinit(&maps);
     return error ? error : mapping_list_fill(reader->mappings, snapshot);
 }

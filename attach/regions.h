@@ -12,14 +12,16 @@
 /* Zeroed, it is ready to be attached. */
 struct region_reader {
     struct target *target;              /* Borrowed, as of the attach. */
+    struct memory *memory;              /* Borrowed. */
     struct name_cache *names;           /* Borrowed. */
     struct mapping_list *mappings;      /* Of the program that runs now. */
     uint64_t maps_read_ns, pages_ns;    /* CLOCK_MONOTONIC: when last read, last looked at; 0: never. */
     bool wants_pages;
 };
 
-/* The regions of the program that runs now, into the arena. Both others are borrowed until the next attach. */
-struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct name_cache *names,
+/* The regions of the program that runs now, into the arena. The others are borrowed until the next attach. */
+struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct memory *memory,
+                                   struct name_cache *names,
                                    struct arena *arena, struct region **ret_regions, size_t *ret_count);
 /* Lets go of all that belongs to one program; also after half an attach. */
 void region_reader_detach(struct region_reader *reader);

@@ -92,7 +92,8 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
     if (!error)
         error = thread_reader_create(session->target->folder, &session->names, &session->threads);
     if (!error)
-        error = native_stacks_create(session->target, session->memory, &session->names, session->catalog, &session->stacks);
+        error =
+            native_stacks_create(session->target, session->memory, &session->names, session->catalog, &session->stacks);
     if (error)
         return error;
     thread_reader_set_stacks(session->threads, session->stacks);
@@ -188,8 +189,8 @@ static struct error *attach_program(struct session *session)
     struct region *regions = NULL;
     struct error *error = describe_target(session);
     if (!error)
-        error = region_reader_attach(&session->region_reader, session->target, &session->names, &session->program_arena,
-                                     &regions, &context.num_regions);
+        error = region_reader_attach(&session->region_reader, session->target, session->memory, &session->names,
+                                     &session->program_arena, &regions, &context.num_regions);
 
     uint64_t before_symbols = clock_ns(CLOCK_MONOTONIC);
     if (!error)

@@ -418,6 +418,7 @@ static void write_document(struct json_writer *writer, json_t *document)
     json_add_gc_cycles(writer, document);
     json_add_size_classes(writer, document);
     json_add_memory_parts(writer, document);
+    json_add_malloc(writer, document);
     add_problems(writer, document);
     add_provenance(writer, document);
 }

@@ -66,6 +66,8 @@ void json_add_scheduler(struct json_writer *writer, json_t *document);
 void json_add_gc(struct json_writer *writer, json_t *document);
 void json_add_gc_cycles(struct json_writer *writer, json_t *document);
 void json_add_size_classes(struct json_writer *writer, json_t *document);
+/* The C library's heap (json_malloc.c). */
+void json_add_malloc(struct json_writer *writer, json_t *document);
 /* memory_parts and span_classes. */
 void json_add_memory_parts(struct json_writer *writer, json_t *document);
 void json_add_suspects(struct json_writer *writer, json_t *document);

@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attach/native/names.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
@@ -87,19 +87,12 @@ void native_stacks_destroy(struct native_stacks *stacks)
     free(stacks);
 }
 
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
-}
-
 /* ---- the memory map ---- */
 
 static struct error *refresh(struct native_stacks *stacks)
 {
     bool changed = false;
-    stacks->refreshed_ns = now_ns();
+    stacks->refreshed_ns = clock_ns(CLOCK_MONOTONIC_COARSE);
     struct error *error = modules_refresh(stacks->modules, &changed);
     if (changed) {
         unwinder_forget(stacks->unwinder);
@@ -127,7 +120,7 @@ static struct error *open_modules(struct native_stacks *stacks)
 void native_stacks_begin(struct native_stacks *stacks)
 {
     /* A map that cannot be read now leaves things as they were. */
-    if (stacks->names && now_ns() - stacks->refreshed_ns >= LATEST_REFRESH_NS)
+    if (stacks->names && clock_ns(CLOCK_MONOTONIC_COARSE) - stacks->refreshed_ns >= LATEST_REFRESH_NS)
         error_destroy(refresh(stacks));
     if (stacks->is_stale || stacks->raws.count > MAX_STACKS || stacks->addresses.count > MAX_ADDRESSES)
         forget_stacks(stacks);
@@ -177,7 +170,7 @@ struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint
     for (unsigned attempt = 0; !error && attempt < 2; attempt++) {
         error =
             unwind(stacks->unwinder, registers, 1u << CALL_FRAME_RSP | 1u << CALL_FRAME_RIP, addresses, &count, &end);
-        if (error || !unwinder_met_unknown(stacks->unwinder) || now_ns() - stacks->refreshed_ns < SOONEST_REFRESH_NS)
+        if (error || !unwinder_met_unknown(stacks->unwinder) || clock_ns(CLOCK_MONOTONIC_COARSE) - stacks->refreshed_ns < SOONEST_REFRESH_NS)
             break;
         error = refresh(stacks);
     }
@@ -208,7 +201,7 @@ struct error *native_stacks_read_copy(struct native_stacks *stacks, const struct
     for (unsigned attempt = 0; !error && attempt < 2; attempt++) {
         error = unwind_copy(stacks->unwinder, copy, addresses, &count, &end);
         if (error || !unwinder_met_unknown(stacks->unwinder) ||
-            now_ns() - stacks->refreshed_ns < SOONEST_COPY_REFRESH_NS)
+            clock_ns(CLOCK_MONOTONIC_COARSE) - stacks->refreshed_ns < SOONEST_COPY_REFRESH_NS)
             break;
         error = native_stacks_prepare(stacks);
     }

@@ -122,8 +122,8 @@ size_t history_memory(const struct history *history);
 
 /* A call site (all stacks with one subject frame) or one stack. */
 struct allocation_row {
-    /* Not a site, but what was allocated before profiling was switched on (analysis.unattributed): it has only published
-     * bytes in use, a share, a growth and a series. */
+    /* Not a site, but what was allocated before profiling was switched on (analysis.unattributed): it has only
+     * published bytes in use, a share, a growth and a series. */
     bool is_unattributed;
     frame_id subject;                   /* catalog_stack_subject's frame. */
     stack_id stack;                     /* The stack; for a call site the one with the most bytes in use. */
@@ -200,6 +200,14 @@ struct thread_group {
     string_id system_call;              /* Of the first. */
 };
 
+/* Chunks of malloc of one size, and what became of them. */
+struct malloc_class_row {
+    struct malloc_class class;
+    uint64_t smallest;                  /* Chunks of the class are larger than that of the one before. */
+    double growth_bytes_per_s;          /* Of used bytes, since it was first read; NAN when it was read once. */
+    int64_t growth_bytes, growth_chunks;
+};
+
 /* Totals of the heap profile. */
 struct allocation_totals {
     struct site_values published, provisional;
@@ -233,6 +241,11 @@ struct analysis {
     size_t num_span_classes;
     struct heap_cache_use *heap_caches; /* Of the same time; by P. */
     size_t num_heap_caches;
+    struct malloc_heap *malloc_heap; /* Of C code, as of the same time or, where it could not be read then, before;
+                                        NULL: never looked for. */
+    struct malloc_class_row *malloc_classes;    /* Those that have chunks, by size; none where it is not known. */
+    size_t num_malloc_classes;
+    uint64_t malloc_unix_ns, first_malloc_unix_ns;      /* When it was read, and first read. */
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
     uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */

@@ -7,21 +7,23 @@
 #include "tui/cells.h"
 #include "tui/graph.h"
 #include "tui/screens/cache_list.h"
+#include "tui/screens/chunk_list.h"
 #include "tui/screens/span_list.h"
 #include "tui/session.h"
 
 /* Below so many rows the list comes first. */
 #define LOW_HEIGHT 10
 
-enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, MEMORY_PANES };
+enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, PANE_CHUNKS, MEMORY_PANES };
 
 struct memory {
     struct list lists[MEMORY_PANES];
     enum memory_pane pane;  /* Which is shown. */
 };
 
-static const char *const pane_titles[MEMORY_PANES] = {"Regions of the address space", "Spans of the Go heap by size of their objects",
-                                                      "What each P keeps to allocate from"};
+static const char *const pane_titles[MEMORY_PANES] = {
+    "Regions of the address space", "Spans of the Go heap by size of their objects",
+    "What each P keeps to allocate from", "Heap of C code by size of its chunks"};
 
 /* ---- regions ---- */
 
@@ -178,7 +180,8 @@ static int draw_parts(const struct model *model, struct canvas canvas, const str
 
 /* ---- RSS reconciled ---- */
 
-/* A bar for each part, each beginning where the one above it ends, so that they make one whole without a need for colours. */
+/* A bar for each part, each beginning where the one above it ends, so that they make one whole without a need for
+ * colours. */
 static void draw_step(struct canvas canvas, int x, int y, int width, double from, double to)
 {
     int start = (int)(from * width + 0.5), end = (int)(to * width + 0.5);
@@ -187,7 +190,8 @@ static void draw_step(struct canvas canvas, int x, int y, int width, double from
     if (end == start)
         start--;
     for (int i = 0; i < width; i++)
-        canvas_rune(canvas, x + i, y, i >= start && i < end ? ROLE_GRAPH_3 : ROLE_TRACK, i >= start && i < end ? 0x2588 : 0x2500);
+        canvas_rune(canvas, x + i, y, i >= start && i < end ? ROLE_GRAPH_3 : ROLE_TRACK,
+                    i >= start && i < end ? 0x2588 : 0x2500);
 }
 
 static int draw_step_row(struct canvas canvas, int y, const char *label, uint64_t bytes, double before, double whole)
@@ -244,12 +248,38 @@ static int draw_note(struct canvas canvas, int y, const struct memory_parts *par
     return y;
 }
 
+/* What malloc has, in a line: what of it is in use, and where the rest is. */
+static int draw_malloc(struct canvas canvas, int y, const struct malloc_heap *heap)
+{
+    char used[UNITS_BUFFER], system[UNITS_BUFFER], free_bytes[UNITS_BUFFER], top[UNITS_BUFFER], ready[UNITS_BUFFER];
+    char mapped[UNITS_BUFFER], large[UNITS_BUFFER + 32] = "";
+    if (heap->mapped_known && heap->mapped_chunks > 0)
+        snprintf(large, sizeof(large), "; large ones besides %s",
+                 units_format_bytes(mapped, (double)heap->mapped_bytes));
+    canvas_text(canvas, 2, y, ROLE_MUTED, "malloc");
+    struct text text = {0};
+    text_printf(&text, "%s of %s in use, free in bins %s, at the top %s, kept ready %s%s",
+                units_format_bytes(used, (double)(heap->used_bytes - heap->cache_bytes)),
+                units_format_bytes(system, (double)heap->system_bytes),
+                units_format_bytes(free_bytes, (double)heap->free_bytes),
+                units_format_bytes(top, (double)heap->top_bytes),
+                units_format_bytes(ready, (double)(heap->fast_bytes + heap->cache_bytes)), large);
+    if (heap->torn_arenas > 0)
+        text_printf(&text, "; %u of %u arenas changed while they were read", heap->torn_arenas, heap->num_arenas);
+    else if (heap->num_arenas > 1)
+        text_printf(&text, "; %u arenas", heap->num_arenas);
+    if (text.data && !text.failed)
+        canvas_text_fit(canvas, 9, y, canvas.width - 11, ROLE_TEXT, text.data);
+    text_deinit(&text);
+    return y + 1;
+}
+
 /* ---- the screen ---- */
 
 static struct error *memory_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    static const struct list_ops *const ops[MEMORY_PANES] = {&region_list, &span_list, &cache_list};
+    static const struct list_ops *const ops[MEMORY_PANES] = {&region_list, &span_list, &cache_list, &chunk_list};
     for (int pane = 0; pane < MEMORY_PANES; pane++)
         list_init(&((struct memory *)state)->lists[pane], ops[pane]);
     return NULL;
@@ -268,12 +298,15 @@ static struct error *memory_update(struct session *session, void *state)
         source_request(session->model.source, SOURCE_REQUEST_MEMORY_MAP);
     struct memory *memory = state;
     const struct analysis *analysis = session->model.analysis;
-    bool is_set = list_set_rows(&memory->lists[PANE_REGIONS], &session->model, from ? from->regions : NULL, from ? from->num_regions : 0,
-                                sizeof(struct region)) &&
-                  list_set_rows(&memory->lists[PANE_SPANS], &session->model, analysis ? analysis->span_classes : NULL,
-                                analysis ? analysis->num_span_classes : 0, sizeof(struct span_class)) &&
-                  list_set_rows(&memory->lists[PANE_CACHES], &session->model, analysis ? analysis->heap_caches : NULL,
-                                analysis ? analysis->num_heap_caches : 0, sizeof(struct heap_cache_use));
+    bool is_set =
+        list_set_rows(&memory->lists[PANE_REGIONS], &session->model, from ? from->regions : NULL,
+                      from ? from->num_regions : 0, sizeof(struct region)) &&
+        list_set_rows(&memory->lists[PANE_SPANS], &session->model, analysis ? analysis->span_classes : NULL,
+                      analysis ? analysis->num_span_classes : 0, sizeof(struct span_class)) &&
+        list_set_rows(&memory->lists[PANE_CACHES], &session->model, analysis ? analysis->heap_caches : NULL,
+                      analysis ? analysis->num_heap_caches : 0, sizeof(struct heap_cache_use)) &&
+        list_set_rows(&memory->lists[PANE_CHUNKS], &session->model, analysis ? analysis->malloc_classes : NULL,
+                      analysis ? analysis->num_malloc_classes : 0, sizeof(struct malloc_class_row));
     return is_set ? NULL : error_no_memory();
 }
 
@@ -305,6 +338,8 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     }
     if (is_reconciled && !is_low)
         y = draw_note(canvas, y, parts);
+    if (is_reconciled && !is_low && model->analysis->malloc_heap && model->analysis->malloc_heap->known)
+        y = draw_malloc(canvas, y, model->analysis->malloc_heap);
     y += !is_low;
     struct list *list = memory_focus(memory);
     section_draw(canvas, y, pane_titles[memory->pane], list, true);
@@ -312,7 +347,17 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     list_draw(list, below, true);
     if (list->num_all == 0)
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED,
-                        memory->pane == PANE_REGIONS || !is_reconciled ? "not read yet" : parts->heap_reason ? parts->heap_reason : "none");
+                        memory->pane == PANE_REGIONS || !is_reconciled ? "not read yet"
+                        : parts->heap_reason                           ? parts->heap_reason
+                                                                       : "none");
+}
+
+/* Of a program that is not Go's there are neither spans nor Ps; in a Go program their absence has a reason, which is
+ * shown. */
+static bool is_offered(const struct memory *memory, enum memory_pane pane)
+{
+    bool has_chunks = memory->lists[PANE_CHUNKS].num_all > 0;
+    return pane == PANE_REGIONS || memory->lists[pane].num_all > 0 || (pane != PANE_CHUNKS && !has_chunks);
 }
 
 static bool memory_act(struct session *session, void *state, enum action action)
@@ -322,7 +367,9 @@ static bool memory_act(struct session *session, void *state, enum action action)
     if (action != ACTION_NEXT_PANE && action != ACTION_PREVIOUS_PANE)
         return false;
     int step = action == ACTION_NEXT_PANE ? 1 : MEMORY_PANES - 1;
-    memory->pane = (enum memory_pane)((memory->pane + step) % MEMORY_PANES);
+    do
+        memory->pane = (enum memory_pane)((memory->pane + step) % MEMORY_PANES);
+    while (!is_offered(memory, memory->pane));
     return true;
 }
 

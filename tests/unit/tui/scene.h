@@ -14,7 +14,8 @@ struct scene_site {
 
 #define SCENE_PROM "github.com/prometheus/prometheus/"
 #define SCENE_LOOP \
-    SCENE_PROM "scrape.(*scrapeLoop).append scrape.go:1701;" SCENE_PROM "scrape.(*scrapeLoop).scrapeAndReport scrape.go:1480;" SCENE_PROM \
+    SCENE_PROM "scrape.(*scrapeLoop).append scrape.go:1701;" SCENE_PROM \
+               "scrape.(*scrapeLoop).scrapeAndReport scrape.go:1480;" SCENE_PROM \
                "scrape.(*scrapeLoop).run scrape.go:1322;runtime.goexit asm_amd64.s:1700"
 #define SCENE_RULES \
     SCENE_PROM "rules.(*Group).Eval group.go:471;" SCENE_PROM \
@@ -43,12 +44,15 @@ static const struct scene_site scene_sites[] = {
     {256, 4.5, 0, 0, 1,
      "github.com/cespare/xxhash/v2.New xxhash.go:60;" SCENE_PROM "model/labels.Labels.Hash labels.go:88;" SCENE_LOOP},
     {16384, 4, 0, 0.1, 2,
-     "google.golang.org/protobuf/internal/impl.(*MessageInfo).init message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
+     "google.golang.org/protobuf/internal/impl.(*MessageInfo).init "
+     "message.go:91;google.golang.org/protobuf/proto.Unmarshal decode.go:60;" SCENE_HTTP},
     {640, 3.2, 0, 0.1, 5,
      "go.opentelemetry.io/otel/sdk/trace.(*tracer).newSpan tracer.go:44;" SCENE_PROM
      "promql.(*Engine).exec engine.go:690;" SCENE_HTTP},
     {128, 2.6, 0, 0, 0,
-     "k8s.io/client-go/tools/cache.(*threadSafeMap).Update thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit asm_amd64.s:1700"},
+     "k8s.io/client-go/tools/cache.(*threadSafeMap).Update "
+     "thread_safe_store.go:250;k8s.io/client-go/tools/cache.(*Reflector).Run reflector.go:300;runtime.goexit "
+     "asm_amd64.s:1700"},
     {1 << 20, 2, 0, 0, 0,
      SCENE_PROM "tsdb.NewHead head.go:280;" SCENE_PROM "tsdb.open db.go:900;main.main main.go:1150"},
     {64, 1.5, 0, 0, 9,
@@ -71,7 +75,8 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
 {
     struct builder *b = scene->b;
     scene->first_group = b->groups.count;
-    builder_goroutine_stack(b, 3, BUILDER_TSDB ".(*watcher).next watch.go:301;" BUILDER_TSDB ".(*watcher).loop watch.go:244");
+    builder_goroutine_stack(b, 3,
+                            BUILDER_TSDB ".(*watcher).next watch.go:301;" BUILDER_TSDB ".(*watcher).loop watch.go:244");
     builder_goroutines(b, 14, "waiting", "select", SCENE_PROM "scrape.(*Manager).reloader manager.go:180",
                        SCENE_PROM "scrape.(*Manager).Run manager.go:160");
     builder_goroutines(b, 8, "waiting", "sync.Cond.Wait",
@@ -100,13 +105,20 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
                                                 : "epoll_pwait");
         b->threads.items[thread].processor = i % 4;
         /* Those with another name are C's own. */
-        static const enum thread_role roles[] = {THREAD_IDLE, THREAD_IDLE,    THREAD_IDLE,    THREAD_SYSTEM_CALL, THREAD_IDLE,
-                                                 THREAD_IN_C, THREAD_RUNS_GO, THREAD_FOREIGN, THREAD_FOREIGN,     THREAD_FOREIGN};
+        static const enum thread_role roles[] = {THREAD_IDLE,    THREAD_IDLE,   THREAD_IDLE,    THREAD_SYSTEM_CALL,
+                                                 THREAD_IDLE,    THREAD_IN_C,   THREAD_RUNS_GO, THREAD_FOREIGN,
+                                                 THREAD_FOREIGN, THREAD_FOREIGN};
         static const uint64_t goids[10] = {[3] = 4701, [5] = 4702, [6] = 18231};
         builder_role(b, thread, roles[i], i == 6 ? 1 : -1, goids[i]);
     }
-    b->procs.items[1] = (struct proc){
-        .id = 1, .state = PROC_RUNNING, .queue = 5, .machine = 10, .tid = 4252, .goid = 18231, .schedule_ticks = 800123, .system_call_ticks = 88012};
+    b->procs.items[1] = (struct proc){.id = 1,
+                                      .state = PROC_RUNNING,
+                                      .queue = 5,
+                                      .machine = 10,
+                                      .tid = 4252,
+                                      .goid = 18231,
+                                      .schedule_ticks = 800123,
+                                      .system_call_ticks = 88012};
     builder_set(b, COUNTER_PROCS_RUNNING, 2);
     builder_set(b, COUNTER_PROCS_IDLE, 0);
     builder_set(b, COUNTER_RUN_QUEUE, 8);
@@ -121,6 +133,40 @@ __attribute__((unused)) static void scene_add_people(struct scene *scene)
     builder_region(b, 0x7f2a40000000, 0x8000000, "rw-s", "/var/lib/prometheus/chunks_head/000017");
     builder_region(b, 0x7f2a80000000, 0x1d0000, "r-xp", "/usr/lib/x86_64-linux-gnu/libc.so.6");
     builder_region(b, 0x7ffc10000000, 0x21000, "rw-p", "[stack]");
+}
+
+/* Of a program in C++: its pages, and what malloc has of them, of which one size grows. */
+__attribute__((unused)) static void scene_measure_native(struct snapshot *snapshot, unsigned n)
+{
+    struct memory_map *map = arena_alloc(&snapshot->arena, sizeof(*map));
+    struct malloc_heap *heap = arena_alloc(&snapshot->arena, sizeof(*heap));
+    uint64_t rss = (uint64_t)snapshot->counters[COUNTER_RSS].value.integer;
+    builder_check(map && heap);
+    map->rss_bytes = rss;
+    map->took_ns = 6400000;
+    map->heap_reason = "not a Go program";
+    map->resident[REGION_PROGRAM] = (struct resident_bytes){.file = UINT64_C(31) << 20, .anonymous = UINT64_C(1) << 20};
+    map->resident[REGION_FILE].file = UINT64_C(9) << 20;
+    map->resident[REGION_C_HEAP].anonymous = rss - (UINT64_C(41) << 20);
+    for (size_t i = 0; i < MALLOC_CLASSES; i++)
+        heap->classes[i].largest = malloc_class_largest(i);
+    heap->classes[malloc_class_of(48)] =
+        (struct malloc_class){48, 1000000 + 6000 * n, 48000000 + 288000 * n, 1200, 57600, 7, 336};
+    heap->classes[malloc_class_of(112)] = (struct malloc_class){112, 412000, 46144000, 88000, 9856000, 21, 2352};
+    heap->classes[malloc_class_of(4000)] = (struct malloc_class){4096, 1100, 4400000, 40, 160000, 0, 0};
+    heap->classes[MALLOC_CLASSES - 1].used_chunks = 1;
+    heap->classes[MALLOC_CLASSES - 1].used_bytes = UINT64_C(90) << 40;
+    heap->known = heap->mapped_known = true;
+    heap->used_bytes = 98544000 + 288000 * n;
+    heap->free_bytes = 10073600;
+    heap->top_bytes = 131072;
+    heap->system_bytes = heap->used_bytes + heap->free_bytes + heap->top_bytes;
+    heap->cache_bytes = 2688;
+    heap->mapped_chunks = 3;
+    heap->mapped_bytes = UINT64_C(12) << 20;
+    heap->num_arenas = 4;
+    map->malloc_heap = heap;
+    snapshot->memory_map = map;
 }
 
 /* The session, `minutes` before anything was seen. */
@@ -164,11 +210,12 @@ __attribute__((unused)) static void scene_add_stacks(struct builder *b)
         if (b->threads.items[i].state == 'R')
             continue;
         b->threads.items[i].stack = builder_stack(
-            b, b->threads.items[i].state == 'D'
-                   ? "fsync; rocksdb::PosixWritableFile::Sync() io_posix.cc:1201; rocksdb::DBImpl::SyncWAL() db_impl.cc:1388; "
-                     "main server.cc:77"
-                   : "__futex_abstimed_wait_common; pthread_cond_wait; rocksdb::ThreadPoolImpl::Impl::BGThread threadpool_imp.cc:222; "
-                     "start_thread; __clone3");
+            b, b->threads.items[i].state == 'D' ? "fsync; rocksdb::PosixWritableFile::Sync() io_posix.cc:1201; "
+                                                  "rocksdb::DBImpl::SyncWAL() db_impl.cc:1388; "
+                                                  "main server.cc:77"
+                                                : "__futex_abstimed_wait_common; pthread_cond_wait; "
+                                                  "rocksdb::ThreadPoolImpl::Impl::BGThread threadpool_imp.cc:222; "
+                                                  "start_thread; __clone3");
         b->threads.items[i].stack_quality = i % 2 ? STACK_WHOLE : STACK_DEDUCED;
     }
 }
@@ -214,7 +261,8 @@ __attribute__((unused)) static void scene_measure(struct snapshot *snapshot)
     snapshot->memory_map = map;
     for (size_t i = 0; i < snapshot->num_regions; i++) {
         snapshot->regions[i].is_measured = true;
-        snapshot->regions[i].resident_bytes = snapshot->regions[i].permissions[0] == 'r' ? snapshot->regions[i].size / 16 * (8 + i) : 0;
+        snapshot->regions[i].resident_bytes =
+            snapshot->regions[i].permissions[0] == 'r' ? snapshot->regions[i].size / 16 * (8 + i) : 0;
     }
 }
 
@@ -254,6 +302,8 @@ __attribute__((unused)) static struct snapshot *scene_next(struct scene *scene)
     struct snapshot *snapshot = builder_take(b);
     if (scene->is_measured && !scene->is_native && n > 0)
         scene_measure(snapshot);
+    if (scene->is_measured && scene->is_native && n > 0)
+        scene_measure_native(snapshot, n);
     builder_advance(b, 1);
     return snapshot;
 }

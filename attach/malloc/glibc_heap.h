@@ -1,0 +1,20 @@
+/* The heap of glibc's malloc, arena by arena, read while the program goes on. */
+#ifndef ATTACH_MALLOC_GLIBC_HEAP_H
+#define ATTACH_MALLOC_GLIBC_HEAP_H
+
+#include "attach/maps.h"
+#include "attach/memory.h"
+#include "heaptop/snapshot/malloc_heap.h"
+
+/* An arena that has changed while it was read is read so often at most. */
+#define GLIBC_HEAP_MAX_ATTEMPTS 3u
+/* Beyond, arenas are left out. */
+#define GLIBC_HEAP_MAX_ARENAS 4096u
+/* A heap of more is not walked, as that would take seconds. */
+#define GLIBC_HEAP_MAX_BYTES (UINT64_C(16) << 30)
+
+/* Fills *ret_heap; what keeps it from being known is told there. ERROR_NO_MEMORY; errors after which no memory can be
+ * read. */
+struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, struct malloc_heap *ret_heap);
+
+#endif
