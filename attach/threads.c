@@ -207,7 +207,7 @@ static bool still_waits(struct thread_reader *reader, const struct entry *entry,
 static struct error *read_stack(struct thread_reader *reader, struct entry *entry, const struct thread_wait *wait)
 {
     struct error *error = native_stacks_read(reader->stacks, wait->sp, wait->pc, &entry->raw);
-    entry->has_new_stack = !error && still_waits(reader, entry, wait);
+    entry->has_new_stack = !error && entry->raw != NATIVE_STACKS_NONE && still_waits(reader, entry, wait);
     /* What cannot be read now leaves it without a stack; that the process is gone is for others to find. */
     if (error && error->kind == ERROR_NO_MEMORY)
         return error;

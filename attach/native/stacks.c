@@ -170,9 +170,14 @@ struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint
     for (unsigned attempt = 0; !error && attempt < 2; attempt++) {
         error =
             unwind(stacks->unwinder, registers, 1u << CALL_FRAME_RSP | 1u << CALL_FRAME_RIP, addresses, &count, &end);
-        if (error || !unwinder_met_unknown(stacks->unwinder) || clock_ns(CLOCK_MONOTONIC_COARSE) - stacks->refreshed_ns < SOONEST_REFRESH_NS)
+        if (error || !unwinder_met_unknown(stacks->unwinder) ||
+            clock_ns(CLOCK_MONOTONIC_COARSE) - stacks->refreshed_ns < SOONEST_REFRESH_NS)
             break;
         error = refresh(stacks);
+    }
+    if (!error && count <= 1 && end == UNWIND_NO_FRAMES) {
+        *ret_raw = NATIVE_STACKS_NONE;
+        return NULL;
     }
     return error ? error : keep(stacks, addresses, count, quality_of(end), ret_raw);
 }

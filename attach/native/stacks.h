@@ -22,19 +22,24 @@ void native_stacks_forget(struct native_stacks *stacks);
 /* Before the stacks of one sample. */
 void native_stacks_begin(struct native_stacks *stacks);
 
-/* Copies and unwinds a stack. *ret_raw: stands for it until the next native_stacks_begin. The stack counts only if the
- * thread has not run since sp and pc were read, which the caller knows. ERROR_NO_MEMORY; errors after which no memory
- * can be read. */
+/* In code that tells nothing of its frames, such as Go's, there is no stack but the place itself. */
+#define NATIVE_STACKS_NONE UINT32_MAX
+
+/* Copies and unwinds a stack. *ret_raw: stands for it until the next native_stacks_begin, or NATIVE_STACKS_NONE. It
+ * counts only if the thread has not run since sp and pc were read, which the caller knows. ERROR_NO_MEMORY; errors
+ * after which no memory can be read. */
 struct error *native_stacks_read(struct native_stacks *stacks, uint64_t sp, uint64_t pc, uint32_t *ret_raw);
 
 /* The same of a copy that was made when the thread was there. Frames at its inner end that lie in
- * [skip_start, skip_end) are left out. Also when the process has ended meanwhile, if native_stacks_prepare was called before. */
+ * [skip_start, skip_end) are left out. Also when the process has ended meanwhile, if native_stacks_prepare was called
+ * before. */
 struct error *native_stacks_read_copy(struct native_stacks *stacks, const struct stack_copy *copy, uint64_t skip_start,
                                       uint64_t skip_end, uint32_t *ret_raw);
 /* Before copies are read: looks where code lies now, and opens its files. Errors as of native_stacks_read. */
 struct error *native_stacks_prepare(struct native_stacks *stacks);
 
-/* Whether code of a file lies at an address, as far as the memory map was read last. Errors as of native_stacks_read. */
+/* Whether code of a file lies at an address, as far as the memory map was read last. Errors as of native_stacks_read.
+ */
 struct error *native_stacks_hold(struct native_stacks *stacks, uint64_t address, bool *ret_holds);
 
 /* Looks up the names of all that was read. ERROR_NO_MEMORY. */
