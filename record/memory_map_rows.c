@@ -157,6 +157,13 @@ static size_t key_of(const struct row *row)
     return (size_t)(sqlite3_column_int64(row->statement, 0) & RECORD_MAX_KEY);
 }
 
+/* It is kept by what is made of the map, which outlives the snapshot. */
+static const char *keep_reason(struct catalog *catalog, const char *reason)
+{
+    const char *kept = catalog_string(catalog, catalog_add_string(catalog, reason, strlen(reason)));
+    return *kept ? kept : NULL;
+}
+
 static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, struct snapshot *snapshot,
                                    bool *ret_failed)
 {
@@ -165,6 +172,7 @@ static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, s
     if (!row_next(&row))
         return NULL;
     struct memory_map *map = arena_alloc(&snapshot->arena, sizeof(*map));
+    const char *reason = row_escaped(&row, 5, &snapshot->arena);
     *ret_failed = !map;
     if (map)
         *map = (struct memory_map){
@@ -172,7 +180,7 @@ static struct memory_map *read_map(struct memory_map_rows *rows, int64_t tick, s
             .took_ns = number(&row, 2),
             .not_looked_at = number(&row, 3),
             .heap_known = number(&row, 4) != 0,
-            .heap_reason = row_escaped(&row, 5, &snapshot->arena),
+            .heap_reason = reason ? keep_reason(snapshot->catalog, reason) : NULL,
             .heap = {.object_bytes = number(&row, 6),
                      .slack_bytes = number(&row, 7),
                      .manual_bytes = number(&row, 8),

@@ -46,7 +46,7 @@ struct memory_parts {
     bool released_known;
     uint64_t not_looked_at;     /* Address space beyond a bound: its pages are in `unexplained`. */
     bool heap_known;            /* The Go heap is divided; else heap_reason says why it is not. */
-    const char *heap_reason;    /* Static, or in the snapshot's arena. */
+    const char *heap_reason;    /* Static, or of the catalog. */
 };
 
 /* Of a snapshot that has a memory map; of others `known` is false. */

@@ -74,7 +74,7 @@ struct memory_map {
     uint64_t not_looked_at;         /* Address space whose pages were not looked at: a bound was met. */
     struct resident_bytes resident[REGION_KIND_COUNT];
     bool heap_known;                /* `heap` and span_classes. */
-    const char *heap_reason;        /* Static: why they are not known; NULL when they are. */
+    const char *heap_reason;        /* Static, or of the catalog: why they are not known; NULL when they are. */
     struct heap_use heap;
     struct span_class *span_classes;    /* By object size, those with pointers first; large objects last. */
     size_t num_span_classes;

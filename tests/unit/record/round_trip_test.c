@@ -124,6 +124,27 @@ START_TEST(seeking_gives_what_playing_does)
 }
 END_TEST
 
+/* What is made of a memory map goes on saying why the heap is not known when the map is no more. */
+START_TEST(the_reason_of_a_memory_map_outlives_it)
+{
+    static const char torn[] = "spans: torn";
+    struct snapshot *snapshots[SECONDS];
+    busy_session(snapshots, SECONDS);
+    ck_assert_str_eq(snapshots[30]->memory_map->heap_reason, torn);
+    record_all(scratch_path("a.heaptop"), snapshots, SECONDS);
+    struct source *source = replay(scratch_path("a.heaptop"));
+    check_good(source->ops->seek(source, snapshots[30]->unix_ns));
+    struct snapshot *read = take(source);
+    ck_assert_str_eq(read->memory_map->heap_reason, torn);
+    ck_assert_ptr_eq(read->memory_map->heap_reason,
+                     catalog_string(read->catalog, catalog_add_string(read->catalog, torn, strlen(torn))));
+    snapshot_unref(read);
+    source_close(source);
+    builder_release(snapshots, SECONDS);
+    scratch_remove();
+}
+END_TEST
+
 /* Enough rows that there are keyframes in between. */
 START_TEST(keyframes_let_a_jump_read_little)
 {
@@ -454,6 +475,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("round_trip");
     tcase_add_test(tests, what_was_written_is_read_back);
     tcase_add_test(tests, seeking_gives_what_playing_does);
+    tcase_add_test(tests, the_reason_of_a_memory_map_outlives_it);
     tcase_add_test(tests, files_of_the_first_format_are_read);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
     tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
