@@ -99,10 +99,12 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
     char duration[UNITS_BUFFER], text[2 * FORMAT_BUFFER];
     units_format_duration(duration,
                           isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
-    snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stop%s \xc2\xb7 %llu write%s%s", duration,
+    bool is_probed = counter_known(&model->latest->counters[COUNTER_FAULT_PERIOD]);
+    const char *placed = cost->preload_rate ? "preloaded" : is_probed ? "faults sampled" : "";
+    snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stop%s \xc2\xb7 %llu write%s%s%s", duration,
              (unsigned long long)cost->stops, cost->stops == 1 ? "" : "s", (unsigned long long)cost->writes,
-             cost->writes == 1 ? "" : "s", cost->preload_rate ? " \xc2\xb7 preloaded" : "");
-    enum role role = cost->stops || cost->writes || cost->preload_rate ? ROLE_NOTICE : ROLE_MUTED;
+             cost->writes == 1 ? "" : "s", placed[0] ? " \xc2\xb7 " : "", placed);
+    enum role role = cost->stops || cost->writes || placed[0] ? ROLE_NOTICE : ROLE_MUTED;
     int x = right - (int)utf8_width(text);
     /* What was done to the process is never out of sight; that nothing was, may be. */
     if (x < limit && role == ROLE_MUTED)
@@ -111,7 +113,7 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
         unsigned long long count = cost->writes ? cost->writes : cost->stops;
         snprintf(text, sizeof(text), "%llu %s%s", count, cost->writes ? "write" : "stop", count == 1 ? "" : "s");
         if (count == 0)
-            snprintf(text, sizeof(text), "preloaded");
+            snprintf(text, sizeof(text), "%s", placed);
         x = right - (int)utf8_width(text);
     }
     canvas_text(canvas, x, 0, role, text);

@@ -149,6 +149,24 @@ static void write_profiling_off(const struct session *session, struct popup_text
     add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: they are no longer counted");
 }
 
+static void write_probe_on(const struct session *session, struct popup_text *text)
+{
+    (void)session;
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "has the kernel sample page faults with their stacks;");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "no stop, no write, nothing placed in the program");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some 3 us a sample, of which it aims at 250 a second:");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "about a thousandth of a processor");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites that first touch new memory from now on,");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "whether it is freed later or not");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
+}
+
+static void write_probe_off(const struct session *session, struct popup_text *text)
+{
+    (void)session;
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: page faults are no longer sampled");
+}
+
 static void write_stop_running(const struct session *session, struct popup_text *text)
 {
     unsigned running = 0;
@@ -171,6 +189,8 @@ static const struct {
     [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
     [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",
                             write_profiling_on},
+    [POPUP_PROBE_ON] = {" Sample page faults? ", " y samples them, any other key does not ", write_probe_on},
+    [POPUP_PROBE_OFF] = {" Stop sampling page faults? ", " y stops it, any other key does not ", write_probe_off},
     [POPUP_STOP_RUNNING] = {" Stop running goroutines for their stacks? ", " y stops them, any other key does not ",
                             write_stop_running},
     [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",

@@ -70,8 +70,9 @@ struct open_screen {
     void *state;
 };
 
-/* The last two ask: y does it, any other key does not. */
-enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_STOP_RUNNING };
+/* The last five ask: y does it, any other key does not. */
+enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_PROBE_ON,
+             POPUP_PROBE_OFF, POPUP_STOP_RUNNING };
 
 struct session_options {
     int width, height;

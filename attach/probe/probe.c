@@ -56,6 +56,9 @@ struct error *probe_sample(struct probe *probe, struct target *target, struct na
                                                COUNTER_PROBE_COST};
     for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
         snapshot_set_unavailable(snapshot, counters[i], no_probe);
+    bool has_none = snapshot->profile_state == PROFILE_NONE && snapshot_profile_kind(snapshot) != PROFILE_OF_RUNTIME;
+    if (has_none)
+        snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
     if (probe->wanted == ATTACH_PROBE_NONE)
         return NULL;
     struct error *error = NULL;
@@ -65,7 +68,9 @@ struct error *probe_sample(struct probe *probe, struct target *target, struct na
         error = fault_profile_create(target, stacks, &probe->faults);
     if (!error && probe->faults)
         error = fault_profile_sample(probe->faults, snapshot);
-    error = refuse(probe, error);
+    error = refuse(probe, error_prefix(error, "memory profiling was not switched on"));
+    if (probe->faults)
+        snapshot->profile_switch = PROFILE_SWITCH_ON;
     if (probe->refusal)
         snapshot_add_problem(snapshot, "%s", probe->refusal);
     return error;

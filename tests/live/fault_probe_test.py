@@ -6,6 +6,7 @@ that RSS grows by; in a report, in a recording and its pprof; and, without the p
 import gzip
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,17 +78,40 @@ def test_recording(folder):
     check(LEAK in text, "the report on the recording does not name the leak")
 
 
-def test_refused():
-    """As nobody, whose own the program is, but for perf_event_open."""
-    level = int(PARANOID.read_text())
-    if os.geteuid() != 0 or level < 3:
-        print(f"not tried: a refusal takes root to become nobody and perf_event_paranoid above 2 (it is {level})")
+def test_unprivileged(folder):
+    """As nobody, on nobody's own program: as far as perf_event_paranoid allows, and it is said what is missing."""
+    if os.geteuid() != 0:
+        print("not tried: who is no root cannot become nobody")
         return
-    with native.Leaky(1, 100, 100, user="nobody") as program:
-        output = subprocess.run([HEAPTOP, "report", "--json", "--for", "2s", "--probe", "faults", str(program.pid)],
-                                capture_output=True, text=True, timeout=60, user="nobody")
-        problems = " ".join(json.loads(output.stdout)["problems"])
-        check("CAP_PERFMON" in problems, f"the refusal does not say what it takes: {problems}")
+    folder.chmod(0o755)
+    program = folder / "heaptop"
+    shutil.copy(HEAPTOP, program)
+    leaky = folder / "leaky"
+    shutil.copy(native.build("leaky.c"), leaky)
+    level = int(PARANOID.read_text())
+    with native.Leaky(1, 2000, 1000, user="nobody", program=leaky) as target:
+        output = subprocess.run([str(program), "report", "--json", "--for", "4s", "--probe", "faults", str(target.pid)],
+                                capture_output=True, text=True, timeout=60, user="nobody", group="nogroup",
+                                extra_groups=[], cwd="/")
+        if not check(output.returncode in (0, 1), f"nobody: {output.returncode} {output.stderr}"):
+            return
+        document = json.loads(output.stdout)
+        problems = " ".join(document["problems"])
+        print(f"as nobody, at perf_event_paranoid {level}: profile {document['heap_profile']['state']}; {problems}")
+        if level >= 2:
+            check("CAP_PERFMON" in problems, f"what it would take is not said: {problems}")
+        if level <= 2:
+            check(document["call_sites"] and document["call_sites"][0]["function"] == LEAK, "nobody's leak is not found")
+        else:
+            check(document["heap_profile"]["state"] == "none", "there is a profile though samples are refused")
+
+
+def test_no_growth():
+    """A program that touches memory and gives it back is not suspected."""
+    with native.Leaky(2, 2000, 0) as program:
+        document = report(program.pid)
+        kinds = [suspect["kind"] for suspect in document["suspects"]] if document else []
+        check(not kinds, f"a program that keeps nothing is suspected: {kinds}")
 
 
 def main():
@@ -100,7 +124,8 @@ def main():
     test_growth("eight threads", 8, 500, 1000)
     with tempfile.TemporaryDirectory() as folder:
         test_recording(Path(folder))
-    test_refused()
+        test_unprivileged(Path(folder))
+    test_no_growth()
     print(f"{len(complaints)} complaints")
     return 1 if complaints else 0
 

@@ -32,9 +32,10 @@ def build(source, *options):
 class Leaky:
     """tests/targets/native/leaky.c, until the with statement ends."""
 
-    def __init__(self, threads, requests, record, user=None):
-        self.process = subprocess.Popen([str(build("leaky.c")), str(threads), str(requests), str(record)], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=user)
+    def __init__(self, threads, requests, record, user=None, program=None):
+        owner = {"user": user, "group": "nogroup", "extra_groups": []} if user else {}
+        self.process = subprocess.Popen([str(program or build("leaky.c")), str(threads), str(requests), str(record)], text=True,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, **owner)
         self.pid = int(self.process.stdout.readline().split()[1])
 
     def rss(self):

@@ -101,6 +101,11 @@ static void write_facts(const struct session *session, const struct allocation_r
     facts[5].label = "frees";
     snprintf(facts[5].figure, sizeof(facts[5].figure), "%s",
              isnan(row->free_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->free_bytes_per_s));
+    if (snapshot_profile_kind(shown) == PROFILE_OF_FAULTS) {
+        snprintf(facts[5].figure, sizeof(facts[5].figure), "%s", NOT_KNOWN);
+        snprintf(facts[5].note, sizeof(facts[5].note), "page faults do not tell");
+        return;
+    }
     double kept = row->alloc_bytes_per_s > 0 ? 1 - row->free_bytes_per_s / row->alloc_bytes_per_s : NAN;
     if (!isnan(kept))
         snprintf(facts[5].note, sizeof(facts[5].note), "%s",

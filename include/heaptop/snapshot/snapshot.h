@@ -83,7 +83,7 @@ enum profile_kind {
 /* What heaptop has to do with the profile being on. */
 enum profile_switch_state {
     PROFILE_SWITCH_NONE,    /* Nothing: it is on, or cannot be switched on, or this is a recording. */
-    PROFILE_SWITCH_OFFERED, /* It is off, and source_request may ask for it to be switched on. */
+    PROFILE_SWITCH_OFFERED, /* It is off, or there is none and page faults may be sampled: source_request may ask for it. */
     PROFILE_SWITCH_ON,      /* This session has switched it on, and puts it back at its end. */
 };
 /* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */

@@ -14,6 +14,9 @@ enum source_request {
      * tells what came of it; a problem says why where it could not be. */
     SOURCE_REQUEST_PROFILING_ON,
     SOURCE_REQUEST_PROFILING_OFF,
+    /* Page-fault samples of a program that keeps no heap profile: see attach_options.probe. As profiling is. */
+    SOURCE_REQUEST_PROBE_FAULTS,
+    SOURCE_REQUEST_PROBE_OFF,
     SOURCE_REQUEST_SAMPLE,      /* The next snapshot now, and not when its time has come. */
     /* The next snapshot alone has the stacks of goroutines that run: their threads are stopped, each for a moment. */
     SOURCE_REQUEST_RUNNING_STACKS,
