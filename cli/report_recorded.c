@@ -99,42 +99,70 @@ static struct error *take_at(struct source *source, uint64_t unix_ns, struct sna
     return error;
 }
 
-struct feeding {
-    struct source *source;
-    struct history *history;
-    uint64_t fed_unix_ns;       /* The last sample that the history has. */
+/* When the samples were taken that are read whole; at most, with the two that have memory maps and the last. */
+struct choice {
+    uint64_t times[SAMPLES + RECENT_SAMPLES + 5];
+    size_t count;
 };
 
-static struct error *feed_at(struct feeding *feeding, uint64_t unix_ns)
+static void choose(struct choice *choice, uint64_t unix_ns)
 {
-    _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
-    struct error *error = take_at(feeding->source, unix_ns, &snapshot);
-    if (error || snapshot->unix_ns <= feeding->fed_unix_ns)
-        return error;
-    feeding->fed_unix_ns = snapshot->unix_ns;
-    return history_add(feeding->history, snapshot);
+    choice->times[choice->count++] = unix_ns;
 }
 
-static struct error *feed_span(struct feeding *feeding, uint64_t from, uint64_t to, unsigned samples)
+static void choose_in_span(struct choice *choice, uint64_t from, uint64_t to, unsigned samples)
 {
-    struct error *error = NULL;
-    for (unsigned i = 0; i <= samples && !error && to > from; i++)
-        error = feed_at(feeding, from + (to - from) / samples * i);
+    for (unsigned i = 0; i <= samples && to > from; i++)
+        choose(choice, from + (to - from) / samples * i);
+}
+
+/* Where memory is, at first and at last: pages are looked at more seldom than samples are taken. */
+static struct error *choose_memory_maps(struct source *source, struct choice *choice, uint64_t from, uint64_t to)
+{
+    uint64_t first = 0, last = 0;
+    /* One at the very end of the span counts as within. */
+    struct error *error = source->ops->timeline->find(source, TIMELINE_MEMORY_MAP, 1, from - (from > 0), &first);
+    if (!error)
+        error = source->ops->timeline->find(source, TIMELINE_MEMORY_MAP, -1, to + 1, &last);
+    if (!error && first >= from && first <= to)
+        choose(choice, first);
+    if (!error && last >= from && last <= to)
+        choose(choice, last);
     return error;
+}
+
+static int compare_times(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
 }
 
 /* The last process of the recording. */
 static struct error *feed_history(struct source *source, const struct chronicle *chronicle, struct history *history)
 {
-    struct feeding feeding = {.source = source, .history = history};
     const struct chronicle_process *process = &chronicle->processes[chronicle->num_processes - 1];
-    uint64_t from = process->first_unix_ns, to = chronicle->last_unix_ns,
+    uint64_t from = process->first_unix_ns, to = chronicle->last_unix_ns, fed = 0,
              recent = to - from > SERIES_RECENT_NS ? to - SERIES_RECENT_NS : from;
+    struct choice choice = {.count = 0};
     replay_source_gather_cycles(source);
-    struct error *error = feed_span(&feeding, from, recent, SAMPLES);
+    choose_in_span(&choice, from, recent, SAMPLES);
+    choose_in_span(&choice, recent, to, RECENT_SAMPLES);
+    choose(&choice, to);
+    /* Told of at the end: what can be read is fed all the same. */
+    struct error *unfound = choose_memory_maps(source, &choice, from, to), *error = NULL;
+    qsort(choice.times, choice.count, sizeof(choice.times[0]), compare_times);
+    for (size_t i = 0; i < choice.count && !error; i++) {
+        _cleanup_(snapshot_unrefp) struct snapshot *snapshot = NULL;
+        error = take_at(source, choice.times[i], &snapshot);
+        if (error || snapshot->unix_ns <= fed)
+            continue;
+        fed = snapshot->unix_ns;
+        error = history_add(history, snapshot);
+    }
     if (!error)
-        error = feed_span(&feeding, recent, to, RECENT_SAMPLES);
-    return error ? error : feed_at(&feeding, to);
+        return unfound;
+    error_destroy(unfound);
+    return error;
 }
 
 static struct error *compare_ends(struct source *source, const struct chronicle *chronicle, struct diff **ret_diff)

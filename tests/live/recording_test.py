@@ -236,7 +236,11 @@ def test_reports_and_compares_spans(folder):
             wait_for_ticks(file, query(file, "SELECT count(*) FROM ticks")[0][0] + 10, process)
         process.send_signal(signal.SIGINT)
         finish(process, may_lose=True)
-    whole = report(file)["recording"]
+    document = report(file)
+    whole = document["recording"]
+    # Where memory is, as of when that was last looked at, whichever samples a report chooses.
+    last = query(file, "SELECT t.unix_ns FROM memory_maps m JOIN ticks t ON t.tick = m.at >> 24 ORDER BY m.at DESC LIMIT 1")[0][0]
+    assert document["memory_parts"]["unix_ns"] == last, (document["memory_parts"], last)
     marks = [mark["unix_ns"] for mark in whole["marks"]]
     assert len(marks) == 3, whole["marks"]
     span = f"{file}@@{(marks[1] - 1000) / 1e9:.6f}..@{marks[2] / 1e9 + 0.2:.6f}"
