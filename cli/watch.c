@@ -1,6 +1,5 @@
 #include "cli/watch.h"
 
-
 #include "cli/interrupt.h"
 #include "heaptop/base/clock.h"
 
@@ -18,23 +17,23 @@ struct error *watch_source(struct source *source, int interrupt, uint64_t for_ns
             break;
         uint64_t left = end_ns - now;
         enum wait_result result = interrupt_wait(interrupt, source, left < SECOND_NS ? left : SECOND_NS);
-        if (result == WAIT_INTERRUPTED)
-            break;
         if (result == WAIT_TIME_OUT)
             continue;
+        /* A sample that is there by then was seen. */
+        over = result == WAIT_INTERRUPTED;
         struct snapshot *snapshot = NULL;
         struct error *error = source->ops->next(source, 0, &snapshot);
         if (error)
             return error;
         if (!snapshot)
-            break;      /* Readable with nothing to give: the source has ended. */
+            break;      /* Interrupted, or readable with nothing to give: the source has ended. */
         error = history_add(history, snapshot);
         if (first)
             end_ns = clock_ns(CLOCK_MONOTONIC) + for_ns + snapshot->interval_ns / END_SLACK;
         first = false;
         /* So that the pages are looked at again near the end. */
         source_request(source, SOURCE_REQUEST_MEMORY_MAP);
-        over = snapshot->exited || for_ns == 0;
+        over = over || snapshot->exited || for_ns == 0;
         snapshot_unref(snapshot);
         if (error)
             return error;

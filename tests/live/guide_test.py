@@ -23,7 +23,7 @@ STEPS = (
     ("goroutines", ("8",), "Each waits on a channel of its own", False),
     ("goroutines", ("8",), "Started by main.(*lease).take context.go:17", False),
     ("goroutines", ("3", "Enter"), "context.go:21", False),
-    ("cache", (), "Growing 1.13 MB/s for 1 min 20 s. Nearly all of it: main.(*pageCache).get cache.go:44.", True),
+    ("cache", (), "Growing 1.13 MB/s for 1 min 20 s. 90% of it: main.(*pageCache).get cache.go:44.", True),
     ("cache", ("8",), "frees 0 B/s", True),
     ("cache", ("Enter",), "main.(*pageCache).get", False),
     ("cache", ("2", "t"), "pageCache", False),
