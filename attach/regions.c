@@ -76,38 +76,27 @@ static struct error *measure(const struct region_reader *reader, const struct ma
     return memory_map_measure(residency, maps, kinds, survey, snapshot);
 }
 
-/* With the readers' sample already made, so that the figures of both are of nearly the same moment. Where RSS has moved
- * meanwhile, as on a machine that has more to do than it can, the pages are looked at once more. */
+/* With the readers' sample already made, so that the figures of both are of nearly the same moment. `before` is RSS as it
+ * was before the maps were read: *ret_moved is whether it is another since. */
 static struct error *look_at_pages(struct region_reader *reader, struct reader_set *readers, const struct maps *maps,
-                                   struct snapshot *snapshot)
+                                   uint64_t before, struct snapshot *snapshot, bool *ret_moved)
 {
-    uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), before, after, moved;
-    reader->wants_pages = false;
-    reader->pages_ns = begin_ns;
-    unsigned looks = 0;
-    do {
-        struct heap_survey survey = {0};
-        before = read_rss(reader);
-        for (size_t i = 0; i < snapshot->num_regions; i++) {
-            snapshot->regions[i].resident_bytes = 0;
-            snapshot->regions[i].is_measured = false;
-        }
-        struct error *error = reader_set_survey(readers, &survey);
-        if (!error)
-            error = measure(reader, maps, &survey, snapshot);
-        heap_survey_deinit(&survey);
-        if (error && reader_error_is_final(error))
-            return error;
-        if (error) {
-            snapshot_add_problem(snapshot, "resident pages: %s", error->message);
-            error_destroy(error);
-            return NULL;
-        }
-        after = read_rss(reader);
-        moved = after > before ? after - before : before - after;
-    } while (before && after && moved > before / RSS_MOVED_PART && ++looks < MAX_LOOKS);
+    struct heap_survey survey = {0};
+    struct error *error = reader_set_survey(readers, &survey);
+    if (!error)
+        error = measure(reader, maps, &survey, snapshot);
+    heap_survey_deinit(&survey);
+    if (error && reader_error_is_final(error))
+        return error;
+    if (error) {
+        snapshot_add_problem(snapshot, "resident pages: %s", error->message);
+        error_destroy(error);
+        return NULL;
+    }
+    uint64_t after = read_rss(reader), moved = after > before ? after - before : before - after;
+    *ret_moved = before && after && moved > before / RSS_MOVED_PART;
     snapshot->memory_map->rss_bytes = before && after ? (before + after) / 2 : before + after;
-    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
+    snapshot->memory_map->took_ns = clock_ns(CLOCK_MONOTONIC) - reader->pages_ns;
     return NULL;
 }
 
@@ -134,32 +123,57 @@ static struct error *read_malloc_heap(struct region_reader *reader, const struct
     return NULL;
 }
 
-struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
+enum look { LOOK_AT_MAPS, LOOK_AT_PAGES, LOOK_AT_PAGES_LAST };
+
+static struct error *look_once(struct region_reader *reader, struct reader_set *readers, enum look look,
+                               struct snapshot *snapshot, bool *ret_moved)
 {
     struct maps maps;
+    uint64_t before = look == LOOK_AT_MAPS ? 0 : read_rss(reader);
+    *ret_moved = false;
+    struct error *error = maps_read(reader->target->folder, &maps);
+    if (error) {
+        snapshot_add_problem(snapshot, "memory map: %s", error->message);
+        error_destroy(error);
+        return NULL;
+    }
+    error = maps_make_regions(&maps, &snapshot->arena, reader->names, &snapshot->regions, &snapshot->num_regions);
+    if (!error)
+        error = mapping_list_refresh(reader->mappings, &maps);
+    if (!error && look != LOOK_AT_MAPS)
+        error = look_at_pages(reader, readers, &maps, before, snapshot, ret_moved);
+    bool is_last = !*ret_moved || look == LOOK_AT_PAGES_LAST;
+    if (!error && is_last && snapshot->memory_map)
+        error = read_malloc_heap(reader, &maps, snapshot);
+    if (is_last && maps.truncated)
+        snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
+    if (is_last && maps.malformed)
+        snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
+    maps_deinit(&maps);
+    return error;
+}
+
+/* Where RSS has moved meanwhile, as on a machine that has more to do than it can, maps and pages are looked at once more:
+ * a heap that has grown since the maps were read is in none of their lines. */
+struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
+{
     bool measures = reader->wants_pages &&
                     (!reader->pages_ns || snapshot->monotonic_ns - reader->pages_ns >= REGIONS_PAGES_PERIOD_NS);
     if (measures)
         reader->maps_read_ns = 0;
     if (!clock_is_due(&reader->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
         return mapping_list_fill(reader->mappings, snapshot);
-    struct error *error = maps_read(reader->target->folder, &maps);
-    if (error) {
-        snapshot_add_problem(snapshot, "memory map: %s", error->message);
-        error_destroy(error);
-        return mapping_list_fill(reader->mappings, snapshot);
+    if (measures) {
+        reader->wants_pages = false;
+        reader->pages_ns = clock_ns(CLOCK_MONOTONIC);
     }
-    error = maps_make_regions(&maps, &snapshot->arena, reader->names, &snapshot->regions, &snapshot->num_regions);
-    if (!error)
-        error = mapping_list_refresh(reader->mappings, &maps);
-    if (maps.truncated)
-        snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
-    if (maps.malformed)
-        snapshot_add_problem(snapshot, "%zu lines of the memory map were not understood", maps.malformed);
-    if (!error && measures)
-        error = look_at_pages(reader, readers, &maps, snapshot);
-    if (!error && snapshot->memory_map)
-        error = read_malloc_heap(reader, &maps, snapshot);
-    maps_deinit(&maps);
+    struct error *error = NULL;
+    bool moved = true;
+    for (unsigned looks = 1; !error && moved && looks <= MAX_LOOKS; looks++)
+        error = look_once(reader, readers,
+                          !measures            ? LOOK_AT_MAPS
+                          : looks == MAX_LOOKS ? LOOK_AT_PAGES_LAST
+                                               : LOOK_AT_PAGES,
+                          snapshot, &moved);
     return error ? error : mapping_list_fill(reader->mappings, snapshot);
 }

@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import oracle  # noqa: E402
 
-SAMPLES = 40
+SAMPLES = 20
 # Those on their way: started but not counted yet, or counted and on their way out; the runtime's own may wake.
 ON_THEIR_WAY = 24
 MOVED = re.compile(r"goroutines: (\d+) (?:ran while their stacks were read|stacks are shown in part)")

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "tests/unit/check_main.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/snapshot_builder.h"
 
 #define MEBIBYTE 1048576.0
@@ -665,6 +666,7 @@ END_TEST
 
 START_TEST(a_hundred_thousand_snapshots_fit)
 {
+    enum { SETTLED = 20000, SNAPSHOTS = IS_SANITIZED ? 2 * SETTLED : 5 * SETTLED };
     struct builder *b = builder_create();
     struct history *history = make_history(NULL);
     for (int i = 0; i < 40; i++) {
@@ -674,7 +676,7 @@ START_TEST(a_hundred_thousand_snapshots_fit)
         builder_goroutines(b, 3, "waiting", "select", stack, NULL);
     }
     size_t settled = 0;
-    for (unsigned i = 0; i < 100000; i++) {
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
         if (i % 4 == 0) {
             for (size_t s = 0; s < b->sites.count; s++) {
                 builder_allocate(b, s, (i / 4 + s) % 5);
@@ -685,7 +687,7 @@ START_TEST(a_hundred_thousand_snapshots_fit)
         builder_set(b, COUNTER_RSS, ((int64_t)(i * 7919 % 1000) + 1000) * 4096);
         b->groups.items[i % 40].count = 3 + i % 7;
         add(history, b, 1);
-        if (i == 20000)
+        if (i == SETTLED)
             settled = history_memory(history);
     }
     ck_assert_uint_eq(history_memory(history), settled);

@@ -6,6 +6,7 @@
 #include "heaptop/base/cleanup.h"
 #include "unit/attach/fixture.h"
 #include "unit/check_main.h"
+#include "unit/sanitized.h"
 
 static struct target *target;
 static struct memory *memory;
@@ -85,8 +86,11 @@ START_TEST(test_waiting_threads)
     ck_assert_uint_eq(thread->stack, other->stack);
     const struct thread *first = find(snapshot, fixture.pid);
     ck_assert_uint_ne(first->stack, thread->stack);
+#if !IS_SANITIZED
+    /* A sanitizer's read(2) finds its caller by a register that the system call does not tell. */
     ck_assert_int_ne(first->stack_quality, STACK_CUT);
     ck_assert_int_gt(depth_of(first->stack, "main"), depth_of(first->stack, "fixture_follow"));
+#endif
     snapshot_unref(snapshot);
     detach();
     fixture_end(&fixture);
