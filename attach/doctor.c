@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attach/cgroup.h"
+#include "attach/doctor_offers.h"
 #include "attach/live_source.h"
 #include "attach/malloc/allocator.h"
 #include "attach/malloc/glibc_heap.h"
@@ -245,6 +246,27 @@ static struct error *examine_malloc(struct session *session, struct doctor_repor
     return error;
 }
 
+/* What the program is, and what that means for what can be seen. */
+static struct error *examine_kind(struct session *session, struct doctor_report *report)
+{
+    struct image *image = session_image(session);
+    const struct target *target = session_target(session);
+    char link[4096] = "";
+    struct maps maps;
+    if (!image)
+        return NULL;
+    error_destroy(procfs_read_link(target->folder, "exe", link, sizeof(link)));
+    const char *slash = strrchr(link, '/');
+    struct program_kind kind = program_kind_of_image(image, slash ? slash + 1 : link);
+    struct error *error = maps_read(target->folder, &maps);
+    if (!error) {
+        program_kind_add_maps(&kind, target->folder, &maps);
+        maps_deinit(&maps);
+    }
+    error_destroy(error);
+    return doctor_add_offers(report, &kind);
+}
+
 /* What a heaptop has changed in it. */
 static struct error *examine_switch(const struct target *target, struct doctor_report *report)
 {
@@ -277,6 +299,8 @@ static struct error *examine_inside(pid_t pid, struct reader_list readers, struc
         error = examine_malloc(session, report);
     if (!error)
         error = examine_switch(session_target(session), report);
+    if (!error)
+        error = examine_kind(session, report);
     return error;
 }
 

@@ -98,6 +98,14 @@ static bool can_join(const struct maps *maps, const struct map_line *first, cons
            memcmp(map_line_name(maps, first), map_line_name(maps, second), first->name_length) == 0;
 }
 
+bool map_line_file_begins(const struct maps *maps, const struct map_line *line, const char *start)
+{
+    const char *name = map_line_name(maps, line), *end = name + line->name_length, *file = end;
+    while (file > name && file[-1] != '/')
+        file--;
+    return (size_t)(end - file) >= strlen(start) && strncmp(file, start, strlen(start)) == 0;
+}
+
 struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,
                                 struct region **ret_regions, size_t *ret_count)
 {

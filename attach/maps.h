@@ -45,6 +45,9 @@ static inline const char *map_line_name(const struct maps *maps, const struct ma
     return maps->text.data + line->name_offset;
 }
 
+/* Whether the name of its file, without folders, begins so. */
+bool map_line_file_begins(const struct maps *maps, const struct map_line *line, const char *start);
+
 /* Regions for a snapshot, in the arena: neighbours of one name and the same permissions are joined. */
 struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,
                                 struct region **ret_regions, size_t *ret_count);

@@ -11,12 +11,13 @@
 #include "attach/permission.h"
 #include "attach/process_stat.h"
 #include "attach/procfs.h"
+#include "attach/program_kind.h"
 #include "attach/target.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
-#include "heaptop/symbols.h"
 
 /* More processes are left out. */
 #define PROCESSES_MAX 131072
@@ -24,11 +25,18 @@
 #define LINK_SIZE 4096
 #define NAME_BUFFER 4096
 
+DEFINE_CLEANUP(struct program_kinds *, program_kinds_destroy)
+
+/* A row, and what tells its process from later ones of the same pid. */
+struct listed_process {
+    struct process_row row;
+    uint64_t start_ticks;
+};
+
 struct listing {
     struct arena arena;                 /* Becomes the list's. */
-    VECTOR(struct process_row) rows;
+    VECTOR(struct listed_process) rows;
     struct table users;                 /* uid -> pointer to a name in the arena. */
-    struct table runtimes;              /* Hash of device and inode -> pointer to a runtime's name. */
     bool may_attach;                    /* Nothing but a process's own owner stands in the way. */
 };
 
@@ -37,7 +45,6 @@ static void listing_deinit(struct listing *listing)
     arena_deinit(&listing->arena);
     vector_deinit(&listing->rows);
     table_deinit(&listing->users);
-    table_deinit(&listing->runtimes);
 }
 
 /* Never NULL: out of memory gives "", and is found out by what comes after. */
@@ -69,55 +76,6 @@ static const char *find_user(struct listing *listing, uid_t uid)
     return (const char *)(uintptr_t)*place;
 }
 
-/* "go1.24.4", "go" or "native". */
-static const char *look_at_image(struct listing *listing, int descriptor)
-{
-    struct image *image;
-    struct error *error = image_open(descriptor, "exe", &image);
-    if (error) {
-        error_destroy(error);
-        return "native";
-    }
-    const char *runtime = "native";
-    /* Where there are sections, those of Go tell; only without them is it worth a search. */
-    if (!image_has_sections(image) || image_find_section(image, ".go.buildinfo") ||
-        image_find_section(image, ".gopclntab")) {
-        struct go_build_info info = {0};
-        error = image_read_go_build_info(image, &info);
-        if (!error && info.version) {
-            /* Only the version: experiments may follow it. */
-            runtime = keep_escaped(listing, info.version, strcspn(info.version, " "));
-            go_build_info_deinit(&info);
-        } else if (!error) {
-            go_build_info_deinit(&info);
-            runtime = "go";
-        } else if (image_find_section(image, ".gopclntab")) {
-            runtime = "go";
-        }
-        error_destroy(error);
-    }
-    image_close(image);
-    return runtime;
-}
-
-static const char *find_runtime(struct listing *listing, int folder)
-{
-    struct stat status;
-    _cleanup_close_ int descriptor = openat(folder, "exe", O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 || fstat(descriptor, &status) != 0)
-        return "";
-    uint64_t file[2] = {status.st_dev, status.st_ino};
-    bool is_new;
-    uint64_t *place = table_insert(&listing->runtimes, table_hash_bytes(file, sizeof(file), 0), &is_new);
-    if (!place)
-        return "";
-    if (is_new) {
-        const char *runtime = look_at_image(listing, take_descriptor(descriptor));
-        *place = (uint64_t)(uintptr_t)runtime;
-    }
-    return (const char *)(uintptr_t)*place;
-}
-
 static const char *read_command_line(struct listing *listing, int folder)
 {
     char text[COMMAND_LINE_LIMIT];
@@ -134,7 +92,7 @@ static const char *read_command_line(struct listing *listing, int folder)
     return keep_escaped(listing, text, length);
 }
 
-static bool read_row(struct listing *listing, int folder, bool with_runtime, struct process_row *ret_row)
+static bool read_row(struct listing *listing, int folder, struct process_row *ret_row, uint64_t *ret_start_ticks)
 {
     char text[PROCESS_STATUS_SIZE], link[LINK_SIZE];
     size_t length;
@@ -157,6 +115,7 @@ static bool read_row(struct listing *listing, int folder, bool with_runtime, str
         .command_line = read_command_line(listing, folder),
         .exe = "",
         .runtime = "",
+        .allocator = "",
         .rss_bytes = status.rss_bytes,
         .cpu_ns = process_ticks_to_ns(stat.user_ticks + stat.system_ticks),
         .start_unix_ns = process_start_unix_ns(stat.start_ticks),
@@ -168,20 +127,42 @@ static bool read_row(struct listing *listing, int folder, bool with_runtime, str
          * would be logged. */
         row.readable = listing->may_attach;
     }
-    if (with_runtime)
-        row.runtime = find_runtime(listing, folder);
     *ret_row = row;
+    *ret_start_ticks = stat.start_ticks;
     return true;
 }
 
-static struct error *add_process(struct listing *listing, pid_t pid, bool with_runtime)
+static struct error *add_process(struct listing *listing, pid_t pid)
 {
     _cleanup_close_ int folder = -1;
-    struct process_row row;
+    struct listed_process process;
     _cleanup_error_ struct error *error = procfs_open_process(pid, &folder);
-    if (error || !read_row(listing, folder, with_runtime, &row))
+    if (error || !read_row(listing, folder, &process.row, &process.start_ticks))
         return NULL;
-    return vector_append(&listing->rows, row) ? NULL : error_no_memory();
+    return vector_append(&listing->rows, process) ? NULL : error_no_memory();
+}
+
+/* False when the time was up before all were looked at. */
+static bool find_kinds(struct listing *listing, struct program_kinds *kinds, uint64_t deadline_ns)
+{
+    bool finished = true;
+    for (size_t i = 0; i < listing->rows.count; i++) {
+        struct listed_process *process = &listing->rows.items[i];
+        _cleanup_close_ int folder = -1;
+        struct program_kind kind;
+        _cleanup_error_ struct error *error = procfs_open_process(process->row.pid, &folder);
+        if (error)
+            continue;
+        enum program_kind_found found =
+            program_kinds_find(kinds, folder, process->row.pid, process->start_ticks, deadline_ns, &kind);
+        finished &= found != KIND_POSTPONED;
+        if (found != KIND_FOUND)
+            continue;
+        const char *name = arena_copy_string(&listing->arena, kind.name, strlen(kind.name));
+        process->row.runtime = name ? name : "";
+        process->row.allocator = kind.allocator;
+    }
+    return finished;
 }
 
 static void listing_init(struct listing *listing)
@@ -190,7 +171,6 @@ static void listing_init(struct listing *listing)
     *listing = (struct listing){0};
     arena_init(&listing->arena);
     table_init(&listing->users);
-    table_init(&listing->runtimes);
     permission_gather(getpid(), &own);
     listing->may_attach = own.yama_scope <= 0 || (own.yama_scope < 3 && permission_has_sys_ptrace(&own));
 }
@@ -211,7 +191,7 @@ static void close_folder(DIR **folder)
         closedir(*folder);
 }
 
-static struct error *add_all(struct listing *listing, bool with_runtime)
+static struct error *add_all(struct listing *listing)
 {
     __attribute__((cleanup(close_folder))) DIR *folder = opendir("/proc");
     if (!folder)
@@ -219,7 +199,7 @@ static struct error *add_all(struct listing *listing, bool with_runtime)
     struct dirent *file;
     while (listing->rows.count < PROCESSES_MAX && (file = readdir(folder))) {
         pid_t pid;
-        struct error *error = parse_pid(file->d_name, &pid) ? add_process(listing, pid, with_runtime) : NULL;
+        struct error *error = parse_pid(file->d_name, &pid) ? add_process(listing, pid) : NULL;
         if (error)
             return error;
     }
@@ -228,33 +208,45 @@ static struct error *add_all(struct listing *listing, bool with_runtime)
 
 static int compare_rss(const void *first, const void *second)
 {
-    const struct process_row *one = first, *other = second;
+    const struct process_row *one = &((const struct listed_process *)first)->row;
+    const struct process_row *other = &((const struct listed_process *)second)->row;
     if (one->rss_bytes != other->rss_bytes)
         return one->rss_bytes < other->rss_bytes ? 1 : -1;
     return one->pid < other->pid ? -1 : one->pid > other->pid;
 }
 
-/* Rows into the arena, by falling RSS. */
+static void sort_rows(struct listing *listing)
+{
+    if (listing->rows.count > 0)
+        qsort(listing->rows.items, listing->rows.count, sizeof(*listing->rows.items), compare_rss);
+}
+
+/* Rows into the arena. */
 static struct error *finish_list(struct listing *listing, struct process_list *ret_list)
 {
     struct process_row *rows = arena_alloc_array(&listing->arena, listing->rows.count, sizeof(*rows));
     if (!rows)
         return error_no_memory();
-    if (listing->rows.count > 0) {
-        qsort(listing->rows.items, listing->rows.count, sizeof(*rows), compare_rss);
-        memcpy(rows, listing->rows.items, listing->rows.count * sizeof(*rows));
-    }
+    for (size_t i = 0; i < listing->rows.count; i++)
+        rows[i] = listing->rows.items[i].row;
     *ret_list = (struct process_list){.arena = listing->arena, .rows = rows, .count = listing->rows.count};
     arena_init(&listing->arena);
     return NULL;
 }
 
-struct error *process_list_read(bool look_at_runtime, struct process_list *ret_list)
+struct error *process_list_read(struct program_kinds *kinds, struct process_list *ret_list)
 {
     _cleanup_(listing_deinit) struct listing listing;
     listing_init(&listing);
-    struct error *error = add_all(&listing, look_at_runtime);
-    return error ? error : finish_list(&listing, ret_list);
+    struct error *error = add_all(&listing);
+    if (error)
+        return error;
+    sort_rows(&listing);
+    bool finished = !kinds || find_kinds(&listing, kinds, clock_ns(CLOCK_MONOTONIC) + PROCESS_LIST_LOOK_NS);
+    error = finish_list(&listing, ret_list);
+    if (!error)
+        ret_list->unfinished = !finished;
+    return error;
 }
 
 void process_list_deinit(struct process_list *list)
@@ -294,19 +286,13 @@ static void keep_matches(struct listing *listing, const char *name)
 {
     bool exactly = false;
     for (size_t i = 0; i < listing->rows.count && !exactly; i++)
-        exactly = row_matches(&listing->rows.items[i], name, true);
+        exactly = row_matches(&listing->rows.items[i].row, name, true);
     size_t kept = 0;
     for (size_t i = 0; i < listing->rows.count; i++) {
-        if (row_matches(&listing->rows.items[i], name, exactly))
+        if (row_matches(&listing->rows.items[i].row, name, exactly))
             listing->rows.items[kept++] = listing->rows.items[i];
     }
     listing->rows.count = kept;
-    for (size_t i = 0; i < kept; i++) {
-        _cleanup_close_ int folder = -1;
-        _cleanup_error_ struct error *error = procfs_open_process(listing->rows.items[i].pid, &folder);
-        if (!error)
-            listing->rows.items[i].runtime = find_runtime(listing, folder);
-    }
 }
 
 static struct error *say_none(const char *name)
@@ -339,15 +325,19 @@ struct error *process_list_find(const char *pid_or_name, struct process_list *re
     listing_init(&listing);
     if (!*pid_or_name)
         return error_create(ERROR_NOT_FOUND, "no process has an empty name");
-    if (parse_pid(pid_or_name, &pid)) {
-        struct error *error = add_process(&listing, pid, true);
-        if (error)
-            return error;
-        return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_why_not(pid);
-    }
-    struct error *error = add_all(&listing, false);
+    bool is_pid = parse_pid(pid_or_name, &pid);
+    struct error *error = is_pid ? add_process(&listing, pid) : add_all(&listing);
     if (error)
         return error;
-    keep_matches(&listing, pid_or_name);
-    return listing.rows.count > 0 ? finish_list(&listing, ret_list) : say_none(pid_or_name);
+    if (!is_pid)
+        keep_matches(&listing, pid_or_name);
+    if (listing.rows.count == 0)
+        return is_pid ? say_why_not(pid) : say_none(pid_or_name);
+    _cleanup_(program_kinds_destroyp) struct program_kinds *kinds = NULL;
+    error = program_kinds_create(&kinds);
+    if (error)
+        return error;
+    sort_rows(&listing);
+    find_kinds(&listing, kinds, UINT64_MAX);
+    return finish_list(&listing, ret_list);
 }

@@ -371,7 +371,7 @@ static bool is_plain(const char *name)
 static struct error *write_processes(struct text *text)
 {
     struct process_list list;
-    struct error *error = process_list_read(false, &list);
+    struct error *error = process_list_read(NULL, &list);
     if (error)
         return error;
     for (size_t i = 0; i < list.count; i++)

@@ -59,14 +59,16 @@ enum exit_status target_choose(const struct options *options, pid_t *ret_pid)
 struct picker_state {
     struct process_list list;
     bool listed;
+    struct program_kinds *kinds;
     VECTOR(struct picker_row) rows;
 };
 
-static struct error *list_processes(void *context, const struct picker_row **ret_rows, size_t *ret_count)
+static struct error *list_processes(void *context, const struct picker_row **ret_rows, size_t *ret_count,
+                                    bool *ret_unfinished)
 {
     struct picker_state *state = context;
     struct process_list list;
-    struct error *error = process_list_read(true, &list);
+    struct error *error = process_list_read(state->kinds, &list);
     if (error)
         return error;
     if (!vector_reserve(&state->rows, list.count)) {
@@ -86,12 +88,14 @@ static struct error *list_processes(void *context, const struct picker_row **ret
             .name = row->comm,
             .command_line = row->command_line,
             .runtime = row->runtime,
+            .allocator = row->allocator,
             .rss_bytes = row->rss_bytes,
             .readable = row->readable,
         };
     }
     *ret_rows = state->rows.items;
     *ret_count = state->rows.count;
+    *ret_unfinished = list.unfinished;
     return NULL;
 }
 
@@ -99,7 +103,10 @@ enum exit_status target_pick(const char *filter, const struct tui_options *optio
 {
     struct picker_state state = {0};
     struct picker picker = {.list = list_processes, .context = &state};
-    struct error *error = tui_pick(&picker, filter, options, ret_pid);
+    struct error *error = program_kinds_create(&state.kinds);
+    if (!error)
+        error = tui_pick(&picker, filter, options, ret_pid);
+    program_kinds_destroy(state.kinds);
     if (state.listed)
         process_list_deinit(&state.list);
     vector_deinit(&state.rows);

@@ -62,28 +62,32 @@ static void demo_close(struct source *source)
     scene_deinit(&demo->scene);
 }
 
-static struct error *list_processes(void *context, const struct picker_row **ret_rows, size_t *ret_count)
+static struct error *list_processes(void *context, const struct picker_row **ret_rows, size_t *ret_count,
+                                    bool *ret_unfinished)
 {
     static struct picker_row rows[40];
     static char commands[40][64];
-    static const char *const names[] = {"prometheus", "etcd", "postgres",     "node_exporter",
-                                        "caddy",      "java", "redis-server", "sshd"};
+    static const struct {
+        const char *name, *runtime, *allocator;
+    } programs[] = {{"prometheus", "go1.24.4", "Go"}, {"etcd", "go1.24.4", "Go"}, {"postgres", "C", "glibc"},
+                    {"node_exporter", "go1.23.5", "Go+glibc"}, {"caddy", "go1.23.5", "Go"}, {"java", "JVM 17.0.15", "glibc"},
+                    {"redis-server", "C", "jemalloc"}, {"sshd", "C", "glibc"}};
     unsigned *second = context;
     for (int i = 0; i < 40; i++) {
-        snprintf(commands[i], sizeof(commands[i]), "/usr/bin/%s --config=/etc/%s/%d.yml", names[i % 8], names[i % 8],
-                 i);
+        const char *name = programs[i % 8].name;
+        snprintf(commands[i], sizeof(commands[i]), "/usr/bin/%s --config=/etc/%s/%d.yml", name, name, i);
         rows[i] = (struct picker_row){.pid = 1000 + 37 * i,
                                       .user = i % 3 ? "root" : "prometheus",
-                                      .name = names[i % 8],
+                                      .name = name,
                                       .command_line = commands[i],
-                                      .runtime = i % 8 < 2                ? "go1.24.4"
-                                                 : i % 8 < 5 && i % 8 > 2 ? "go1.23.5"
-                                                                          : "native",
+                                      .runtime = programs[i % 8].runtime,
+                                      .allocator = programs[i % 8].allocator,
                                       .rss_bytes =
                                           (uint64_t)(800 / (i + 1) + 1) * 1048576 + (i == 0 ? *second * 2600000u : 0),
                                       .readable = i % 5 != 4};
     }
     (*second)++;
+    *ret_unfinished = false;
     *ret_rows = rows;
     *ret_count = 40;
     return NULL;

@@ -291,7 +291,7 @@ static void place_columns(struct list *list, int width)
         used -= list->column_width[worst] + COLUMN_GAP;
         list->column_width[worst] = 0;
     }
-    if (flexible < count) {
+    if (flexible < count && list->column_width[flexible] > 0) {
         int room = list->column_width[flexible] + width - used;
         int needed = list->flexible_width > columns[flexible].width ? list->flexible_width : columns[flexible].width;
         list->column_width[flexible] = needed < room ? needed : room;

@@ -33,10 +33,27 @@ static void draw_user(const struct list_cell *cell, const void *row)
     cell_left(cell, ROLE_MUTED, process_of(row)->user);
 }
 
+/* Those whose own figures are read. */
+static bool is_read(const char *runtime)
+{
+    static const char *const starts[] = {"go", "JVM", "CPython"};
+    for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
+        if (strncmp(runtime, starts[i], strlen(starts[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void draw_runtime(const struct list_cell *cell, const void *row)
 {
     const char *runtime = process_of(row)->runtime;
-    cell_left(cell, strncmp(runtime, "go", 2) == 0 ? ROLE_ACCENT : ROLE_FAINT, runtime[0] ? runtime : NOT_KNOWN);
+    cell_left(cell, is_read(runtime) ? ROLE_ACCENT : ROLE_FAINT, runtime[0] ? runtime : NOT_KNOWN);
+}
+
+static void draw_allocator(const struct list_cell *cell, const void *row)
+{
+    const char *allocator = process_of(row)->allocator;
+    cell_left(cell, ROLE_MUTED, allocator[0] ? allocator : NOT_KNOWN);
 }
 
 static void draw_rss(const struct list_cell *cell, const void *row)
@@ -85,6 +102,12 @@ static int compare_runtime(const void *context, const void *a, const void *b)
     return strcmp(process_of(a)->runtime, process_of(b)->runtime);
 }
 
+static int compare_allocator(const void *context, const void *a, const void *b)
+{
+    (void)context;
+    return strcmp(process_of(a)->allocator, process_of(b)->allocator);
+}
+
 static int compare_name(const void *context, const void *a, const void *b)
 {
     (void)context;
@@ -101,8 +124,8 @@ static const char *text_of_process(const void *context, const void *row, char *b
 {
     (void)context;
     const struct picker_row *process = process_of(row);
-    snprintf(buffer, LIST_TEXT, "%d %.32s %.32s %.64s %.300s", (int)process->pid, process->user, process->runtime,
-             process->name, process->command_line);
+    snprintf(buffer, LIST_TEXT, "%d %.32s %.32s %.16s %.64s %.300s", (int)process->pid, process->user, process->runtime,
+             process->allocator, process->name, process->command_line);
     return buffer;
 }
 
@@ -113,19 +136,20 @@ static int measure(const void *context, const void *row)
 }
 
 static const struct column columns[] = {
-    {.title = "pid", .width = 8, .right = true, .ascending = true, .draw = draw_pid, .compare = compare_pid},
+    {.title = "pid", .width = 7, .right = true, .ascending = true, .draw = draw_pid, .compare = compare_pid},
     {.title = "user", .width = 10, .priority = 2, .draw = draw_user},
-    {.title = "runtime", .width = 11, .priority = 1, .draw = draw_runtime, .compare = compare_runtime},
+    {.title = "runtime", .width = 12, .priority = 1, .ascending = true, .draw = draw_runtime, .compare = compare_runtime},
+    {.title = "allocator", .width = 11, .priority = 2, .ascending = true, .draw = draw_allocator, .compare = compare_allocator},
     {.title = "RSS", .width = 8, .right = true, .draw = draw_rss, .compare = compare_rss},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
-    {.title = "name", .width = 16, .ascending = true, .draw = draw_name, .compare = compare_name},
+    {.title = "name", .width = 11, .stretch = 16, .ascending = true, .draw = draw_name, .compare = compare_name},
     {.title = "command", .width = 20, .priority = 3, .flexible = true, .draw = draw_command},
 };
 
 static const struct list_ops process_table = {
     .columns = columns,
     .num_columns = ARRAY_SIZE(columns),
-    .first_sort = 3,
+    .first_sort = 4,
     .identity = identify,
     .text = text_of_process,
     .measure = measure,
@@ -325,7 +349,7 @@ void picker_session_draw(struct picker_session *session)
     x = canvas_text(canvas, 1, 1, ROLE_STRONG, "\xe2\x80\xba ");
     line_edit_draw(&session->edit, canvas, x, 1, canvas.width - x - 1);
     if (session->list.filter[0] == '\0')
-        canvas_text(canvas, x + 2, 1, ROLE_FAINT, "type to filter by name, command, user, pid or runtime");
+        canvas_text(canvas, x + 2, 1, ROLE_FAINT, "type to filter by name, command, user, pid, runtime or allocator");
     canvas_rule(canvas, 0, 2, canvas.width, ROLE_FAINT);
     list_draw(&session->list, canvas_part(canvas, 0, 3, canvas.width, canvas.height - 4), true);
     draw_keys(canvas, canvas.height - 1);

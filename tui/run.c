@@ -11,6 +11,8 @@
 #define PLAYBACK_POLL_MS 1000
 /* How often processes are listed in the picker. */
 #define PICKER_PERIOD_NS UINT64_C(1000000000)
+/* While it is still found out what programs they are: half of the time is left for keys. */
+#define PICKER_SOON_NS UINT64_C(100000000)
 
 DEFINE_CLEANUP(struct terminal *, terminal_close)
 DEFINE_CLEANUP(struct session *, session_destroy)
@@ -171,12 +173,13 @@ struct error *tui_pick(const struct picker *picker, const char *filter, const st
         if (now >= next_list) {
             const struct picker_row *rows;
             size_t count;
-            error = picker->list(picker->context, &rows, &count);
+            bool unfinished = false;
+            error = picker->list(picker->context, &rows, &count, &unfinished);
             if (!error)
                 error = picker_session_update(session, rows, count, now);
             if (error)
                 return error;
-            next_list = now + PICKER_PERIOD_NS;
+            next_list = now + (unfinished ? PICKER_SOON_NS : PICKER_PERIOD_NS);
         }
         struct event event;
         while (!session->over && (event = terminal_event(terminal)).type != EVENT_NONE) {

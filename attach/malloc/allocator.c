@@ -1,7 +1,5 @@
 #include "attach/malloc/allocator.h"
 
-#include <string.h>
-
 #include "heaptop/base/cleanup.h"
 
 /* By how their files' names begin, what takes the others' place first. */
@@ -19,20 +17,12 @@ static const struct {
     {"libc-2.", ALLOCATOR_GLIBC, "glibc's malloc"},
 };
 
-static bool begins_with(const struct maps *maps, const struct map_line *line, const char *start)
-{
-    const char *name = map_line_name(maps, line), *end = name + line->name_length, *file = end;
-    while (file > name && file[-1] != '/')
-        file--;
-    return (size_t)(end - file) >= strlen(start) && strncmp(file, start, strlen(start)) == 0;
-}
-
 struct allocator allocator_of(const struct maps *maps)
 {
     for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
         for (size_t at = 0; at < maps->lines.count; at++) {
             const struct map_line *line = &maps->lines.items[at];
-            if (line->inode != 0 && line->permissions[2] == 'x' && begins_with(maps, line, libraries[i].start))
+            if (line->inode != 0 && line->permissions[2] == 'x' && map_line_file_begins(maps, line, libraries[i].start))
                 return (struct allocator){libraries[i].kind, libraries[i].name, line};
         }
     }

@@ -92,16 +92,12 @@ static bool is_privileged(int descriptor)
 static bool has_sanitizer(struct image *image)
 {
     static const char *const names[] = {"__asan_init", "__tsan_init", "__msan_init", "__hwasan_init"};
-    const struct image_section *section = image_find_section(image, ".dynstr");
-    if (!section || section->size > MAX_NAMES_BYTES)
-        return false;
-    _cleanup_free_ char *bytes = malloc(section->size + 1);
-    struct error *error = bytes ? image_read_file(image, section->offset, bytes, section->size) : NULL;
-    bool found = false;
-    for (size_t i = 0; bytes && !error && i < ARRAY_SIZE(names); i++)
-        found |= memmem(bytes, section->size, names[i], strlen(names[i])) != NULL;
+    bool found[ARRAY_SIZE(names)], any = false;
+    struct error *error = image_find_texts(image, ".dynstr", MAX_NAMES_BYTES, names, ARRAY_SIZE(names), found);
+    for (size_t i = 0; !error && i < ARRAY_SIZE(names); i++)
+        any |= found[i];
     error_destroy(error);
-    return found;
+    return any;
 }
 
 static bool is_go(struct image *image)

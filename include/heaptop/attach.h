@@ -18,7 +18,11 @@ struct process_row {
     pid_t pid, parent;
     uid_t uid;
     const char *user, *comm, *command_line, *exe;   /* exe: "" when it may not be read. */
-    const char *runtime;        /* "go1.24.4", "go", "native", "" (not readable). */
+    /* What the program is: "go1.24.4", "JVM 17.0.15", "CPython 3.11", "node", "Rust", "C++", "C", "native" (nothing tells); "" when it may
+     * not be read or was not looked at. */
+    const char *runtime;
+    /* What serves its allocations: "Go", "Go+glibc" (a cgo program), "glibc", "musl", "jemalloc", "tcmalloc", "mimalloc"; "" when not known. */
+    const char *allocator;
     uint64_t rss_bytes, cpu_ns, start_unix_ns;
     bool readable;              /* heaptop may read its memory. */
 };
@@ -27,11 +31,18 @@ struct process_list {
     struct arena arena;
     struct process_row *rows;
     size_t count;
+    bool unfinished;            /* The time for looking at programs was up: runtimes are missing that the next list will have. */
 };
 
-/* All processes but kernel threads and heaptop itself, by falling RSS. With look_at_runtime the executables are
- * opened to tell Go programs (their build information; a few microseconds each). */
-struct error *process_list_read(bool look_at_runtime, struct process_list *ret_list);
+/* What was found out of programs, for the next list to know. */
+struct program_kinds;
+struct error *program_kinds_create(struct program_kinds **ret_kinds);      /* ERROR_NO_MEMORY. */
+void program_kinds_destroy(struct program_kinds *kinds);        /* Accepts NULL. */
+
+/* All processes but kernel threads and heaptop itself, by falling RSS. With `kinds` executables and memory maps that are not in it yet are
+ * looked at for runtime and allocator, the largest processes' first, for at most PROCESS_LIST_LOOK_NS; NULL: those stay "". */
+struct error *process_list_read(struct program_kinds *kinds, struct process_list *ret_list);
+#define PROCESS_LIST_LOOK_NS UINT64_C(40000000)
 void process_list_deinit(struct process_list *list);
 
 /* Finds targets by what a person typed: a number is a pid; else comm, or the file name of exe or argv[0], exactly;

@@ -106,15 +106,16 @@ struct error *tui_show_diff(struct snapshot *const snapshots[2], const struct me
 /* One line of the process picker. Strings borrowed until the next list call. */
 struct picker_row {
     pid_t pid;
-    const char *user, *name, *command_line, *runtime;
+    const char *user, *name, *command_line;
+    const char *runtime, *allocator;    /* "": not known. */
     uint64_t rss_bytes;
     double rss_growth_per_s;    /* Filled by the tui between lists; input is ignored. */
     bool readable;
 };
 
 struct picker {
-    /* Fills in the rows; called about once a second. */
-    struct error *(*list)(void *context, const struct picker_row **ret_rows, size_t *ret_count);
+    /* Fills in the rows; called about once a second, and sooner when *ret_unfinished says that there is more to be told of them. */
+    struct error *(*list)(void *context, const struct picker_row **ret_rows, size_t *ret_count, bool *ret_unfinished);
     void *context;
 };
 

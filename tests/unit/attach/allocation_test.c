@@ -62,10 +62,17 @@ static void sample_twice(void)
 static void list(void)
 {
     struct process_list processes;
-    struct error *error = process_list_read(true, &processes);
+    struct program_kinds *kinds;
+    struct error *error = program_kinds_create(&kinds);
+    if (error) {
+        accept(error);
+        return;
+    }
+    error = process_list_read(kinds, &processes);
     accept(error);
     if (!error)
         process_list_deinit(&processes);
+    program_kinds_destroy(kinds);
 }
 
 static void find(void)

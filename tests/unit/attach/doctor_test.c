@@ -67,6 +67,9 @@ START_TEST(test_native_program)
     ck_assert_int_eq(find_row(&report, "malloc")->state, DOCTOR_YES);
     ck_assert_ptr_nonnull(strstr(find_row(&report, "malloc")->detail, "glibc's: "));
 #endif
+    ck_assert_ptr_nonnull(strstr(find_row(&report, "program")->detail, "C; allocator: "));
+    ck_assert_ptr_nonnull(strstr(find_row(&report, "for free")->detail, "RSS by kind"));
+    ck_assert_ptr_nonnull(strstr(find_row(&report, "on request")->detail, "resident pages"));
     ck_assert_ptr_nonnull(strstr(find_row(&report, "threads")->detail, "; where each waits"));
     find_row(&report, "memory limit");
     find_row(&report, "ptrace_scope");

@@ -12,6 +12,7 @@ static struct picker_row rows[] = {
      .name = "etcd",
      .command_line = "/usr/bin/etcd",
      .runtime = "go1.23.5",
+     .allocator = "Go+glibc",
      .rss_bytes = 90 << 20,
      .readable = true},
     {.pid = 200,
@@ -19,6 +20,7 @@ static struct picker_row rows[] = {
      .name = "prometheus",
      .command_line = "prometheus --x",
      .runtime = "go1.24.4",
+     .allocator = "Go",
      .rss_bytes = 80 << 20,
      .readable = true},
     {.pid = 300,
@@ -26,6 +28,7 @@ static struct picker_row rows[] = {
      .name = "sshd",
      .command_line = "sshd: \xe6\xbc\xa2",
      .runtime = "",
+     .allocator = "",
      .rss_bytes = 8 << 20},
 };
 
@@ -120,6 +123,20 @@ START_TEST(what_may_not_be_read_is_said)
 }
 END_TEST
 
+START_TEST(runtime_and_allocator_are_shown_and_filtered_by)
+{
+    ck_assert(shows("go1.23.5      Go+glibc"));
+    ck_assert(shows("runtime       allocator"));
+    type("+glibc");
+    ck_assert(shows("1 of 3"));
+    ck_assert(shows("etcd"));
+    /* Short of room the command goes first, then who runs it, then what allocates; what it is stays. */
+    ck_assert_ptr_null(
+        picker_session_handle(session, &(struct event){.type = EVENT_RESIZE, .width = 60, .height = 15}));
+    ck_assert(shows("go1.23.5") && shows("90.0 MB") && shows("growth") && !shows("allocator ") && !shows("/usr/bin"));
+}
+END_TEST
+
 START_TEST(the_list_survives_any_size_and_an_empty_one)
 {
     for (int width = 1; width < 140; width += 11) {
@@ -158,6 +175,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, growth_is_counted_from_the_first_look);
     tcase_add_test(tests, the_selection_stays_on_its_process);
     tcase_add_test(tests, what_may_not_be_read_is_said);
+    tcase_add_test(tests, runtime_and_allocator_are_shown_and_filtered_by);
     tcase_add_test(tests, the_list_survives_any_size_and_an_empty_one);
     tcase_add_test(tests, a_filter_can_be_given);
     suite_add_tcase(suite, tests);
