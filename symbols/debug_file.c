@@ -43,20 +43,23 @@ static bool is_useful(const struct image *image)
     return image_has_symtab(image) || image_has_dwarf(image);
 }
 
-/* Its build id is the image's, so that nothing else need be looked at. */
-static bool open_by_build_id(const struct image *image, const char *root, struct image **ret_debug)
+/* The file of that path, if its build id is this one. */
+static bool open_identified(const char *path, const char *id, struct image **ret_debug)
 {
-    char path[MAX_PATH];
-    const char *id = image_build_id(image);
-    if (strlen(id) < 4 ||
-        snprintf(path, sizeof(path), "%s/usr/lib/debug/.build-id/%.2s/%s.debug", root, id, id + 2) >= (int)sizeof(path))
-        return false;
     _cleanup_(image_closep) struct image *debug = NULL;
     _cleanup_error_ struct error *error = open_file(path, &debug);
     if (error || strcmp(image_build_id(debug), id) != 0 || !is_useful(debug))
         return false;
     *ret_debug = take_pointer(debug);
     return true;
+}
+
+/* Nothing else need be looked at but the build id. */
+static bool open_by_build_id(const char *id, const char *root, struct image **ret_debug)
+{
+    char path[MAX_PATH];
+    int length = snprintf(path, sizeof(path), "%s/usr/lib/debug/.build-id/%.2s/%s.debug", root, id, id + 2);
+    return strlen(id) >= 4 && length < (int)sizeof(path) && open_identified(path, id, ret_debug);
 }
 
 struct link {
@@ -129,7 +132,7 @@ struct error *debug_file_open(struct image *image, const char *path, const char 
 {
     struct link link;
     for (size_t i = 0; i < num_roots; i++) {
-        if (open_by_build_id(image, roots[i], ret_debug))
+        if (open_by_build_id(image_build_id(image), roots[i], ret_debug))
             return NULL;
     }
     bool has_link = path && path[0] == '/' && read_link(image, &link);
@@ -138,6 +141,57 @@ struct error *debug_file_open(struct image *image, const char *path, const char 
             return NULL;
     }
     return error_create(ERROR_NOT_FOUND, "no separate debug file");
+}
+
+/* ---- supplements ---- */
+
+struct supplement_link {
+    char name[MAX_LINK_BYTES];
+    char id[2 * IMAGE_BUILD_ID_BYTES + 1];
+};
+
+/* .gnu_debugaltlink: a path and the build id of the file there. */
+static bool read_supplement_link(struct image *debug, struct supplement_link *ret_link)
+{
+    uint8_t bytes[MAX_LINK_BYTES];
+    const struct named_section *section = image_find_named_section(debug, ".gnu_debugaltlink");
+    if (!section || section->place.size > sizeof(bytes))
+        return false;
+    _cleanup_error_ struct error *error = image_read_file(debug, section->place.offset, bytes, section->place.size);
+    if (error)
+        return false;
+    struct cursor cursor = cursor_over(bytes, section->place.size);
+    const char *name = cursor_string(&cursor, sizeof(bytes));
+    size_t size = cursor_left(&cursor);
+    if (!name || !name[0] || size == 0 || size > IMAGE_BUILD_ID_BYTES)
+        return false;
+    snprintf(ret_link->name, sizeof(ret_link->name), "%s", name);
+    for (size_t i = 0; i < size; i++)
+        snprintf(ret_link->id + 2 * i, 3, "%02x", cursor_u8(&cursor));
+    return true;
+}
+
+struct error *debug_file_open_supplement(struct image *debug, const char *const *roots, size_t num_roots,
+                                         struct image **ret_supplement)
+{
+    struct supplement_link link;
+    char path[MAX_PATH];
+    if (!read_supplement_link(debug, &link))
+        return error_create(ERROR_NOT_FOUND, "no supplementary debug file is needed");
+    for (size_t i = 0; i < num_roots; i++) {
+        if (open_by_build_id(link.id, roots[i], ret_supplement))
+            return NULL;
+        int length = snprintf(path, sizeof(path), "%s%s", roots[i], link.name);
+        if (link.name[0] == '/' && length < (int)sizeof(path) && open_identified(path, link.id, ret_supplement))
+            return NULL;
+    }
+    /* Beside the debug file. */
+    const char *slash = strrchr(image_path(debug), '/');
+    int folder = slash ? (int)(slash - image_path(debug)) : 0;
+    int length = snprintf(path, sizeof(path), "%.*s/%s", folder, image_path(debug), link.name);
+    if (slash && link.name[0] != '/' && length < (int)sizeof(path) && open_identified(path, link.id, ret_supplement))
+        return NULL;
+    return error_create(ERROR_NOT_FOUND, "the supplementary debug file is not there");
 }
 
 /* ---- MiniDebugInfo ---- */

@@ -285,6 +285,11 @@ const char *image_path(const struct image *image)
     return image->path;
 }
 
+int image_descriptor(const struct image *image)
+{
+    return image->file.descriptor;
+}
+
 bool image_is_position_independent(const struct image *image)
 {
     return image->type == ET_DYN;

@@ -1,6 +1,7 @@
 /* symbols_dump COMMAND FILE ...: what the symbols room reads in a program's file. A developer's tool, and what
  * tests/live/symbols_test holds against other readers. Answers are lines of tab-separated words. info FILE [NAME...]
- * properties, build information, the function table; then the symbols of these names functions FILE [TEXT] entry, end,
+ * properties, build information, the function table; then the symbols of these names lines FILE reads addresses from stdin:
+ * function, file, line and first line of each frame there by DWARF, innermost first, then an empty line functions FILE [TEXT] entry, end,
  * start line and name of every function frames FILE TEXT GOFUNC MINOR   reads addresses from stdin: the frames of each,
  * innermost first, then an empty line deltas FILE TEXT                reads addresses from stdin: the stack delta of
  * each time FILE TEXT GOFUNC NAME...   CPU time of opening, finding the names, and 8,000 lookups of frames TEXT and
@@ -20,6 +21,7 @@
 
 DEFINE_CLEANUP(struct image *, image_close)
 DEFINE_CLEANUP(struct pclntab *, pclntab_close)
+DEFINE_CLEANUP(struct source_lines *, source_lines_close)
 
 static int fail(struct error *error)
 {
@@ -118,6 +120,44 @@ static int print_deltas(struct pclntab *table)
     return 0;
 }
 
+/* Of the file itself, or of its separate debug file. */
+static int print_lines(struct image *image)
+{
+    static const char *const roots[] = {""};
+    _cleanup_(image_closep) struct image *debug = NULL, *supplement = NULL;
+    _cleanup_(source_lines_closep) struct source_lines *lines = NULL;
+    struct source_frame frames[SOURCE_LINES_MAX_INLINED];
+    uint64_t address;
+    size_t count;
+    _cleanup_error_ struct error *missing = image_has_dwarf(image) ? NULL : debug_file_open(image, image_path(image), roots, 1, &debug);
+    struct image *file = debug ? debug : image;
+    _cleanup_error_ struct error *whole = debug_file_open_supplement(file, roots, 1, &supplement);
+    double start = milliseconds();
+    struct error *error =
+        source_lines_open(image_descriptor(file), supplement ? image_descriptor(supplement) : -1, &lines);
+    if (error)
+        return fail(error);
+    double open_time = milliseconds() - start, first_time = 0;
+    unsigned long addresses = 0;
+    while (scanf("%" SCNx64, &address) == 1) {
+        error = source_lines_find(lines, address, frames, &count);
+        if (error)
+            return fail(error);
+        for (size_t i = 0; i < count; i++) {
+            const struct source_frame *frame = &frames[i];
+            bool is_relative = frame->file && frame->file[0] != '/' && frame->folder;
+            printf("%s\t%s%s%s\t%u\t%u\n", frame->function ? frame->function : "?", is_relative ? frame->folder : "",
+                   is_relative ? "/" : "", frame->file ? frame->file : "?", frame->line, frame->start_line);
+        }
+        putchar('\n');
+        if (addresses++ == 0)
+            first_time = milliseconds() - start - open_time;
+    }
+    fprintf(stderr, "open_ms %.2f  first_ms %.2f  others_ms %.2f  addresses %lu\n", open_time, first_time,
+            milliseconds() - start - open_time - first_time, addresses);
+    return 0;
+}
+
 static void print_peak_memory(void)
 {
     FILE *status = fopen("/proc/self/status", "re");
@@ -174,7 +214,7 @@ static int print_times(struct pclntab *table, double open_time, char **names, si
 
 static int usage(void)
 {
-    fputs("usage: symbols_dump info|functions|frames|deltas|time FILE [ARGUMENT...]\n", stderr);
+    fputs("usage: symbols_dump info|lines|functions|frames|deltas|time FILE [ARGUMENT...]\n", stderr);
     return 2;
 }
 
@@ -190,6 +230,8 @@ int main(int argc, char **argv)
         return fail(error);
     if (strcmp(command, "info") == 0)
         return print_info(image, argv + 3, (size_t)argc - 3);
+    if (strcmp(command, "lines") == 0)
+        return print_lines(image);
     _cleanup_(pclntab_closep) struct pclntab *table = NULL;
     error = pclntab_open(image, &table);
     if (error)

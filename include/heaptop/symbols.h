@@ -8,5 +8,6 @@
 #include "heaptop/symbols/dwarf.h"
 #include "heaptop/symbols/image.h"
 #include "heaptop/symbols/pclntab.h"
+#include "heaptop/symbols/source_lines.h"
 
 #endif

@@ -11,6 +11,11 @@
 struct error *debug_file_open(struct image *image, const char *path, const char *const *roots, size_t num_roots,
                               struct image **ret_debug);
 
+/* What several debug files have in common and dwz(1) has taken out of `debug` (.gnu_debugaltlink): by its build id, then where
+ * its name says, both below each root. ERROR_NOT_FOUND: it needs none, or it is not there. */
+struct error *debug_file_open_supplement(struct image *debug, const char *const *roots, size_t num_roots,
+                                         struct image **ret_supplement);
+
 /* The symbol table that .gnu_debugdata holds (MiniDebugInfo: an ELF file compressed with LZMA), of some distributions'
  * programs. At most DEBUG_FILE_MAX_MINI bytes. ERROR_NOT_FOUND, ERROR_BAD_DATA, ERROR_UNSUPPORTED (larger). */
 struct error *debug_file_open_mini(struct image *image, struct image **ret_debug);

@@ -36,6 +36,7 @@ struct error *image_open(int descriptor, const char *path, struct image **ret_im
 void image_close(struct image *image);      /* Accepts NULL. */
 
 const char *image_path(const struct image *image);
+int image_descriptor(const struct image *image);    /* Of its file; the image's own. */
 bool image_is_position_independent(const struct image *image);
 bool image_is_x86_64(const struct image *image);
 bool image_has_sections(const struct image *image);

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Lines and inlined functions that symbols/ reads out of DWARF, against eu-addr2line's and addr2line's, at addresses
+spread over the code of optimised programs: C++ and C, DWARF 4 and 5, with the debug information in a file of its own and
+deduplicated by dwz, and Rust.
+
+    tests/live/source_lines_test.py [CASE]
+
+Exit status 77 where eu-addr2line or a C++ compiler is missing."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import oracle  # noqa: E402
+
+DUMP = oracle.HEAPTOP.parent / "tests" / "symbols_dump"
+SOURCES = oracle.ROOT / "tests/targets/native"
+ADDRESSES = 4000
+# eu-addr2line goes over all of a compile unit for each address: of those with large ones it is asked for some only.
+FEW_ADDRESSES = 150
+# Where compilers let ranges of inlined calls overlap, it takes another one than addr2line and LLVM do.
+MOST_OVERLAPPING = 0.04
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, capture_output=True, text=True, **options)
+
+
+def choose_addresses(program, count):
+    for line in run("readelf", "-SW", program).stdout.splitlines():
+        if match := re.search(r"\s\.text\s+PROGBITS\s+(\w+)\s+\w+\s+(\w+)", line):
+            start, size = (int(word, 16) for word in match.groups())
+            return list(range(start, start + size, max(1, size // count)))
+    raise AssertionError(f"{program} has no .text")
+
+
+def read_place(file, line):
+    return os.path.normpath(file.replace("??", "?")), int(line) if line.isdigit() else 0
+
+
+def by_dump(program, addresses):
+    """[[(function, (file, line))]], and what it took."""
+    done = run(DUMP, "lines", program, input="".join(f"{a:x}\n" for a in addresses))
+    answers = [[]]
+    for line in done.stdout.splitlines():
+        if line:
+            function, file, number, _ = line.split("\t")
+            answers[-1].append((function, read_place(file, number)))
+        else:
+            answers.append([])
+    return answers[:-1], done.stderr.strip()
+
+
+def by_tool(command, addresses):
+    """The same of a tool whose answers are an address, then of each frame a line for its function and one for its place."""
+    answers = []
+    # eu-addr2line's exit status tells that nothing is known of some address.
+    output = subprocess.run([*command, "-a", "-i", "-f"], input="".join(f"{a:#x}\n" for a in addresses), text=True,
+                            stdout=subprocess.PIPE).stdout
+    lines = iter(output.splitlines())
+    for line in lines:
+        if re.fullmatch(r"0x[0-9a-f]+", line):
+            answers.append([])
+            continue
+        place = re.match(r"(.*?):(\d+|\?)", next(lines)).groups()
+        answers[-1].append((line.split(" inlined at ")[0], read_place(*place)))
+    return answers
+
+
+def places(stack):
+    return [place for _, place in stack]
+
+
+def is_silent(stack):
+    """Nothing is known of the address: tools then name the function before it, of the symbol table, or the last line."""
+    return len(stack) <= 1 and (not stack or stack[0][0] == "?" or stack[0][1][1] == 0)
+
+
+def agrees(ours, theirs):
+    """addr2line's word: it takes the innermost function's name from the symbol table where linkers do not name it, and
+    for line 0 the file's name from there."""
+    if is_silent(ours):
+        return len(theirs) <= 1
+    return [line for _, line in places(ours)] == [line for _, line in places(theirs)] and all(
+        a == b or a[1] == 0 for a, b in zip(places(ours), places(theirs)))
+
+
+def compare(name, program, few, by_gnu=True):
+    """few: addresses for eu-addr2line; 0: it does not follow this program's debug information, and addr2line is held to
+    have the names as well."""
+    failures = []
+    addresses = choose_addresses(program, ADDRESSES)
+    ours, cost = by_dump(program, addresses)
+    inlined = sum(len(stack) > 1 for stack in ours)
+    if by_gnu:
+        for address, mine, theirs in zip(addresses, ours, by_tool(["addr2line", "-e", program], addresses)):
+            if not agrees(mine, theirs) or (not few and not is_silent(mine) and [f for f, _ in mine] != [f for f, _ in theirs]):
+                failures.append(f"{name}: {address:#x}: {mine}, addr2line has {theirs}")
+    step = max(1, len(addresses) // few) if few else len(addresses)
+    theirs = by_tool(["eu-addr2line", "-A", "-e", program], addresses[::step]) if few else []
+    differing = 0
+    for address, mine, other in zip(addresses[::step], ours[::step], theirs):
+        # The same, names too.
+        if mine == [(function.replace("??", "?"), place) for function, place in other] or is_silent(mine):
+            continue
+        differing += 1
+        if not by_gnu:
+            failures.append(f"{name}: {address:#x}: {mine}, eu-addr2line has {other}")
+    if differing > MOST_OVERLAPPING * len(theirs) or len(ours) != len(addresses) or inlined < len(addresses) / 10:
+        failures.append(f"{name}: {differing} of {len(theirs)} differ from eu-addr2line, {inlined} of {len(ours)} have "
+                        f"inlined calls, of {len(addresses)} addresses")
+    print(f"{name}: {len(addresses)} addresses{', equal to addr2line' if by_gnu else ''}; {len(theirs) - differing} of "
+          f"{len(theirs)} equal to eu-addr2line; {inlined} with inlined calls; {cost}")
+    return failures
+
+
+def split(program):
+    """The same program without debug information, which is in a file beside it."""
+    debug, stripped = program.with_suffix(".debug"), program.with_name(program.name + "-stripped")
+    run("objcopy", "--only-keep-debug", program, debug)
+    run("objcopy", "--strip-all", f"--add-gnu-debuglink={debug}", program, stripped)
+    return stripped
+
+
+def build_c(folder):
+    """A library of heaptop's own sources."""
+    library = folder / "base.so"
+    sources = sorted((oracle.ROOT / "base").glob("*.c"))
+    run("gcc", "-O2", "-g", "-gdwarf-5", "-D_GNU_SOURCE", "-fPIC", "-shared", f"-I{oracle.ROOT}/include", f"-I{oracle.ROOT}",
+        "-o", library, *sources, "-lm")
+    return library
+
+
+def main():
+    for tool in ("eu-addr2line", "g++", "addr2line", "objcopy"):
+        if not shutil.which(tool):
+            oracle.skip(f"{tool} is needed")
+    cases = sys.argv[1:] or ["c++4", "c++5", "c", "dwz", "rust"]
+    failures, skipped = [], []
+    with tempfile.TemporaryDirectory(prefix="heaptop-lines-") as name:
+        folder = Path(name)
+        for version in ("4", "5"):
+            program = folder / f"inlined{version}"
+            if {f"c++{version}", "dwz"} & set(cases):
+                run("g++", "-O2", "-g", f"-gdwarf-{version}", "-o", program, SOURCES / "inlined.cc")
+            if f"c++{version}" in cases:
+                failures += compare(f"C++, DWARF {version}", program, FEW_ADDRESSES)
+        if "c" in cases:
+            failures += compare("C, separate debug file", split(build_c(folder)), ADDRESSES)
+        if "dwz" in cases and shutil.which("dwz"):
+            twins = [folder / "inlined4", folder / "twin"]
+            run("g++", "-O1", "-g", "-gdwarf-4", "-o", twins[1], SOURCES / "inlined.cc")
+            run("dwz", "-m", folder / "common.dwz", "-M", folder / "common.dwz", *twins)
+            # addr2line does not follow from a separate debug file to what dwz has taken out of it.
+            failures += compare("C++, dwz and separate debug file", split(twins[0]), FEW_ADDRESSES, by_gnu=False)
+        elif "dwz" in cases:
+            skipped.append("dwz")
+        if "rust" in cases and shutil.which("rustc"):
+            run("rustc", "-O", "-g", "-o", folder / "rust", SOURCES / "inlined.rs")
+            failures += compare("Rust", folder / "rust", 0)
+        elif "rust" in cases:
+            skipped.append("rustc")
+    for failure in failures[:20]:
+        print(failure)
+    if skipped:
+        print(f"not there, and so not compared: {', '.join(skipped)}")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
