@@ -86,6 +86,7 @@ void history_destroy(struct history *history)
     vector_deinit(&history->next_cpu_fractions);
     vector_deinit(&history->span_classes);
     vector_deinit(&history->heap_caches);
+    malloc_history_deinit(&history->malloc);
     table_deinit(&history->stacks_by_id);
     table_deinit(&history->call_sites_by_key);
     table_deinit(&history->goroutines_by_key);
@@ -248,14 +249,6 @@ static struct error *add_memory_map(struct history *history, const struct snapsh
     history->span_classes.count = map->num_span_classes;
     for (size_t i = 0; i < map->num_span_classes; i++)
         history->span_classes.items[i] = map->span_classes[i];
-    if (map->malloc_heap && (map->malloc_heap->known || !history->malloc_heap.known)) {
-        history->malloc_heap = *map->malloc_heap;
-        history->malloc_unix_ns = snapshot->unix_ns;
-    }
-    if (history->malloc_heap.known && !history->first_malloc.known) {
-        history->first_malloc = history->malloc_heap;
-        history->first_malloc_unix_ns = snapshot->unix_ns;
-    }
     history->memory_parts = memory_parts_of(snapshot);
     if (!history->first_parts.known)
         history->first_parts = history->memory_parts;
@@ -330,6 +323,9 @@ struct error *history_add(struct history *history, struct snapshot *snapshot)
         error = history_add_sites(history, snapshot);
     if (!error)
         error = add_memory_map(history, snapshot);
+    if (!error)
+        error = malloc_history_add(&history->malloc, snapshot, history->options.site_points, history->options.window_ns,
+                                   history_verdict_age(history, snapshot->unix_ns));
     if (error)
         return error;
     judge_process(history, snapshot);
@@ -369,7 +365,7 @@ const struct gc_cycle *history_cycles(const struct history *history, size_t *ret
 
 size_t history_memory(const struct history *history)
 {
-    size_t bytes = sizeof(*history);
+    size_t bytes = sizeof(*history) + malloc_history_memory(&history->malloc);
     for (int id = 0; id < COUNTER_COUNT; id++)
         bytes += series_memory(&history->counters[id]) + series_memory(&history->rates[id]);
     for (int i = 0; i < WAIT_KIND_COUNT; i++)

@@ -2,6 +2,7 @@
 #ifndef ANALYSIS_HISTORY_H
 #define ANALYSIS_HISTORY_H
 
+#include "analysis/malloc_history.h"
 #include "heaptop/analysis.h"
 
 #define NOT_FOLLOWED UINT32_MAX
@@ -99,8 +100,7 @@ struct history {
     struct snapshot *latest;
     struct memory_parts memory_parts;   /* Of the latest snapshot that had a memory map. */
     struct memory_parts first_parts;    /* Of the first. */
-    struct malloc_heap malloc_heap, first_malloc;       /* Of the latest in which it was known, and of the first. */
-    uint64_t malloc_unix_ns, first_malloc_unix_ns;      /* 0: of none. */
+    struct malloc_history malloc;
     VECTOR(struct span_class) span_classes;
     VECTOR(struct heap_cache_use) heap_caches;
     uint64_t first_unix_ns;

@@ -6,20 +6,13 @@
 
 #include "analysis/series.h"
 
-/* Leaves `copy` empty when memory is out, so that destroying it is right at any moment. */
-static bool copy_series(const struct series *series, struct series *copy)
-{
-    *copy = (struct series){0};
-    return series_copy(series, copy);
-}
-
 /* All three are set, copied or empty. */
 static bool copy_tracked(struct tracked *tracked)
 {
     struct series inuse = tracked->inuse, allocated = tracked->allocated, provisional = tracked->provisional;
-    bool good = copy_series(&inuse, &tracked->inuse);
-    good = copy_series(&allocated, &tracked->allocated) && good;
-    return copy_series(&provisional, &tracked->provisional) && good;
+    bool good = series_copy(&inuse, &tracked->inuse);
+    good = series_copy(&allocated, &tracked->allocated) && good;
+    return series_copy(&provisional, &tracked->provisional) && good;
 }
 
 static bool copy_table(const struct table *table, struct table *copy)
@@ -45,17 +38,17 @@ static bool copy_process(const struct history *history, struct history *copy)
 {
     bool good = true;
     for (int id = 0; id < COUNTER_COUNT; id++) {
-        good = copy_series(&history->counters[id], &copy->counters[id]) && good;
-        good = copy_series(&history->rates[id], &copy->rates[id]) && good;
+        good = series_copy(&history->counters[id], &copy->counters[id]) && good;
+        good = series_copy(&history->rates[id], &copy->rates[id]) && good;
     }
     for (int i = 0; i < WAIT_KIND_COUNT; i++)
-        good = copy_series(&history->kinds[i], &copy->kinds[i]) && good;
-    good = copy_series(&history->profile_cycles, &copy->profile_cycles) && good;
-    good = copy_series(&history->marked, &copy->marked) && good;
-    good = copy_series(&history->gc_readings, &copy->gc_readings) && good;
-    good = copy_series(&history->outside_go, &copy->outside_go) && good;
-    good = copy_series(&history->outside_anonymous, &copy->outside_anonymous) && good;
-    good = copy_series(&history->unattributed, &copy->unattributed) && good;
+        good = series_copy(&history->kinds[i], &copy->kinds[i]) && good;
+    good = series_copy(&history->profile_cycles, &copy->profile_cycles) && good;
+    good = series_copy(&history->marked, &copy->marked) && good;
+    good = series_copy(&history->gc_readings, &copy->gc_readings) && good;
+    good = series_copy(&history->outside_go, &copy->outside_go) && good;
+    good = series_copy(&history->outside_anonymous, &copy->outside_anonymous) && good;
+    good = series_copy(&history->unattributed, &copy->unattributed) && good;
     good = COPY_VECTOR(&history->cycles, &copy->cycles) && good;
     good = COPY_VECTOR(&history->cpu_fractions, &copy->cpu_fractions) && good;
     good = COPY_VECTOR(&history->next_cpu_fractions, &copy->next_cpu_fractions) && good;
@@ -82,7 +75,7 @@ static bool copy_goroutines(const struct history *history, struct history *copy)
 {
     bool good = COPY_VECTOR(&history->goroutines, &copy->goroutines);
     for (size_t i = 0; i < copy->goroutines.count; i++)
-        good = copy_series(&history->goroutines.items[i].counts, &copy->goroutines.items[i].counts) && good;
+        good = series_copy(&history->goroutines.items[i].counts, &copy->goroutines.items[i].counts) && good;
     return copy_table(&history->goroutines_by_key, &copy->goroutines_by_key) && good;
 }
 
@@ -98,6 +91,7 @@ struct error *history_copy(const struct history *history, struct history **ret_c
     bool good = copy_process(history, copy);
     good = copy_allocations(history, copy) && good;
     good = copy_goroutines(history, copy) && good;
+    good = malloc_history_copy(&history->malloc, &copy->malloc) && good;
     if (!good) {
         history_destroy(copy);
         return error_no_memory();

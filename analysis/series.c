@@ -23,6 +23,7 @@ void series_deinit(struct series *series)
 bool series_copy(const struct series *series, struct series *ret_copy)
 {
     struct series copy = *series;
+    *ret_copy = (struct series){0};
     if (series->cells) {
         copy.cells = malloc(series->capacity * sizeof(*copy.cells));
         if (!copy.cells)

@@ -212,7 +212,7 @@ static struct error *examine_glibc(struct session *session, const struct maps *m
     _cleanup_free_ struct malloc_heap *heap = malloc(sizeof(*heap));
     if (!heap)
         return error_no_memory();
-    struct error *error = glibc_heap_read(session_memory(session), maps, heap);
+    struct error *error = glibc_heap_read(session_memory(session), maps, NULL, heap);
     if (error)
         return add_failure(report, "malloc", DOCTOR_NO, NULL, error);
     bool is_linked_in = allocator->kind == ALLOCATOR_UNKNOWN;

@@ -24,8 +24,9 @@ DEFINE_CLEANUP(struct residency *, residency_close)
 void region_reader_detach(struct region_reader *reader)
 {
     mapping_list_destroy(reader->mappings);
+    type_names_deinit(&reader->type_names);
     reader->mappings = NULL;
-    reader->maps_read_ns = 0;
+    reader->maps_read_ns = reader->malloc_due_ns = 0;
 }
 
 struct error *region_reader_attach(struct region_reader *reader, struct target *target, struct memory *memory,
@@ -100,7 +101,23 @@ static struct error *look_at_pages(struct region_reader *reader, struct reader_s
     return NULL;
 }
 
-/* What lies in the heaps of C code, which the pages alone do not tell. Chunks that are swapped out are left there. */
+/* What lies in the heaps of C code, and which classes its objects are of. */
+static struct error *walk_malloc_heap(struct region_reader *reader, const struct maps *maps, struct snapshot *snapshot,
+                                      struct malloc_heap *heap)
+{
+    _cleanup_free_ struct first_words *words = malloc(sizeof(*words));
+    if (!words)
+        return error_no_memory();
+    struct error *error = first_words_init(words, maps);
+    if (!error)
+        error = glibc_heap_read(reader->memory, maps, words, heap);
+    if (!error && heap->known)
+        error = object_types_read(reader->memory, words, &reader->type_names, reader->names, &snapshot->arena, heap);
+    first_words_deinit(words);
+    return error;
+}
+
+/* Chunks that are swapped out are left there. */
 static struct error *read_malloc_heap(struct region_reader *reader, const struct maps *maps, struct snapshot *snapshot)
 {
     struct malloc_heap *heap = arena_alloc(&snapshot->arena, sizeof(*heap));
@@ -109,27 +126,28 @@ static struct error *read_malloc_heap(struct region_reader *reader, const struct
         return error_no_memory();
     if (counter_known(swap) && swap->value.integer > MOST_SWAPPED_BYTES) {
         heap->reason = "part of it may be swapped out, and reading it would bring it back";
-        snapshot->memory_map->malloc_heap = heap;
+        snapshot->malloc_heap = heap;
         return NULL;
     }
-    struct error *error = glibc_heap_read(reader->memory, maps, heap);
+    struct error *error = walk_malloc_heap(reader, maps, snapshot, heap);
     if (error && reader_error_is_final(error))
         return error;
     if (error)
         snapshot_add_problem(snapshot, "malloc's heap: %s", error->message);
     else
-        snapshot->memory_map->malloc_heap = heap;
+        snapshot->malloc_heap = heap;
     error_destroy(error);
     return NULL;
 }
 
-enum look { LOOK_AT_MAPS, LOOK_AT_PAGES, LOOK_AT_PAGES_LAST };
+enum look { LOOK_AT_MAPS, LOOK_AT_MALLOC, LOOK_AT_PAGES, LOOK_AT_PAGES_LAST };
 
 static struct error *look_once(struct region_reader *reader, struct reader_set *readers, enum look look,
                                struct snapshot *snapshot, bool *ret_moved)
 {
     struct maps maps;
-    uint64_t before = look == LOOK_AT_MAPS ? 0 : read_rss(reader);
+    bool measures = look == LOOK_AT_PAGES || look == LOOK_AT_PAGES_LAST;
+    uint64_t before = measures ? read_rss(reader) : 0;
     *ret_moved = false;
     struct error *error = maps_read(reader->target->folder, &maps);
     if (error) {
@@ -140,10 +158,10 @@ static struct error *look_once(struct region_reader *reader, struct reader_set *
     error = maps_make_regions(&maps, &snapshot->arena, reader->names, &snapshot->regions, &snapshot->num_regions);
     if (!error)
         error = mapping_list_refresh(reader->mappings, &maps);
-    if (!error && look != LOOK_AT_MAPS)
+    if (!error && measures)
         error = look_at_pages(reader, readers, &maps, before, snapshot, ret_moved);
     bool is_last = !*ret_moved || look == LOOK_AT_PAGES_LAST;
-    if (!error && is_last && snapshot->memory_map)
+    if (!error && is_last && look != LOOK_AT_MAPS)
         error = read_malloc_heap(reader, &maps, snapshot);
     if (is_last && maps.truncated)
         snapshot_add_problem(snapshot, "the memory map has more than %d lines; the rest is left out", MAPS_MAX_LINES);
@@ -153,13 +171,25 @@ static struct error *look_once(struct region_reader *reader, struct reader_set *
     return error;
 }
 
+/* A reader's own figures say more of its program's heap; and a first sample is not kept waiting. */
+static bool malloc_is_due(struct region_reader *reader, const struct reader_set *readers, uint64_t now)
+{
+    bool is_first = reader->malloc_due_ns == 0;
+    if (readers->count > 0)
+        return false;
+    if (is_first)
+        reader->malloc_due_ns = now;
+    return !is_first && now >= reader->malloc_due_ns;
+}
+
 /* Where RSS has moved meanwhile, as on a machine that has more to do than it can, maps and pages are looked at once more:
  * a heap that has grown since the maps were read is in none of their lines. */
 struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
 {
     bool measures = reader->wants_pages &&
                     (!reader->pages_ns || snapshot->monotonic_ns - reader->pages_ns >= REGIONS_PAGES_PERIOD_NS);
-    if (measures)
+    bool walks = malloc_is_due(reader, readers, snapshot->monotonic_ns);
+    if (measures || walks)
         reader->maps_read_ns = 0;
     if (!clock_is_due(&reader->maps_read_ns, snapshot->monotonic_ns, MAPS_PERIOD_NS))
         return mapping_list_fill(reader->mappings, snapshot);
@@ -169,11 +199,16 @@ struct error *region_reader_sample(struct region_reader *reader, struct reader_s
     }
     struct error *error = NULL;
     bool moved = true;
+    uint64_t cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     for (unsigned looks = 1; !error && moved && looks <= MAX_LOOKS; looks++)
         error = look_once(reader, readers,
-                          !measures            ? LOOK_AT_MAPS
+                          !measures            ? walks ? LOOK_AT_MALLOC : LOOK_AT_MAPS
                           : looks == MAX_LOOKS ? LOOK_AT_PAGES_LAST
                                                : LOOK_AT_PAGES,
                           snapshot, &moved);
+    /* The pages' cost is somebody's who has asked for it. */
+    if (walks && !measures)
+        reader->malloc_due_ns = snapshot->monotonic_ns +
+                                REGIONS_MALLOC_PARTS * (clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu_before);
     return error ? error : mapping_list_fill(reader->mappings, snapshot);
 }

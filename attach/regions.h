@@ -2,12 +2,16 @@
 #ifndef HEAPTOP_ATTACH_REGIONS_H
 #define HEAPTOP_ATTACH_REGIONS_H
 
+#include "attach/malloc/object_types.h"
 #include "attach/mappings.h"
 #include "attach/reader_set.h"
 #include "attach/target.h"
 
 /* Pages are not looked at more often. */
 #define REGIONS_PAGES_PERIOD_NS UINT64_C(10000000000)
+/* Of a program that no reader knows the heap of malloc is read by itself, as seldom as it takes for that to use at most
+ * one part in so many of a processor. */
+#define REGIONS_MALLOC_PARTS 200u
 
 /* Zeroed, it is ready to be attached. */
 struct region_reader {
@@ -16,6 +20,8 @@ struct region_reader {
     struct name_cache *names;           /* Borrowed. */
     struct mapping_list *mappings;      /* Of the program that runs now. */
     uint64_t maps_read_ns, pages_ns;    /* CLOCK_MONOTONIC: when last read, last looked at; 0: never. */
+    struct type_names type_names;       /* Of the program that runs now. */
+    uint64_t malloc_due_ns;             /* CLOCK_MONOTONIC: when malloc's heap is read again; 0: not before a second sample. */
     bool wants_pages;
 };
 
@@ -29,8 +35,8 @@ void region_reader_detach(struct region_reader *reader);
 /* The next sample shall have a memory map, unless the last one is younger than REGIONS_PAGES_PERIOD_NS. */
 void region_reader_request_pages(struct region_reader *reader);
 
-/* Fills regions, mappings and, where it was asked for, memory_map of a snapshot that has the readers' sample. What
- * cannot be read is a problem of the snapshot; only final errors (reader_error_is_final). */
+/* Fills regions, mappings and, where it was asked for, memory_map of a snapshot that has the readers' sample; and
+ * malloc_heap when it is due. What cannot be read is a problem of the snapshot; only final errors (reader_error_is_final). */
 struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot);
 
 #endif

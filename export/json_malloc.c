@@ -1,10 +1,16 @@
 /* The member of the JSON document that tells of the C library's heap. */
 #include "export/json.h"
 
+/* Bytes a second since the first reading, and whether that is a growth. */
+static void add_growth(struct json_writer *writer, json_t *member, const struct malloc_growth *growth)
+{
+    json_add_real(writer, member, "growth_bytes_per_s", growth->bytes_per_s);
+    json_add_string(writer, member, "verdict", growth_verdict_name(growth->judged.verdict));
+}
+
 static void add_classes(struct json_writer *writer, json_t *object)
 {
     const struct analysis *analysis = writer->analysis;
-    bool is_later = analysis->malloc_unix_ns > analysis->first_malloc_unix_ns;
     json_t *list = json_add_array(writer, object, "size_classes");
     for (size_t i = 0; i < analysis->num_malloc_classes && !writer->failed; i++) {
         const struct malloc_class_row *row = &analysis->malloc_classes[i];
@@ -17,10 +23,25 @@ static void add_classes(struct json_writer *writer, json_t *object)
                                               {"cached_chunks", row->class.cached_chunks, true},
                                               {"cached_bytes", row->class.cached_bytes, true}};
         json_add_figures(writer, member, figures, ARRAY_SIZE(figures));
-        json_add_real(writer, member, "growth_bytes_per_s", row->growth_bytes_per_s);
+        add_growth(writer, member, &row->growth);
     }
-    if (!is_later)
-        json_say_unavailable(writer, "malloc.size_classes[].growth_bytes_per_s", "the heap was read once");
+}
+
+static void add_types(struct json_writer *writer, json_t *object)
+{
+    const struct analysis *analysis = writer->analysis;
+    json_t *list = json_add_array(writer, object, "types");
+    for (size_t i = 0; i < analysis->num_malloc_types && !writer->failed; i++) {
+        const struct malloc_type_row *row = &analysis->malloc_types[i];
+        json_t *member = json_append_object(writer, list);
+        json_add_string(writer, member, "name", catalog_string(analysis->snapshot->catalog, row->type.name));
+        json_add_unsigned(writer, member, "objects", row->type.objects);
+        json_add_unsigned(writer, member, "bytes", row->type.bytes);
+        json_add_integer(writer, member, "growth_objects", row->growth.chunks);
+        add_growth(writer, member, &row->growth);
+    }
+    if (analysis->malloc_heap->types_cut)
+        json_say_unavailable(writer, "malloc.types", "incomplete: too many different words stand at the start of chunks");
 }
 
 static void add_arenas(struct json_writer *writer, json_t *object, const struct malloc_heap *heap)
@@ -80,5 +101,11 @@ void json_add_malloc(struct json_writer *writer, json_t *document)
         json_say_unavailable(writer, "malloc.mapped_bytes",
                              "malloc's parameters were not found: the program has changed them");
     add_arenas(writer, object, heap);
+    json_add_unsigned(writer, object, "types_not_listed", heap->types_left_out);
+    add_types(writer, object);
     add_classes(writer, object);
+    if (writer->analysis->malloc_unix_ns <= writer->analysis->first_malloc_unix_ns) {
+        json_say_unavailable(writer, "malloc.size_classes[].growth_bytes_per_s", "the heap was read once");
+        json_say_unavailable(writer, "malloc.types[].growth_bytes_per_s", "the heap was read once");
+    }
 }

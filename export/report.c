@@ -587,6 +587,7 @@ struct error *export_report_recorded(const struct history *history, const struct
     add_goroutines(&report);
     add_cycles(&report);
     report_add_memory(&report);
+    report_add_malloc(&report);
     report_add_unavailable(&report);
     report_add_cost(&report);
     if (out.failed) {

@@ -34,6 +34,9 @@ void report_add_recorded(struct report *report);
 /* What to look at first (report_suspects.c). */
 void report_add_suspects(struct report *report);
 
+/* The heap of C code (report_malloc.c). */
+void report_add_malloc(struct report *report);
+
 /* The closing parts (report_memory.c). */
 void report_add_memory(struct report *report);
 void report_add_unavailable(struct report *report);

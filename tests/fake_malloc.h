@@ -7,6 +7,7 @@
 
 #include "attach/malloc/glibc_heap.h"
 #include "attach/malloc/glibc_layout.h"
+#include "attach/malloc/object_types.h"
 
 #define FAKE_DATA UINT64_C(0x7f0000000000)
 #define FAKE_DATA_BYTES 0x2000u
@@ -71,9 +72,58 @@ static inline void fake_malloc_init(struct fake_malloc *fake)
     fake_chunk(fake, next, (FAKE_HEAP_BYTES - next) | CHUNK_PREVIOUS_IN_USE);
 }
 
-/* What heaptop makes of it; NULL when memory is out. */
-static inline struct malloc_heap *fake_malloc_read(const struct fake_malloc *fake)
+/* Where a class's table, its type information, that of the class which describes it, and the names lie in the data. */
+#define FAKE_TABLE 0x1900u
+#define FAKE_INFO 0x1920u
+#define FAKE_KIND_TABLE 0x1940u
+#define FAKE_KIND_INFO 0x1960u
+#define FAKE_NAME 0x1980u
+#define FAKE_KIND_NAME 0x19c0u
+
+/* Lets the used chunks of 0x100 and 0x1000 bytes be objects of the class ns::Session. */
+static inline void fake_malloc_add_type(struct fake_malloc *fake)
 {
+    size_t first = CACHE_CHUNK_BYTES + 0x40, second = first + 0x100 + 0x200 + 0x40;
+    fake_put(fake->heap, first + CHUNK_HEADER_BYTES, FAKE_DATA + FAKE_TABLE);
+    fake_put(fake->heap, second + CHUNK_HEADER_BYTES, FAKE_DATA + FAKE_TABLE);
+    fake_put(fake->data, FAKE_TABLE - 8, FAKE_DATA + FAKE_INFO);
+    fake_put(fake->data, FAKE_INFO, FAKE_DATA + FAKE_KIND_TABLE);
+    fake_put(fake->data, FAKE_INFO + 8, FAKE_DATA + FAKE_NAME);
+    fake_put(fake->data, FAKE_KIND_TABLE - 8, FAKE_DATA + FAKE_KIND_INFO);
+    fake_put(fake->data, FAKE_KIND_INFO + 8, FAKE_DATA + FAKE_KIND_NAME);
+    strcpy((char *)fake->data + FAKE_NAME, "N2ns7SessionE");
+    strcpy((char *)fake->data + FAKE_KIND_NAME, "N10__cxxabiv117__class_type_infoE");
+}
+
+/* "NAME OBJECTS BYTES;" of each class, those with most bytes first. */
+static inline struct error *fake_malloc_write_types(struct memory *memory, const struct first_words *words,
+                                                    struct text *types)
+{
+    struct arena arena;
+    struct name_cache cache;
+    struct type_names names = {0};
+    struct malloc_heap heap = {0};
+    struct catalog *catalog = NULL;
+    struct error *error = catalog_create(&catalog);
+    if (error)
+        return error;
+    arena_init(&arena);
+    name_cache_init(&cache, catalog);
+    error = object_types_read(memory, words, &names, &cache, &arena, &heap);
+    for (size_t i = 0; i < heap.num_types && !error; i++)
+        text_printf(types, "%s %llu %llu;", catalog_string(catalog, heap.types[i].name),
+                    (unsigned long long)heap.types[i].objects, (unsigned long long)heap.types[i].bytes);
+    type_names_deinit(&names);
+    name_cache_deinit(&cache);
+    arena_deinit(&arena);
+    catalog_unref(catalog);
+    return error;
+}
+
+/* What heaptop makes of it, and, unless NULL, of the classes of its objects; NULL when memory is out. */
+static inline struct malloc_heap *fake_malloc_read(const struct fake_malloc *fake, struct text *types)
+{
+    static struct first_words words;
     struct text text = {0};
     struct maps maps = {0};
     struct memory *memory = NULL;
@@ -89,8 +139,13 @@ static inline struct malloc_heap *fake_malloc_read(const struct fake_malloc *fak
         error = memory_fake_add(memory, FAKE_DATA, fake->data, sizeof(fake->data));
     if (!error)
         error = memory_fake_add(memory, FAKE_HEAP, fake->heap, sizeof(fake->heap));
+    if (!error)
+        error = first_words_init(&words, &maps);
     if (!error && heap)
-        error = glibc_heap_read(memory, &maps, heap);
+        error = glibc_heap_read(memory, &maps, &words, heap);
+    if (!error && types)
+        error = fake_malloc_write_types(memory, &words, types);
+    first_words_deinit(&words);
     memory_destroy(memory);
     maps_deinit(&maps);
     if (error) {

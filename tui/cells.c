@@ -35,6 +35,23 @@ void cell_bytes(const struct list_cell *cell, enum role role, double bytes)
         cell_right(cell, bytes == 0 ? ROLE_FAINT : role, units_format_bytes(buffer, bytes));
 }
 
+void cell_count(const struct list_cell *cell, uint64_t count)
+{
+    char buffer[UNITS_BUFFER];
+    cell_right(cell, count ? ROLE_TEXT : ROLE_FAINT, units_format_exact(buffer, (int64_t)count));
+}
+
+void cell_byte_rate(const struct list_cell *cell, double per_second)
+{
+    char buffer[UNITS_BUFFER], text[UNITS_BUFFER + 1];
+    if (isnan(per_second)) {
+        cell_not_known(cell);
+        return;
+    }
+    snprintf(text, sizeof(text), "%s%s", per_second < 0 ? "-" : "", units_format_bytes(buffer, fabs(per_second)));
+    cell_right(cell, per_second > 0 ? ROLE_GROWING : ROLE_MUTED, text);
+}
+
 void cell_frame(const struct list_cell *cell, frame_id frame)
 {
     frame_draw(cell->canvas, 0, 0, cell->canvas.width, cell->pan, cell_catalog(cell->context), frame);

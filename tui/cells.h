@@ -17,6 +17,9 @@ void cell_right(const struct list_cell *cell, enum role role, const char *text);
 void cell_not_known(const struct list_cell *cell);
 /* Zero is faint: the eye should find what is not. */
 void cell_bytes(const struct list_cell *cell, enum role role, double bytes);
+void cell_count(const struct list_cell *cell, uint64_t count);
+/* Bytes a second, rising or falling; NAN is not known. */
+void cell_byte_rate(const struct list_cell *cell, double per_second);
 void cell_frame(const struct list_cell *cell, frame_id frame);
 void cell_place(const struct list_cell *cell, frame_id frame);
 /* A growth's change over the span that was chosen. */

@@ -193,6 +193,8 @@ static struct error *try_arena(struct reading *reading, uint64_t address, struct
     bool good = false;
     size_t candidates = reading->walk.cache_candidates.count;
     memset(arena, 0, sizeof(*arena));
+    if (reading->walk.words)
+        first_words_begin_arena(reading->walk.words);
     arena->arena.address = address;
     arena->arena.is_main = address == reading->malloc.main_arena;
     arena->first_candidate = candidates;
@@ -237,6 +239,8 @@ static void add_arena(struct reading *reading, struct arena_reading *arena)
     if (arena->is_torn) {
         heap->torn_arenas++;
     } else {
+        if (reading->walk.words)
+            first_words_keep_arena(reading->walk.words);
         uint64_t idle = sums->free_bytes + sums->fast_bytes + sums->top_bytes;
         heap->used_bytes += sums->system_bytes > idle ? sums->system_bytes - idle : 0;
         heap->free_bytes += sums->free_bytes;
@@ -294,9 +298,11 @@ static struct error *read_caches(struct reading *reading)
     return NULL;
 }
 
-struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, struct malloc_heap *ret_heap)
+struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, struct first_words *words,
+                              struct malloc_heap *ret_heap)
 {
-    struct reading reading = {.memory = memory, .maps = maps, .walk = {.memory = memory}, .heap = ret_heap};
+    struct reading reading = {
+        .memory = memory, .maps = maps, .walk = {.memory = memory, .words = words}, .heap = ret_heap};
     uint64_t begin = clock_ns(CLOCK_MONOTONIC), cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint64_t bytes_read = memory->bytes_read;
     memset(ret_heap, 0, sizeof(*ret_heap));

@@ -2,6 +2,7 @@
 #ifndef ATTACH_MALLOC_GLIBC_HEAP_H
 #define ATTACH_MALLOC_GLIBC_HEAP_H
 
+#include "attach/malloc/first_words.h"
 #include "attach/maps.h"
 #include "attach/memory.h"
 #include "heaptop/snapshot/malloc_heap.h"
@@ -13,8 +14,10 @@
 /* A heap of more is not walked, as that would take seconds. */
 #define GLIBC_HEAP_MAX_BYTES (UINT64_C(16) << 30)
 
-/* Fills *ret_heap; what keeps it from being known is told there. ERROR_NO_MEMORY; errors after which no memory can be
+/* Fills *ret_heap, but for the types; what keeps it from being known is told there. `words`, of first_words_init, gets
+ * those of the arenas that are whole; NULL: nobody wants them. ERROR_NO_MEMORY; errors after which no memory can be
  * read. */
-struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, struct malloc_heap *ret_heap);
+struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, struct first_words *words,
+                              struct malloc_heap *ret_heap);
 
 #endif

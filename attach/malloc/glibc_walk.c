@@ -92,6 +92,32 @@ static bool makes_sense(uint64_t head, uint64_t left)
     return size >= CHUNK_HEADER_BYTES && size % CHUNK_ALIGNMENT == 0 && size <= left && !(head & CHUNK_MAPPED);
 }
 
+/* What a used chunk begins with, if the window has it. */
+static bool add_first_word(struct glibc_walk *walk, uint64_t chunk, uint64_t size)
+{
+    uint64_t place = chunk + CHUNK_HEADER_BYTES, word;
+    if (place < walk->window_start || place + sizeof(word) > walk->window_start + walk->window_size)
+        return false;
+    memcpy(&word, walk->window + (place - walk->window_start), sizeof(word));
+    first_words_add(walk->words, le64toh(word), size);
+    return true;
+}
+
+/* The same where the window may have to move: back, as the head of the next chunk has been read already. */
+static struct error *fetch_first_word(struct glibc_walk *walk, uint64_t chunk, uint64_t size)
+{
+    uint64_t word;
+    if (!walk->words || add_first_word(walk, chunk, size))
+        return NULL;
+    struct error *error = memory_read_u64(walk->memory, chunk + CHUNK_HEADER_BYTES, &word);
+    if (!error)
+        first_words_add(walk->words, word, size);
+    if (error && error->kind != ERROR_FAULT)
+        return error;
+    error_destroy(error);
+    return NULL;
+}
+
 /* As far as the window reaches, which the heads of nearly all chunks of a heap of small ones do. False when memory is
  * out. */
 static bool walk_window(struct glibc_walk *walk, struct state *state, uint64_t top, uint64_t limit)
@@ -102,8 +128,11 @@ static bool walk_window(struct glibc_walk *walk, struct state *state, uint64_t t
         if (next + CHUNK_HEADER_BYTES > end || next < walk->window_start)
             return true;
         memcpy(&next_head, walk->window + (next + CHUNK_SIZE_OFFSET - walk->window_start), sizeof(next_head));
-        if (!add_chunk(walk, state, size, le64toh(next_head) & CHUNK_PREVIOUS_IN_USE))
+        bool is_used = le64toh(next_head) & CHUNK_PREVIOUS_IN_USE;
+        if (!add_chunk(walk, state, size, is_used))
             return false;
+        if (is_used && walk->words)
+            add_first_word(walk, state->chunk, size);
         state->chunk = next;
         state->head = le64toh(next_head);
     }
@@ -136,6 +165,8 @@ struct error *glibc_walk_chunks(struct glibc_walk *walk, uint64_t start, uint64_
             break;
         if (!add_chunk(walk, &state, size, next_head & CHUNK_PREVIOUS_IN_USE))
             return error_no_memory();
+        if (next_head & CHUNK_PREVIOUS_IN_USE)
+            error = fetch_first_word(walk, state.chunk, size);
         state.chunk += size;
         state.head = next_head;
     }

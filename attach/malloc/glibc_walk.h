@@ -2,6 +2,7 @@
 #ifndef ATTACH_MALLOC_GLIBC_WALK_H
 #define ATTACH_MALLOC_GLIBC_WALK_H
 
+#include "attach/malloc/first_words.h"
 #include "attach/memory.h"
 #include "heaptop/base/vector.h"
 #include "heaptop/snapshot/malloc_heap.h"
@@ -11,6 +12,7 @@ struct glibc_walk {
     uint8_t *window; /* GLIBC_WALK_WINDOW bytes; made by the first walk, freed by glibc_walk_deinit. */
     uint64_t window_start;
     size_t window_size, step;           /* Bytes in it; and how many to read next. */
+    struct first_words *words;          /* Counts those of used chunks; borrowed; NULL: nobody wants them. */
     /* Chunks that are used and have the size of a thread's cache: what may be one. */
     VECTOR(uint64_t) cache_candidates;
 };

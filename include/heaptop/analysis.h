@@ -200,12 +200,24 @@ struct thread_group {
     string_id system_call;              /* Of the first. */
 };
 
-/* Chunks of malloc of one size, and what became of them. */
+/* What became of chunks of one sort since malloc's heap was first read. */
+struct malloc_growth {
+    double bytes_per_s;                 /* Of used bytes, over all that time; NAN when it was read once. */
+    int64_t bytes, chunks;
+    struct growth judged;               /* Whether they keep growing. */
+};
+
+/* Chunks of malloc of one size. */
 struct malloc_class_row {
     struct malloc_class class;
     uint64_t smallest;                  /* Chunks of the class are larger than that of the one before. */
-    double growth_bytes_per_s;          /* Of used bytes, since it was first read; NAN when it was read once. */
-    int64_t growth_bytes, growth_chunks;
+    struct malloc_growth growth;
+};
+
+/* Live C++ objects of one class. */
+struct malloc_type_row {
+    struct malloc_type type;
+    struct malloc_growth growth;
 };
 
 /* Totals of the heap profile. */
@@ -241,10 +253,11 @@ struct analysis {
     size_t num_span_classes;
     struct heap_cache_use *heap_caches; /* Of the same time; by P. */
     size_t num_heap_caches;
-    struct malloc_heap *malloc_heap; /* Of C code, as of the same time or, where it could not be read then, before;
-                                        NULL: never looked for. */
+    struct malloc_heap *malloc_heap;    /* Of C code, as of malloc_unix_ns, without its types; NULL: never looked for. */
     struct malloc_class_row *malloc_classes;    /* Those that have chunks, by size; none where it is not known. */
     size_t num_malloc_classes;
+    struct malloc_type_row *malloc_types;       /* By falling bytes. */
+    size_t num_malloc_types;
     uint64_t malloc_unix_ns, first_malloc_unix_ns;      /* When it was read, and first read. */
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */

@@ -23,15 +23,9 @@ static void draw_proc(const struct list_cell *cell, const void *row)
     cell_right(cell, ROLE_FIGURE, buffer);
 }
 
-static void draw_count(const struct list_cell *cell, uint64_t count)
-{
-    char buffer[UNITS_BUFFER];
-    cell_right(cell, count ? ROLE_TEXT : ROLE_FAINT, units_format_exact(buffer, (int64_t)count));
-}
-
 static void draw_spans(const struct list_cell *cell, const void *row)
 {
-    draw_count(cell, cache_of(row)->spans);
+    cell_count(cell, cache_of(row)->spans);
 }
 
 static void draw_bytes(const struct list_cell *cell, const void *row)
@@ -41,7 +35,7 @@ static void draw_bytes(const struct list_cell *cell, const void *row)
 
 static void draw_free_slots(const struct list_cell *cell, const void *row)
 {
-    draw_count(cell, cache_of(row)->free_slots);
+    cell_count(cell, cache_of(row)->free_slots);
 }
 
 static void draw_free_bytes(const struct list_cell *cell, const void *row)

@@ -1,7 +1,6 @@
 #include "tui/screens/chunk_list.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "tui/cells.h"
@@ -36,25 +35,12 @@ static void draw_used_bytes(const struct list_cell *cell, const void *row)
 
 static void draw_growth(const struct list_cell *cell, const void *row)
 {
-    char buffer[UNITS_BUFFER], text[UNITS_BUFFER + 1];
-    double growth = row_of(row)->growth_bytes_per_s;
-    if (isnan(growth)) {
-        cell_not_known(cell);
-        return;
-    }
-    snprintf(text, sizeof(text), "%s%s", growth < 0 ? "-" : "", units_format_bytes(buffer, fabs(growth)));
-    cell_right(cell, growth > 0 ? ROLE_GROWING : ROLE_MUTED, text);
-}
-
-static void draw_count(const struct list_cell *cell, uint64_t count)
-{
-    char buffer[UNITS_BUFFER];
-    cell_right(cell, count ? ROLE_TEXT : ROLE_FAINT, units_format_exact(buffer, (int64_t)count));
+    cell_byte_rate(cell, row_of(row)->growth.bytes_per_s);
 }
 
 static void draw_used(const struct list_cell *cell, const void *row)
 {
-    draw_count(cell, row_of(row)->class.used_chunks);
+    cell_count(cell, row_of(row)->class.used_chunks);
 }
 
 static void draw_free_bytes(const struct list_cell *cell, const void *row)
@@ -64,17 +50,17 @@ static void draw_free_bytes(const struct list_cell *cell, const void *row)
 
 static void draw_free(const struct list_cell *cell, const void *row)
 {
-    draw_count(cell, row_of(row)->class.free_chunks);
+    cell_count(cell, row_of(row)->class.free_chunks);
 }
 
 static void draw_cached(const struct list_cell *cell, const void *row)
 {
-    draw_count(cell, row_of(row)->class.cached_chunks);
+    cell_count(cell, row_of(row)->class.cached_chunks);
 }
 
 DEFINE_COMPARE(compare_size, struct malloc_class_row, class.largest)
 DEFINE_COMPARE(compare_used_bytes, struct malloc_class_row, class.used_bytes)
-DEFINE_COMPARE(compare_growth, struct malloc_class_row, growth_bytes_per_s)
+DEFINE_COMPARE(compare_growth, struct malloc_class_row, growth.bytes_per_s)
 DEFINE_COMPARE(compare_used, struct malloc_class_row, class.used_chunks)
 DEFINE_COMPARE(compare_free_bytes, struct malloc_class_row, class.free_bytes)
 DEFINE_COMPARE(compare_free, struct malloc_class_row, class.free_chunks)

@@ -9,12 +9,13 @@
 #include "tui/screens/cache_list.h"
 #include "tui/screens/chunk_list.h"
 #include "tui/screens/span_list.h"
+#include "tui/screens/type_list.h"
 #include "tui/session.h"
 
 /* Below so many rows the list comes first. */
 #define LOW_HEIGHT 10
 
-enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, PANE_CHUNKS, MEMORY_PANES };
+enum memory_pane { PANE_REGIONS, PANE_SPANS, PANE_CACHES, PANE_CHUNKS, PANE_TYPES, MEMORY_PANES };
 
 struct memory {
     struct list lists[MEMORY_PANES];
@@ -23,7 +24,7 @@ struct memory {
 
 static const char *const pane_titles[MEMORY_PANES] = {
     "Regions of the address space", "Spans of the Go heap by size of their objects",
-    "What each P keeps to allocate from", "Heap of C code by size of its chunks"};
+    "What each P keeps to allocate from", "Heap of C code by size of its chunks", "Live C++ objects by class"};
 
 /* ---- regions ---- */
 
@@ -279,7 +280,8 @@ static int draw_malloc(struct canvas canvas, int y, const struct malloc_heap *he
 static struct error *memory_open(struct session *session, void *state, const void *argument)
 {
     (void)session, (void)argument;
-    static const struct list_ops *const ops[MEMORY_PANES] = {&region_list, &span_list, &cache_list, &chunk_list};
+    static const struct list_ops *const ops[MEMORY_PANES] = {&region_list, &span_list, &cache_list, &chunk_list,
+                                                           &type_list};
     for (int pane = 0; pane < MEMORY_PANES; pane++)
         list_init(&((struct memory *)state)->lists[pane], ops[pane]);
     return NULL;
@@ -306,7 +308,9 @@ static struct error *memory_update(struct session *session, void *state)
         list_set_rows(&memory->lists[PANE_CACHES], &session->model, analysis ? analysis->heap_caches : NULL,
                       analysis ? analysis->num_heap_caches : 0, sizeof(struct heap_cache_use)) &&
         list_set_rows(&memory->lists[PANE_CHUNKS], &session->model, analysis ? analysis->malloc_classes : NULL,
-                      analysis ? analysis->num_malloc_classes : 0, sizeof(struct malloc_class_row));
+                      analysis ? analysis->num_malloc_classes : 0, sizeof(struct malloc_class_row)) &&
+        list_set_rows(&memory->lists[PANE_TYPES], &session->model, analysis ? analysis->malloc_types : NULL,
+                      analysis ? analysis->num_malloc_types : 0, sizeof(struct malloc_type_row));
     return is_set ? NULL : error_no_memory();
 }
 
@@ -357,7 +361,7 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
 static bool is_offered(const struct memory *memory, enum memory_pane pane)
 {
     bool has_chunks = memory->lists[PANE_CHUNKS].num_all > 0;
-    return pane == PANE_REGIONS || memory->lists[pane].num_all > 0 || (pane != PANE_CHUNKS && !has_chunks);
+    return pane == PANE_REGIONS || memory->lists[pane].num_all > 0 || (pane < PANE_CHUNKS && !has_chunks);
 }
 
 static bool memory_act(struct session *session, void *state, enum action action)

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "heaptop/snapshot/catalog.h"
+
 /* Chunks of similar size. Sizes are those of chunks, with their header: 8 bytes more than malloc was asked for, rounded
  * up to 16, and 32 at least. */
 struct malloc_class {
@@ -37,6 +39,15 @@ struct malloc_arena {
 /* More arenas are summed up, but not listed. */
 #define MALLOC_MAX_LISTED 64u
 
+/* Live chunks that begin with an object of a C++ class that has virtual functions. */
+struct malloc_type {
+    string_id name;                 /* As people write it: "ns::Session". */
+    uint64_t objects, bytes;        /* Chunks, and their sizes: an array or a vector of such objects counts as one. */
+};
+
+/* More types are left out, those with the fewest bytes. */
+#define MALLOC_MAX_TYPES 1024u
+
 /* mallinfo2(3) has the same sums: system = arena, used = uordblks, free + fast + top = fordblks, fast = fsmblks, mapped
  * = hblkhd; there what is in threads' caches counts as used. */
 struct malloc_heap {
@@ -51,6 +62,10 @@ struct malloc_heap {
     uint32_t torn_arenas; /* That changed while they were read, also the last time: their classes are left out. */
     struct malloc_arena arenas[MALLOC_MAX_LISTED];      /* The main arena first. */
     struct malloc_class classes[MALLOC_CLASSES];        /* Of all arenas that are whole. */
+    struct malloc_type *types;      /* Of those arenas, by falling bytes. In the snapshot's arena. */
+    size_t num_types;
+    uint32_t types_left_out;
+    bool types_cut;                 /* Not all that may begin an object could be looked into. */
     uint64_t took_ns, cpu_ns, bytes_read;   /* Of heaptop's, to read it. */
 };
 

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "heaptop/snapshot/catalog.h"
-#include "heaptop/snapshot/malloc_heap.h"
 
 /* What a region is for. */
 enum region_kind {
@@ -80,7 +79,6 @@ struct memory_map {
     size_t num_span_classes;
     struct heap_cache_use *caches;  /* By P; none where the caches could not be read. */
     size_t num_caches;
-    struct malloc_heap *malloc_heap;    /* NULL: it was not looked for. */
 };
 
 #endif

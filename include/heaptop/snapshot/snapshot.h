@@ -14,6 +14,7 @@
 #include "heaptop/snapshot/catalog.h"
 #include "heaptop/snapshot/counter.h"
 #include "heaptop/snapshot/goroutine.h"
+#include "heaptop/snapshot/malloc_heap.h"
 #include "heaptop/snapshot/memory_map.h"
 
 /* Whether a yes-or-no fact is known. */
@@ -250,6 +251,9 @@ struct snapshot {
     struct region *regions;             /* Read seldom; NULL in most snapshots. */
     size_t num_regions;
     struct memory_map *memory_map;      /* Made on request only (source_request); NULL in all other snapshots. */
+    /* Of C code. Read with the memory map, and where no other runtime is known as often as that is cheap; NULL in all other
+     * snapshots. */
+    struct malloc_heap *malloc_heap;
     struct mapping *mappings;           /* Set in every snapshot, small. */
     size_t num_mappings;
     struct problem *problems;

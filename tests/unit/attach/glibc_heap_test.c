@@ -8,7 +8,7 @@ static struct fake_malloc fake;
 START_TEST(test_whole)
 {
     fake_malloc_init(&fake);
-    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
     ck_assert_ptr_nonnull(heap);
     ck_assert_msg(heap->known, "%s", heap->reason ? heap->reason : "");
     uint64_t top = FAKE_HEAP_BYTES - 0x290 - 0x20 - 0x20 - 0x100 - 0x200 - 0x40 - 0x1000;
@@ -46,7 +46,7 @@ START_TEST(test_plain_links)
     fake_put(fake.heap, first + CHUNK_HEADER_BYTES, FAKE_HEAP + second + CHUNK_HEADER_BYTES);
     fake_put(fake.heap, second + CHUNK_HEADER_BYTES, 0);
     fake_put(fake.heap, fast + CHUNK_HEADER_BYTES, 0);
-    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
     ck_assert_ptr_nonnull(heap);
     ck_assert_uint_eq(heap->fast_chunks, 1);
     ck_assert_uint_eq(heap->cache_chunks, 2);
@@ -70,7 +70,7 @@ START_TEST(test_torn)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         fake_malloc_init(&fake);
         fake_put(fake.heap, rows[i].offset, rows[i].value);
-        _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+        _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
         ck_assert_ptr_nonnull(heap);
         ck_assert_msg(!heap->known && heap->torn_arenas == 1, "row %zu", i);
         ck_assert_ptr_nonnull(heap->reason);
@@ -81,7 +81,7 @@ START_TEST(test_torn)
     size_t fast = CACHE_CHUNK_BYTES + 0x40 + 0x100 + 0x200;
     fake_put(fake.heap, fast + CHUNK_HEADER_BYTES,
              (FAKE_HEAP + fast) ^ (FAKE_HEAP + fast + CHUNK_HEADER_BYTES) >> 12);
-    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
     ck_assert_uint_eq(heap->torn_arenas, 1);
 }
 END_TEST
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(test_none)
 {
     memset(&fake, 0, sizeof(fake));
-    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
     ck_assert_ptr_nonnull(heap);
     ck_assert(!heap->known);
     ck_assert_str_eq(heap->reason, "no malloc of glibc was found in it");
@@ -101,7 +101,7 @@ START_TEST(test_other_parameters)
 {
     fake_malloc_init(&fake);
     fake_put(fake.data, FAKE_PARAMETERS + PARAMETERS_TOP_PAD, 4096);
-    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
     ck_assert(heap->known);
     ck_assert(!heap->mapped_known);
     ck_assert_uint_eq(heap->free_bytes, 0x200);
@@ -118,12 +118,68 @@ START_TEST(test_damage)
             size_t at = (size_t)rand_r(&seed) % (FAKE_HEAP_BYTES - 0x1000);
             fake.heap[at] = (uint8_t)rand_r(&seed);
         }
-        _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake);
+        _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
         ck_assert_ptr_nonnull(heap);
         if (heap->known)
             ck_assert_uint_eq(heap->used_bytes + heap->free_bytes + heap->fast_bytes + heap->top_bytes,
                               FAKE_HEAP_BYTES);
     }
+}
+END_TEST
+
+static void expect_types(const char *expected)
+{
+    struct text types = {0};
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, &types);
+    ck_assert_ptr_nonnull(heap);
+    ck_assert_str_eq(types.data ? types.data : "", expected);
+    text_deinit(&types);
+}
+
+START_TEST(test_types)
+{
+    fake_malloc_init(&fake);
+    fake_malloc_add_type(&fake);
+    expect_types("ns::Session 2 4352;");
+    /* Of a class that only one file knows. */
+    strcpy((char *)fake.data + FAKE_NAME, "*N2ns7SessionE");
+    expect_types("ns::Session 2 4352;");
+    /* What no demangler knows stands as it is, escaped. */
+    strcpy((char *)fake.data + FAKE_NAME, "\x1b[2J");
+    expect_types("\\x1b[2J 2 4352;");
+}
+END_TEST
+
+/* What looks like a class at first and is none is not counted. */
+START_TEST(test_no_types)
+{
+    static const struct {
+        size_t offset;
+        uint64_t value;
+    } rows[] = {
+        {FAKE_TABLE - 16, 8},                       /* Not the table of an object's start. */
+        {FAKE_TABLE - 8, 0},                        /* No type information. */
+        {FAKE_TABLE - 8, FAKE_HEAP},                /* It lies in no file. */
+        {FAKE_TABLE - 8, FAKE_DATA + FAKE_INFO + 4},
+        {FAKE_INFO, 0},
+        {FAKE_INFO, UINT64_MAX},
+        {FAKE_INFO + 8, FAKE_HEAP},
+        {FAKE_KIND_TABLE - 8, 1},
+        {FAKE_KIND_INFO + 8, FAKE_DATA + FAKE_NAME},    /* Described by no class that describes classes. */
+        {FAKE_KIND_INFO + 8, FAKE_DATA + FAKE_DATA_BYTES - 1},
+        {FAKE_NAME, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        fake_malloc_init(&fake);
+        fake_malloc_add_type(&fake);
+        fake_put(fake.data, rows[i].offset, rows[i].value);
+        expect_types("");
+    }
+    /* Chunks that are free, and an arena that is not whole. */
+    fake_malloc_init(&fake);
+    fake_malloc_add_type(&fake);
+    fake_put(fake.heap, CHUNK_SIZE_OFFSET, 0);
+    expect_types("");
 }
 END_TEST
 
@@ -156,6 +212,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_none);
     tcase_add_test(tests, test_other_parameters);
     tcase_add_test(tests, test_damage);
+    tcase_add_test(tests, test_types);
+    tcase_add_test(tests, test_no_types);
     tcase_add_test(tests, test_classes);
     suite_add_tcase(suite, tests);
     return suite;

@@ -165,7 +165,16 @@ __attribute__((unused)) static void scene_measure_native(struct snapshot *snapsh
     heap->mapped_chunks = 3;
     heap->mapped_bytes = UINT64_C(12) << 20;
     heap->num_arenas = 4;
-    map->malloc_heap = heap;
+    static const char *const types[] = {"cache::Entry<std::string>", "net::Session", "(anonymous namespace)::Job"};
+    heap->num_types = sizeof(types) / sizeof(types[0]);
+    heap->types = arena_alloc_array(&snapshot->arena, heap->num_types, sizeof(*heap->types));
+    builder_check(heap->types != NULL);
+    for (size_t i = 0; i < heap->num_types; i++) {
+        uint64_t objects = i == 0 ? 1000000 + 6000 * (uint64_t)n : UINT64_C(412000) >> (2 * i);
+        heap->types[i] = (struct malloc_type){catalog_add_string(snapshot->catalog, types[i], strlen(types[i])), objects,
+                                              objects * (i == 0 ? 48 : 112)};
+    }
+    snapshot->malloc_heap = heap;
     snapshot->memory_map = map;
 }
 

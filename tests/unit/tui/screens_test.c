@@ -104,6 +104,7 @@ static const struct golden goldens[] = {
     {"memory-native-160x44", NATIVE(160, 44), DEPTH_256, "6 Tab"},
     {"memory-native-60x15", NATIVE(60, 15), TEXT_ONLY, "6 Tab"},
     {"memory-chunks-80x24", NATIVE(80, 24), TEXT_ONLY, "6 Tab s S"},
+    {"memory-types-80x24", NATIVE(80, 24), TEXT_ONLY, "6 Tab Tab"},
     {"site-source-160x44", SOURCE(160, 44), DEPTH_256, "2 Enter"},
     {"site-code-80x24", CODE(80, 24), TEXT_ONLY, "2 Enter"},
     {"source-160x44", SOURCE(160, 44), TEXT_ONLY, "2 Enter Enter"},
