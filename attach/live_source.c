@@ -36,6 +36,7 @@ struct live_source {
     uint64_t interval_ns, dropped;
     bool is_stopping, is_finished, wants_memory_map, wants_sample, wants_running_stacks;
     uint64_t profile_rate;          /* To switch profiling on with when asked. */
+    double probe_budget;            /* As of attach_options. */
     enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling, wants_probe;
     struct error *failure;          /* Why it finished, to be handed out once. */
 };
@@ -112,7 +113,7 @@ static bool sample(struct live_source *live, unsigned *failures)
     live->wants_memory_map = live->wants_running_stacks = false;
     if (live->wants_probe != PROFILING_AS_IT_IS)
         session_request_probe(live->session,
-                              live->wants_probe == PROFILING_ON ? ATTACH_PROBE_FAULTS : ATTACH_PROBE_NONE);
+                              live->wants_probe == PROFILING_ON ? ATTACH_PROBE_FAULTS : ATTACH_PROBE_NONE, live->probe_budget);
     live->wants_profiling = live->wants_probe = PROFILING_AS_IT_IS;
     pthread_mutex_unlock(&live->mutex);
     struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
@@ -342,10 +343,11 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     if (!error && options->memory_map)
         session_request_memory_map(live->session);
     live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;
+    live->probe_budget = options->probe_budget;
     if (!error && options->stop_running)
         session_request_running_stacks(live->session, true);
     if (!error)
-        session_request_probe(live->session, options->probe);
+        session_request_probe(live->session, options->probe, options->probe_budget);
     if (!error && options->profile_rate)
         session_request_profiling(live->session, options->profile_rate);
     if (!error && options->sample_once) {

@@ -301,8 +301,9 @@ void session_request_running_stacks(struct session *session, bool always)
     session->stops_always |= always;
 }
 
-void session_request_probe(struct session *session, enum attach_probe probe)
+void session_request_probe(struct session *session, enum attach_probe probe, double budget)
 {
+    session->probe.budget = budget;
     probe_request(&session->probe, probe);
 }
 
@@ -382,7 +383,7 @@ static struct error *follow_exec(struct session *session, const struct process_s
         session->execs++;
         /* It was asked for in the program that was. */
         session_request_profiling(session, 0);
-        session_request_probe(session, ATTACH_PROBE_NONE);
+        session_request_probe(session, ATTACH_PROBE_NONE, 0);
         *before = now;
         detach_program(session);
     }

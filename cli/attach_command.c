@@ -12,7 +12,8 @@ enum exit_status attach_process(pid_t pid, const struct options *options, bool *
     struct source *source = NULL;
     const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate,
                                           .stop_running = options->stop_running, .preload = options->preload,
-                                          .preload_refusal = options->preload_refusal, .probe = options->probe};
+                                          .preload_refusal = options->preload_refusal, .probe = options->probe,
+                                          .probe_budget = options->probe_budget};
     struct error *error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);

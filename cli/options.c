@@ -55,7 +55,8 @@ static const char *theme_word(unsigned index)
 
 static const char *probe_word(unsigned index)
 {
-    static const char *const names[] = {[ATTACH_PROBE_FAULTS - 1] = "faults"};
+    static const char *const names[] = {[ATTACH_PROBE_FAULTS - 1] = "faults",
+                                        [ATTACH_PROBE_ALLOCATIONS - 1] = "allocs"};
     return index < ARRAY_SIZE(names) ? names[index] : NULL;
 }
 
@@ -87,6 +88,7 @@ static const struct value_info value_infos[] = {
     {"SIZE", 0, NULL},
     {"LIMIT", 0, NULL},
     {"RATE", 0, NULL},
+    {"PERCENT", 0, NULL},
     {"FROM=TO", 0, NULL},
     {"FILE", VALUE_FILE, NULL},
     {"BASE", VALUE_FILE | VALUE_PROCESS, NULL},
@@ -270,8 +272,18 @@ static struct error *set_probe(struct options *options, const char *argument)
 {
     unsigned index;
     if (!find_word(probe_word, argument, &index))
-        return error_create(ERROR_USAGE, "it is faults");
+        return error_create(ERROR_USAGE, "it is faults or allocs");
     options->probe = (enum attach_probe)(index + 1);
+    return NULL;
+}
+
+static struct error *set_probe_budget(struct options *options, const char *argument)
+{
+    char *end;
+    double percent = strtod(argument, &end);
+    if (end == argument || (*end != '\0' && strcmp(end, "%") != 0) || !(percent > 0 && percent <= 100000))
+        return error_create(ERROR_USAGE, "a share of one processor in percent, as 10%%");
+    options->probe_budget = percent / 100;
     return NULL;
 }
 
@@ -438,7 +450,9 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_STOP_RUNNING] = {"stop-running", 0, NULL, ATTACH | RUN | RECORD | REPORT,
                              "stop running goroutines' threads for their stacks", set_stop_running},
     [OPTION_PROBE] = {"probe", 0, "PROBE", ATTACH | RECORD | REPORT,
-                      "faults: which C code touches new memory", set_probe},
+                      "faults or allocs: C code that touches, or keeps", set_probe},
+    [OPTION_PROBE_BUDGET] = {"probe-budget", 0, "PERCENT", ATTACH | RECORD | REPORT,
+                             "end allocs above this share of a processor (10%)", set_probe_budget},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "heap (in use), allocs, goroutine or threads", set_profile},
     [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF,

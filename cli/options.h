@@ -75,6 +75,7 @@ enum option_id {
     OPTION_ENABLE_PROFILING,
     OPTION_STOP_RUNNING,
     OPTION_PROBE,
+    OPTION_PROBE_BUDGET,
     OPTION_FORMAT,
     OPTION_PROFILE,
     OPTION_VALUE,
@@ -149,6 +150,7 @@ struct options {
     const char *output;         /* "-": standard output. */
     bool stop_running;
     enum attach_probe probe;
+    double probe_budget;        /* A share of a processor; 0: the default. */
     struct tui_options tui;
     bool print_config;
     bool help, version;

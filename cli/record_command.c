@@ -217,6 +217,7 @@ static struct error *attach_to(struct session *session, pid_t pid)
                                           .preload = session->options->preload,
                                           .preload_refusal = session->options->preload_refusal,
                                           .probe = session->options->probe,
+                                          .probe_budget = session->options->probe_budget,
                                           .memory_map = true};
     struct error *error = live_source_open(pid, &attach, &session->source);
     if (error)

@@ -98,7 +98,8 @@ enum exit_status report_command(const struct options *options)
     _cleanup_(source_closep) struct source *source = NULL;
     const struct attach_options attach = {.interval_ns = options->interval_ns, .sample_once = options->for_ns == 0,
                                           .memory_map = true, .profile_rate = options->profile_rate,
-                                          .stop_running = options->stop_running, .probe = options->probe};
+                                          .stop_running = options->stop_running, .probe = options->probe,
+                                          .probe_budget = options->probe_budget};
     struct error *error = live_source_open(pid, &attach, &source);
     if (error)
         return error_print_attach(error, pid);

@@ -61,6 +61,10 @@ enum exit_status version_command(const struct options *options)
         if (built && strcmp(built, running) != 0)
             text_printf(&text, " (built with %s)", built);
     }
+    if (attach_bpf_library())
+        text_printf(&text, ", libbpf %s", attach_bpf_library());
+    else
+        text_append(&text, "; built without libbpf, clang or bpftool: no --probe allocs");
     text_append(&text, "\nruntimes:  ");
     attach_write_runtimes(&text);
     text_printf(&text, "\nrecording: format %d\nJSON:      heaptop/1\n", RECORD_FORMAT_VERSION);

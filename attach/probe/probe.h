@@ -4,6 +4,7 @@
 #define HEAPTOP_ATTACH_PROBE_PROBE_H
 
 #include "attach/native/stacks.h"
+#include "attach/probe/allocation_profile.h"
 #include "attach/probe/fault_profile.h"
 #include "attach/target.h"
 #include "heaptop/attach.h"
@@ -11,7 +12,9 @@
 /* Zeroed, nothing is asked for. */
 struct probe {
     enum attach_probe wanted;
+    double budget;                /* Of allocation probes; 0: the default. */
     struct fault_profile *faults; /* NULL: off. */
+    struct allocation_profile *allocations; /* NULL: off. */
     char *refusal;                /* Why it is not on although wanted; NULL when it is, or is not wanted. */
 };
 

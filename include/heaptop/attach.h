@@ -51,6 +51,9 @@ void process_list_deinit(struct process_list *list);
  * thread). */
 struct error *process_list_find(const char *pid_or_name, struct process_list *ret_list);
 
+/* The version of libbpf, by which allocations are probed; NULL where heaptop was built without. Static. */
+const char *attach_bpf_library(void);
+
 /* "go (1.19 to 1.27 on amd64)": the runtimes that this build reads. */
 void attach_write_runtimes(struct text *text);
 
@@ -81,6 +84,10 @@ enum attach_probe {
     /* Page-fault samples with stacks, by perf_event_open: which code first touches new memory. Places nothing in the
      * program and ends with heaptop; costs it some microseconds a sample, of which there are a few hundred a second at most. */
     ATTACH_PROBE_FAULTS,
+    /* BPF programs at the functions by which it allocates (uprobes): what is in use of what was allocated since, by call site. The kernel
+     * places breakpoints in the program's own copy of their pages, and takes them out when heaptop ends, however it does. Each call takes
+     * about half a microsecond longer: they are counted for a tenth of a second first. */
+    ATTACH_PROBE_ALLOCATIONS,
 };
 
 struct attach_options {
@@ -97,11 +104,14 @@ struct attach_options {
     /* Every sample stops the threads of running goroutines, each for some ten to a hundred microseconds, to read their stacks. */
     bool stop_running;
     enum attach_probe probe;    /* Where it cannot be done the snapshots say why. */
+    /* Of ATTACH_PROBE_ALLOCATIONS: the share of one processor above which the probes are taken away. 0: the default. */
+    double probe_budget;
 };
 #define ATTACH_MIN_INTERVAL_NS (10 * 1000 * 1000ull)
 #define ATTACH_LEAST_PROFILE_RATE (UINT64_C(1) << 12)
 #define ATTACH_DEFAULT_PROFILE_RATE (UINT64_C(1) << 19)     /* Go's own (runtime/mprof.go MemProfileRate). */
 #define ATTACH_MOST_PROFILE_RATE (UINT64_C(1) << 30)
+#define ATTACH_DEFAULT_PROBE_BUDGET 0.1
 
 /* Attaches and starts the sampler thread. The process is pinned by a pidfd, its start time and its executable, so
  * that a reused pid is never read. A process that is no Go program still gives RSS, threads and regions. Errors:

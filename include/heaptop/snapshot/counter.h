@@ -95,7 +95,9 @@ enum counter_kind {
     X(FAULT_PERIOD, "probe", "fault_period", UNIT_COUNT, COUNTER_GAUGE, "Page faults that one sample stands for, where call sites are made of those") \
     X(PROBE_SAMPLES, "probe", "samples", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that heaptop's probe has taken") \
     X(PROBE_LOST, "probe", "lost", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that were lost for want of room") \
-    X(PROBE_COST, "probe", "target_cpu_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "CPU time of the process that the probe has cost, estimated")
+    X(PROBE_COST, "probe", "target_cpu_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "CPU time of the process that the probe has cost, estimated") \
+    X(PROBE_CALLS, "probe", "calls", UNIT_COUNT, COUNTER_MONOTONIC, "Calls of the allocator that heaptop's probes have seen") \
+    X(PROBE_SHARE, "probe", "processor_share", UNIT_FRACTION, COUNTER_GAUGE, "Share of one processor that these probes take, estimated")
 
 enum counter_id {
 #define X(id, ...) COUNTER_##id,

@@ -1,8 +1,8 @@
 /* Allocates what is known in advance, from several places, and waits.
  *
- *   allocations MODE
+ *   allocations [later] MODE
  *
- * Prints "ready" and then "FUNCTION BYTES" for each place: bytes that it has in use. Goes on after each line of its standard input, and
+ * Later: prints "ready" and "end" first, and waits for a line. Prints "ready" and then "FUNCTION BYTES" for each place: bytes that it has in use. Goes on after each line of its standard input, and
  * ends with the last. */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -315,8 +315,84 @@ __attribute__((noipa)) static long deep(int depth)
     return deep(depth - 1) + frame[0];
 }
 
+/* ---- memory of the kernel's ---- */
+
+__attribute__((noinline)) static void by_mmap(void)
+{
+    for (int i = 0; i < 100; i++) {
+        void *kept = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        void *gone = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (kept == MAP_FAILED || gone == MAP_FAILED || munmap(gone, 1 << 20) != 0)
+            abort();
+    }
+    told("by_mmap", 100L << 20);
+}
+
+/* Two at once, by the address of the lower. */
+__attribute__((noinline)) static void by_wide_munmap(void)
+{
+    for (int i = 0; i < 100; i++) {
+        char *space = mmap(NULL, 3 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (space == MAP_FAILED ||
+            mmap(space + (1 << 20), 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+                MAP_FAILED ||
+            munmap(space, 3 << 20) != 0)
+            abort();
+    }
+    told("by_wide_munmap", 0);
+}
+
+__attribute__((noinline)) static void by_mremap(void)
+{
+    for (int i = 0; i < 50; i++) {
+        void *block = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block == MAP_FAILED || mremap(block, 1 << 20, 2 << 20, MREMAP_MAYMOVE) == MAP_FAILED)
+            abort();
+    }
+    told("by_mremap", 100L << 20);
+}
+
+__attribute__((noinline)) static void by_sbrk(void)
+{
+    for (int i = 0; i < 100; i++)
+        if (sbrk(1 << 20) == (void *)-1)
+            abort();
+    if (sbrk(-(40L << 20)) == (void *)-1)
+        abort();
+    told("by_sbrk", 60L << 20);
+}
+
+__attribute__((noinline)) static void by_brk(void)
+{
+    char *end = sbrk(0);
+    for (long i = 1; i <= 60; i++)
+        if (brk(end + (i << 20)) != 0)
+            abort();
+    if (brk(end + (40L << 20)) != 0)
+        abort();
+    told("by_brk", 40L << 20);
+}
+
+/* What malloc has of the kernel is malloc's, and counted once. */
+static void run_mappings(void)
+{
+    keep_1048576();
+    by_mmap();
+    by_wide_munmap();
+    by_mremap();
+    by_sbrk();
+    by_brk();
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "later") == 0) {
+        ready();
+        if (!wait_for_line())
+            return 1;
+        argc--;
+        argv++;
+    }
     const char *mode = argc > 1 ? argv[1] : "";
     if (strcmp(mode, "exec") == 0) {
         /* Its own memory is gone with it. */
@@ -330,6 +406,8 @@ int main(int argc, char **argv)
         run_threads();
     else if (strcmp(mode, "functions") == 0)
         run_functions();
+    else if (strcmp(mode, "mappings") == 0)
+        run_mappings();
     else if (strcmp(mode, "fork") == 0)
         run_fork();
     else if (strcmp(mode, "library") == 0 && argc > 2)

@@ -1,0 +1,283 @@
+#include "attach/probe/allocation_profile.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "attach/probe/allocation_sites.h"
+#include "attach/probe/allocation_trace.h"
+#include "heaptop/attach.h"
+#include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
+#include "heaptop/base/units.h"
+#include "heaptop/base/vector.h"
+
+#define MEASURE_NS (CLOCK_SECOND_NS / 10)
+/* The ring holds five hundred samples. */
+#define LOOK_NS UINT64_C(20000000)
+#define MAX_FETCHED 2048u
+/* Measured on the machine of docs/decisions.md: what a probe adds to a call, where the kernel emulates the probed instruction, where it steps
+ * through it, where the return is seen as well; and what a sample takes besides. */
+#define CALL_NS 550.0
+#define STEPPED_CALL_NS 9500.0
+#define RETURN_NS 900.0
+#define SAMPLE_NS 4000.0
+
+struct block {
+    uint64_t serial, address, size;
+    uint32_t site;
+    bool is_mapping;                /* Had of the kernel itself, and given back to it by the range. */
+    bool is_gone;
+};
+
+/* A sample whose stack has no name yet. */
+struct fetched {
+    struct block block;
+    uint32_t raw;
+};
+
+struct allocation_profile {
+    struct native_stacks *stacks;
+    struct allocation_sites *sites;
+    struct allocation_trace *trace;
+    double budget;
+    bool is_sampling;
+    size_t num_stepped;
+    /* At the last look at what it costs. */
+    uint64_t looked_ns;             /* CLOCK_MONOTONIC */
+    struct allocation_trace_totals looked;
+    double calls_per_second, share; /* Since the look before. */
+    double cost_ns;                 /* Up to that look. */
+    uint64_t began_unix_ns;
+    struct table live;              /* Serials. */
+    VECTOR(struct block) blocks;
+    VECTOR(struct fetched) fetched;
+};
+
+DEFINE_CLEANUP(struct allocation_profile *, allocation_profile_destroy)
+
+struct error *allocation_profile_create(struct target *target, struct native_stacks *stacks, double budget,
+                                        struct allocation_profile **ret_profile)
+{
+    _cleanup_(allocation_profile_destroyp) struct allocation_profile *profile = calloc(1, sizeof(*profile));
+    _cleanup_free_ struct allocator_functions *functions = calloc(1, sizeof(*functions));
+    if (!profile || !functions)
+        return error_no_memory();
+    table_init(&profile->live);
+    profile->stacks = stacks;
+    profile->budget = budget > 0 ? budget : ATTACH_DEFAULT_PROBE_BUDGET;
+    struct error *error = allocation_sites_create(&profile->sites);
+    if (!error)
+        error = allocator_functions_find(target, functions);
+    if (!error)
+        error = allocation_trace_open(target, functions, ATTACH_DEFAULT_PROFILE_RATE, ALLOCATION_TRACE_BEST, &profile->trace);
+    if (!error)
+        error = allocation_trace_count(profile->trace, &profile->looked);
+    if (error)
+        return error;
+    profile->num_stepped = functions->num_stepped;
+    profile->looked_ns = clock_ns(CLOCK_MONOTONIC);
+    *ret_profile = take_pointer(profile);
+    return NULL;
+}
+
+void allocation_profile_destroy(struct allocation_profile *profile)
+{
+    if (!profile)
+        return;
+    allocation_trace_close(profile->trace);
+    allocation_sites_destroy(profile->sites);
+    table_deinit(&profile->live);
+    vector_deinit(&profile->blocks);
+    vector_deinit(&profile->fetched);
+    free(profile);
+}
+
+/* ---- what it costs ---- */
+
+static double cost_of(const struct allocation_profile *profile, const struct allocation_trace_totals *from,
+                      const struct allocation_trace_totals *to)
+{
+    double stepped = (double)(to->stepped_calls - from->stepped_calls);
+    double emulated = (double)(to->calls - from->calls) - stepped;
+    double samples = (double)(to->samples - from->samples + to->lost - from->lost);
+    double call_ns = CALL_NS + (allocation_trace_sees_all_returns(profile->trace) ? RETURN_NS / 2 : 0);
+    return emulated * call_ns + stepped * (STEPPED_CALL_NS + call_ns - CALL_NS) + samples * SAMPLE_NS;
+}
+
+static struct error *refuse(const struct allocation_profile *profile)
+{
+    char calls[UNITS_BUFFER], share[UNITS_BUFFER], budget[UNITS_BUFFER];
+    return error_create(ERROR_UNSUPPORTED,
+                        "%s: %s calls a second of its allocator, and probes on them take about %s of a processor, more than the "
+                        "%s that is allowed (--probe-budget); --probe faults costs less",
+                        profile->is_sampling ? "the probes were taken away" : "no sample was taken",
+                        units_format_count(calls, profile->calls_per_second), units_format_percent(share, profile->share),
+                        units_format_percent(budget, profile->budget));
+}
+
+/* Over the time since the look before, which is long enough. */
+static struct error *heed_budget(struct allocation_profile *profile, uint64_t now)
+{
+    struct allocation_trace_totals totals;
+    struct error *error = allocation_trace_count(profile->trace, &totals);
+    if (error)
+        return error;
+    double cost_ns = cost_of(profile, &profile->looked, &totals), passed_ns = (double)(now - profile->looked_ns);
+    profile->calls_per_second = (double)(totals.calls - profile->looked.calls) / passed_ns * (double)CLOCK_SECOND_NS;
+    profile->share = cost_ns / passed_ns;
+    profile->cost_ns += cost_ns;
+    profile->looked = totals;
+    profile->looked_ns = now;
+    return profile->share > profile->budget ? refuse(profile) : NULL;
+}
+
+/* ---- samples ---- */
+
+static struct error *visit_sample(struct allocation_profile *profile, const struct allocation_sample *sample)
+{
+    /* The call itself, one before where it returns to, as on the rest of the stack. */
+    const uint64_t registers[CALL_FRAME_REGISTERS] = {
+        [CALL_FRAME_RBX] = sample->rbx,     [CALL_FRAME_RBP] = sample->rbp,     [CALL_FRAME_RSP] = sample->rsp,
+        [CALL_FRAME_R12] = sample->r12,     [CALL_FRAME_R12 + 1] = sample->r13, [CALL_FRAME_R12 + 2] = sample->r14,
+        [CALL_FRAME_R15] = sample->r15,     [CALL_FRAME_RIP] = sample->rip - 1};
+    const struct stack_copy copy = {.registers = registers,
+                                    .known = 1u << CALL_FRAME_RBX | 1u << CALL_FRAME_RBP | 1u << CALL_FRAME_RSP |
+                                             0xfu << CALL_FRAME_R12 | 1u << CALL_FRAME_RIP,
+                                    .bytes = sample->stack,
+                                    .size = sample->stack_bytes < sizeof(sample->stack) ? sample->stack_bytes
+                                                                                        : sizeof(sample->stack)};
+    struct fetched fetched = {.block = {.serial = sample->serial,
+                                        .address = sample->address,
+                                        .size = sample->size,
+                                        .is_mapping = sample->call >= ALLOCATION_CALL_MMAP}};
+    struct error *error = native_stacks_read_copy(profile->stacks, &copy, 0, 0, &fetched.raw);
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    if (error)
+        fetched.raw = UINT32_MAX;
+    error_destroy(error);
+    return vector_append(&profile->fetched, fetched) ? NULL : error_no_memory();
+}
+
+static void end_mapping(struct allocation_profile *profile, struct block *block, const struct allocation_range *range)
+{
+    if (!block->is_mapping || block->is_gone || block->address < range->start || block->address >= range->end)
+        return;
+    block->is_gone = true;
+    allocation_trace_forget(profile->trace, block->address, block->serial);
+}
+
+static struct error *visit(void *context, const struct allocation_sample *sample, const struct allocation_range *range)
+{
+    struct allocation_profile *profile = context;
+    if (sample)
+        return visit_sample(profile, sample);
+    for (size_t i = 0; i < profile->blocks.count; i++)
+        end_mapping(profile, &profile->blocks.items[i], range);
+    for (size_t i = 0; i < profile->fetched.count; i++)
+        end_mapping(profile, &profile->fetched.items[i].block, range);
+    return NULL;
+}
+
+static struct error *add_fetched(struct allocation_profile *profile)
+{
+    struct error *error = profile->fetched.count > 0 ? native_stacks_name(profile->stacks) : NULL;
+    for (size_t i = 0; i < profile->fetched.count && !error; i++) {
+        struct fetched *fetched = &profile->fetched.items[i];
+        uint8_t quality;
+        stack_id stack = fetched->raw == UINT32_MAX ? 0 : native_stacks_stack(profile->stacks, fetched->raw, &quality);
+        error = allocation_sites_add(profile->sites, stack, fetched->block.size, &fetched->block.site);
+        if (!error && !vector_append(&profile->blocks, fetched->block))
+            error = error_no_memory();
+    }
+    profile->fetched.count = 0;
+    return error;
+}
+
+static struct error *count_freed(struct allocation_profile *profile)
+{
+    size_t kept = 0;
+    struct error *error = allocation_trace_list_live(profile->trace, &profile->live);
+    if (error)
+        return error;
+    for (size_t i = 0; i < profile->blocks.count; i++) {
+        const struct block *block = &profile->blocks.items[i];
+        if (!block->is_gone && table_find(&profile->live, block->serial))
+            profile->blocks.items[kept++] = *block;
+        else
+            allocation_sites_free(profile->sites, block->site, block->size);
+    }
+    profile->blocks.count = kept;
+    return NULL;
+}
+
+/* ---- looking ---- */
+
+uint64_t allocation_profile_look_interval(const struct allocation_profile *profile)
+{
+    return profile->is_sampling ? LOOK_NS : MEASURE_NS;
+}
+
+struct error *allocation_profile_look(struct allocation_profile *profile)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    struct error *error = NULL;
+    if (now - profile->looked_ns >= (profile->is_sampling ? CLOCK_SECOND_NS : MEASURE_NS)) {
+        error = heed_budget(profile, now);
+        if (!error && !profile->is_sampling) {
+            /* What is mapped now is found without delay. */
+            error = native_stacks_prepare(profile->stacks);
+            profile->is_sampling = true;
+            profile->began_unix_ns = clock_ns(CLOCK_REALTIME);
+            allocation_trace_sample(profile->trace);
+        }
+    }
+    if (!error)
+        error = allocation_trace_read(profile->trace, MAX_FETCHED, visit, profile);
+    return error ? error : add_fetched(profile);
+}
+
+static void fill_state(const struct allocation_profile *profile, const struct allocation_trace_totals *totals,
+                       struct snapshot *snapshot)
+{
+    double cost_ns = profile->cost_ns + cost_of(profile, &profile->looked, totals);
+    snapshot_set(snapshot, COUNTER_PROBE_SAMPLES, (int64_t)totals->samples);
+    snapshot_set(snapshot, COUNTER_PROBE_LOST, (int64_t)totals->lost);
+    snapshot_set(snapshot, COUNTER_PROBE_CALLS, (int64_t)totals->calls);
+    snapshot_set(snapshot, COUNTER_PROBE_COST, (int64_t)cost_ns);
+    snapshot_set_real(snapshot, COUNTER_PROBE_SHARE, profile->share);
+    snapshot->counters[COUNTER_PROBE_COST].provenance = PROVENANCE_SAMPLED;
+    snapshot->counters[COUNTER_PROBE_SHARE].provenance = PROVENANCE_SAMPLED;
+    snapshot->profile_since_unix_ns = profile->began_unix_ns;
+    if (totals->stepped_calls > 0)
+        snapshot_add_problem(snapshot,
+                             "allocation probes: of %zu functions the processor steps through the probed instruction, which makes a call "
+                             "of them some 9 us longer",
+                             profile->num_stepped);
+    if (allocation_trace_sees_all_returns(profile->trace))
+        snapshot_add_problem(snapshot, "allocation probes: this kernel cannot choose which returns are seen (6.13 can): a call costs "
+                                       "more than it need");
+    if (totals->lost > 0)
+        snapshot_add_problem(snapshot, "allocation probes: %llu samples were lost for want of room, and stand in no call site",
+                             (unsigned long long)totals->lost);
+}
+
+struct error *allocation_profile_sample(struct allocation_profile *profile, struct snapshot *snapshot)
+{
+    struct error *error = allocation_profile_look(profile);
+    if (error)
+        return error;
+    if (!profile->is_sampling) {
+        snapshot->profile_reason = "calls of the allocator are counted, to tell what probing them costs";
+        return NULL;
+    }
+    struct allocation_trace_totals totals = {0};
+    error = count_freed(profile);
+    if (!error)
+        error = allocation_trace_count(profile->trace, &totals);
+    if (!error)
+        error = allocation_sites_fill(profile->sites, ATTACH_DEFAULT_PROFILE_RATE, snapshot);
+    if (!error)
+        fill_state(profile, &totals, snapshot);
+    return error;
+}
