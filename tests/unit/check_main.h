@@ -3,7 +3,25 @@
 #define TESTS_UNIT_CHECK_MAIN_H
 
 #include <check.h>
+#include <stdint.h>
 #include <stdlib.h>
+
+/* Check writes to a file where each assertion stands that holds, so as to tell behind which one a test has crashed, and reads all of
+ * it: in loops that takes longer than what is tested. A place is told once, or again when another has taken its place here. */
+static inline void mark_once(const char *file, int line)
+{
+    static struct {
+        const char *file;
+        int line;
+    } told[256], *place;
+    place = &told[((uintptr_t)file + (unsigned)line) % 256];
+    if (place->file == file && place->line == line)
+        return;
+    place->file = file;
+    place->line = line;
+    _mark_point(file, line);
+}
+#define _mark_point(file, line) mark_once(file, line)
 
 /* Runs the suite, prints what failed and Check's closing line, and returns main's exit status. Each test runs in a
  * process of its own whatever CK_FORK says, so that one that crashes does not hide the others; to debug one, follow the

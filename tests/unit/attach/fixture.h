@@ -2,7 +2,6 @@
 #ifndef TESTS_UNIT_ATTACH_FIXTURE_H
 #define TESTS_UNIT_ATTACH_FIXTURE_H
 
-#include <check.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,6 +12,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/unit/check_main.h"
 
 struct fixture {
     pid_t pid;

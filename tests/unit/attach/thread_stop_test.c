@@ -1,7 +1,7 @@
 /* A thread stopped for a moment goes on, whatever becomes of who stopped it. */
 #include "attach/thread_stop.h"
+#include "tests/unit/check_main.h"
 
-#include <check.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>

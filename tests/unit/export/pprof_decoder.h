@@ -3,11 +3,12 @@
 #ifndef TESTS_UNIT_EXPORT_PPROF_DECODER_H
 #define TESTS_UNIT_EXPORT_PPROF_DECODER_H
 
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
+
+#include "tests/unit/check_main.h"
 
 #define PPROF_MAX 4096
 #define PPROF_MAX_LINES 8

@@ -1,5 +1,4 @@
 /* Holds the sources against docs/architecture.md: the table of which room may include what, and the list of files. */
-#include <check.h>
 #include <dirent.h>
 #include <stdarg.h>
 #include <stdbool.h>

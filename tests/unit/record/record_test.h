@@ -2,13 +2,13 @@
 #ifndef TESTS_UNIT_RECORD_RECORD_TEST_H
 #define TESTS_UNIT_RECORD_RECORD_TEST_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "heaptop/record.h"
+#include "tests/unit/check_main.h"
 #include "tests/unit/snapshot_builder.h"
 
 /* A fresh folder, which the next test removes not: it goes with the tests' own folder. */

@@ -2,10 +2,10 @@
 #ifndef TESTS_UNIT_RECORD_SNAPSHOT_COMPARE_H
 #define TESTS_UNIT_RECORD_SNAPSHOT_COMPARE_H
 
-#include <check.h>
 #include <string.h>
 
 #include "heaptop/snapshot.h"
+#include "tests/unit/check_main.h"
 
 struct pair {
     const struct catalog *a, *b;

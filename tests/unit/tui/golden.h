@@ -3,11 +3,11 @@
 #ifndef TESTS_UNIT_TUI_GOLDEN_H
 #define TESTS_UNIT_TUI_GOLDEN_H
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/check_main.h"
 #include "tui/grid.h"
 
 #define TEXT_ONLY ((enum colour_depth)-1)

@@ -2,13 +2,13 @@
 #ifndef TESTS_UNIT_TUI_TUI_TEST_H
 #define TESTS_UNIT_TUI_TUI_TEST_H
 
-#include <check.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/unit/check_main.h"
 #include "tests/unit/tui/scene.h"
 #include "tui/session.h"
 
