@@ -17,6 +17,7 @@
 #define SMALLEST_HEAP_RISE (256 << 10)
 #define SMALLEST_RSS_RISE (1 << 20)
 #define SMALLEST_TIMER_RISE 16
+#define SMALLEST_THREAD_RISE 4
 /* Verdicts on what is sampled hold for the window divided by this: seven seconds of fifteen minutes. */
 #define VERDICT_PARTS 128
 
@@ -274,6 +275,7 @@ static void judge_process(struct history *history, const struct snapshot *snapsh
     history->outside_growth = growth_of_series(&history->outside_go, window, SMALLEST_RSS_RISE);
     history->outside_anonymous_growth = growth_of_series(&history->outside_anonymous, window, SMALLEST_RSS_RISE);
     history->timer_growth = growth_of_series(&history->counters[COUNTER_TIMERS], window, SMALLEST_TIMER_RISE);
+    history->thread_growth = growth_of_series(&history->counters[COUNTER_THREADS], window, SMALLEST_THREAD_RISE);
     history->finalizer_growth =
         growth_of_series(&history->counters[COUNTER_FINALIZERS_QUEUED], window, SMALLEST_TIMER_RISE);
 }

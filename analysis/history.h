@@ -118,7 +118,7 @@ struct history {
     struct series outside_go;           /* RSS less GO_SYS less HEAP_RELEASED. */
     struct series outside_anonymous;    /* The same of anonymous memory only. */
     struct growth rss_growth, goroutine_growth, outside_growth, outside_anonymous_growth, timer_growth,
-        finalizer_growth;
+        finalizer_growth, thread_growth;
     uint64_t judged_unix_ns;            /* When these were last judged. */
 
     VECTOR(struct bucket) buckets;

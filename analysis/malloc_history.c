@@ -5,6 +5,8 @@
 /* A smaller rise is none. */
 #define SMALLEST_RISE (256 << 10)
 #define SMALLEST_OUTSIDE_RISE (1 << 20)
+/* From here on malloc takes mappings of their own, or did so at first. */
+#define LARGE_BYTES (128u << 10)
 
 void malloc_history_deinit(struct malloc_history *history)
 {
@@ -15,6 +17,7 @@ void malloc_history_deinit(struct malloc_history *history)
     vector_deinit(&history->types);
     table_deinit(&history->types_by_name);
     series_deinit(&history->idle);
+    series_deinit(&history->large);
     series_deinit(&history->outside);
 }
 
@@ -35,12 +38,13 @@ bool malloc_history_copy(const struct malloc_history *history, struct malloc_his
     if (!has_names)
         table_init(&copy->types_by_name);
     good = series_copy(&history->idle, &copy->idle) && good;
+    good = series_copy(&history->large, &copy->large) && good;
     return series_copy(&history->outside, &copy->outside) && good && has_types && has_names;
 }
 
 size_t malloc_history_memory(const struct malloc_history *history)
 {
-    size_t bytes = series_memory(&history->idle) + series_memory(&history->outside);
+    size_t bytes = series_memory(&history->idle) + series_memory(&history->large) + series_memory(&history->outside);
     for (size_t i = 0; i < MALLOC_CLASSES; i++)
         bytes += series_memory(&history->classes[i].used);
     for (size_t i = 0; i < history->types.count; i++)
@@ -103,9 +107,16 @@ static bool add_sums(struct malloc_history *history, const struct malloc_heap *h
                      uint32_t points)
 {
     double anonymous = snapshot_counter_or(snapshot, COUNTER_ANON, 0) + snapshot_counter_or(snapshot, COUNTER_SHMEM, 0);
-    uint64_t idle = heap->free_bytes + heap->fast_bytes + heap->top_bytes + heap->cache_bytes;
+    double idle = (double)(heap->free_bytes + heap->fast_bytes + heap->top_bytes + heap->cache_bytes);
+    /* Pages of it may have gone back to the system: what is in use is resident, and so bounds what is not. */
+    double beside = anonymous - (double)(heap->used_bytes - heap->cache_bytes);
+    idle = beside < idle ? beside : idle;
+    uint64_t large = heap->mapped_known ? heap->mapped_bytes : 0;
+    for (size_t i = malloc_class_of(LARGE_BYTES) + 1; i < MALLOC_CLASSES; i++)
+        large += heap->classes[i].used_bytes;
     double outside = anonymous - (double)heap->system_bytes - (heap->mapped_known ? (double)heap->mapped_bytes : 0);
-    return series_add(&history->idle, points, snapshot->unix_ns, (double)idle) &&
+    return series_add(&history->idle, points, snapshot->unix_ns, idle > 0 ? idle : 0) &&
+           series_add(&history->large, points, snapshot->unix_ns, (double)large) &&
            (!counter_known(&snapshot->counters[COUNTER_ANON]) ||
             series_add(&history->outside, points, snapshot->unix_ns, outside > 0 ? outside : 0));
 }

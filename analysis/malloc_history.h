@@ -28,7 +28,8 @@ struct malloc_history {
     struct tracked_chunks classes[MALLOC_CLASSES];
     VECTOR(struct tracked_type) types;      /* In the order in which they were first seen. */
     struct table types_by_name;             /* string_id -> index. */
-    struct series idle;                     /* Bytes in malloc that nobody uses, once it was known. */
+    struct series idle;                     /* Resident bytes in malloc that nobody uses, near enough. */
+    struct series large;                    /* Bytes in chunks above 128 KiB, and in mappings of their own. */
     struct series outside;                  /* Anonymous memory beyond what malloc has taken. */
     struct growth outside_growth;
     uint64_t judged_unix_ns;

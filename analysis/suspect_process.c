@@ -25,23 +25,6 @@
 /* Above all that grows; below finalizers that stand still. */
 #define THRASH_WEIGHT 1e14
 
-/* The least that a counter was over the last span; NAN when it was not watched so long. */
-static double least_over(const struct suspect_list *list, enum counter_id id, uint64_t span_ns)
-{
-    const struct series *series = history_counter(list->history, id);
-    uint64_t now = list->analysis->snapshot->unix_ns;
-    double least;
-    if (now < span_ns || !series_value_at(series, now - span_ns, &least))
-        return NAN;
-    for (uint32_t i = series->count; i > 0; i--) {
-        struct point point = series_point(series, i - 1);
-        if (point.unix_ns < now - span_ns)
-            break;
-        least = fmin(least, point.value);
-    }
-    return least;
-}
-
 /* ---- GC ---- */
 
 static void find_thrash(struct suspect_list *list)
@@ -89,7 +72,7 @@ static void find_thrash(struct suspect_list *list)
 static void find_idle(struct suspect_list *list)
 {
     const struct snapshot *snapshot = list->analysis->snapshot;
-    double idle = least_over(list, COUNTER_HEAP_IDLE, IDLE_SPAN_NS);
+    double idle = suspect_least_over(list, history_counter(list->history, COUNTER_HEAP_IDLE), IDLE_SPAN_NS);
     double rss = snapshot_counter_or(snapshot, COUNTER_RSS, NAN);
     double released = snapshot_counter_or(snapshot, COUNTER_HEAP_RELEASED, 0);
     const struct memory_parts *parts = &list->analysis->memory_parts;
@@ -215,9 +198,8 @@ static void find_limit(struct suspect_list *list)
     for (size_t i = 0; i < list->found.count; i++) {
         struct suspicion *suspicion = &list->found.items[i];
         enum suspect_kind kind = suspicion->suspect.kind;
-        if ((kind == SUSPECT_SITE_GROWS || kind == SUSPECT_GOROUTINES_GROW || kind == SUSPECT_OUTSIDE_GO_GROWS ||
-             kind == SUSPECT_TIMERS_GROW || kind == SUSPECT_FINALIZERS) &&
-            (!heaviest || suspicion->weight > heaviest->weight))
+        bool grows = kind != SUSPECT_GOROUTINES_STUCK && kind != SUSPECT_GC_THRASH && kind != SUSPECT_HEAP_IDLE;
+        if (grows && (!heaviest || suspicion->weight > heaviest->weight))
             heaviest = suspicion;
     }
     if (heaviest)

@@ -28,6 +28,12 @@
  * has mapped long ago and touches now. What counts is anonymous memory that neither Go nor a file accounts for, by a
  *    growth verdict over minutes, and beyond all that Go has mapped; or, where the pages were looked at twice, what
  *    has grown of their parts, and then it may be sure.
+ *  - Of programs that are not Go's: C++ objects of a class, malloc's chunks of a size, large blocks (suspect_malloc.c),
+ * threads and mappings (suspect_native.c) grow. What counts is a growth verdict on what was counted exactly, over half a
+ * minute, a minute if it began while the program started, and a rise that is worth a word. What comes at one pace is one
+ * thing: an object's class stands for the sizes of what it refers to. Where a call site grows it is the suspect,
+ * and these are its evidence. Room that malloc keeps is held but idle, not leaked: a possible suspect when it is most of
+ * RSS, throughout minutes.
  *  - The limit is near: only by something that grows, and then it stands with that; by itself where nothing else is
  *    known to grow.
  *
@@ -181,6 +187,21 @@ double suspect_rise(const struct suspect_list *list, const struct growth *growth
     return growth->per_second * suspect_seconds(list, growth->since_unix_ns);
 }
 
+double suspect_least_over(const struct suspect_list *list, const struct series *series, uint64_t span_ns)
+{
+    uint64_t now = list->analysis->snapshot->unix_ns;
+    double least;
+    if (now < span_ns || !series_value_at(series, now - span_ns, &least))
+        return NAN;
+    for (uint32_t i = series->count; i > 0; i--) {
+        struct point point = series_point(series, i - 1);
+        if (point.unix_ns < now - span_ns)
+            break;
+        least = fmin(least, point.value);
+    }
+    return least;
+}
+
 bool suspect_is_start_up(const struct suspect_list *list, uint64_t since_unix_ns)
 {
     uint64_t start = list->analysis->snapshot->target.start_unix_ns;
@@ -251,6 +272,10 @@ struct error *suspects_find(const struct history *history, struct analysis *anal
     suspects_find_timers(&list);
     suspects_find_sites(&list);
     suspects_find_stuck(&list);
+    if (!analysis_is_go(analysis)) {
+        suspects_find_malloc(&list);
+        suspects_find_native(&list);
+    }
     suspects_find_process(&list);
     size_t count = list.found.count;
     if (count > 1)

@@ -45,6 +45,8 @@ void suspect_add_evidence(struct suspicion *suspicion, const char *text);
 /* The call site's growth is a consequence of the suspicion, which is told among its evidence. */
 void suspect_fold_site(struct suspect_list *list, struct suspicion *suspicion, size_t site);
 
+/* The least that a series was over the last span; NAN when it was not watched so long. */
+double suspect_least_over(const struct suspect_list *list, const struct series *series, uint64_t span_ns);
 /* How a rise is seen. */
 double suspect_rise(const struct suspect_list *list, const struct growth *growth);      /* Since it began. */
 double suspect_seconds(const struct suspect_list *list, uint64_t since_unix_ns);        /* Until now. */
@@ -65,6 +67,9 @@ void suspects_find_goroutines(struct suspect_list *list);
 void suspects_find_timers(struct suspect_list *list);
 void suspects_find_sites(struct suspect_list *list);
 void suspects_find_stuck(struct suspect_list *list);
+/* For programs that are not Go's, both. */
+void suspects_find_malloc(struct suspect_list *list);
+void suspects_find_native(struct suspect_list *list);
 void suspects_find_process(struct suspect_list *list);
 
 #endif

@@ -76,7 +76,7 @@ static double kept_heap(const struct analysis *analysis)
            snapshot_counter_or(analysis->snapshot, COUNTER_HEAP_RELEASED, 0);
 }
 
-static bool is_go(const struct analysis *analysis)
+bool analysis_is_go(const struct analysis *analysis)
 {
     return strcmp(catalog_string(analysis->snapshot->catalog, analysis->snapshot->target.runtime), "go") == 0;
 }
@@ -316,10 +316,10 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
 
 static void write_no_heap(const struct analysis *analysis, struct text *text)
 {
-    text_append(text, is_go(analysis) ? "The Go heap cannot be read" : "Not a Go program");
-    if (is_go(analysis) && analysis->snapshot->profile_reason)
+    text_append(text, analysis_is_go(analysis) ? "The Go heap cannot be read" : "Not a Go program");
+    if (analysis_is_go(analysis) && analysis->snapshot->profile_reason)
         text_printf(text, ": %s", analysis->snapshot->profile_reason);
-    text_append(text, is_go(analysis)                                      ? "."
+    text_append(text, analysis_is_go(analysis)                                      ? "."
                       : analysis->snapshot->profile_state == PROFILE_ON ? ": call sites are sampled from outside."
                                                                         : ": memory, threads and mappings only.");
     if (analysis->rss.verdict == GROWTH_TOO_FEW)
@@ -358,7 +358,7 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     sentence_add_rate(text, analysis->rss.per_second);
     write_since(analysis, &analysis->rss, text);
     const struct allocation_row *site = top_site(analysis);
-    if (!knows_heap(analysis) && !is_go(analysis) && site) {
+    if (!knows_heap(analysis) && !analysis_is_go(analysis) && site) {
         text_append(text, ". New memory is first touched, ");
         sentence_add_rate(text, site->growth.per_second);
         text_append(text, ", by ");
@@ -367,7 +367,7 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     } else if (!knows_heap(analysis)) {
         bool is_sampled = analysis->snapshot->profile_state == PROFILE_ON &&
                           snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_ALLOCATIONS;
-        text_append(text, is_go(analysis) ? "; the Go heap cannot be read."
+        text_append(text, analysis_is_go(analysis) ? "; the Go heap cannot be read."
                           : is_sampled    ? "; of its sampled call sites none grows so far."
                                           : "; not a Go program: what holds it is not known.");
     } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {

@@ -181,6 +181,7 @@ void json_add_suspects(struct json_writer *writer, json_t *document)
         json_add_string(writer, object, "kind", kind->name);
         json_add_string(writer, object, "confidence", suspect_confidence_name(suspect->confidence));
         json_add_frame(writer, object, "subject", suspect->subject);
+        json_add_string(writer, object, "name", suspect->name);
         json_add_frame(writer, object, "created_by", suspect->created_by);
         json_add_string(writer, object, "summary", suspect->summary);
         json_t *evidence = json_add_array(writer, object, "evidence");

@@ -77,6 +77,16 @@ static struct error *write_name(struct native_names *names, const struct wanted 
     return NULL;
 }
 
+/* Templates of the C++ library are compiled into the programs that use them. */
+static bool is_library_template(const char *symbol)
+{
+    static const char *const starts[] = {"_ZNSt", "_ZNKSt", "_ZSt", "_ZN9__gnu_cxx", "_ZNK9__gnu_cxx"};
+    bool is_one = false;
+    for (size_t i = 0; symbol && i < ARRAY_SIZE(starts); i++)
+        is_one |= strncmp(symbol, starts[i], strlen(starts[i])) == 0;
+    return is_one;
+}
+
 static struct error *add_frame(struct native_names *names, const struct wanted *wanted, const struct module *module,
                                const char *symbol)
 {
@@ -86,7 +96,7 @@ static struct error *add_frame(struct native_names *names, const struct wanted *
     if (error)
         return error;
     if (module) {
-        frame.origin = module->origin;
+        frame.origin = is_library_template(symbol) ? FRAME_STANDARD : module->origin;
         frame.file = module->file;
     }
     uint64_t *place = table_insert(&names->frames, wanted->address, NULL);

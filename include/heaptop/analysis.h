@@ -288,6 +288,9 @@ static inline size_t analysis_num_listed(const struct analysis *analysis)
 struct error *analysis_compute(const struct history *history, struct analysis **ret_analysis);
 void analysis_destroy(struct analysis *analysis);   /* Accepts NULL. */
 
+/* Whether it is of a Go program: then it has a live heap, goroutines and a GC. */
+bool analysis_is_go(const struct analysis *analysis);
+
 /* The verdict line in one or two sentences, for a person; names the growing site and its share, says when there is
  * nothing to worry about, and which of the things that look like leaks it is not (idle heap kept for reuse, ...). Plain
  * text, no markup. */

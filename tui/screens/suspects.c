@@ -65,10 +65,11 @@ static void draw_since(const struct list_cell *cell, const void *row)
 static void draw_subject(const struct list_cell *cell, const void *row)
 {
     frame_id subject = ((const struct suspect *)row)->subject;
+    const char *name = ((const struct suspect *)row)->name;
     if (subject)
         cell_frame(cell, subject);
     else
-        cell_left(cell, ROLE_MUTED, "the process");
+        cell_left(cell, name ? ROLE_TEXT : ROLE_MUTED, name ? name : "the process");
 }
 
 static void draw_place(const struct list_cell *cell, const void *row)
@@ -84,7 +85,8 @@ static uint64_t identify(const void *context, const void *row)
     (void)context;
     const struct suspect *suspect = row;
     const uint32_t parts[] = {suspect->kind, suspect->subject, suspect->created_by};
-    return table_hash_bytes(parts, sizeof(parts), 0);
+    uint64_t name = suspect->name ? table_hash_bytes(suspect->name, strlen(suspect->name), 0) : 0;
+    return table_hash_bytes(parts, sizeof(parts), name);
 }
 
 static const char *text_of_suspect(const void *context, const void *row, char *buffer)
@@ -92,18 +94,19 @@ static const char *text_of_suspect(const void *context, const void *row, char *b
     const struct suspect *suspect = row;
     const struct catalog *catalog = cell_catalog(context);
     char place[FORMAT_BUFFER];
-    snprintf(buffer, LIST_TEXT, "%s %s %.300s %s", suspect_confidence_name(suspect->confidence),
-             suspect_kind_infos[suspect->kind].label, catalog_function(catalog, suspect->subject),
-             frame_place(catalog, suspect->subject, place));
+    snprintf(buffer, LIST_TEXT, "%s %s %.200s %.200s %s", suspect_confidence_name(suspect->confidence),
+             suspect_kind_infos[suspect->kind].label, suspect->name ? suspect->name : "",
+             catalog_function(catalog, suspect->subject), frame_place(catalog, suspect->subject, place));
     return buffer;
 }
 
 static int measure(const void *context, const void *row)
 {
     char buffer[FORMAT_BUFFER];
-    frame_id subject = ((const struct suspect *)row)->subject;
-    return subject ? (int)utf8_width(frame_function(cell_catalog(context), subject, buffer))
-                   : (int)strlen("the process");
+    const struct suspect *suspect = row;
+    if (suspect->subject)
+        return (int)utf8_width(frame_function(cell_catalog(context), suspect->subject, buffer));
+    return (int)utf8_width(suspect->name ? suspect->name : "the process");
 }
 
 static const struct column columns[] = {
@@ -257,8 +260,19 @@ static void open_suspect(struct session *session, const struct suspect *suspect)
     case SUSPECT_GC_THRASH:
         error_destroy(session_show(session, &gc_screen, 0));
         return;
+    case SUSPECT_THREADS_GROW:
+        error_destroy(session_show(session, &threads_screen, 0));
+        return;
+    case SUSPECT_CHUNKS_GROW:
+        if (suspect->subject) {
+            error_destroy(session_open_site(session, suspect->subject));
+            return;
+        }
+        __attribute__((fallthrough));
     case SUSPECT_HEAP_IDLE:
     case SUSPECT_OUTSIDE_GO_GROWS:
+    case SUSPECT_TYPE_GROWS:
+    case SUSPECT_MAPPINGS_GROW:
     case SUSPECT_LIMIT_NEAR:
     case SUSPECT_KIND_COUNT:
         error_destroy(session_show(session, &memory_screen, 0));

@@ -18,6 +18,10 @@
     X(GC_THRASH, "gc_thrash", "cycles", "GC thrashes") \
     X(HEAP_IDLE, "heap_idle", NULL, "heap held idle") \
     X(OUTSIDE_GO_GROWS, "outside_go_grows", "bytes", "outside Go grows") \
+    X(TYPE_GROWS, "type_grows", "objects", "class grows") \
+    X(CHUNKS_GROW, "chunks_grow", "bytes", "chunks grow") \
+    X(MAPPINGS_GROW, "mappings_grow", "bytes", "mappings grow") \
+    X(THREADS_GROW, "threads_grow", "threads", "threads grow") \
     X(LIMIT_NEAR, "limit_near", "bytes", "limit is near")
 
 enum suspect_kind {
@@ -49,6 +53,7 @@ struct suspect {
     enum suspect_kind kind;
     enum suspect_confidence confidence;
     frame_id subject;           /* The line to look at; 0: the process as a whole. */
+    const char *name;           /* What it is about, where that is no line: a class, a size of chunks; or NULL. */
     frame_id created_by;        /* Goroutines: the go statement; else 0. */
     stack_id stack;             /* How the subject is reached, or where they wait; 0 when unknown. */
     double per_second;          /* In the kind's unit; NAN when there is no rate. */
