@@ -220,6 +220,33 @@ START_TEST(names_are_demangled)
 }
 END_TEST
 
+/* Each level means the one before twice: 2^40 names of it. */
+START_TEST(a_name_without_end_is_cut)
+{
+    static const char letters[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char cpp[4000] = "_Z1f1pIiiES_IS0_S0_E", rust[4000] = "_RIC1aTllE";
+    size_t before = strlen("IC1a");
+    for (size_t level = 1; level < 40; level++) {
+        char number[] = {letters[level % 36 / 10 ? 36 + level % 36 - 10 : level % 36], '\0'};
+        const char *more = level < 36 ? "" : "1";
+        sprintf(cpp + strlen(cpp), "S_IS%s%s_S%s%s_E", more, number, more, number);
+        /* Positions from behind "_R" on, in base 62 and one less. */
+        size_t here = strlen(rust) - 2;
+        char place[] = {letters[(before - 1) / 62], letters[(before - 1) % 62], '_', '\0'};
+        const char *digits = before > 62 ? place : place + 1;
+        sprintf(rust + strlen(rust), "TB%sB%sE", digits, digits);
+        before = here;
+    }
+    strcat(rust, "E");
+    _cleanup_free_ char *name = demangle(cpp);
+    ck_assert_uint_eq(strlen(name), 16000);
+    ck_assert_int_eq(strncmp(name, "f(p<int, int>, p<p<int, int>, p<int, int> >, p<p<p<int, int>", 60), 0);
+    _cleanup_free_ char *other = demangle(rust);
+    ck_assert_uint_eq(strlen(other), 16000);
+    ck_assert_int_eq(strncmp(other, "a::<(i32, i32), ((i32, i32), (i32, i32)), (((i32, i32)", 54), 0);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("functions");
@@ -230,6 +257,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, damaged_mini_debug_info_is_refused);
     tcase_add_test(tests, separate_files_are_found);
     tcase_add_test(tests, names_are_demangled);
+    tcase_add_test(tests, a_name_without_end_is_cut);
     suite_add_tcase(suite, tests);
     return suite;
 }
