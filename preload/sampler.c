@@ -7,7 +7,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Linux 4.14, include/uapi/asm-generic/mman-common.h; musl has no name for it. */
@@ -119,7 +119,7 @@ static void begin(const struct preload_header *header)
     sampler.slot_mask = header->slot_count - 1;
     sampler.slot_bits = (unsigned)__builtin_ctz(header->slot_count);
     sampler.ring_bytes = header->ring_bytes;
-    sampler.stack_bytes = header->stack_bytes;
+    sampler.stack_bytes = header->stack_bytes < PRELOAD_STACK_MAX ? header->stack_bytes : PRELOAD_STACK_MAX;
     sampler.rate = (double)header->rate;
     /* The bytes of AT_RANDOM lie behind the first frame of the main thread. */
     sampler.main_stack_top = getauxval(AT_RANDOM);
@@ -248,10 +248,16 @@ static bool is_sampling(void)
     return atomic_load_explicit(&sampler.state, memory_order_acquire) == ON && *sampler.is_process;
 }
 
+/* NULL is no block, and what a free slot holds. */
+static struct preload_slot *take_out(uint64_t address, uint64_t to)
+{
+    return address != 0 && is_sampling() ? exchange(address, address, to) : NULL;
+}
+
 void sampler_forget(const void *block)
 {
     uint64_t address = (uintptr_t)block;
-    if (is_sampling() && exchange(address, address, 0))
+    if (take_out(address, 0))
         filter_remove(address);
 }
 
@@ -259,7 +265,7 @@ struct preload_slot *sampler_move(const void *block)
 {
     uint64_t address = (uintptr_t)block;
     /* It must be gone from the table before its memory can be another's, but can still be had back. */
-    return is_sampling() ? exchange(address, address, address | 1) : NULL;
+    return take_out(address, address | 1);
 }
 
 void sampler_moved(struct preload_slot *slot, const void *block, bool freed)
@@ -279,19 +285,6 @@ void sampler_mark(const void *block)
 
 /* ---- samples ---- */
 
-/* Without touching it: the kernel looks at the set of signals before it finds that it does not know what to do with it
- * (kernel/signal.c, sigprocmask). A call that every sandbox allows. */
-static bool is_readable(uintptr_t address)
-{
-    register long set_size __asm__("r10") = 8;
-    long result = SYS_rt_sigprocmask;
-    __asm__ volatile("syscall"
-                     : "+a"(result)
-                     : "D"(-1L), "S"(address), "d"(0L), "r"(set_size)
-                     : "rcx", "r11", "memory");
-    return result != -EFAULT;
-}
-
 /* Where what is a thread's own begins: the first word there points to itself (ELF Handling for Thread-Local Storage, 3.4.6). */
 static uintptr_t thread_pointer(void)
 {
@@ -300,20 +293,35 @@ static uintptr_t thread_pointer(void)
     return pointer;
 }
 
-/* How many bytes of the stack there are from sp on, at most as many as are to be copied. */
-static size_t measure_stack(uintptr_t sp)
+/* How many bytes of the stack there are from sp on, at most as many as are to be copied. *ret_is_own: all of them stay, being this
+ * thread's; else they are to be copied with care. */
+static uint32_t measure_stack(uintptr_t sp, bool *ret_is_own)
 {
     uintptr_t top = sampler.main_stack_top, end = sp + sampler.stack_bytes;
-    if (sp < top && top - sp < MAIN_STACK_MAX)
-        return (end < top ? end : top) - sp;
+    *ret_is_own = sp < top && top - sp < MAIN_STACK_MAX;
     /* Threads keep what is theirs at the upper end of their stacks. */
-    top = thread_pointer();
-    end = sp < top && top < end ? top : end;
-    /* Of a coroutine's nothing tells where it ends, but that one cannot read on. */
-    uintptr_t known = (sp | (PAGE - 1)) + 1;
-    while (known < end && is_readable(known))
-        known += PAGE;
-    return (end < known ? end : known) - sp;
+    if (!*ret_is_own)
+        top = thread_pointer();
+    return (uint32_t)((sp < top && top < end ? top : end) - sp);
+}
+
+/* Of a coroutine's stack nothing tells where it ends, and what lies behind it may be unmapped by others at any moment: the kernel copies
+ * up to there. Where it is not allowed to, only the page that is in use is certain. */
+static uint32_t copy_with_care(void *copy, uintptr_t sp, uint32_t bytes)
+{
+    struct iovec pages[PRELOAD_STACK_MAX / PAGE + 1], whole = {copy, bytes};
+    unsigned count = 0;
+    for (uintptr_t start = sp, end = sp + bytes; start < end && count < sizeof(pages) / sizeof(pages[0]); count++) {
+        uintptr_t next = (start | (PAGE - 1)) + 1;
+        next = next < end ? next : end;
+        pages[count] = (struct iovec){(void *)start, next - start};
+        start = next;
+    }
+    ssize_t copied = process_vm_readv(getpid(), &whole, 1, pages, count, 0);
+    if (copied > 0)
+        return (uint32_t)copied;
+    memcpy(copy, pages[0].iov_base, pages[0].iov_len);
+    return (uint32_t)pages[0].iov_len;
 }
 
 static void drop(size_t size)
@@ -351,8 +359,9 @@ __attribute__((noinline)) static void take_sample(uint64_t address, size_t size)
                      :
                      : "r"(registers)
                      : "rax", "memory");
+    bool is_own;
     uintptr_t sp = registers[7];
-    uint32_t stack_bytes = (uint32_t)measure_stack(sp);
+    uint32_t stack_bytes = measure_stack(sp, &is_own);
     uint32_t length = (uint32_t)sizeof(struct preload_sample) + stack_bytes + PRELOAD_ALIGNMENT - 1;
     length -= length % PRELOAD_ALIGNMENT;
     struct preload_slot *slot = exchange(address, 0, address);
@@ -367,13 +376,16 @@ __attribute__((noinline)) static void take_sample(uint64_t address, size_t size)
     atomic_store(&slot->serial, serial);
     filter_add(address);
     sample->length = length;
-    sample->stack_bytes = stack_bytes;
     sample->serial = serial;
     sample->address = address;
     sample->size = size;
     sample->slot = (uint64_t)(slot - sampler.slots);
     memcpy(sample->registers, registers, sizeof(registers));
-    memcpy(sample + 1, (const void *)sp, stack_bytes);
+    if (is_own)
+        memcpy(sample + 1, (const void *)sp, stack_bytes);
+    else
+        stack_bytes = copy_with_care(sample + 1, sp, stack_bytes);
+    sample->stack_bytes = stack_bytes;
     atomic_store_explicit(&sample->whole, position + 1, memory_order_release);
 }
 

@@ -15,7 +15,6 @@
  * command's shared memory. */
 #define USUAL_RING_BYTES (UINT32_C(4) << 20)
 #define MOST_RING_BYTES (UINT32_C(64) << 20)
-#define STACK_BYTES (UINT32_C(32) << 10)
 /* At the usual rate as many as 32 GB in use have; and more for lower rates. */
 #define USUAL_SLOTS (UINT32_C(1) << 16)
 #define MOST_SLOTS (UINT32_C(1) << 20)
@@ -37,7 +36,7 @@ struct preload {
     uint32_t program;
     uint64_t waited_for, waiting_since_ns;      /* The position of a sample that is not whole yet. */
     struct preload_sample sample;
-    uint8_t stack[STACK_BYTES];
+    uint8_t stack[PRELOAD_STACK_MAX];
 };
 
 DEFINE_CLEANUP(struct preload *, preload_destroy)
@@ -114,7 +113,7 @@ struct error *preload_create(const char *library, uint64_t rate, struct preload 
     preload->header->version = PRELOAD_VERSION;
     preload->header->slot_count = preload->slot_count;
     preload->header->ring_bytes = preload->ring_bytes;
-    preload->header->stack_bytes = STACK_BYTES;
+    preload->header->stack_bytes = PRELOAD_STACK_MAX;
     preload->header->rate = rate;
     preload->header->token = preload->token;
     *ret_preload = take_pointer(preload);
@@ -191,7 +190,7 @@ static bool copy_sample(struct preload *preload, uint64_t available)
     struct preload_sample *sample = &preload->sample;
     memcpy(sample, place, sizeof(*sample));
     if (sample->length < sizeof(*sample) || sample->length > available || sample->length % PRELOAD_ALIGNMENT != 0 ||
-        sample->stack_bytes > sample->length - sizeof(*sample) || sample->stack_bytes > STACK_BYTES ||
+        sample->stack_bytes > sample->length - sizeof(*sample) || sample->stack_bytes > PRELOAD_STACK_MAX ||
         sample->slot >= preload->slot_count)
         return false;
     memcpy(preload->stack, place + sizeof(*sample), sample->stack_bytes);

@@ -19,6 +19,8 @@
 /* A sampled block is in one of so many slots, from the one that its address hashes to. */
 #define PRELOAD_WINDOW 16u
 #define PRELOAD_ALIGNMENT 16u
+/* More of a stack is never copied. */
+#define PRELOAD_STACK_MAX 32768u
 
 /* Of a sample, as DWARF numbers them (System V ABI for AMD64, figure 3.36). */
 #define PRELOAD_REGISTERS 17u
@@ -37,7 +39,7 @@ struct preload_header {
     uint32_t version;
     uint32_t slot_count;        /* A power of two. */
     uint32_t ring_bytes;        /* A power of two, of whole pages. */
-    uint32_t stack_bytes;       /* At most so much of a stack is copied. */
+    uint32_t stack_bytes;       /* At most so much of a stack is copied: PRELOAD_STACK_MAX or less. */
     uint64_t rate;              /* Mean bytes from one sample to the next; at least 1. */
     uint64_t token;
     _Atomic int32_t process;    /* The process that is sampled; children that inherit the file are not it. */

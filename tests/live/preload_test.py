@@ -231,6 +231,18 @@ def test_coroutine(folder):
     check_estimates(run.end(), run.expected)
 
 
+def test_neighbour(folder):
+    """What is mapped behind a coroutine's stack goes while it is copied: the program is none the worse."""
+    run = Run(folder, "neighbour", options=["--preload-rate", "4K"])
+    check("coroutine_keeps" in by_function(run.end()), "no sample has the coroutine")
+
+
+def test_null(folder):
+    """NULL is no block: freeing it makes none forgotten."""
+    run = Run(folder, "null", options=["--preload-rate", "4K"])
+    check_estimates(run.end(), run.expected)
+
+
 def test_installed(folder):
     """The library is found where it is installed, or where the environment says, and missed where it is not."""
     library = oracle.HEAPTOP.parent / "libheaptop-preload.so"
@@ -320,7 +332,7 @@ def test_go(folder):
 
 
 def build(folder):
-    compiler = ["cc", "-g", "-O2", "-D_GNU_SOURCE"]
+    compiler = ["cc", "-g", "-O2", "-D_GNU_SOURCE", "-I", oracle.ROOT, "-I", oracle.ROOT / "include"]
     allocations = SOURCES / "allocations.c"
     for arguments in (["-o", "allocations", allocations, "-pthread"], ["-o", "static", "-static", allocations, "-pthread"],
                       ["-o", "sanitized", "-fsanitize=address", allocations, "-pthread"],

@@ -16,6 +16,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "preload/sampler.h"
+
 #define KEEP(size, count) \
     __attribute__((noinline)) static void keep_##size(void) \
     { \
@@ -195,6 +197,39 @@ __attribute__((noinline)) static void by_failed_realloc(void)
     told("by_failed_realloc", EACH * 1000L);
 }
 
+__attribute__((noinline)) static uintptr_t take_up(void)
+{
+    void *volatile block = malloc(16);
+    return (uintptr_t)block;
+}
+
+/* A block that NULL, of which free and realloc are called as well, shares its place in the library's filter with: tries at what
+ * addresses lie at the end of the heap. */
+__attribute__((noinline)) static void *beside_null(void)
+{
+    for (;;) {
+        uintptr_t next = take_up() + 32;
+        if (preload_hash(next, SAMPLER_FILTER_BITS) != preload_hash(0, SAMPLER_FILTER_BITS))
+            continue;
+        void *block = malloc(65536);
+        if ((uintptr_t)block == next)
+            return block;
+        free(block);
+    }
+}
+
+static void run_null(void)
+{
+    void *volatile null = NULL;
+    void *block = beside_null();
+    free(null);
+    void *other = realloc(null, 65536);
+    free(block);
+    free(other);
+    told("beside_null", 0);
+    told("run_null", 0);
+}
+
 static void run_functions(void)
 {
     by_calloc();
@@ -281,7 +316,21 @@ static void run_signals(void)
 
 /* ---- stacks ---- */
 
+#define NEIGHBOUR_BYTES 32768
+
 static ucontext_t outside, inside;
+static volatile sig_atomic_t is_over;
+
+static void run_on(char *stack, size_t size, void (*body)(void))
+{
+    if (getcontext(&inside) != 0)
+        abort();
+    inside.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
+    inside.uc_link = &outside;
+    makecontext(&inside, body, 0);
+    if (swapcontext(&outside, &inside) != 0)
+        abort();
+}
 
 __attribute__((noinline)) static void coroutine_keeps(void)
 {
@@ -295,13 +344,32 @@ static void run_coroutine(void)
 {
     size_t size = 65536;
     char *stack = mmap(NULL, 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack == MAP_FAILED || mprotect(stack, size, PROT_READ | PROT_WRITE) != 0 || getcontext(&inside) != 0)
+    if (stack == MAP_FAILED || mprotect(stack, size, PROT_READ | PROT_WRITE) != 0)
         abort();
-    inside.uc_stack = (stack_t){.ss_sp = stack, .ss_size = size};
-    inside.uc_link = &outside;
-    makecontext(&inside, coroutine_keeps, 0);
-    if (swapcontext(&outside, &inside) != 0)
+    run_on(stack, size, coroutine_keeps);
+}
+
+/* Memory that comes and goes right behind a coroutine's stack, as another's stack does. */
+static void *come_and_go(void *place)
+{
+    while (!is_over) {
+        if (mmap(place, NEIGHBOUR_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != place ||
+            munmap(place, NEIGHBOUR_BYTES) != 0)
+            abort();
+    }
+    return NULL;
+}
+
+static void run_neighbour(void)
+{
+    pthread_t neighbour;
+    size_t size = 65536;
+    char *stack = mmap(NULL, size + NEIGHBOUR_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED || pthread_create(&neighbour, NULL, come_and_go, stack + size) != 0)
         abort();
+    run_on(stack, size, coroutine_keeps);
+    is_over = 1;
+    pthread_join(neighbour, NULL);
 }
 
 __attribute__((noipa)) static long deep(int depth)
@@ -414,6 +482,10 @@ int main(int argc, char **argv)
         run_library(argv[2]);
     else if (strcmp(mode, "coroutine") == 0)
         run_coroutine();
+    else if (strcmp(mode, "neighbour") == 0)
+        run_neighbour();
+    else if (strcmp(mode, "null") == 0)
+        run_null();
     else if (strcmp(mode, "signals") == 0)
         run_signals();
     else if (strcmp(mode, "deep") == 0) {
