@@ -243,6 +243,11 @@ def test_null(folder):
     check_estimates(run.end(), run.expected)
 
 
+def test_own_allocator(folder):
+    """Blocks of a program's own allocator are never taken for the C library's."""
+    Run(folder, program="own_allocator").end()
+
+
 def test_installed(folder):
     """The library is found where it is installed, or where the environment says, and missed where it is not."""
     library = oracle.HEAPTOP.parent / "libheaptop-preload.so"
@@ -336,6 +341,7 @@ def build(folder):
     allocations = SOURCES / "allocations.c"
     for arguments in (["-o", "allocations", allocations, "-pthread"], ["-o", "static", "-static", allocations, "-pthread"],
                       ["-o", "sanitized", "-fsanitize=address", allocations, "-pthread"],
+                      ["-o", "own_allocator", "-fno-builtin", SOURCES / "own_allocator.c"],
                       ["-o", "late.so", "-shared", "-fPIC", SOURCES / "late_library.c"],
                       ["-o", "other.so", "-shared", "-fPIC", "-fno-builtin", SOURCES / "other_preload.c"]):
         subprocess.run([*compiler, *arguments], check=True, cwd=folder, stderr=subprocess.DEVNULL)
