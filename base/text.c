@@ -157,7 +157,7 @@ size_t utf8_decode(const char *bytes, size_t length, uint32_t *ret_rune)
     return needed;
 }
 
-size_t utf8_encode(uint32_t rune, char bytes[4])
+size_t utf8_from_rune(uint32_t rune, char bytes[4])
 {
     if (rune > 0x10ffff || (rune >= 0xd800 && rune <= 0xdfff))
         rune = REPLACEMENT_CHARACTER;

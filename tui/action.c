@@ -106,7 +106,7 @@ const char *key_name(uint32_t key, char *buffer)
     else if (key < ' ')
         snprintf(buffer, KEY_NAME_BUFFER, "Ctrl-%c", (char)(key + 'A' - 1));
     else
-        buffer[utf8_encode(key, buffer)] = '\0';
+        buffer[utf8_from_rune(key, buffer)] = '\0';
     return buffer;
 }
 

@@ -302,9 +302,9 @@ void grid_dump_text(const struct grid *grid, struct text *text)
             if (cell->rune == 0)
                 continue;
             char bytes[4];
-            text_append_bytes(text, bytes, utf8_encode(cell->rune, bytes));
+            text_append_bytes(text, bytes, utf8_from_rune(cell->rune, bytes));
             for (size_t i = 0; i < CELL_COMBINING && cell->combining[i]; i++)
-                text_append_bytes(text, bytes, utf8_encode(cell->combining[i], bytes));
+                text_append_bytes(text, bytes, utf8_from_rune(cell->combining[i], bytes));
         }
         text_append(text, "\n");
     }

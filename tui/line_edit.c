@@ -39,7 +39,7 @@ static void cut(struct line_edit *edit, size_t from, size_t to)
 static void insert(struct line_edit *edit, uint32_t rune)
 {
     char bytes[4];
-    size_t length = utf8_encode(rune, bytes), used = strlen(edit->text);
+    size_t length = utf8_from_rune(rune, bytes), used = strlen(edit->text);
     if (used + length + 1 > edit->size)
         return;
     memmove(edit->text + edit->cursor + length, edit->text + edit->cursor, used - edit->cursor + 1);

@@ -97,7 +97,7 @@ static void write_keys(const struct session *session, struct popup_text *text)
     for (int verdict = GROWTH_GROWING, i = 0; i <= GROWTH_SHRINKING;
          i++, verdict = (verdict + 1) % (GROWTH_SHRINKING + 1)) {
         char mark[5] = "";
-        mark[utf8_encode(verdict_mark((enum growth_verdict)verdict), mark)] = '\0';
+        mark[utf8_from_rune(verdict_mark((enum growth_verdict)verdict), mark)] = '\0';
         add_line(text, verdict_role((enum growth_verdict)verdict), ROLE_TEXT, mark, "%s", meanings[verdict]);
     }
     add_line(text, ROLE_MUTED, ROLE_TEXT, NOT_KNOWN, "%s", "could not be read: ! tells why");

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t rune = 0;
         size_t taken = utf8_decode(text.data + at, text.length - at, &rune);
         char bytes[4];
-        if (taken == 0 || utf8_encode(rune, bytes) != taken)
+        if (taken == 0 || utf8_from_rune(rune, bytes) != taken)
             abort();
         if (rune < 0x20 || (rune >= 0x7f && rune < 0xa0) || rune == 0x61c || (rune >= 0x200e && rune <= 0x200f) ||
             (rune >= 0x2028 && rune <= 0x202e) || (rune >= 0x2066 && rune <= 0x2069))

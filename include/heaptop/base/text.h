@@ -27,7 +27,7 @@ char *text_take(struct text *text);
 /* Decodes one character at `bytes`: returns its length in bytes (1 for an invalid byte, *ret_rune then U+FFFD); 0 at length 0. */
 size_t utf8_decode(const char *bytes, size_t length, uint32_t *ret_rune);
 /* Writes up to 4 bytes, returns how many. What is no character (a surrogate, above U+10FFFF) is written as U+FFFD. */
-size_t utf8_encode(uint32_t rune, char bytes[4]);
+size_t utf8_from_rune(uint32_t rune, char bytes[4]);
 /* Terminal columns of one character: 0 combining, 2 wide, else 1. Independent of the locale. */
 int rune_width(uint32_t rune);
 /* Terminal columns of a string. */
