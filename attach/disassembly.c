@@ -1,6 +1,6 @@
 /* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. Code
  * of libraries is not looked at: frames do not say which one they are of. */
-#include <Zydis/Zydis.h>
+#include <capstone/capstone.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,30 +19,36 @@ struct disassembler {
     struct memory *memory;
     struct pclntab *pclntab;                /* NULL: no Go program. */
     struct program_identity program;        /* Whose image it is. */
-    ZydisDecoder decoder;
-    ZydisFormatter formatter;
+    csh decoder;                            /* Capstone's; 0: none yet. */
+    cs_insn *instruction;                   /* The one decoded last. */
 };
-
-static bool set_up_decoder(struct disassembler *disassembler)
-{
-    ZydisFormatter *formatter = &disassembler->formatter;
-    return ZYAN_SUCCESS(
-               ZydisDecoderInit(&disassembler->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
-           ZYAN_SUCCESS(ZydisFormatterInit(formatter, ZYDIS_FORMATTER_STYLE_INTEL)) &&
-           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE)) &&
-           ZYAN_SUCCESS(ZydisFormatterSetProperty(formatter, ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
-                                                  ZYDIS_PADDING_DISABLED));
-}
 
 void disassembler_close(struct disassembler *disassembler)
 {
     if (!disassembler)
         return;
+    if (disassembler->instruction)
+        cs_free(disassembler->instruction, 1);
+    if (disassembler->decoder)
+        cs_close(&disassembler->decoder);
     pclntab_close(disassembler->pclntab);
     image_close(disassembler->image);
     memory_destroy(disassembler->memory);
     target_close(disassembler->target);
     free(disassembler);
+}
+
+static struct error *set_up_decoder(struct disassembler *disassembler)
+{
+    cs_err failure = cs_open(CS_ARCH_X86, CS_MODE_64, &disassembler->decoder);
+    if (failure == CS_ERR_OK)
+        failure = cs_option(disassembler->decoder, CS_OPT_DETAIL, CS_OPT_ON);
+    if (failure == CS_ERR_OK)
+        disassembler->instruction = cs_malloc(disassembler->decoder);
+    if (failure == CS_ERR_MEM || (failure == CS_ERR_OK && !disassembler->instruction))
+        return error_no_memory();
+    return failure == CS_ERR_OK ? NULL : error_create(ERROR_UNSUPPORTED, "Capstone cannot be set up: %s",
+                                                      cs_strerror(failure));
 }
 
 static struct error *read_program(struct disassembler *disassembler, struct program_identity *ret_program)
@@ -86,8 +92,10 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
         error = read_program(opened, &opened->program);
     if (!error)
         error = target_open_executable(opened->target, &opened->image);
-    if (!error && (!image_is_x86_64(opened->image) || !set_up_decoder(opened)))
+    if (!error && !image_is_x86_64(opened->image))
         error = error_create(ERROR_UNSUPPORTED, "only amd64 code is shown as instructions");
+    if (!error)
+        error = set_up_decoder(opened);
     if (!error)
         error = find_functions(opened);
     if (error) {
@@ -99,15 +107,16 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
 }
 
 /* " <runtime.mallocgc>" behind a jump or a call to a function's first byte. */
-static void append_called(struct disassembler *disassembler, const ZydisDecodedInstruction *instruction,
-                          const ZydisDecodedOperand *operands, uint64_t address, struct text *text)
+static void append_called(struct disassembler *disassembler, struct text *text)
 {
-    ZyanU64 target;
+    const cs_insn *instruction = disassembler->instruction;
+    const cs_x86 *details = &instruction->detail->x86;
     struct go_function function;
-    if (!disassembler->pclntab || instruction->meta.branch_type == ZYDIS_BRANCH_TYPE_NONE || instruction->operand_count_visible == 0 ||
-        operands[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-        !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(instruction, &operands[0], address, &target)))
+    bool is_branch = cs_insn_group(disassembler->decoder, instruction, CS_GRP_JUMP) ||
+                     cs_insn_group(disassembler->decoder, instruction, CS_GRP_CALL);
+    if (!disassembler->pclntab || !is_branch || details->op_count == 0 || details->operands[0].type != X86_OP_IMM)
         return;
+    uint64_t target = (uint64_t)details->operands[0].imm;
     struct error *error = pclntab_find_function(disassembler->pclntab, target, &function);
     if (!error && function.entry == target) {
         text_append(text, "  <");
@@ -121,21 +130,16 @@ static void append_called(struct disassembler *disassembler, const ZydisDecodedI
 static uint32_t decode(struct disassembler *disassembler, const uint8_t *code, uint64_t size, uint64_t address,
                        struct text *text)
 {
-    ZydisDecodedInstruction instruction;
-    ZydisDecodedOperand operands[ZYDIS_MAX_OPERAND_COUNT];
-    char written[160];
-    bool is_known =
-        ZYAN_SUCCESS(ZydisDecoderDecodeFull(&disassembler->decoder, code, size, &instruction, operands)) &&
-        (!text || ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&disassembler->formatter, &instruction, operands,
-                                                               instruction.operand_count_visible, written,
-                                                               sizeof(written), address, NULL)));
+    const cs_insn *instruction = disassembler->instruction;
+    uint8_t first = code[0];
+    bool is_known = cs_disasm_iter(disassembler->decoder, &code, &size, &address, disassembler->instruction);
     if (text && is_known) {
-        text_append(text, written);
-        append_called(disassembler, &instruction, operands, address, text);
+        text_printf(text, "%s%s%s", instruction->mnemonic, instruction->op_str[0] ? " " : "", instruction->op_str);
+        append_called(disassembler, text);
     } else if (text) {
-        text_printf(text, "db 0x%02x", code[0]);
+        text_printf(text, "db 0x%02x", first);
     }
-    return is_known ? instruction.length : 1;
+    return is_known ? instruction->size : 1;
 }
 
 struct code {

@@ -1,5 +1,6 @@
 #include "attach/go/operands.h"
 
+#include <capstone/capstone.h>
 #include <string.h>
 
 #include "attach/go/operand_recipes.h"
@@ -84,6 +85,70 @@ START_TEST(operands_are_bounded)
     list = decode(code, size);
     ck_assert_uint_eq(list.count, 0);
     free(code);
+}
+END_TEST
+
+/* From the linker: this program's own code, some of which is its libraries'. */
+extern const uint8_t etext[];
+
+static bool is_relative(const cs_x86_op *operand)
+{
+    return operand->type == X86_OP_MEM && operand->mem.base == X86_REG_RIP;
+}
+
+/* Capstone 4 calls the stores of SETcc and of vectors loads, so of what is done it is asked for that only which it knows.
+ * A load behind the instruction is found only if its length is. */
+static void check_against(const cs_insn *instruction, uint64_t address, size_t *count)
+{
+    static const uint8_t load[] = {0x8b, 0x05, 0x00, 0x00, 0x00, 0x00};
+    uint8_t code[sizeof instruction->bytes + sizeof load];
+    const cs_x86 *details = &instruction->detail->x86;
+    struct operand_list list = {0};
+    memcpy(code, instruction->bytes, instruction->size);
+    memcpy(code + instruction->size, load, sizeof load);
+    ck_assert_ptr_null(operands_decode(code, instruction->size + sizeof load, address, &list));
+    ck_assert_msg(list.count > 0 && list.items[list.count - 1].target == address + instruction->size + sizeof load,
+                  "%s %s", instruction->mnemonic, instruction->op_str);
+    for (unsigned i = 0; i < details->op_count; i++) {
+        const cs_x86_op *wanted = &details->operands[i];
+        if (!is_relative(wanted) || instruction->id == X86_INS_NOP)
+            continue;
+        uint64_t target = address + instruction->size + (uint64_t)wanted->mem.disp;
+        ck_assert_msg(list.count == 2, "%s %s", instruction->mnemonic, instruction->op_str);
+        ck_assert_uint_eq(list.items[0].target, target);
+        if (instruction->id != X86_INS_LEA && list.items[0].size)
+            ck_assert_msg(list.items[0].size == wanted->size, "%s %s: %u", instruction->mnemonic, instruction->op_str,
+                          list.items[0].size);
+        if (instruction->id == X86_INS_MOV || instruction->id == X86_INS_ADD || instruction->id == X86_INS_XCHG)
+            ck_assert_uint_eq(list.items[0].uses, wanted->access);
+        ck_assert((instruction->id == X86_INS_LEA) == (list.items[0].uses == OPERAND_ADDRESS));
+        ++*count;
+    }
+    operand_list_deinit(&list);
+}
+
+START_TEST(compiled_code_is_read_as_capstone_reads_it)
+{
+    csh capstone;
+    ck_assert_int_eq(cs_open(CS_ARCH_X86, CS_MODE_64, &capstone), CS_ERR_OK);
+    ck_assert_int_eq(cs_option(capstone, CS_OPT_DETAIL, CS_OPT_ON), CS_ERR_OK);
+    cs_insn *instruction = cs_malloc(capstone);
+    /* From the start of a function on. */
+    const uint8_t *code = (const uint8_t *)(uintptr_t)operands_decode;
+    size_t size = (size_t)(etext - code), count = 0;
+    ck_assert(code < etext);
+    for (uint64_t address = CODE_AT, at = address; size > 0; at = address) {
+        if (cs_disasm_iter(capstone, &code, &size, &address, instruction)) {
+            check_against(instruction, at, &count);
+            continue;
+        }
+        code++;
+        size--;
+        address++;
+    }
+    ck_assert_uint_gt(count, 50);
+    cs_free(instruction, 1);
+    cs_close(&capstone);
 }
 END_TEST
 
@@ -182,6 +247,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, operands_are_told_by_use_and_size);
     tcase_add_test(tests, what_is_no_instruction_is_passed_over);
     tcase_add_test(tests, operands_are_bounded);
+    tcase_add_test(tests, compiled_code_is_read_as_capstone_reads_it);
     tcase_add_test(tests, recipes_pick);
     tcase_add_test(tests, recipes_look_before_a_variable);
     tcase_add_test(tests, recipes_subtract_a_field);

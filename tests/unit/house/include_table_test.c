@@ -31,7 +31,7 @@ static char complaints[COMPLAINTS_SIZE];
 static const struct {
     const char *prefix, *library;
 } libraries[] = {
-    {"curses.h", "ncursesw"}, {"ncurses", "ncursesw"},  {"Zydis/", "Zydis"}, {"bpf/", "libbpf"}, {"libelf.h", "libelf"},
+    {"curses.h", "ncursesw"}, {"ncurses", "ncursesw"},  {"capstone/", "Capstone"}, {"bpf/", "libbpf"}, {"libelf.h", "libelf"},
     {"gelf.h", "libelf"},     {"dwarf.h", "libdw"},     {"elfutils/", "libdw"}, {"jansson.h", "jansson"},
     {"zlib.h", "zlib"},       {"sqlite3.h", "SQLite"},  {"zstd", "zstd"},
     {"lzma.h", "liblzma"},    {"demangle.h", "libiberty"},
