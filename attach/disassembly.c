@@ -1,11 +1,11 @@
 /* Code of a process's executable as instructions, a function at a time: read from its file, never from its memory. Code
  * of libraries is not looked at: frames do not say which one they are of. */
-#include <capstone/capstone.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attach/go/module_data.h"
 #include "attach/target.h"
+#include "attach/x86_decoder.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/symbols/pclntab.h"
@@ -19,36 +19,19 @@ struct disassembler {
     struct memory *memory;
     struct pclntab *pclntab;                /* NULL: no Go program. */
     struct program_identity program;        /* Whose image it is. */
-    csh decoder;                            /* Capstone's; 0: none yet. */
-    cs_insn *instruction;                   /* The one decoded last. */
+    struct x86_decoder decoder;
 };
 
 void disassembler_close(struct disassembler *disassembler)
 {
     if (!disassembler)
         return;
-    if (disassembler->instruction)
-        cs_free(disassembler->instruction, 1);
-    if (disassembler->decoder)
-        cs_close(&disassembler->decoder);
+    x86_decoder_deinit(&disassembler->decoder);
     pclntab_close(disassembler->pclntab);
     image_close(disassembler->image);
     memory_destroy(disassembler->memory);
     target_close(disassembler->target);
     free(disassembler);
-}
-
-static struct error *set_up_decoder(struct disassembler *disassembler)
-{
-    cs_err failure = cs_open(CS_ARCH_X86, CS_MODE_64, &disassembler->decoder);
-    if (failure == CS_ERR_OK)
-        failure = cs_option(disassembler->decoder, CS_OPT_DETAIL, CS_OPT_ON);
-    if (failure == CS_ERR_OK)
-        disassembler->instruction = cs_malloc(disassembler->decoder);
-    if (failure == CS_ERR_MEM || (failure == CS_ERR_OK && !disassembler->instruction))
-        return error_no_memory();
-    return failure == CS_ERR_OK ? NULL : error_create(ERROR_UNSUPPORTED, "Capstone cannot be set up: %s",
-                                                      cs_strerror(failure));
 }
 
 static struct error *read_program(struct disassembler *disassembler, struct program_identity *ret_program)
@@ -95,7 +78,7 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
     if (!error && !image_is_x86_64(opened->image))
         error = error_create(ERROR_UNSUPPORTED, "only amd64 code is shown as instructions");
     if (!error)
-        error = set_up_decoder(opened);
+        error = x86_decoder_init(&opened->decoder);
     if (!error)
         error = find_functions(opened);
     if (error) {
@@ -109,11 +92,11 @@ struct error *disassembler_open(pid_t pid, struct disassembler **ret_disassemble
 /* " <runtime.mallocgc>" behind a jump or a call to a function's first byte. */
 static void append_called(struct disassembler *disassembler, struct text *text)
 {
-    const cs_insn *instruction = disassembler->instruction;
+    const cs_insn *instruction = disassembler->decoder.instruction;
     const cs_x86 *details = &instruction->detail->x86;
     struct go_function function;
-    bool is_branch = cs_insn_group(disassembler->decoder, instruction, CS_GRP_JUMP) ||
-                     cs_insn_group(disassembler->decoder, instruction, CS_GRP_CALL);
+    bool is_branch = cs_insn_group(disassembler->decoder.handle, instruction, CS_GRP_JUMP) ||
+                     cs_insn_group(disassembler->decoder.handle, instruction, CS_GRP_CALL);
     if (!disassembler->pclntab || !is_branch || details->op_count == 0 || details->operands[0].type != X86_OP_IMM)
         return;
     uint64_t target = (uint64_t)details->operands[0].imm;
@@ -130,9 +113,9 @@ static void append_called(struct disassembler *disassembler, struct text *text)
 static uint32_t decode(struct disassembler *disassembler, const uint8_t *code, uint64_t size, uint64_t address,
                        struct text *text)
 {
-    const cs_insn *instruction = disassembler->instruction;
+    const cs_insn *instruction = disassembler->decoder.instruction;
     uint8_t first = code[0];
-    bool is_known = cs_disasm_iter(disassembler->decoder, &code, &size, &address, disassembler->instruction);
+    bool is_known = cs_disasm_iter(disassembler->decoder.handle, &code, &size, &address, disassembler->decoder.instruction);
     if (text && is_known) {
         text_printf(text, "%s%s%s", instruction->mnemonic, instruction->op_str[0] ? " " : "", instruction->op_str);
         append_called(disassembler, text);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,11 +9,11 @@
 
 #include "attach/cgroup.h"
 #include "attach/procfs.h"
+#include "attach/user_name.h"
 #include "heaptop/base/cleanup.h"
 
 #define CAPABILITY_SYS_PTRACE (UINT64_C(1) << 19)   /* include/uapi/linux/capability.h */
 #define SECCOMP_FILTER 2
-#define NAME_BUFFER 4096
 
 static bool read_status(const char *path, struct process_status *ret_status)
 {
@@ -102,10 +101,10 @@ bool permission_has_sys_ptrace(const struct permission_facts *facts)
 
 void permission_append_user(struct text *text, uid_t uid)
 {
-    struct passwd entry, *found = NULL;
-    char buffer[NAME_BUFFER];
-    if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found) {
-        text_append_escaped(text, entry.pw_name, strlen(entry.pw_name));
+    char buffer[USER_NAME_BUFFER];
+    const char *name = user_name_find(uid, buffer);
+    if (name) {
+        text_append_escaped(text, name, strlen(name));
         text_printf(text, " (uid %u)", (unsigned)uid);
     } else {
         text_printf(text, "uid %u", (unsigned)uid);

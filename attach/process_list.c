@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "attach/procfs.h"
 #include "attach/program_kind.h"
 #include "attach/target.h"
+#include "attach/user_name.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
@@ -23,7 +23,6 @@
 #define PROCESSES_MAX 131072
 #define COMMAND_LINE_LIMIT 1024
 #define LINK_SIZE 4096
-#define NAME_BUFFER 4096
 
 DEFINE_CLEANUP(struct program_kinds *, program_kinds_destroy)
 
@@ -65,12 +64,12 @@ static const char *find_user(struct listing *listing, uid_t uid)
     if (!place)
         return "";
     if (is_new) {
-        struct passwd entry, *found = NULL;
-        char buffer[NAME_BUFFER], number[16];
-        const char *name = number;
-        snprintf(number, sizeof(number), "%u", (unsigned)uid);
-        if (getpwuid_r(uid, &entry, buffer, sizeof(buffer), &found) == 0 && found)
-            name = entry.pw_name;
+        char buffer[USER_NAME_BUFFER];
+        const char *name = user_name_find(uid, buffer);
+        if (!name) {
+            snprintf(buffer, sizeof(buffer), "%u", (unsigned)uid);
+            name = buffer;
+        }
         *place = (uint64_t)(uintptr_t)keep_escaped(listing, name, strlen(name));
     }
     return (const char *)(uintptr_t)*place;

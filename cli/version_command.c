@@ -1,6 +1,5 @@
 /* What was built in: for a bug report, and for someone who wonders what this binary can do. */
-#define ZYDIS_DISABLE_ENCODER
-#include <Zydis/Zydis.h>
+#include <capstone/capstone.h>
 #include <elfutils/libdwfl.h>
 #include <jansson.h>
 #include <lzma.h>
@@ -13,17 +12,24 @@
 #include "heaptop/attach.h"
 #include "heaptop/record.h"
 
+#ifdef HEAPTOP_STATIC
+#define LINKED "linked statically"
+#else
+#define LINKED "linked dynamically"
+#endif
+
 static const char *elfutils_version(void)
 {
     return dwfl_version(NULL);
 }
 
-static const char *zydis_version(void)
+/* It does not tell its third number. */
+static const char *capstone_version(void)
 {
     static char text[24];
-    ZyanU64 version = ZydisGetVersion();
-    snprintf(text, sizeof(text), "%u.%u.%u", (unsigned)ZYDIS_VERSION_MAJOR(version),
-             (unsigned)ZYDIS_VERSION_MINOR(version), (unsigned)ZYDIS_VERSION_PATCH(version));
+    int major, minor;
+    cs_version(&major, &minor);
+    snprintf(text, sizeof(text), "%d.%d", major, minor);
     return text;
 }
 
@@ -33,7 +39,7 @@ static const struct {
     const char *(*running)(void);
 } libraries[] = {
     {"elfutils", HEAPTOP_ELFUTILS_VERSION, elfutils_version},
-    {"Zydis", NULL, zydis_version},
+    {"Capstone", NULL, capstone_version},
     {"jansson", JANSSON_VERSION, jansson_version_str},
     {"zlib", ZLIB_VERSION, zlibVersion},
     {"liblzma", LZMA_VERSION_STRING, lzma_version_string},
@@ -54,7 +60,7 @@ enum exit_status version_command(const struct options *options)
     (void)options;
     _cleanup_(text_deinit) struct text text = {0};
     text_append(&text, "heaptop " HEAPTOP_VERSION "\n");
-    text_append(&text, "compiler:  " HEAPTOP_COMPILER ", " HEAPTOP_LINKED "\nlibraries: ");
+    text_append(&text, "compiler:  " HEAPTOP_COMPILER ", " LINKED "\nlibraries: ");
     for (size_t i = 0; i < ARRAY_SIZE(libraries); i++) {
         const char *running = libraries[i].running(), *built = libraries[i].built_with;
         text_printf(&text, "%s%s %s", i ? ", " : "", libraries[i].name, running);

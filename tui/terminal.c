@@ -15,6 +15,7 @@
 #include <wchar.h>
 
 #include "heaptop/base/clock.h"
+#include "tui/terminal_type.h"
 
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
@@ -208,7 +209,8 @@ static enum glyphs find_glyphs(const struct tui_options *options)
 {
     setlocale(LC_CTYPE, "");
     bool is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-    if (options->glyphs == TUI_GLYPHS_UTF8 && !is_utf8)
+    /* Containers and servers rarely have the locale that somebody's own machine sends along. */
+    if (!is_utf8 && (options->glyphs == TUI_GLYPHS_UTF8 || terminal_wants_utf8()))
         is_utf8 = setlocale(LC_CTYPE, "C.UTF-8") != NULL;
     if (!is_utf8 || options->glyphs == TUI_GLYPHS_ASCII)
         return GLYPHS_ASCII;
@@ -235,6 +237,36 @@ static void enter_modes(struct terminal *terminal)
     }
 }
 
+/* By the description that curses finds, else by the one that is built in. */
+static SCREEN *open_type(const char *type)
+{
+    SCREEN *screen = newterm(type, stdout, stdin);
+    const char *description = screen ? NULL : terminal_type_description(type);
+    if (description) {
+        const char *before = getenv("TERMINFO");
+        char *kept = before ? strdup(before) : NULL;
+        setenv("TERMINFO", description, 1);
+        screen = newterm(type, stdout, stdin);
+        if (kept)
+            setenv("TERMINFO", kept, 1);
+        else
+            unsetenv("TERMINFO");
+        free(kept);
+    }
+    return screen;
+}
+
+static SCREEN *open_screen(void)
+{
+    char direct[TYPE_BUFFER];
+    const char *type = find_direct_type(direct), *named = getenv("TERM");
+    SCREEN *screen = type ? newterm(type, stdout, stdin) : NULL;
+    if (!screen && named && *named)
+        screen = open_type(named);
+    const char *kin = !screen && named ? terminal_type_kin(named) : NULL;
+    return kin ? open_type(kin) : screen;
+}
+
 struct error *terminal_open(const struct tui_options *options, struct terminal **ret_terminal)
 {
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -255,8 +287,7 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
     /* Before curses: it leaves alone the signals that are taken. */
     catch_signals(terminal);
     use_tioctl(TRUE);
-    char direct[TYPE_BUFFER];
-    terminal->screen = newterm(find_direct_type(direct), stdout, stdin);
+    terminal->screen = open_screen();
     const char *place_cursor = terminal->screen ? tigetstr("cup") : NULL;
     if (!place_cursor || place_cursor == (const char *)-1) {
         const char *type = getenv("TERM");
