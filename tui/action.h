@@ -40,6 +40,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(FOLLOW, 'f', 0, VIEW, "follow", "to the newest sample, and on with those that come") \
     X(BASELINE, 'b', 0, VIEW, "baseline", "growth since now; again: as before") \
     X(MAXIMISE, 'z', 0, VIEW, "enlarge", "the list with the focus alone; again: as before") \
+    X(GRAPH, 'Z', 0, VIEW, "graph", "a graph alone; again: the next one, at last as before") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \
     X(FASTER, '-', 0, VIEW, "faster", "sample more often; in the past: play slower") \
     X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs over a longer time") \

@@ -5,6 +5,8 @@
 
 /* Of its height, what a graph shows at least: less is noise. */
 #define LEAST_RANGE 0.05
+/* Rows from which its scale has a middle. */
+#define TALL 11
 
 size_t graph_points(const struct grid *grid, int width)
 {
@@ -149,6 +151,12 @@ void graph_draw(struct canvas canvas, const struct graph *graph)
         if (canvas.height > 1)
             canvas_text_right(canvas, width - 1, canvas.height - 1, ROLE_MUTED,
                               graph->lowest > 0 ? graph->format(buffer, graph->lowest) : "0");
+        /* What the middle stands for, where there is room to tell them apart. */
+        int middle = canvas.height / 2;
+        if (canvas.height >= TALL)
+            canvas_text_right(canvas, width - 1, middle, ROLE_FAINT,
+                              graph->format(buffer, graph->highest - (graph->highest - graph->lowest) * middle /
+                                                                         (canvas.height - 1)));
         canvas = canvas_part(canvas, width, 0, canvas.width - width, canvas.height);
     }
     if (canvas.grid->glyphs == GLYPHS_BRAILLE)

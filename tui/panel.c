@@ -1,6 +1,7 @@
 #include "tui/panel.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LINE_TITLE 10
@@ -8,6 +9,8 @@
 /* Narrower sparklines are not worth their place; a note gives way to one of this width. */
 #define LINE_LEAST_TREND 4
 #define LINE_GOOD_TREND 8
+/* Rows from which a panel is tall. */
+#define TALL 12
 
 /* "▲ +3.1 MB/s" from column x; returns the column behind it. */
 static int draw_change(struct canvas canvas, int x, int y, const struct panel *panel)
@@ -35,6 +38,20 @@ static void draw_edge(struct canvas canvas, const struct model *model, const str
     char span[UNITS_BUFFER];
     units_format_duration(span, (double)(panel->pauses ? model_cycle_span(model) : model_span(model)));
     canvas_printf(canvas, 2, canvas.height - 1, ROLE_FAINT, " %s ", span);
+}
+
+/* " least 1.2 MB · most 3.4 MB " on the lower edge. */
+static void draw_range(struct canvas canvas, const struct panel *panel, const double *values, size_t count)
+{
+    char least[UNITS_BUFFER], most[UNITS_BUFFER];
+    double lowest = NAN, highest = NAN;
+    for (size_t i = 0; i < count; i++) {
+        lowest = fmin(lowest, values[i]);
+        highest = fmax(highest, values[i]);
+    }
+    char range[FORMAT_BUFFER];
+    snprintf(range, sizeof(range), " least %s \xc2\xb7 most %s ", panel->format(least, lowest), panel->format(most, highest));
+    canvas_text_right(canvas, canvas.width - 2, canvas.height - 1, ROLE_MUTED, range);
 }
 
 static void fill(const struct model *model, const struct panel *panel, double *values, size_t count)
@@ -75,6 +92,8 @@ void panel_draw(struct canvas canvas, const struct model *model, const struct pa
                           .from_zero = panel->from_zero};
     graph_fit(&graph, count);
     graph_draw(inner, &graph);
+    if (canvas.height >= TALL)
+        draw_range(canvas, panel, values, count);
 }
 
 void panel_draw_line(struct canvas canvas, const struct model *model, const struct panel *panel)

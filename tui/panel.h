@@ -24,7 +24,7 @@ struct panel {
     bool pauses;                    /* Drawn are the pauses of the GC cycles, not a series. */
 };
 
-/* At least PANEL_LEAST_HEIGHT rows. */
+/* At least PANEL_LEAST_HEIGHT rows; one that is tall tells more of its scale and its values. */
 void panel_draw(struct canvas canvas, const struct model *model, const struct panel *panel);
 #define PANEL_LEAST_HEIGHT 4
 

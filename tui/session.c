@@ -270,6 +270,7 @@ struct error *session_push(struct session *session, const struct screen_ops *ops
         return error;
     session->depth++;
     session->is_maximised = false;
+    session->graph_alone = 0;
     return session_update(session);
 }
 
@@ -279,6 +280,7 @@ struct error *session_show_tab(struct session *session, size_t tab)
         close_screen(&session->above[--session->depth]);
     session->tab = tab;
     session->is_maximised = false;
+    session->graph_alone = 0;
     return session_update(session);
 }
 
@@ -335,6 +337,28 @@ void session_mark(struct session *session, const char *text)
     session_say(session, "marked");
 }
 
+/* ---- graphs ---- */
+
+static unsigned num_graphs(const struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    return top->ops->num_graphs ? top->ops->num_graphs(session, top->state) : 0;
+}
+
+/* The first, the next, and behind the last the whole screen again. */
+static void show_graph_alone(struct session *session)
+{
+    unsigned count = num_graphs(session);
+    char key[KEY_NAME_BUFFER];
+    session->is_maximised = false;
+    session->graph_alone = session->graph_alone < count ? session->graph_alone + 1 : 0;
+    if (count == 0)
+        session_say(session, "there is no graph on this screen");
+    else if (session->graph_alone > 0)
+        session_say(session, "graph %u of %u; %s: %s, Esc: back", session->graph_alone, count,
+                    action_key_name(ACTION_GRAPH, key), session->graph_alone < count ? "the next" : "back");
+}
+
 /* ---- actions ---- */
 
 static struct error *go_back(struct session *session)
@@ -348,8 +372,9 @@ static struct error *go_back(struct session *session)
         list->search[0] = '\0';
         return NULL;
     }
-    if (session->is_maximised) {
+    if (session->is_maximised || session->graph_alone) {
         session->is_maximised = false;
+        session->graph_alone = 0;
         return NULL;
     }
     if (session->depth > 0) {
@@ -459,6 +484,9 @@ struct error *session_act(struct session *session, enum action action)
     const struct open_screen *top = session_top(session);
     if (action == ACTION_NONE)
         return NULL;
+    /* A row that is not to be seen is not opened. */
+    if (action == ACTION_OPEN && session->graph_alone > 0)
+        return go_back(session);
     if (session->model.analysis && top->ops->act && top->ops->act(session, top->state, action))
         return NULL;
     bool done;
@@ -519,6 +547,10 @@ struct error *session_act(struct session *session, enum action action)
         return follow(session);
     case ACTION_MAXIMISE:
         session->is_maximised = !session->is_maximised && session_list(session);
+        session->graph_alone = 0;
+        return NULL;
+    case ACTION_GRAPH:
+        show_graph_alone(session);
         return NULL;
     case ACTION_COPY:
         save_to_clipboard(session);
@@ -585,6 +617,9 @@ static struct error *press(struct session *session, const struct event *event)
             if (event->x >= session->tab_x[i] - 1 && event->x < session->tab_x[i + 1] - 1)
                 return session_show_tab(session, i);
     const struct open_screen *top = session_top(session);
+    /* The lists are not where they were. */
+    if (session->graph_alone > 0)
+        return NULL;
     if (top->ops->mouse && top->ops->mouse(session, top->state, event))
         return NULL;
     if (top->ops->point && !session->is_maximised)
@@ -614,6 +649,8 @@ static struct error *handle_mouse(struct session *session, const struct event *e
         return NULL;
     if (event->mouse == MOUSE_PRESS || event->mouse == MOUSE_DOUBLE)
         return press(session, event);
+    if (session->graph_alone > 0)
+        return NULL;
     const struct open_screen *top = session_top(session);
     if (top->ops->mouse && top->ops->mouse(session, top->state, event))
         return NULL;
@@ -695,6 +732,8 @@ void session_draw(struct session *session)
     struct list *list = session->is_maximised ? session_list(session) : NULL;
     if (session->model.analysis && list)
         draw_list_alone(top->ops->title, list, inner);
+    else if (session->model.analysis && session->graph_alone > 0 && session->graph_alone <= num_graphs(session))
+        top->ops->draw_graph(session, top->state, inner, session->graph_alone - 1);
     else if (session->model.analysis)
         top->ops->draw(session, top->state, inner);
     prompt_draw_matches(session, canvas);

@@ -26,6 +26,9 @@ struct screen_ops {
     /* There is a new sample, or lists are to be filtered or sorted anew. */
     struct error *(*update)(struct session *session, void *state);
     void (*draw)(struct session *session, void *state, struct canvas canvas);
+    /* How many graphs there are now, and drawing one of them, counted from 0, on all of the canvas. May be NULL. */
+    unsigned (*num_graphs)(const struct session *session, const void *state);
+    void (*draw_graph)(const struct session *session, const void *state, struct canvas canvas, unsigned number);
     /* The list that has the focus; NULL when there is none. */
     struct list *(*focus)(void *state);
     /* What only this screen does; false: not an action of it. May be NULL. */
@@ -116,6 +119,7 @@ struct session {
     char message[160];          /* Shown in place of the keys until the next event. */
     struct text clipboard;      /* For the terminal's; run.c takes it. */
     bool is_maximised;          /* The list with the focus is drawn alone. */
+    unsigned graph_alone;       /* Which graph is, counted from 1; 0: none. */
     bool changed;               /* The grid no longer shows the state. */
     bool can_pick, quit, pick_again;
     int tab_x[10];              /* Where the tabs were drawn, for the mouse; the entry behind the last is its end. */

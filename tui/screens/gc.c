@@ -298,6 +298,22 @@ static int draw_facts(const struct model *model, struct canvas canvas)
     return 1;
 }
 
+static void (*const graphs[])(const struct model *model, struct panel *panel) = {describe_heap, describe_pauses};
+
+static unsigned gc_num_graphs(const struct session *session, const void *state)
+{
+    (void)session, (void)state;
+    return ARRAY_SIZE(graphs);
+}
+
+static void gc_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)
+{
+    struct panel panel;
+    (void)state;
+    graphs[number](&session->model, &panel);
+    panel_draw(canvas, &session->model, &panel);
+}
+
 static void gc_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct list_screen *screen = state;
@@ -353,6 +369,8 @@ const struct screen_ops gc_screen = {
     .close = list_screen_close,
     .update = gc_update,
     .draw = gc_draw,
+    .num_graphs = gc_num_graphs,
+    .draw_graph = gc_draw_graph,
     .focus = list_screen_focus,
     .act = gc_act,
 };

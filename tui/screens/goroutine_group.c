@@ -119,17 +119,31 @@ static struct list *below(struct group_detail *group)
     return group->rows.count > 1 ? &group->groups : &group->singles;
 }
 
-static int draw_history(const struct session *session, const struct goroutine_row *row, struct canvas canvas)
+static unsigned group_num_graphs(const struct session *session, const void *state)
 {
-    if (canvas.height < GRAPH_LEAST_HEIGHT || row->counts->count == 0)
-        return 0;
+    (void)session;
+    const struct group_detail *group = state;
+    return group->row && group->row->counts->count > 0;
+}
+
+static void group_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)
+{
+    (void)number;
+    const struct goroutine_row *row = ((const struct group_detail *)state)->row;
     struct panel panel = {.title = "goroutines over time",
                           .format = units_format_count,
                           .series = row->counts,
                           .verdict = row->growth.verdict};
+    panel_draw(canvas, &session->model, &panel);
+}
+
+static int draw_history(const struct session *session, const struct group_detail *group, struct canvas canvas)
+{
+    if (canvas.height < GRAPH_LEAST_HEIGHT || !group_num_graphs(session, group))
+        return 0;
     int height = canvas.height / 4;
     height = height > 11 ? 11 : height;
-    panel_draw(canvas_part(canvas, 0, 0, canvas.width, height), &session->model, &panel);
+    group_draw_graph(session, group, canvas_part(canvas, 0, 0, canvas.width, height), 0);
     return height;
 }
 
@@ -141,7 +155,7 @@ static void group_draw(struct session *session, void *state, struct canvas canva
         return;
     }
     int y = draw_facts(session, group->row, canvas);
-    y += draw_history(session, group->row, canvas_part(canvas, 0, y, canvas.width, canvas.height));
+    y += draw_history(session, group, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     struct list *list = below(group);
     int left = canvas.height - y, rows = list->num_all > 0 ? (int)list->num_rows + 2 : 0;
     rows = rows > left / 3 ? left / 3 : rows;
@@ -304,6 +318,8 @@ static const struct screen_ops goroutine_group_screen = {
     .close = group_close,
     .update = group_update,
     .draw = group_draw,
+    .num_graphs = group_num_graphs,
+    .draw_graph = group_draw_graph,
     .focus = group_focus,
     .act = group_act,
     .point = group_point,

@@ -136,16 +136,36 @@ static void (*const describers[])(const struct model *, struct panel *) = {
 
 /* ---- drawing ---- */
 
-/* Returns the rows it took. A program without a runtime has no use for panels that say so. */
-static int draw_figures(const struct session *session, struct canvas canvas, bool is_native)
+/* Returns how many there are. A program without a runtime has no use for panels that say so. */
+static int describe_figures(const struct session *session, bool is_native, struct panel panels[NUM_PANELS])
 {
-    struct panel panels[NUM_PANELS];
     int count = 0;
     for (int i = 0; i < NUM_PANELS; i++) {
         describers[i](&session->model, &panels[count]);
         if (!is_native || !panels[count].missing)
             count++;
     }
+    return count;
+}
+
+static unsigned overview_num_graphs(const struct session *session, const void *state)
+{
+    struct panel panels[NUM_PANELS];
+    return (unsigned)describe_figures(session, ((const struct overview *)state)->is_native, panels);
+}
+
+static void overview_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)
+{
+    struct panel panels[NUM_PANELS];
+    describe_figures(session, ((const struct overview *)state)->is_native, panels);
+    panel_draw(canvas, &session->model, &panels[number]);
+}
+
+/* Returns the rows it took. */
+static int draw_figures(const struct session *session, struct canvas canvas, bool is_native)
+{
+    struct panel panels[NUM_PANELS];
+    int count = describe_figures(session, is_native, panels);
     /* A process that was gone before anything of it was read. */
     if (count == 0)
         return 0;
@@ -306,6 +326,8 @@ const struct screen_ops overview_screen = {
     .close = overview_close,
     .update = overview_update,
     .draw = overview_draw,
+    .num_graphs = overview_num_graphs,
+    .draw_graph = overview_draw_graph,
     .focus = overview_focus,
     .act = overview_act,
     .point = overview_point,

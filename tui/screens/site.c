@@ -135,18 +135,31 @@ static int draw_facts(const struct session *session, const struct allocation_row
 
 /* ---- drawing ---- */
 
-static int draw_history(const struct session *session, const struct allocation_row *row, struct canvas canvas)
+static unsigned site_num_graphs(const struct session *session, const void *state)
 {
-    if (canvas.height < GRAPH_LEAST_HEIGHT)
-        return 0;
+    (void)session;
+    return ((const struct site_detail *)state)->row != NULL;
+}
+
+static void site_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)
+{
+    (void)number;
+    const struct allocation_row *row = ((const struct site_detail *)state)->row;
     struct panel panel = {.title = "in use over time",
                           .format = units_format_bytes,
                           .series = row->inuse,
                           .verdict = row->growth.verdict};
     snprintf(panel.note, sizeof(panel.note), "one point a %s", snapshot_profile_step(session->model.shown));
+    panel_draw(canvas, &session->model, &panel);
+}
+
+static int draw_history(const struct session *session, const struct site_detail *site, struct canvas canvas)
+{
+    if (canvas.height < GRAPH_LEAST_HEIGHT)
+        return 0;
     int height = canvas.height / 4;
     height = height > 11 ? 11 : height;
-    panel_draw(canvas_part(canvas, 0, 0, canvas.width, height), &session->model, &panel);
+    site_draw_graph(session, site, canvas_part(canvas, 0, 0, canvas.width, height), 0);
     return height;
 }
 
@@ -158,7 +171,7 @@ static void site_draw(struct session *session, void *state, struct canvas canvas
         return;
     }
     int y = draw_facts(session, site->row, canvas);
-    y += draw_history(session, site->row, canvas_part(canvas, 0, y, canvas.width, canvas.height));
+    y += draw_history(session, site, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     int left = canvas.height - y;
     int stacks = site->row->num_stacks > 1 ? (int)site->stacks.num_rows + 2 : 0, most = left / 3;
     stacks = stacks > most ? most : stacks;
@@ -253,6 +266,8 @@ const struct screen_ops site_screen = {
     .close = site_close,
     .update = site_update,
     .draw = site_draw,
+    .num_graphs = site_num_graphs,
+    .draw_graph = site_draw_graph,
     .focus = site_focus,
     .act = site_act,
     .point = site_point,

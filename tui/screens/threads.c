@@ -276,6 +276,18 @@ static void threads_draw(struct session *session, void *state, struct canvas can
         canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "no Go runtime's Ps could be read");
 }
 
+static unsigned threads_num_graphs(const struct session *session, const void *state)
+{
+    (void)state;
+    return session->model.analysis->scheduler.known;
+}
+
+static void threads_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)
+{
+    (void)state, (void)number;
+    draw_goroutines(&session->model, canvas);
+}
+
 static bool is_offered(const struct session *session, const struct threads *threads, enum pane pane)
 {
     if (pane == PANE_STACKS)
@@ -314,6 +326,8 @@ const struct screen_ops threads_screen = {
     .close = threads_close,
     .update = threads_update,
     .draw = threads_draw,
+    .num_graphs = threads_num_graphs,
+    .draw_graph = threads_draw_graph,
     .focus = threads_focus,
     .act = threads_act,
 };

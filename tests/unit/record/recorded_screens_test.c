@@ -21,13 +21,16 @@ static const struct {
     {"source", "2 Enter Enter"},
     {"goroutines", "3"},
     {"goroutines-tree", "3 t Enter"},
+    {"goroutines-by-creator", "3 o"},
     {"goroutine-group", "3 Enter"},
     {"threads", "4"},
+    {"thread", "4 Enter"},
     {"procs", "4 Tab"},
     {"gc", "5"},
     {"gc-cycle", "5 Enter"},
     {"memory", "6"},
     {"memory-spans", "6 Tab"},
+    {"memory-caches", "6 Tab Tab"},
     {"flame", "7 G"},
     {"flame-allocated", "7 Tab / labels Enter"},
     {"flame-growth", "7 Tab Tab G"},
@@ -36,6 +39,9 @@ static const struct {
     {"suspects", "8"},
     {"difference", "@ -200s Enter ( End ) D"},
     {"enlarged", "z"},
+    {"graph", "Z Z"},
+    {"graph-goroutines", "4 Z"},
+    {"command", ": s"},
     {"help", "?"},
     {"problems", "!"},
 };
@@ -93,15 +99,9 @@ static void dump(struct stage *stage, int width, int height, struct text *text)
     settle(stage);
     set_verdict(stage->session);
     session_draw(stage->session);
-    const struct grid *grid = &stage->session->grid;
-    ck_assert_int_eq(grid->width, width);
-    ck_assert_int_eq(grid->height, height);
-    text_printf(text, "---- %dx%d ----\n", width, height);
-    grid_dump_text(grid, text);
-    text_append(text, "in 256 colours:\n");
-    grid_dump_styles(grid, DEPTH_256, text);
-    text_append(text, "in none:\n");
-    grid_dump_styles(grid, DEPTH_MONO, text);
+    ck_assert_int_eq(stage->session->grid.width, width);
+    ck_assert_int_eq(stage->session->grid.height, height);
+    golden_append(&stage->session->grid, text);
 }
 
 START_TEST(a_recorded_screen_is_as_it_was)

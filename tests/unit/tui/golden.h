@@ -60,6 +60,17 @@ __attribute__((unused)) static void golden_check_text(const struct text *text, c
     free(expected);
 }
 
+/* One of several sizes in a file, with its styles in 256 colours and in none. */
+__attribute__((unused)) static void golden_append(const struct grid *grid, struct text *text)
+{
+    text_printf(text, "---- %dx%d ----\n", grid->width, grid->height);
+    grid_dump_text(grid, text);
+    text_append(text, "in 256 colours:\n");
+    grid_dump_styles(grid, DEPTH_256, text);
+    text_append(text, "in none:\n");
+    grid_dump_styles(grid, DEPTH_MONO, text);
+}
+
 /* depth: with styles; TEXT_ONLY: only the text. */
 __attribute__((unused)) static void golden_check(struct grid *grid, const char *name, const char *keys,
                                                  enum colour_depth depth)

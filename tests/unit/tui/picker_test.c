@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/unit/check_main.h"
+#include "tests/unit/tui/golden.h"
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -165,6 +166,24 @@ START_TEST(a_filter_can_be_given)
 }
 END_TEST
 
+START_TEST(it_looks_as_it_did)
+{
+    static const struct {
+        int width, height;
+    } sizes[] = {{200, 60}, {80, 24}, {60, 15}};
+    struct text text = {0};
+    key(INPUT_DOWN);
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        const struct event resize = {.type = EVENT_RESIZE, .width = sizes[i].width, .height = sizes[i].height};
+        ck_assert_ptr_null(picker_session_handle(session, &resize));
+        picker_session_draw(session);
+        golden_append(&session->grid, &text);
+    }
+    golden_check_text(&text, "picker");
+    text_deinit(&text);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("picker");
@@ -178,6 +197,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, runtime_and_allocator_are_shown_and_filtered_by);
     tcase_add_test(tests, the_list_survives_any_size_and_an_empty_one);
     tcase_add_test(tests, a_filter_can_be_given);
+    tcase_add_test(tests, it_looks_as_it_did);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -460,6 +460,36 @@ START_TEST(an_enlarged_list_has_the_screen_to_itself)
 }
 END_TEST
 
+START_TEST(graphs_have_the_screen_to_themselves_one_after_the_other)
+{
+    static const char *const titles[] = {"RSS", "heap", "allocation", "goroutines", "GC p99", "threads"};
+    struct stage stage;
+    char say[64];
+    stage_open(&stage, &usual);
+    for (size_t i = 0; i < ARRAY_SIZE(titles); i++) {
+        stage_keys(&stage, "Z");
+        snprintf(say, sizeof(say), "graph %zu of %zu", i + 1, ARRAY_SIZE(titles));
+        ck_assert(stage_shows(&stage, say));
+        snprintf(say, sizeof(say), "\xe2\x94\x80 %s ", titles[i]);
+        ck_assert_msg(stage_shows(&stage, say), "%s", titles[i]);
+        ck_assert(stage_shows(&stage, "most "));
+        ck_assert(!stage_shows(&stage, "Growing call sites"));
+    }
+    stage_keys(&stage, "Z");
+    ck_assert(stage_shows(&stage, "Growing call sites"));
+    stage_keys(&stage, "Z Esc");
+    ck_assert(stage_shows(&stage, "Growing call sites"));
+    /* Enter opens nothing that is not to be seen, and a list alone takes a graph's place. */
+    stage_keys(&stage, "Z Enter");
+    ck_assert(stage_shows(&stage, "Growing call sites"));
+    stage_keys(&stage, "Z z");
+    ck_assert(stage_shows(&stage, "enlarged: Esc goes back"));
+    stage_keys(&stage, "2 Z");
+    ck_assert(stage_shows(&stage, "there is no graph on this screen"));
+    stage_close(&stage);
+}
+END_TEST
+
 START_TEST(what_is_selected_is_copied)
 {
     struct stage stage;
@@ -566,6 +596,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_frame_without_a_line_says_so);
     tcase_add_test(tests, following_lets_go_of_a_held_view);
     tcase_add_test(tests, an_enlarged_list_has_the_screen_to_itself);
+    tcase_add_test(tests, graphs_have_the_screen_to_themselves_one_after_the_other);
     tcase_add_test(tests, what_is_selected_is_copied);
     tcase_add_test(tests, screen_and_list_are_saved_as_files);
     suite_add_tcase(suite, tests);
