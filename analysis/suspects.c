@@ -162,7 +162,7 @@ void suspect_fold_site(struct suspect_list *list, struct suspicion *suspicion, s
     const struct allocation_row *row = &list->analysis->call_sites[site];
     char rate[UNITS_BUFFER];
     list->is_explained[site] = true;
-    if (suspicion->sites_folded++ < MAX_SITES_TOLD)
+    if (suspicion->suspect.num_folded++ < MAX_SITES_TOLD)
         suspect_add_evidence(suspicion, suspect_text(list, "With it grows %s, by %s.",
                                                      suspect_frame(list, row->subject),
                                                      units_format_rate(rate, row->growth.per_second)));

@@ -9,7 +9,6 @@
 struct suspicion {
     struct suspect suspect;
     double weight;              /* Bytes a second that it accounts for, near enough. */
-    unsigned sites_folded;      /* Call sites whose growth it explains. */
     double folded_per_second;   /* Bytes, of these. */
 };
 

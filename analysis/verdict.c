@@ -243,6 +243,19 @@ static void write_goroutines(const struct analysis *analysis, struct text *text)
     text_append(text, ".");
 }
 
+/* Why the call site that is named need not be the one that stands first in the lists: it is weighed with those that it
+ * brings along, they by the growth of one alone. */
+static void write_company(const struct analysis *analysis, const struct suspect *suspect, struct text *text)
+{
+    const struct allocation_row *fastest = top_site(analysis);
+    if (suspect && suspect->num_folded > 0)
+        text_printf(text, " and %u site%s on its path", suspect->num_folded, suspect->num_folded == 1 ? "" : "s");
+    if (suspect && fastest && fastest->subject != suspect->subject) {
+        text_append(text, "; fastest alone: ");
+        write_site(analysis, fastest, text);
+    }
+}
+
 static void write_heap_growth(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "Growing ");
@@ -264,6 +277,7 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
         else
             text_printf(text, " %s of it: ", units_format_percent(percent, part));
         catalog_write_frame(analysis->snapshot->catalog, site, text);
+        write_company(analysis, suspect, text);
         text_append(text, ".");
     } else if (analysis->snapshot->profile_state == PROFILE_ON) {
         text_append(text, " No call site stands out yet");

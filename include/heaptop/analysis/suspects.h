@@ -59,6 +59,7 @@ struct suspect {
     double per_second;          /* In the kind's unit; NAN when there is no rate. */
     uint64_t since_unix_ns;     /* When it began; 0 when unknown, or before heaptop attached. */
     double share;               /* Of the growth of the heap that it accounts for, 0 to 1; NAN when unknown. */
+    unsigned num_folded;        /* Call sites whose growth it explains beside its own; their part is in `share`. */
     const char *summary;        /* One sentence. */
     const char *evidence[SUSPECT_MAX_EVIDENCE];
     size_t num_evidence;

@@ -134,6 +134,28 @@ START_TEST(a_leak_is_named)
 }
 END_TEST
 
+/* As in a Prometheus that takes in ever more series. */
+static void leak_with_company(struct builder *b, unsigned second)
+{
+    if (second == 0) {
+        builder_site(b, 190, "main.newSeries head.go:2125; main.load main.go:9");
+        builder_site(b, 120, "main.newChunk xor.go:65; main.load main.go:9");
+        builder_site(b, 120, "main.newChunk xor.go:66; main.load main.go:9");
+    }
+    builder_hold(b, 0, (10 + 0.8 * second) * MEBIBYTE);
+    builder_hold(b, 1, (10 + 0.6 * second) * MEBIBYTE);
+    builder_hold(b, 2, (10 + 0.4 * second) * MEBIBYTE);
+    builder_collect_at(b, second);
+}
+
+START_TEST(the_verdict_tells_why_it_does_not_name_the_first_row)
+{
+    ck_assert_str_eq(verdict_after(leak_with_company, 721, builder_create()),
+                     "Growing 1.80 MB/s for 12 min. 56% of it: main.newChunk  xor.go:65 and 1 site on its path; "
+                     "fastest alone: main.newSeries  head.go:2125.");
+}
+END_TEST
+
 static void slow_leak(struct builder *b, unsigned second)
 {
     if (second == 0) {
@@ -342,6 +364,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, absent_cycles_are_explained);
     tcase_add_test(tests, without_gc_it_says_so);
     tcase_add_test(tests, a_leak_is_named);
+    tcase_add_test(tests, the_verdict_tells_why_it_does_not_name_the_first_row);
     tcase_add_test(tests, few_cycles_may_tell_provisionally);
     tcase_add_test(tests, a_soft_limit_is_met_by_the_live_heap);
     tcase_add_test(tests, a_leak_without_a_profile_is_a_leak);
