@@ -39,6 +39,14 @@ static void copy_counters(struct snapshot *snapshot, const struct snapshot *last
         (snapshot)->array != NULL; \
     })
 
+static bool copy_goroutines(struct snapshot *snapshot, const struct snapshot *last)
+{
+    /* What they waited on, and since when, is counted to then. */
+    snapshot->goroutines_monotonic_ns = last->monotonic_ns;
+    return copy_array(snapshot, last, goroutines, num_goroutines) &&
+           copy_array(snapshot, last, wait_objects, num_wait_objects) && copy_array(snapshot, last, waits, num_waits);
+}
+
 static bool copy_contents(struct snapshot *snapshot, const struct snapshot *last)
 {
     copy_counters(snapshot, last);
@@ -49,10 +57,12 @@ static bool copy_contents(struct snapshot *snapshot, const struct snapshot *last
     snapshot->profile_torn = last->profile_torn;
     snapshot->profile_since_unix_ns = last->profile_since_unix_ns;
     snapshot->sites_truncated = last->sites_truncated;
+    snapshot->goroutines_reason = last->goroutines_reason;
+    snapshot->goroutines_not_listed = last->goroutines_not_listed;
     /* GC cycles were already told of, and regions are read seldom anyway. */
     return copy_array(snapshot, last, sites, num_sites) &&
            copy_array(snapshot, last, goroutine_groups, num_goroutine_groups) &&
-           copy_array(snapshot, last, threads, num_threads) &&
+           (!last->goroutines || copy_goroutines(snapshot, last)) && copy_array(snapshot, last, threads, num_threads) &&
            copy_array(snapshot, last, size_classes, num_size_classes) && copy_array(snapshot, last, procs, num_procs) &&
            copy_array(snapshot, last, mappings, num_mappings);
 }

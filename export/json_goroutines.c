@@ -97,13 +97,13 @@ static void add_goroutine(struct json_writer *writer, json_t *object, const stru
     json_add(writer, object, "parent_goid",
              goroutine->parent_goid ? json_integer((json_int_t)goroutine->parent_goid) : json_null());
     json_add_integer(writer, object, "group", group);
-    uint64_t since = goroutine->wait_since_ns, now = snapshot->monotonic_ns;
-    if (since)
-        json_add_unsigned(writer, object, "wait_ns", since < now ? now - since : 0);
-    else
+    uint64_t waited;
+    if (snapshot_goroutine_waited(snapshot, goroutine, &waited)) {
+        json_add_unsigned(writer, object, "wait_ns", waited);
+    } else {
         json_add(writer, object, "wait_ns", json_null());
-    if (!since)
         json_say_unavailable(writer, "goroutines[].wait_ns", WAIT_REASON);
+    }
     if (!goroutine->examined) {
         json_add(writer, object, "waits_on", json_null());
         json_say_unavailable(writer, "goroutines[].waits_on",
@@ -151,9 +151,11 @@ void json_add_goroutines(struct json_writer *writer, json_t *document)
         json_add(writer, document, "goroutine_groups", json_null());
         json_add(writer, document, "goroutines", json_null());
         json_add(writer, document, "goroutines_not_listed", json_null());
+        json_add(writer, document, "goroutines_age_ns", json_null());
         json_say_unavailable(writer, "goroutine_groups", count->reason);
         json_say_unavailable(writer, "goroutines", count->reason);
         json_say_unavailable(writer, "goroutines_not_listed", count->reason);
+        json_say_unavailable(writer, "goroutines_age_ns", count->reason);
         return;
     }
     json_t *groups = json_add_array(writer, document, "goroutine_groups");
@@ -162,4 +164,5 @@ void json_add_goroutines(struct json_writer *writer, json_t *document)
     add_singles(writer, document);
     size_t beyond = snapshot->num_goroutines > MAX_GOROUTINES ? snapshot->num_goroutines - MAX_GOROUTINES : 0;
     json_add_unsigned(writer, document, "goroutines_not_listed", snapshot->goroutines_not_listed + beyond);
+    json_add_unsigned(writer, document, "goroutines_age_ns", snapshot_goroutines_age_ns(snapshot));
 }

@@ -1,9 +1,50 @@
 #include "record/goroutine_rows.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "heaptop/base/cleanup.h"
 #include "record/schema.h"
-#include "record/tick_span.h"
+
+/* ---- what is waited on ---- */
+
+void wait_object_columns(const struct wait_object *object, int64_t columns[WAIT_OBJECT_COLUMNS])
+{
+    columns[0] = object->kind;
+    columns[1] = (object->is_read ? RECORD_OBJECT_READ : 0) | (object->is_closed ? RECORD_OBJECT_CLOSED : 0) |
+                 (object->is_timer ? RECORD_OBJECT_TIMER : 0) | (object->is_bounded ? RECORD_OBJECT_BOUNDED : 0);
+    columns[2] = (int64_t)object->address;
+    columns[3] = object->goroutines;
+    columns[4] = (int64_t)object->length;
+    columns[5] = (int64_t)object->capacity;
+    columns[6] = object->senders;
+    columns[7] = object->receivers;
+}
+
+/* Numbers that a damaged file makes too large stay at the largest. */
+static uint32_t count_of(const struct span *span, int column)
+{
+    int64_t value = span_integer(span, column);
+    return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+struct wait_object wait_object_read(const struct span *span, int first_column)
+{
+    int64_t kind = span_integer(span, first_column), flags = span_integer(span, first_column + 1);
+    return (struct wait_object){
+        .kind = kind > 0 && kind < WAIT_OBJECT_KIND_COUNT ? (uint8_t)kind : WAIT_OBJECT_NONE,
+        .is_read = flags & RECORD_OBJECT_READ,
+        .is_closed = flags & RECORD_OBJECT_CLOSED,
+        .is_timer = flags & RECORD_OBJECT_TIMER,
+        .is_bounded = flags & RECORD_OBJECT_BOUNDED,
+        .address = (uint64_t)span_integer(span, first_column + 2),
+        .goroutines = count_of(span, first_column + 3),
+        .length = (uint64_t)span_integer(span, first_column + 4),
+        .capacity = (uint64_t)span_integer(span, first_column + 5),
+        .senders = count_of(span, first_column + 6),
+        .receivers = count_of(span, first_column + 7),
+    };
+}
 
 /* ---- writing ---- */
 
@@ -46,24 +87,16 @@ static struct written_group *find_written(struct tick_writer *writer, const stru
 static void write_group_waits(struct tick_writer *writer, struct written_group *written,
                               const struct goroutine_group *group, bool is_new)
 {
-    const struct wait_object *object = &group->object;
-    const int64_t waits[GROUP_WAIT_COLUMNS] = {
+    int64_t waits[GROUP_WAIT_COLUMNS] = {
         group->stack_cut,
         group->parent_ended ? RECORD_PARENT_ENDED : group->parent_known ? RECORD_PARENT_ALIVE : 0,
         dictionary_frame(&writer->dictionary, group->parent_created_by),
         dictionary_frame(&writer->dictionary, group->parent_start),
         group->examined,
         group->num_objects,
-        object->kind,
-        (object->is_read ? RECORD_OBJECT_READ : 0) | (object->is_closed ? RECORD_OBJECT_CLOSED : 0) |
-            (object->is_timer ? RECORD_OBJECT_TIMER : 0) | (object->is_bounded ? RECORD_OBJECT_BOUNDED : 0),
-        (int64_t)object->address,
-        object->goroutines,
-        (int64_t)object->length,
-        (int64_t)object->capacity,
-        object->senders,
-        object->receivers,
     };
+    _Static_assert(GROUP_WAIT_COLUMNS == 6 + WAIT_OBJECT_COLUMNS, "an object behind the group's own columns");
+    wait_object_columns(&group->object, waits + 6);
     static const int64_t nothing[GROUP_WAIT_COLUMNS];
     /* What is new, or what a keyframe does not name, is all zeros; of a group that comes back it is not known. */
     const int64_t *before = writer->keyframe || is_new ? nothing : written->waits;
@@ -77,19 +110,20 @@ static void write_group_waits(struct tick_writer *writer, struct written_group *
     memcpy(written->waits, waits, sizeof(waits));
 }
 
-static void write_group(struct tick_writer *writer, const struct snapshot *snapshot,
-                        const struct goroutine_group *group)
+/* Returns its id in the file; 0 where it is not there. */
+static int64_t write_group(struct tick_writer *writer, const struct snapshot *snapshot,
+                           const struct goroutine_group *group)
 {
     struct written_group *written = find_written(writer, group);
     /* Two groups of one identity would be one in the file: the readers make none such. */
     if (!written || (written->present && written->seen_in == writer->tick))
-        return;
+        return written ? written->id : 0;
     /* Since when they wait stays as it is while they do; how long they have would change in every tick. */
     const int64_t values[] = {group->count, (int64_t)(snapshot->monotonic_ns - group->wait_ns_min),
                               (int64_t)(snapshot->monotonic_ns - group->wait_ns_max)};
     bool is_new = written->id == 0;
     if (is_new && writer->last_group == RECORD_MAX_IDENTITY)
-        return;
+        return 0;
     if (is_new) {
         const int64_t identity[] = {++writer->last_group,
                                     tick_writer_string(writer, group->state),
@@ -125,12 +159,19 @@ static void write_group(struct tick_writer *writer, const struct snapshot *snaps
     memcpy(written->values, values, sizeof(values));
     written->present = true;
     written->seen_in = writer->tick;
+    return written->id;
 }
 
 void goroutine_rows_write(struct tick_writer *writer, const struct snapshot *snapshot)
 {
+    _cleanup_free_ int64_t *ids = calloc(snapshot->num_goroutine_groups + 1, sizeof(*ids));
+    if (!ids) {
+        tick_writer_out_of_memory(writer);
+        return;
+    }
     for (size_t i = 0; i < snapshot->num_goroutine_groups; i++)
-        write_group(writer, snapshot, &snapshot->goroutine_groups[i]);
+        ids[i] = write_group(writer, snapshot, &snapshot->goroutine_groups[i]);
+    goroutine_list_rows_write(writer, snapshot, ids);
     for (size_t i = 0; i < writer->groups.count; i++) {
         struct written_group *group = &writer->groups.items[i];
         if (!group->present || group->seen_in == writer->tick)
@@ -205,19 +246,11 @@ static void read_values(struct tick_reader *reader, int64_t first, int64_t last)
     }
 }
 
-/* Numbers that a damaged file makes too large stay at the largest. */
-static uint32_t count_of(const struct span *span, int column)
-{
-    int64_t value = span_integer(span, column);
-    return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
-}
-
 static void read_waits(struct tick_reader *reader, int64_t first, int64_t last)
 {
     struct span span = span_keys(reader, SELECT_GROUP_WAITS, first, last);
     while (span_next(&span)) {
-        int64_t created_by = span_integer(&span, 3), start = span_integer(&span, 4), kind = span_integer(&span, 7);
-        int64_t parent = span_integer(&span, 2), flags = span_integer(&span, 8);
+        int64_t parent = span_integer(&span, 2), created_by = span_integer(&span, 3), start = span_integer(&span, 4);
         struct read_group *place = find_read(reader, span_key(&span));
         if (!place)
             continue;
@@ -227,19 +260,7 @@ static void read_waits(struct tick_reader *reader, int64_t first, int64_t last)
         group->parent_ended = parent == RECORD_PARENT_ENDED;
         group->examined = count_of(&span, 5);
         group->num_objects = count_of(&span, 6);
-        group->object = (struct wait_object){
-            .kind = kind > 0 && kind < WAIT_OBJECT_KIND_COUNT ? (uint8_t)kind : WAIT_OBJECT_NONE,
-            .is_read = flags & RECORD_OBJECT_READ,
-            .is_closed = flags & RECORD_OBJECT_CLOSED,
-            .is_timer = flags & RECORD_OBJECT_TIMER,
-            .is_bounded = flags & RECORD_OBJECT_BOUNDED,
-            .address = (uint64_t)span_integer(&span, 9),
-            .goroutines = count_of(&span, 10),
-            .length = (uint64_t)span_integer(&span, 11),
-            .capacity = (uint64_t)span_integer(&span, 12),
-            .senders = count_of(&span, 13),
-            .receivers = count_of(&span, 14),
-        };
+        group->object = wait_object_read(&span, 7);
         group->parent_created_by = names_frame(&reader->names, created_by);
         group->parent_start = names_frame(&reader->names, start);
     }
@@ -249,6 +270,7 @@ void goroutine_rows_read(struct tick_reader *reader, int64_t first, int64_t last
 {
     read_values(reader, first, last);
     read_waits(reader, first, last);
+    goroutine_list_rows_read(reader, first, last);
 }
 
 /* As it is in a keyframe that does not name it. */
@@ -265,4 +287,5 @@ void goroutine_rows_forget(struct tick_reader *reader)
 {
     for (size_t i = 0; i < reader->groups.count; i++)
         forget(&reader->groups.items[i]);
+    goroutine_list_rows_forget(reader);
 }

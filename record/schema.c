@@ -55,6 +55,16 @@ const struct schema_table schema_tables[] = {
      "parent_created_by INTEGER, parent_start INTEGER, examined INTEGER, objects INTEGER, "
      "object_kind INTEGER, object_flags INTEGER, object_address INTEGER, object_goroutines INTEGER, "
      "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
+    {"goroutine_lists", THIN_STATES,
+     "CREATE TABLE goroutine_lists (at INTEGER PRIMARY KEY, monotonic_ns INTEGER, not_listed INTEGER)"},
+    {"goroutines", THIN_STATES,
+     "CREATE TABLE goroutines (at INTEGER PRIMARY KEY, goid INTEGER, parent_goid INTEGER, goroutine_group INTEGER, "
+     "wait_since_monotonic_ns INTEGER, waits INTEGER)"},
+    {"goroutine_waits", THIN_STATES,
+     "CREATE TABLE goroutine_waits (at INTEGER PRIMARY KEY, wait_object INTEGER)"},
+    {"wait_objects", THIN_STATES,
+     "CREATE TABLE wait_objects (at INTEGER PRIMARY KEY, kind INTEGER, flags INTEGER, address INTEGER, goroutines INTEGER, "
+     "length INTEGER, capacity INTEGER, senders INTEGER, receivers INTEGER)"},
     {"threads", THIN_NOT,
      "CREATE TABLE threads (thread INTEGER PRIMARY KEY, tid INTEGER, name INTEGER)"},
     {"thread_states", THIN_NOT,
@@ -110,9 +120,15 @@ const struct schema_table schema_tables[] = {
 };
 const size_t schema_num_tables = ARRAY_SIZE(schema_tables);
 
-/* Version 1 had none of these, */
-static const char *const since_2[] = {"tick_facts", "thread_states", "thread_reads", "proc_ticks"};
-/* and had these otherwise. */
+/* The version that had these first. */
+static const struct {
+    const char *name;
+    unsigned version;
+} since[] = {
+    {"tick_facts", 2},      {"thread_states", 2}, {"thread_reads", 2},    {"proc_ticks", 2},
+    {"goroutine_lists", 3}, {"goroutines", 3},    {"goroutine_waits", 3}, {"wait_objects", 3},
+};
+/* Version 1 had these otherwise. */
 static const struct {
     const char *name, *sql;
 } before_2[] = {
@@ -134,8 +150,8 @@ static const struct {
 
 const char *schema_table_sql(const struct schema_table *table, unsigned version)
 {
-    for (size_t i = 0; version < 2 && i < ARRAY_SIZE(since_2); i++)
-        if (strcmp(since_2[i], table->name) == 0)
+    for (size_t i = 0; i < ARRAY_SIZE(since); i++)
+        if (version < since[i].version && strcmp(since[i].name, table->name) == 0)
             return NULL;
     for (size_t i = 0; version < 2 && i < ARRAY_SIZE(before_2); i++)
         if (strcmp(before_2[i].name, table->name) == 0)
@@ -192,6 +208,22 @@ static const char views[] =
     KEY("v") ";\n"
     "CREATE VIEW v_goroutine_groups AS SELECT max(tick) AS tick, goroutine_group, count, state, wait_reason, function, created_by, system "
     "FROM v_goroutine_group_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY goroutine_group HAVING count > 0;\n"
+    "CREATE VIEW v_goroutine_history AS SELECT " TICK("o") " AS tick, " TIME("t.unix_ns") " AS time, " KEY("o") " AS place, o.goid AS goid, "
+    "o.parent_goid AS parent_goid, " STRING("g.state") " AS state, " STRING("g.wait_reason") " AS wait_reason, " FUNCTION("g.start")
+    " AS function, " FUNCTION("g.created_by") " AS created_by, g.kind AS kind, " STRING("g.labels") " AS labels, "
+    "CASE WHEN o.wait_since_monotonic_ns > 0 THEN (t.monotonic_ns - o.wait_since_monotonic_ns) / 1e9 END AS waited_s, "
+    "o.waits AS waits, o.goroutine_group AS goroutine_group, g.stack AS stack FROM goroutines o JOIN ticks t ON t.tick = " TICK("o")
+    " LEFT JOIN goroutine_groups g ON g.goroutine_group = o.goroutine_group;\n"
+    "CREATE VIEW v_goroutines AS SELECT max(tick) AS tick, goid, parent_goid, state, wait_reason, function, created_by, kind, labels, waited_s, "
+    "waits, place, goroutine_group, stack FROM v_goroutine_history WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY place "
+    "HAVING goid IS NOT NULL;\n"
+    "CREATE VIEW v_goroutine_waits AS SELECT g.goid AS goid, w.position AS position, o.kind AS kind, o.address AS address, "
+    "o.goroutines AS goroutines, o.length AS length, o.capacity AS capacity, o.senders AS senders, o.receivers AS receivers "
+    "FROM v_goroutines g JOIN (SELECT max(at), " KEY("w") " / 16 AS place, " KEY("w") " % 16 AS position, wait_object FROM goroutine_waits w "
+    "WHERE at >= (SELECT max(tick) FROM keyframes) << 24 GROUP BY " KEY("w") ") w ON w.place = g.place AND w.position < g.waits "
+    "JOIN (SELECT max(at), " KEY("x") " AS wait_object, CASE kind WHEN 1 THEN 'channel' WHEN 2 THEN 'nil channel' WHEN 3 THEN 'semaphore' "
+    "WHEN 4 THEN 'condition' END AS kind, printf('0x%x', address) AS address, goroutines, length, capacity, senders, receivers "
+    "FROM wait_objects x WHERE at >= (SELECT max(tick) FROM keyframes) << 24 GROUP BY " KEY("x") ") o ON o.wait_object = w.wait_object;\n"
     "CREATE VIEW v_thread_history AS SELECT " TICK("v") " AS tick, " TIME("t.unix_ns") " AS time, r.thread AS thread, r.tid AS tid, "
     STRING("r.name") " AS name, s.state AS state, v.cpu_us / 1e6 AS cpu_s, " STRING("s.system_call") " AS system_call, "
     STRING("s.wait_channel") " AS wait_channel, v.goid AS goid, " ROLE("s.role") " AS role, s.machine AS machine, v.proc AS proc, "

@@ -35,6 +35,10 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_GROUP_WAITS] = SPAN("stack_cut, parent, parent_created_by, parent_start, examined, objects, object_kind, object_flags, "
                                 "object_address, object_goroutines, length, capacity, senders, receivers",
                                 "goroutine_group_waits"),
+    [SELECT_GOROUTINE_LISTS] = SPAN("monotonic_ns, not_listed", "goroutine_lists"),
+    [SELECT_GOROUTINES] = SPAN("goid, parent_goid, goroutine_group, wait_since_monotonic_ns, waits", "goroutines"),
+    [SELECT_GOROUTINE_WAITS] = SPAN("wait_object", "goroutine_waits"),
+    [SELECT_WAIT_OBJECTS] = SPAN("kind, flags, address, goroutines, length, capacity, senders, receivers", "wait_objects"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
     [SELECT_THREAD_VALUES] =
         "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, s.system_call, "
@@ -76,6 +80,14 @@ static const char *text_of_version_1(enum read_statement statement)
     default:
         return statement_texts[statement];
     }
+}
+
+/* NULL: files of this version have nothing to read there. */
+static const char *text_of(enum read_statement statement, unsigned version)
+{
+    if (version < 3 && statement >= SELECT_GOROUTINE_LISTS && statement <= SELECT_WAIT_OBJECTS)
+        return NULL;
+    return version < 2 ? text_of_version_1(statement) : statement_texts[statement];
 }
 
 /* ---- life ---- */
@@ -122,11 +134,13 @@ void tick_reader_init(struct tick_reader *reader, struct database *database, uns
         for (size_t i = 0; i < columns[table].count; i++)
             reader->columns[table].ids[i] = counter_of_name(columns[table].names[i]);
     }
-    for (int i = 0; i < READ_STATEMENTS; i++)
-        reader->statements[i] =
-            i >= SELECT_COUNTERS && i <= SELECT_LAST_COUNTERS
-                ? prepare_counters(reader, (size_t)(i - SELECT_COUNTERS))
-                : database_prepare(database, version < 2 ? text_of_version_1((enum read_statement)i) : statement_texts[i]);
+    for (int i = 0; i < READ_STATEMENTS; i++) {
+        const char *text = text_of((enum read_statement)i, version);
+        if (i >= SELECT_COUNTERS && i <= SELECT_LAST_COUNTERS)
+            reader->statements[i] = prepare_counters(reader, (size_t)(i - SELECT_COUNTERS));
+        else
+            reader->statements[i] = text ? database_prepare(database, text) : NULL;
+    }
     read_counter_numbers(reader);
 }
 
@@ -139,6 +153,7 @@ void tick_reader_deinit(struct tick_reader *reader)
     vector_deinit(&reader->definitions);
     vector_deinit(&reader->sites);
     vector_deinit(&reader->groups);
+    goroutine_list_reader_deinit(&reader->list);
     vector_deinit(&reader->threads);
     vector_deinit(&reader->procs);
     vector_deinit(&reader->size_classes);

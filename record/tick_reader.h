@@ -4,6 +4,7 @@
 #define HEAPTOP_RECORD_TICK_READER_H
 
 #include "heaptop/snapshot.h"
+#include "record/goroutine_list_rows.h"
 #include "record/memory_map_rows.h"
 #include "record/names.h"
 #include "record/schema.h"
@@ -20,6 +21,10 @@ enum read_statement {
     SELECT_GROUP,
     SELECT_GROUP_VALUES,
     SELECT_GROUP_WAITS,
+    SELECT_GOROUTINE_LISTS,
+    SELECT_GOROUTINES,
+    SELECT_GOROUTINE_WAITS,
+    SELECT_WAIT_OBJECTS,
     SELECT_THREAD,
     SELECT_THREAD_VALUES,
     SELECT_THREAD_READS,
@@ -54,6 +59,7 @@ struct read_group {
     int64_t id;                     /* 0: not read yet. */
     struct goroutine_group group;   /* Without the waits: */
     int64_t newest_wait, oldest_wait;
+    uint32_t index;                 /* In the snapshot that is being filled. */
     bool present;
 };
 
@@ -105,6 +111,7 @@ struct tick_reader {
     VECTOR(struct site_definition) definitions;
     VECTOR(struct read_site) sites;         /* By position. */
     VECTOR(struct read_group) groups;       /* By id. */
+    struct goroutine_list_reader list;
     VECTOR(struct read_thread) threads;
     VECTOR(struct read_proc) procs;         /* By id. */
     VECTOR(struct size_class) size_classes;

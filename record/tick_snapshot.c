@@ -24,19 +24,19 @@ static bool fill_sites(const struct tick_reader *reader, struct snapshot *snapsh
     return true;
 }
 
-static bool fill_groups(const struct tick_reader *reader, struct snapshot *snapshot)
+static bool fill_groups(struct tick_reader *reader, struct snapshot *snapshot)
 {
     size_t count = 0;
     for (size_t i = 0; i < reader->groups.count; i++)
         count += reader->groups.items[i].present;
-    snapshot->goroutines_reason = GOROUTINES_NOT_RECORDED;
     snapshot->goroutine_groups = arena_alloc_array(&snapshot->arena, count, sizeof(struct goroutine_group));
     if (!snapshot->goroutine_groups)
         return false;
     for (size_t i = 0; i < reader->groups.count; i++) {
-        const struct read_group *read = &reader->groups.items[i];
+        struct read_group *read = &reader->groups.items[i];
         if (!read->present)
             continue;
+        read->index = (uint32_t)snapshot->num_goroutine_groups;
         struct goroutine_group *group = &snapshot->goroutine_groups[snapshot->num_goroutine_groups++];
         *group = read->group;
         if (group->wait_known) {
@@ -44,7 +44,7 @@ static bool fill_groups(const struct tick_reader *reader, struct snapshot *snaps
             group->wait_ns_max = snapshot->monotonic_ns - (uint64_t)read->oldest_wait;
         }
     }
-    return true;
+    return goroutine_list_rows_fill(reader, snapshot);
 }
 
 static bool fill_threads(const struct tick_reader *reader, struct snapshot *snapshot)

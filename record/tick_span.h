@@ -2,8 +2,6 @@
 #ifndef HEAPTOP_RECORD_TICK_SPAN_H
 #define HEAPTOP_RECORD_TICK_SPAN_H
 
-#include <string.h>
-
 #include "record/tick_reader.h"
 
 struct span {
@@ -29,13 +27,10 @@ const char *span_text(struct tick_reader *reader, const struct span *span, int c
 /* Makes the vector at least so long, with zeros; false, with the code set, when memory is out. */
 #define TICK_READER_GROW(reader, vector, wanted) \
     __extension__({ \
-        size_t wanted_ = (wanted); \
-        bool grown_ = vector_reserve((vector), wanted_); \
-        for (; grown_ && (vector)->count < wanted_; (vector)->count++) \
-            memset(&(vector)->items[(vector)->count], 0, sizeof((vector)->items[0])); \
-        if (!grown_) \
+        bool has_room_ = vector_extend((vector), (wanted)); \
+        if (!has_room_) \
             (reader)->database->code = SQLITE_NOMEM; \
-        grown_; \
+        has_room_; \
     })
 
 /* One row by its id, at which the statement is left; false when there is none. */

@@ -21,6 +21,10 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_GROUP] = "INSERT INTO goroutine_groups VALUES (?,?,?,?,?,?,?,?,?,?)",
     [INSERT_GROUP_VALUES] = "INSERT INTO goroutine_group_values VALUES (?,?,?,?)",
     [INSERT_GROUP_WAITS] = "INSERT INTO goroutine_group_waits VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_GOROUTINE_LIST] = "INSERT INTO goroutine_lists VALUES (?,?,?)",
+    [INSERT_GOROUTINE] = "INSERT INTO goroutines VALUES (?,?,?,?,?,?)",
+    [INSERT_GOROUTINE_WAIT] = "INSERT INTO goroutine_waits VALUES (?,?)",
+    [INSERT_WAIT_OBJECT] = "INSERT INTO wait_objects VALUES (?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
     [INSERT_THREAD_STATE] = "INSERT INTO thread_states VALUES (?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?)",
@@ -57,6 +61,7 @@ void tick_writer_init(struct tick_writer *writer, struct database *database, boo
     dictionary_init(&writer->dictionary, database, redact);
     memory_map_rows_init_writer(&writer->memory_maps, database);
     table_init(&writer->groups_by_identity);
+    goroutine_list_writer_init(&writer->list);
     table_init(&writer->threads_by_identity);
     table_init(&writer->thread_states_by_words);
     for (int i = 0; i < TICK_STATEMENTS; i++)
@@ -74,6 +79,7 @@ void tick_writer_deinit(struct tick_writer *writer)
     vector_deinit(&writer->sites);
     vector_deinit(&writer->groups);
     table_deinit(&writer->groups_by_identity);
+    goroutine_list_writer_deinit(&writer->list);
     vector_deinit(&writer->threads);
     table_deinit(&writer->threads_by_identity);
     vector_deinit(&writer->thread_states);
@@ -437,6 +443,8 @@ void tick_writer_write_mark(struct tick_writer *writer, uint64_t unix_ns, const 
     row_integer(&row, (int64_t)unix_ns);
     row_text(&row, text, strlen(text));
     row_done(&row);
+    /* Who marks a moment wants to look at all of it. */
+    writer->list.is_wanted = true;
 }
 
 static void forget_thread_states(struct tick_writer *writer)

@@ -5,6 +5,7 @@
 
 #include "heaptop/snapshot.h"
 #include "record/dictionary.h"
+#include "record/goroutine_list_rows.h"
 #include "record/memory_map_rows.h"
 #include "record/schema.h"
 
@@ -64,6 +65,10 @@ enum tick_statement {
     INSERT_GROUP,
     INSERT_GROUP_VALUES,
     INSERT_GROUP_WAITS,
+    INSERT_GOROUTINE_LIST,
+    INSERT_GOROUTINE,
+    INSERT_GOROUTINE_WAIT,
+    INSERT_WAIT_OBJECT,
     INSERT_THREAD,
     INSERT_THREAD_STATE,
     INSERT_THREAD_VALUES,
@@ -100,6 +105,7 @@ struct tick_writer {
     VECTOR(struct written_site) sites;
     VECTOR(struct written_group) groups;
     struct table groups_by_identity;    /* To index + 1. */
+    struct goroutine_list_writer list;
     VECTOR(struct written_thread) threads;
     struct table threads_by_identity;
     VECTOR(struct written_thread_state) thread_states;

@@ -167,3 +167,16 @@ bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id)
 {
     return !counter_known(&snapshot->counters[id]) && strcmp(counter_infos[id].group, "probe") != 0;
 }
+
+uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot)
+{
+    uint64_t listed = snapshot->goroutines_monotonic_ns, now = snapshot->monotonic_ns;
+    return listed != 0 && listed < now ? now - listed : 0;
+}
+
+bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns)
+{
+    uint64_t listed = snapshot->monotonic_ns - snapshot_goroutines_age_ns(snapshot), since = goroutine->wait_since_ns;
+    *ret_ns = since < listed ? listed - since : 0;
+    return since != 0;
+}

@@ -123,20 +123,26 @@ static int draw_fact(struct canvas canvas, int y, const char *label, enum role r
 
 static int draw_state(const struct single *single, const struct model *model, struct canvas canvas, int y)
 {
-    char waited[UNITS_BUFFER], note[160] = "";
-    const struct catalog *catalog = model->shown->catalog;
+    char waited[UNITS_BUFFER];
+    _cleanup_(text_deinit) struct text note = {0};
+    const struct snapshot *shown = model->shown;
+    const struct catalog *catalog = shown->catalog;
+    const struct thread *on = NULL;
     uint64_t ns;
-    if (single_waited(model, single->goroutine, &ns))
-        snprintf(note, sizeof(note), "for %s", units_format_duration(waited, (double)ns));
+    for (size_t i = 0; i < shown->num_threads; i++)
+        if (shown->threads[i].goid == single->goid)
+            on = &shown->threads[i];
+    if (on)
+        text_printf(&note, "on thread %d, %s", (int)on->tid,
+                    on->system_call ? catalog_string(catalog, on->system_call) : "on a CPU");
+    else if (snapshot_goroutine_waited(shown, single->goroutine, &ns))
+        text_printf(&note, "for %s", units_format_duration(waited, (double)ns));
     else if (strcmp(catalog_string(catalog, single->group->state), "waiting") == 0)
-        snprintf(note, sizeof(note), "since when is noted when a GC finds it waiting");
-    for (size_t i = 0; i < model->shown->num_threads; i++) {
-        const struct thread *thread = &model->shown->threads[i];
-        if (thread->goid == single->goid)
-            snprintf(note, sizeof(note), "on thread %d, %s", (int)thread->tid,
-                     thread->system_call ? catalog_string(catalog, thread->system_call) : "on a CPU");
-    }
-    return draw_fact(canvas, y, "state", ROLE_FIGURE, goroutine_state(catalog, single->group), note);
+        text_append(&note, "since when is noted when a GC finds it waiting");
+    single_write_moment(shown, &note);
+    const char *words = note.length ? note.data : "";
+    return draw_fact(canvas, y, "state", ROLE_FIGURE, goroutine_state(catalog, single->group),
+                     note.length && *words == ',' ? words + 2 : words);
 }
 
 static int draw_waits(const struct single *single, const struct model *model, struct canvas canvas, int y)

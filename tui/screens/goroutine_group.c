@@ -113,6 +113,19 @@ static int draw_facts(const struct session *session, const struct goroutine_row 
 
 /* ---- drawing ---- */
 
+/* Why goroutines are not listed one by one, or these are not; nothing where they are. */
+static void write_note(const struct group_detail *group, const struct snapshot *shown, struct text *text)
+{
+    if (group->rows.count != 1)
+        return;
+    if (shown->goroutines_reason)
+        text_append(text, shown->goroutines_reason);
+    else if (group->singles.num_all == 0 && snapshot_goroutines_age_ns(shown)) {
+        text_append(text, "one by one: none was here when they were listed last");
+        single_write_moment(shown, text);
+    }
+}
+
 /* What is listed below the stack: groups where there are several, else the goroutines. */
 static struct list *below(struct group_detail *group)
 {
@@ -160,9 +173,10 @@ static void group_draw(struct session *session, void *state, struct canvas canva
     int left = canvas.height - y, rows = list->num_all > 0 ? (int)list->num_rows + 2 : 0;
     rows = rows > left / 3 ? left / 3 : rows;
     rows = rows < 3 ? 0 : rows;
-    /* Why they are not listed one by one. */
-    const char *note = group->rows.count == 1 && left > 8 ? session->model.shown->goroutines_reason : NULL;
-    struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - rows - (note != NULL));
+    _cleanup_(text_deinit) struct text note = {0}, title = {0};
+    if (left > 8)
+        write_note(group, session->model.shown, &note);
+    struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - rows - (note.length > 0));
     if (group->view.rows.count > 0) {
         stack_view_draw(&group->view, session, middle, group->pane == PANE_STACK);
     } else {
@@ -170,12 +184,15 @@ static void group_draw(struct session *session, void *state, struct canvas canva
         canvas_text_fit(middle, 2, 1, middle.width - 4, ROLE_MUTED,
                         "no stack: they run, or moved on while it was read");
     }
-    if (note)
-        canvas_text_fit(canvas, 2, canvas.height - 1, canvas.width - 4, ROLE_MUTED, note);
+    if (note.length > 0)
+        canvas_text_fit(canvas, 2, canvas.height - 1, canvas.width - 4, ROLE_MUTED, note.data);
     if (rows == 0)
         return;
     struct canvas others = canvas_part(canvas, 0, canvas.height - rows, canvas.width, rows);
-    section_draw(others, 0, list == &group->groups ? "Their stacks" : "One by one", list, group->pane == PANE_BELOW);
+    text_append(&title, list == &group->groups ? "Their stacks" : "One by one");
+    if (list == &group->singles)
+        single_write_moment(session->model.shown, &title);
+    section_draw(others, 0, title.failed ? "" : title.data, list, group->pane == PANE_BELOW);
     list_draw(list, canvas_part(others, 0, 1, others.width, rows - 1), group->pane == PANE_BELOW);
 }
 

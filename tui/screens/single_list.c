@@ -13,11 +13,12 @@ const struct goroutine_group *single_group(const struct model *model, const stru
     return goroutine->group < shown->num_goroutine_groups ? &shown->goroutine_groups[goroutine->group] : NULL;
 }
 
-bool single_waited(const struct model *model, const struct listed_goroutine *goroutine, uint64_t *ret_ns)
+void single_write_moment(const struct snapshot *snapshot, struct text *text)
 {
-    uint64_t now = model->shown->monotonic_ns, since = goroutine->wait_since_ns;
-    *ret_ns = since < now ? now - since : 0;
-    return since != 0;
+    char clock[FORMAT_BUFFER];
+    uint64_t age = snapshot_goroutines_age_ns(snapshot);
+    if (age)
+        text_printf(text, ", as of %s", format_clock(clock, snapshot->unix_ns - age));
 }
 
 void single_write_waits(const struct model *model, const struct listed_goroutine *goroutine, struct text *text)
@@ -57,7 +58,7 @@ static void draw_wait(const struct list_cell *cell, const void *row)
 {
     char text[UNITS_BUFFER];
     uint64_t waited;
-    if (single_waited(cell->context, row, &waited))
+    if (snapshot_goroutine_waited(((const struct model *)cell->context)->shown, row, &waited))
         cell_right(cell, ROLE_TEXT, units_format_duration(text, (double)waited));
     else
         cell_not_known(cell);
@@ -82,17 +83,30 @@ static void draw_parent(const struct list_cell *cell, const void *row)
     cell_right(cell, ROLE_MUTED, text);
 }
 
-static int compare_waits(const void *context, const void *first, const void *second)
+/* Equal ones stay in the order of their ids, whatever order they were read in. */
+static int compare_goid(const void *context, const void *first, const void *second)
 {
-    uint64_t a, b;
-    bool known_a = single_waited(context, first, &a), known_b = single_waited(context, second, &b);
-    if (known_a != known_b)
-        return known_a ? 1 : -1;
+    (void)context;
+    uint64_t a = ((const struct listed_goroutine *)first)->goid, b = ((const struct listed_goroutine *)second)->goid;
     return (a > b) - (a < b);
 }
 
-DEFINE_COMPARE(compare_goid, struct listed_goroutine, goid)
-DEFINE_COMPARE(compare_parent, struct listed_goroutine, parent_goid)
+static int compare_waits(const void *context, const void *first, const void *second)
+{
+    const struct snapshot *shown = ((const struct model *)context)->shown;
+    uint64_t a, b;
+    bool known_a = snapshot_goroutine_waited(shown, first, &a), known_b = snapshot_goroutine_waited(shown, second, &b);
+    if (known_a != known_b)
+        return known_a ? 1 : -1;
+    return a != b ? (a > b) - (a < b) : compare_goid(context, second, first);
+}
+
+static int compare_parent(const void *context, const void *first, const void *second)
+{
+    uint64_t a = ((const struct listed_goroutine *)first)->parent_goid;
+    uint64_t b = ((const struct listed_goroutine *)second)->parent_goid;
+    return a != b ? (a > b) - (a < b) : compare_goid(context, second, first);
+}
 
 static uint64_t identify(const void *context, const void *row)
 {

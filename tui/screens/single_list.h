@@ -10,8 +10,8 @@ extern const struct list_ops single_list;
 
 /* Its group in the sample on view, or NULL. */
 const struct goroutine_group *single_group(const struct model *model, const struct listed_goroutine *goroutine);
-/* How long it has waited; false when that is not known. */
-bool single_waited(const struct model *model, const struct listed_goroutine *goroutine, uint64_t *ret_ns);
+/* ", as of 14:03:12" where they were listed before the sample on view was taken; else nothing. */
+void single_write_moment(const struct snapshot *snapshot, struct text *text);
 /* What it waits on, in words: nothing when that was not looked at. */
 void single_write_waits(const struct model *model, const struct listed_goroutine *goroutine, struct text *text);
 /* The goroutine with this id, or NULL. */

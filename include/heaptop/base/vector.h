@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define VECTOR(type) \
     struct { \
@@ -23,6 +24,18 @@ bool vector_grow(void **items, size_t *capacity, size_t wanted, size_t item_size
 /* Appends a value; false when memory is out. */
 #define vector_append(vector, ...) \
     (vector_reserve((vector), (vector)->count + 1) ? ((vector)->items[(vector)->count++] = (__VA_ARGS__), true) : false)
+
+/* Makes it at least so long, with zeros; false (and unchanged) when memory is out. */
+#define vector_extend(vector, wanted) \
+    __extension__({ \
+        size_t wanted_ = (wanted); \
+        bool grown_ = vector_reserve((vector), wanted_); \
+        if (grown_ && (vector)->count < wanted_) { \
+            memset((vector)->items + (vector)->count, 0, (wanted_ - (vector)->count) * sizeof((vector)->items[0])); \
+            (vector)->count = wanted_; \
+        } \
+        grown_; \
+    })
 
 #define vector_deinit(vector) \
     do { \

@@ -93,8 +93,8 @@ struct listed_goroutine {
     bool examined;          /* What it waits on was looked at. */
 };
 
-/* snapshot->goroutines_reason of a recording's snapshots. */
-#define GOROUTINES_NOT_RECORDED "not listed one by one: recordings keep groups of goroutines only"
+/* snapshot->goroutines_reason of recordings of earlier formats, and before the first list. */
+#define GOROUTINES_NOT_RECORDED "not listed one by one in this recording"
 
 /* Above so many goroutines only some of each group are listed. */
 #define SNAPSHOT_MAX_LISTED 100000u

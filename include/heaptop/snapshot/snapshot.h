@@ -235,6 +235,7 @@ struct snapshot {
     struct listed_goroutine *goroutines;
     size_t num_goroutines;
     size_t goroutines_not_listed;
+    uint64_t goroutines_monotonic_ns;   /* When they were listed, where that was before the groups were; else 0. */
     const char *goroutines_reason;      /* Static: why none are listed; NULL when they are. */
     struct wait_object *wait_objects;   /* Different ones, in no order. */
     size_t num_wait_objects;
@@ -275,6 +276,10 @@ const char *snapshot_profile_step(const struct snapshot *snapshot);
 #define SNAPSHOT_MOMENT_BUFFER 64
 /* As of when that is: "as of GC 1,204", "as of now", "freed since or not". Static, or in the buffer of SNAPSHOT_MOMENT_BUFFER bytes. */
 const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer);
+/* How long before the snapshot its goroutines were listed one by one; 0: with it. */
+uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot);
+/* How long one of them had waited when they were; false when that is not known. */
+bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns);
 /* Whether a counter is not known that should be: those of probes are known only where one was asked for. */
 bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id);
 /* The value of an integer counter; `otherwise` when it is not known. */

@@ -5,6 +5,7 @@
 
 #include "tests/unit/check_main.h"
 #include "tests/unit/record/record_test.h"
+#include "tui/format.h"
 
 struct shape {
     int width, height;
@@ -28,7 +29,12 @@ static const char *const keys[] = {
     "Esc",
     "3",
     "j Enter",
-    "Esc",
+    "Tab j",
+    "> >",
+    "Enter",
+    "Tab",
+    "Tab Esc Esc",
+    "Esc t",
     "4",
     "> > S",
     "5",
@@ -71,6 +77,19 @@ static void check_same(struct stage *live, struct stage *replayed, const char *w
     free(b);
 }
 
+/* The last is one in which goroutines are listed one by one, though all else in it is what changed since the one before. */
+static void record_marked(const char *path, struct snapshot *const *snapshots, size_t count)
+{
+    struct recorder *recorder = NULL;
+    check_good(recorder_open(path, NULL, &recorder));
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 == count)
+            recorder_mark(recorder, snapshots[i]->unix_ns, "now");
+        record_one(recorder, snapshots[i]);
+    }
+    check_good(recorder_close(recorder, NULL));
+}
+
 static void check_shape(const struct shape *shape)
 {
     struct stage live = {0}, replayed = {0};
@@ -82,15 +101,13 @@ static void check_shape(const struct shape *shape)
     tzset();
     scene_init(&scene);
     scene.is_native = shape->is_native;
-    /* Recordings keep groups of goroutines only. */
-    scene.b->lists_goroutines = false;
     for (unsigned i = 0; i < shape->seconds; i++) {
         if (shape->exits && i + 1 == shape->seconds)
             scene.b->exit_reason = "exited with status 2";
         snapshots[i] = scene_next(&scene);
     }
     unlink(path);
-    record_all(path, snapshots, shape->seconds);
+    record_marked(path, snapshots, shape->seconds);
     struct session_options options = {.width = shape->width, .height = shape->height, .glyphs = GLYPHS_BRAILLE};
     live.source = builder_source(snapshots, shape->seconds);
     replayed.source = replay(path);
@@ -129,14 +146,42 @@ END_TEST
 
 /* Screens whose contents rest on all that was before. */
 static const char *const looks[] = {"", "2", "2 Enter", "Esc 3", "5", "6", "1"};
+/* And where goroutines were listed one by one: those of a group, one of them. */
+static const char *const looks_at_a_list[] = {"3 Enter", "Tab j j", "Enter", "Tab", "Esc Esc 1"};
+
+static void compare_looks(struct stage *live, struct stage *replayed, unsigned moment, const char *const *keys_of_looks,
+                          size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char when[48];
+        snprintf(when, sizeof(when), "a jump to %u, %s", moment, keys_of_looks[i]);
+        stage_keys(live, keys_of_looks[i]);
+        stage_keys(replayed, keys_of_looks[i]);
+        check_same(live, replayed, when);
+    }
+}
+
+/* Where they were not, the screens say as of when they show them. */
+static void check_old_list(struct stage *replayed)
+{
+    char clock[FORMAT_BUFFER], words[FORMAT_BUFFER + 16];
+    const struct snapshot *shown = replayed->session->model.shown;
+    snprintf(words, sizeof(words), "as of %s", format_clock(clock, shown->unix_ns - snapshot_goroutines_age_ns(shown)));
+    stage_keys(replayed, "3 Enter");
+    ck_assert(stage_shows(replayed, words));
+    stage_keys(replayed, "Tab Enter");
+    ck_assert(stage_shows(replayed, words));
+    stage_keys(replayed, "Esc Esc 1");
+}
 
 /* There and back, near and far; each time all screens must be those of a live view that has seen just so much. */
 START_TEST(replay_shows_it_after_a_jump_too)
 {
-    static const unsigned moments[] = {0, 399, 1, 200, 199, 198, 201, 390, 389, 12, 399, 300, 301, 2, 0};
+    static const unsigned moments[] = {0, 399, 1, 200, 199, 198, 201, 390, 389, 12, 399, 300, 301, 2, 60, 180, 0};
     struct snapshot **snapshots = calloc(JUMP_SECONDS, sizeof(*snapshots));
     struct stage replayed = {0};
     struct scene scene;
+    unsigned lists = 0;
     const char *path = scratch_path("jumps.heaptop");
     ck_assert_ptr_nonnull(snapshots);
     setenv("TZ", "UTC", 1);
@@ -158,16 +203,17 @@ START_TEST(replay_shows_it_after_a_jump_too)
         while (session_is_busy(replayed.session))
             ck_assert_ptr_null(session_pull(replayed.session));
         ck_assert_uint_eq(replayed.session->model.shown->sequence, snapshots[moments[i]]->sequence);
-        for (size_t j = 0; j < ARRAY_SIZE(looks); j++) {
-            char when[32];
-            snprintf(when, sizeof(when), "a jump to %u, %s", moments[i], looks[j]);
-            stage_keys(&live, looks[j]);
-            stage_keys(&replayed, looks[j]);
-            check_same(&live, &replayed, when);
-        }
+        bool is_list = snapshot_goroutines_age_ns(replayed.session->model.shown) == 0;
+        lists += is_list;
+        compare_looks(&live, &replayed, moments[i], looks, ARRAY_SIZE(looks));
+        if (is_list)
+            compare_looks(&live, &replayed, moments[i], looks_at_a_list, ARRAY_SIZE(looks_at_a_list));
+        else
+            check_old_list(&replayed);
         session_destroy(live.session);
         source_close(live.source);
     }
+    ck_assert_uint_eq(lists, 4);
     session_destroy(replayed.session);
     source_close(replayed.source);
     builder_release(snapshots, JUMP_SECONDS);

@@ -91,6 +91,28 @@ START_TEST(files_of_the_first_format_are_read)
 }
 END_TEST
 
+/* The same minute as the second format had it, in which goroutines were not listed one by one. */
+START_TEST(files_of_the_second_format_are_read)
+{
+    struct source *source = replay(SOURCE_DIR "/tests/unit/record/fixtures/format-2.heaptop");
+    struct snapshot *snapshots[60];
+    busy_session(snapshots, 60);
+    for (size_t i = 0; i < 60; i++) {
+        struct snapshot *read = take(source);
+        ck_assert_ptr_nonnull(read);
+        ck_assert_ptr_null(read->goroutines);
+        ck_assert_str_eq(read->goroutines_reason, GOROUTINES_NOT_RECORDED);
+        snapshots[i]->goroutines = NULL;
+        snapshots[i]->num_goroutines = snapshots[i]->goroutines_not_listed = 0;
+        compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    ck_assert_ptr_null(take(source));
+    source_close(source);
+    builder_release(snapshots, 60);
+}
+END_TEST
+
 START_TEST(seeking_gives_what_playing_does)
 {
     struct snapshot *snapshots[SECONDS];
@@ -477,6 +499,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, seeking_gives_what_playing_does);
     tcase_add_test(tests, the_reason_of_a_memory_map_outlives_it);
     tcase_add_test(tests, files_of_the_first_format_are_read);
+    tcase_add_test(tests, files_of_the_second_format_are_read);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
     tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
     tcase_add_test(tests, marks_and_what_is_known_of_the_file);

@@ -112,6 +112,70 @@ static void compare_caches(const struct memory_map *a, const struct memory_map *
     }
 }
 
+static const struct listed_goroutine *find_listed(const struct snapshot *snapshot, uint64_t goid)
+{
+    for (size_t i = 0; i < snapshot->num_goroutines; i++)
+        if (snapshot->goroutines[i].goid == goid)
+            return &snapshot->goroutines[i];
+    return NULL;
+}
+
+static void compare_wait_objects(const struct wait_object *a, const struct wait_object *b)
+{
+    ck_assert_uint_eq(a->kind, b->kind);
+    ck_assert_uint_eq(a->address, b->address);
+    ck_assert_int_eq(a->is_read, b->is_read);
+    ck_assert_int_eq(a->is_closed, b->is_closed);
+    ck_assert_int_eq(a->is_timer, b->is_timer);
+    ck_assert_int_eq(a->is_bounded, b->is_bounded);
+    ck_assert_uint_eq(a->goroutines, b->goroutines);
+    ck_assert_uint_eq(a->length, b->length);
+    ck_assert_uint_eq(a->capacity, b->capacity);
+    ck_assert_uint_eq(a->senders, b->senders);
+    ck_assert_uint_eq(a->receivers, b->receivers);
+}
+
+static bool is_same_group(struct pair c, const struct goroutine_group *a, const struct goroutine_group *b)
+{
+    const string_id left[] = {a->state, a->wait_reason, a->labels, catalog_frame(c.a, a->start)->function,
+                              catalog_frame(c.a, a->created_by)->function};
+    const string_id right[] = {b->state, b->wait_reason, b->labels, catalog_frame(c.b, b->start)->function,
+                               catalog_frame(c.b, b->created_by)->function};
+    bool is_same = a->kind == b->kind && a->system == b->system &&
+                   catalog_stack(c.a, a->stack).depth == catalog_stack(c.b, b->stack).depth;
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+        is_same = is_same && strcmp(catalog_string(c.a, left[i]), catalog_string(c.b, right[i])) == 0;
+    return is_same;
+}
+
+/* The goroutines of `b` are those that were listed in `a`, in whatever order, but for those of groups that `b` has not any more. */
+__attribute__((unused)) static void compare_goroutines(const struct snapshot *a, const struct snapshot *b)
+{
+    struct pair c = {a->catalog, b->catalog};
+    size_t expected = 0;
+    for (size_t i = 0; i < a->num_goroutines; i++) {
+        const struct goroutine_group *group = &a->goroutine_groups[a->goroutines[i].group];
+        bool is_there = false;
+        for (size_t j = 0; j < b->num_goroutine_groups && !is_there; j++)
+            is_there = is_same_group(c, group, &b->goroutine_groups[j]);
+        expected += is_there;
+    }
+    ck_assert_uint_eq(b->num_goroutines, expected);
+    ck_assert_uint_eq(a->goroutines_not_listed, b->goroutines_not_listed);
+    for (size_t i = 0; i < b->num_goroutines; i++) {
+        const struct listed_goroutine *right = &b->goroutines[i], *left = find_listed(a, right->goid);
+        ck_assert_ptr_nonnull(left);
+        ck_assert(is_same_group(c, &a->goroutine_groups[left->group], &b->goroutine_groups[right->group]));
+        ck_assert_uint_eq(left->parent_goid, right->parent_goid);
+        ck_assert_uint_eq(left->wait_since_ns, right->wait_since_ns);
+        ck_assert_int_eq(left->examined, right->examined);
+        ck_assert_uint_eq(left->num_waits, right->num_waits);
+        for (unsigned j = 0; j < left->num_waits; j++)
+            compare_wait_objects(&a->wait_objects[a->waits[left->first_wait + j]],
+                                 &b->wait_objects[b->waits[right->first_wait + j]]);
+    }
+}
+
 static void compare_lists(struct pair c, const struct snapshot *a, const struct snapshot *b)
 {
     ck_assert_uint_eq(a->num_sites, b->num_sites);
@@ -144,18 +208,13 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         compare_frame(c, left->parent_start, right->parent_start);
         ck_assert_uint_eq(left->examined, right->examined);
         ck_assert_uint_eq(left->num_objects, right->num_objects);
-        ck_assert_uint_eq(left->object.kind, right->object.kind);
-        ck_assert_uint_eq(left->object.address, right->object.address);
-        ck_assert_int_eq(left->object.is_read, right->object.is_read);
-        ck_assert_int_eq(left->object.is_closed, right->object.is_closed);
-        ck_assert_int_eq(left->object.is_timer, right->object.is_timer);
-        ck_assert_int_eq(left->object.is_bounded, right->object.is_bounded);
-        ck_assert_uint_eq(left->object.goroutines, right->object.goroutines);
-        ck_assert_uint_eq(left->object.length, right->object.length);
-        ck_assert_uint_eq(left->object.capacity, right->object.capacity);
-        ck_assert_uint_eq(left->object.senders, right->object.senders);
-        ck_assert_uint_eq(left->object.receivers, right->object.receivers);
+        compare_wait_objects(&left->object, &right->object);
     }
+    /* One by one they are listed now and then. */
+    ck_assert_int_eq(a->goroutines == NULL, b->goroutines == NULL);
+    ck_assert_uint_eq(a->goroutines_monotonic_ns, 0);
+    if (b->goroutines_monotonic_ns == 0)
+        compare_goroutines(a, b);
     ck_assert_uint_eq(a->num_threads, b->num_threads);
     for (size_t i = 0; i < a->num_threads; i++) {
         const struct thread *left = &a->threads[i], *right = &b->threads[i];
