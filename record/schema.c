@@ -104,6 +104,20 @@ const struct schema_table schema_tables[] = {
      "tiny_free_bytes INTEGER, page_bytes INTEGER, released_page_bytes INTEGER)"},
     {"region_residents", THIN_LIST,
      "CREATE TABLE region_residents (at INTEGER PRIMARY KEY, kind INTEGER, resident_bytes INTEGER)"},
+    {"malloc_heaps", THIN_LIST,
+     "CREATE TABLE malloc_heaps (at INTEGER PRIMARY KEY, reason TEXT, flags INTEGER, caches INTEGER, arenas INTEGER, "
+     "arenas_listed INTEGER, torn_arenas INTEGER, types_left_out INTEGER, read_bytes INTEGER, system_bytes INTEGER, "
+     "used_bytes INTEGER, free_bytes INTEGER, free_chunks INTEGER, fast_bytes INTEGER, fast_chunks INTEGER, top_bytes INTEGER, "
+     "used_chunks INTEGER, cache_bytes INTEGER, cache_chunks INTEGER, mapped_bytes INTEGER, mapped_chunks INTEGER, "
+     "took_ns INTEGER, cpu_ns INTEGER)"},
+    {"malloc_arenas", THIN_STATES,
+     "CREATE TABLE malloc_arenas (at INTEGER PRIMARY KEY, flags INTEGER, heaps INTEGER, address INTEGER, system_bytes INTEGER, "
+     "free_bytes INTEGER, free_chunks INTEGER, fast_bytes INTEGER, fast_chunks INTEGER, top_bytes INTEGER, used_chunks INTEGER)"},
+    {"malloc_classes", THIN_STATES,
+     "CREATE TABLE malloc_classes (at INTEGER PRIMARY KEY, largest_bytes INTEGER, used_chunks INTEGER, used_bytes INTEGER, "
+     "free_chunks INTEGER, free_bytes INTEGER, cached_chunks INTEGER, cached_bytes INTEGER)"},
+    {"malloc_types", THIN_STATES,
+     "CREATE TABLE malloc_types (at INTEGER PRIMARY KEY, objects INTEGER, bytes INTEGER)"},
     {"suspects", THIN_NOT,
      "CREATE TABLE suspects (suspect INTEGER PRIMARY KEY, target INTEGER, from_unix_ns INTEGER, to_unix_ns INTEGER, kind TEXT, "
      "confidence TEXT, subject INTEGER, created_by INTEGER, stack INTEGER, per_second REAL, unit TEXT, since_unix_ns INTEGER, "
@@ -127,6 +141,7 @@ static const struct {
 } since[] = {
     {"tick_facts", 2},      {"thread_states", 2}, {"thread_reads", 2},    {"proc_ticks", 2},
     {"goroutine_lists", 3}, {"goroutines", 3},    {"goroutine_waits", 3}, {"wait_objects", 3},
+    {"malloc_heaps", 3},    {"malloc_arenas", 3}, {"malloc_classes", 3},  {"malloc_types", 3},
 };
 /* Version 1 had these otherwise. */
 static const struct {
@@ -244,6 +259,15 @@ static const char views[] =
     "CREATE VIEW v_span_classes AS SELECT " TICK("c") " AS tick, c.object_size AS object_size, c.no_scan AS no_scan, c.spans AS spans, "
     "c.bytes AS bytes, c.resident_bytes AS resident_bytes, c.objects AS objects, c.free_bytes AS free_bytes, c.cached_spans AS cached_spans, c.partial_spans AS partial_spans, "
     "c.full_spans AS full_spans, c.unswept_spans AS unswept_spans FROM span_classes c;\n"
+    "CREATE VIEW v_malloc_heaps AS SELECT " TICK("h") " AS tick, " TIME("t.unix_ns") " AS time, h.reason AS reason, h.system_bytes AS system_bytes, "
+    "h.used_bytes AS used_bytes, h.used_chunks AS used_chunks, h.free_bytes AS free_bytes, h.fast_bytes AS fast_bytes, h.top_bytes AS top_bytes, "
+    "h.cache_bytes AS cache_bytes, h.mapped_bytes AS mapped_bytes, h.arenas AS arenas FROM malloc_heaps h JOIN ticks t ON t.tick = " TICK("h") ";\n"
+    "CREATE VIEW v_malloc_classes AS SELECT max(at) >> 24 AS tick, largest_bytes, used_chunks, used_bytes, free_chunks, free_bytes, "
+    "cached_chunks, cached_bytes FROM malloc_classes c WHERE at >= (SELECT max(tick) FROM keyframes) << 24 GROUP BY " KEY("c") ";\n"
+    "CREATE VIEW v_malloc_type_history AS SELECT " TICK("y") " AS tick, " TIME("t.unix_ns") " AS time, " STRING(KEY("y")) " AS type, "
+    "y.objects AS objects, y.bytes AS bytes FROM malloc_types y JOIN ticks t ON t.tick = " TICK("y") ";\n"
+    "CREATE VIEW v_malloc_types AS SELECT max(tick) AS tick, type, objects, bytes FROM v_malloc_type_history "
+    "WHERE tick >= (SELECT max(tick) FROM keyframes) GROUP BY type HAVING objects > 0;\n"
     "CREATE VIEW v_suspects AS SELECT " TIME("from_unix_ns") " AS from_time, " TIME("to_unix_ns") " AS to_time, target, kind, confidence, "
     FUNCTION("subject") " AS function, " PLACE("subject") " AS place, per_second, unit, " TIME("since_unix_ns") " AS since, share, summary, "
     "evidence, advice FROM suspects;\n"

@@ -158,7 +158,7 @@ void thinning_init(struct thinning *thinning, struct database *database, uint64_
         add_table(thinning, schema_counter_tables[i], THIN_COLUMNS);
     thinning->select_ticks = database_prepare(
         own, "SELECT tick, unix_ns, target, exited, CASE WHEN EXISTS (SELECT 1 FROM memory_maps WHERE at = tick << 24) "
-             "THEN 2 ELSE regions > 0 END FROM ticks WHERE tick > ? ORDER BY tick");
+             "THEN 2 ELSE regions > 0 OR EXISTS (SELECT 1 FROM malloc_heaps WHERE at = tick << 24) END FROM ticks WHERE tick > ? ORDER BY tick");
     thinning->select_marked = database_prepare(
         own, "SELECT EXISTS (SELECT 1 FROM marks WHERE unix_ns > ?1 AND unix_ns <= ?2) + "
              "2 * EXISTS (SELECT 1 FROM gaps WHERE ?2 BETWEEN from_unix_ns AND to_unix_ns OR to_unix_ns BETWEEN ?1 AND ?2 "
@@ -285,7 +285,7 @@ void thinning_merge(struct thinning *thinning, int64_t previous, int64_t tick)
 
 struct thin_tick {
     int64_t tick, target;
-    int64_t worth;      /* 2: it has a memory map; 1: regions; 0: neither. */
+    int64_t worth;      /* 2: it has a memory map; 1: regions, or malloc's heap; 0: none of these. */
     uint64_t unix_ns;
     bool exited;
 };

@@ -39,6 +39,15 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_GOROUTINES] = SPAN("goid, parent_goid, goroutine_group, wait_since_monotonic_ns, waits", "goroutines"),
     [SELECT_GOROUTINE_WAITS] = SPAN("wait_object", "goroutine_waits"),
     [SELECT_WAIT_OBJECTS] = SPAN("kind, flags, address, goroutines, length, capacity, senders, receivers", "wait_objects"),
+    [SELECT_MALLOC_HEAPS] = SPAN("reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, "
+                                 "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, "
+                                 "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns",
+                                 "malloc_heaps"),
+    [SELECT_MALLOC_ARENAS] = SPAN("flags, heaps, address, system_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, "
+                                  "used_chunks",
+                                  "malloc_arenas"),
+    [SELECT_MALLOC_CLASSES] = SPAN("used_chunks, used_bytes, free_chunks, free_bytes, cached_chunks, cached_bytes", "malloc_classes"),
+    [SELECT_MALLOC_TYPES] = SPAN("objects, bytes", "malloc_types"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
     [SELECT_THREAD_VALUES] =
         "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, s.system_call, "
@@ -85,7 +94,7 @@ static const char *text_of_version_1(enum read_statement statement)
 /* NULL: files of this version have nothing to read there. */
 static const char *text_of(enum read_statement statement, unsigned version)
 {
-    if (version < 3 && statement >= SELECT_GOROUTINE_LISTS && statement <= SELECT_WAIT_OBJECTS)
+    if (version < 3 && statement >= SELECT_GOROUTINE_LISTS && statement <= SELECT_MALLOC_TYPES)
         return NULL;
     return version < 2 ? text_of_version_1(statement) : statement_texts[statement];
 }
@@ -127,6 +136,7 @@ void tick_reader_init(struct tick_reader *reader, struct database *database, uns
     *reader = (struct tick_reader){.database = database, .version = version};
     names_init(&reader->names, database);
     memory_map_rows_init_reader(&reader->memory_maps, database);
+    malloc_reader_init(&reader->malloc);
     for (size_t i = 0; i < ARRAY_SIZE(reader->numbers); i++)
         reader->numbers[i] = COUNTER_COUNT;
     for (size_t table = 0; table < SCHEMA_COUNTER_TABLES; table++) {
@@ -154,6 +164,7 @@ void tick_reader_deinit(struct tick_reader *reader)
     vector_deinit(&reader->sites);
     vector_deinit(&reader->groups);
     goroutine_list_reader_deinit(&reader->list);
+    malloc_reader_deinit(&reader->malloc);
     vector_deinit(&reader->threads);
     vector_deinit(&reader->procs);
     vector_deinit(&reader->size_classes);
@@ -429,6 +440,7 @@ static void forget(struct tick_reader *reader)
         reader->sites.items[i].id = 0;
     goroutine_rows_forget(reader);
     thread_rows_forget(reader);
+    malloc_rows_forget(reader);
     reader->procs.count = 0;
     reader->size_classes.count = 0;
     reader->regions.count = 0;
@@ -462,5 +474,6 @@ void tick_reader_move(struct tick_reader *reader, int64_t tick)
     proc_rows_read(reader, first, tick);
     read_size_classes(reader, first, tick);
     region_rows_read(reader, first, tick);
+    malloc_rows_read(reader, first, tick);
     reader->tick = tick;
 }

@@ -5,6 +5,7 @@
 
 #include "heaptop/snapshot.h"
 #include "record/goroutine_list_rows.h"
+#include "record/malloc_rows.h"
 #include "record/memory_map_rows.h"
 #include "record/names.h"
 #include "record/schema.h"
@@ -25,6 +26,10 @@ enum read_statement {
     SELECT_GOROUTINES,
     SELECT_GOROUTINE_WAITS,
     SELECT_WAIT_OBJECTS,
+    SELECT_MALLOC_HEAPS,
+    SELECT_MALLOC_ARENAS,
+    SELECT_MALLOC_CLASSES,
+    SELECT_MALLOC_TYPES,
     SELECT_THREAD,
     SELECT_THREAD_VALUES,
     SELECT_THREAD_READS,
@@ -112,6 +117,7 @@ struct tick_reader {
     VECTOR(struct read_site) sites;         /* By position. */
     VECTOR(struct read_group) groups;       /* By id. */
     struct goroutine_list_reader list;
+    struct malloc_reader malloc;
     VECTOR(struct read_thread) threads;
     VECTOR(struct read_proc) procs;         /* By id. */
     VECTOR(struct size_class) size_classes;

@@ -180,7 +180,7 @@ static bool fill(struct tick_reader *reader, int64_t cycles_from, struct snapsho
     if (!fill_sites(reader, snapshot) || !fill_groups(reader, snapshot) || !fill_threads(reader, snapshot) ||
         !fill_procs(reader, snapshot) || !fill_size_classes(reader, snapshot) ||
         !fill_cycles(reader, cycles_from, snapshot) || !region_rows_fill(reader, snapshot) ||
-        !mapping_rows_fill(reader, snapshot))
+        !mapping_rows_fill(reader, snapshot) || !malloc_rows_fill(reader, snapshot))
         return false;
     fill_problems(reader, snapshot);
     return memory_map_rows_read(&reader->memory_maps, reader->tick, snapshot);

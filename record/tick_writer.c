@@ -25,6 +25,10 @@ static const char *const statement_texts[TICK_STATEMENTS] = {
     [INSERT_GOROUTINE] = "INSERT INTO goroutines VALUES (?,?,?,?,?,?)",
     [INSERT_GOROUTINE_WAIT] = "INSERT INTO goroutine_waits VALUES (?,?)",
     [INSERT_WAIT_OBJECT] = "INSERT INTO wait_objects VALUES (?,?,?,?,?,?,?,?,?)",
+    [INSERT_MALLOC_HEAP] = "INSERT INTO malloc_heaps VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_MALLOC_ARENA] = "INSERT INTO malloc_arenas VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+    [INSERT_MALLOC_CLASS] = "INSERT INTO malloc_classes VALUES (?,?,?,?,?,?,?,?)",
+    [INSERT_MALLOC_TYPE] = "INSERT INTO malloc_types VALUES (?,?,?)",
     [INSERT_THREAD] = "INSERT INTO threads VALUES (?,?,?)",
     [INSERT_THREAD_STATE] = "INSERT INTO thread_states VALUES (?,?,?,?,?,?,?,?,?)",
     [INSERT_THREAD_VALUES] = "INSERT INTO thread_values VALUES (?,?,?,?,?,?)",
@@ -62,6 +66,7 @@ void tick_writer_init(struct tick_writer *writer, struct database *database, boo
     memory_map_rows_init_writer(&writer->memory_maps, database);
     table_init(&writer->groups_by_identity);
     goroutine_list_writer_init(&writer->list);
+    malloc_writer_init(&writer->malloc);
     table_init(&writer->threads_by_identity);
     table_init(&writer->thread_states_by_words);
     for (int i = 0; i < TICK_STATEMENTS; i++)
@@ -80,6 +85,7 @@ void tick_writer_deinit(struct tick_writer *writer)
     vector_deinit(&writer->groups);
     table_deinit(&writer->groups_by_identity);
     goroutine_list_writer_deinit(&writer->list);
+    malloc_writer_deinit(&writer->malloc);
     vector_deinit(&writer->threads);
     table_deinit(&writer->threads_by_identity);
     vector_deinit(&writer->thread_states);
@@ -383,6 +389,7 @@ static void write_tick(struct tick_writer *writer, const struct snapshot *snapsh
     write_cycles(writer, snapshot);
     write_size_classes(writer, snapshot);
     write_problems(writer, snapshot);
+    malloc_rows_write(writer, snapshot);
     writer->rows += memory_map_rows_write(&writer->memory_maps, (int64_t)writer->tick, snapshot);
     const int64_t facts[FACT_COUNT] = {
         [FACT_SEQUENCE] = (int64_t)(snapshot->sequence - writer->tick),

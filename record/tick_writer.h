@@ -6,6 +6,7 @@
 #include "heaptop/snapshot.h"
 #include "record/dictionary.h"
 #include "record/goroutine_list_rows.h"
+#include "record/malloc_rows.h"
 #include "record/memory_map_rows.h"
 #include "record/schema.h"
 
@@ -69,6 +70,10 @@ enum tick_statement {
     INSERT_GOROUTINE,
     INSERT_GOROUTINE_WAIT,
     INSERT_WAIT_OBJECT,
+    INSERT_MALLOC_HEAP,
+    INSERT_MALLOC_ARENA,
+    INSERT_MALLOC_CLASS,
+    INSERT_MALLOC_TYPE,
     INSERT_THREAD,
     INSERT_THREAD_STATE,
     INSERT_THREAD_VALUES,
@@ -106,6 +111,7 @@ struct tick_writer {
     VECTOR(struct written_group) groups;
     struct table groups_by_identity;    /* To index + 1. */
     struct goroutine_list_writer list;
+    struct malloc_writer malloc;
     VECTOR(struct written_thread) threads;
     struct table threads_by_identity;
     VECTOR(struct written_thread_state) thread_states;

@@ -59,6 +59,51 @@ static void busy_memory_map(struct snapshot *snapshot, size_t n)
     snapshot->memory_map = map;
 }
 
+/* Of some figures, others from reading to reading; types that come and go. Once it is not known. */
+static void busy_malloc_heap(struct snapshot *snapshot, size_t n)
+{
+    struct malloc_heap *heap = arena_alloc(&snapshot->arena, sizeof(*heap));
+    uint64_t figure = 7000 * n;
+    builder_check(heap != NULL);
+    heap->known = n % 35 != 14;
+    heap->reason = heap->known ? NULL : "not glibc's";
+    snapshot->malloc_heap = heap;
+    if (!heap->known)
+        return;
+    uint64_t *const sums[] = {&heap->system_bytes, &heap->used_bytes,   &heap->free_bytes, &heap->free_chunks,  &heap->fast_bytes,
+                              &heap->fast_chunks,  &heap->top_bytes,    &heap->used_chunks, &heap->cache_bytes, &heap->cache_chunks,
+                              &heap->mapped_bytes, &heap->mapped_chunks, &heap->took_ns,    &heap->cpu_ns,      &heap->bytes_read};
+    for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
+        *sums[i] = busy_next(&figure);
+    heap->mapped_known = n % 2;
+    heap->caches = 3;
+    heap->num_arenas = 70;
+    heap->num_listed = 1 + (uint32_t)(n / 7 % 3);
+    heap->torn_arenas = n % 3 == 1;
+    heap->types_left_out = n % 5 == 2;
+    heap->types_cut = n % 5 == 3;
+    for (size_t i = 0; i < heap->num_listed; i++)
+        heap->arenas[i] = (struct malloc_arena){.address = 0x7f0000000000 + i * 4096,
+                                                .is_main = i == 0,
+                                                .is_whole = i != n % 4,
+                                                .heaps = (uint32_t)i,
+                                                .system_bytes = 135168,
+                                                .top_bytes = i == 1 ? busy_next(&figure) : 4096,
+                                                .used_chunks = 11};
+    for (size_t i = 0; i < MALLOC_CLASSES; i++)
+        heap->classes[i] = (struct malloc_class){.largest = malloc_class_largest(i),
+                                                 .used_chunks = i % 16 == 3 ? busy_next(&figure) : i % 5 == 0 ? 8 : 0,
+                                                 .free_bytes = i % 50 == 7 ? n / 30 * 16 : 0,
+                                                 .cached_chunks = i % 64 == 1};
+    heap->types = arena_alloc_array(&snapshot->arena, 4, sizeof(*heap->types));
+    builder_check(heap->types != NULL);
+    static const char *const names[] = {"net::Session", "ui::Widget", "(anonymous namespace)::Job", "cache::Entry<int>"};
+    for (size_t i = 0; i < 4; i++)
+        if ((n / 7 + i) % 4 != 0)
+            heap->types[heap->num_types++] = (struct malloc_type){
+                .name = catalog_add_string(snapshot->catalog, names[i], strlen(names[i])), .objects = 1 + n / 50, .bytes = 900 - 100 * i};
+}
+
 __attribute__((unused)) static void busy_session(struct snapshot **snapshots, size_t count)
 {
     struct builder *b = builder_demo_create();
@@ -110,6 +155,8 @@ __attribute__((unused)) static void busy_session(struct snapshot **snapshots, si
         struct snapshot *taken = snapshots[n];
         if (n % 20 == 10)
             busy_memory_map(taken, n);
+        if (n % 7 == 0)
+            busy_malloc_heap(taken, n);
         taken->profile_reason = b->profile_reason;
         taken->profile_since_unix_ns = n < 75 ? 0 : n < 110 ? PROFILE_SINCE_UNKNOWN : UINT64_C(1735689600123456789);
         taken->mappings = arena_alloc_array(&taken->arena, 1, sizeof(mapping));

@@ -10,7 +10,7 @@
 struct shape {
     int width, height;
     unsigned seconds;
-    bool is_native, exits;
+    bool is_native, exits, is_measured;
 };
 
 /* Over every screen, into rows, sorted, filtered, folded, held. */
@@ -41,6 +41,9 @@ static const char *const keys[] = {
     "j j",
     "6",
     "j",
+    "Tab j",
+    "Tab",
+    "Tab",
     "1",
     "+ +",
     "- - -",
@@ -100,7 +103,8 @@ static void check_shape(const struct shape *shape)
     setenv("TZ", "UTC", 1);
     tzset();
     scene_init(&scene);
-    scene.is_native = shape->is_native;
+    scene.is_native = scene.has_stacks = shape->is_native;
+    scene.is_measured = shape->is_measured;
     for (unsigned i = 0; i < shape->seconds; i++) {
         if (shape->exits && i + 1 == shape->seconds)
             scene.b->exit_reason = "exited with status 2";
@@ -133,9 +137,9 @@ static void check_shape(const struct shape *shape)
 START_TEST(replay_shows_what_the_live_view_showed)
 {
     static const struct shape shapes[] = {
-        {80, 24, 1, false, false},    {120, 40, 2, false, false},  {160, 44, 60, false, false},
-        {200, 60, 150, false, false}, {80, 24, 150, false, false}, {120, 40, 90, true, false},
-        {120, 40, 100, false, true},
+        {80, 24, 1, false, false, false},    {120, 40, 2, false, false, false},  {160, 44, 60, false, false, false},
+        {200, 60, 150, false, false, true}, {80, 24, 150, false, false, false}, {120, 40, 90, true, false, true},
+        {120, 40, 100, false, true, false}, {160, 44, 70, true, false, false},
     };
     check_shape(&shapes[_i]);
     scratch_remove();
@@ -227,7 +231,7 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("replay_screens");
     TCase *tests = tcase_create("replay_screens");
-    tcase_add_loop_test(tests, replay_shows_what_the_live_view_showed, 0, 7);
+    tcase_add_loop_test(tests, replay_shows_what_the_live_view_showed, 0, 8);
     tcase_add_test(tests, replay_shows_it_after_a_jump_too);
     suite_add_tcase(suite, tests);
     return suite;

@@ -99,6 +99,44 @@ static void compare_memory_maps(const struct memory_map *a, const struct memory_
     }
 }
 
+static void compare_malloc_heaps(struct pair c, const struct malloc_heap *a, const struct malloc_heap *b)
+{
+    ck_assert_int_eq(a == NULL, b == NULL);
+    if (!a)
+        return;
+    compare_text(a->reason, b->reason);
+    ck_assert_int_eq(a->known, b->known);
+    const uint64_t sums[2][20] = {
+        {a->system_bytes, a->used_bytes, a->free_bytes, a->free_chunks, a->fast_bytes, a->fast_chunks, a->top_bytes,
+         a->used_chunks, a->cache_bytes, a->cache_chunks, a->caches, a->mapped_known, a->mapped_bytes, a->mapped_chunks,
+         a->num_arenas, a->num_listed, a->torn_arenas, a->took_ns, a->cpu_ns, a->bytes_read},
+        {b->system_bytes, b->used_bytes, b->free_bytes, b->free_chunks, b->fast_bytes, b->fast_chunks, b->top_bytes,
+         b->used_chunks, b->cache_bytes, b->cache_chunks, b->caches, b->mapped_known, b->mapped_bytes, b->mapped_chunks,
+         b->num_arenas, b->num_listed, b->torn_arenas, b->took_ns, b->cpu_ns, b->bytes_read}};
+    ck_assert_mem_eq(sums[0], sums[1], sizeof(sums[0]));
+    if (!a->known)
+        return;
+    for (uint32_t i = 0; i < a->num_listed; i++) {
+        const struct malloc_arena *left = &a->arenas[i], *right = &b->arenas[i];
+        const uint64_t figures[2][11] = {{left->address, left->is_main, left->is_whole, left->heaps, left->system_bytes,
+                                          left->free_bytes, left->free_chunks, left->fast_bytes, left->fast_chunks,
+                                          left->top_bytes, left->used_chunks},
+                                         {right->address, right->is_main, right->is_whole, right->heaps,
+                                          right->system_bytes, right->free_bytes, right->free_chunks, right->fast_bytes,
+                                          right->fast_chunks, right->top_bytes, right->used_chunks}};
+        ck_assert_mem_eq(figures[0], figures[1], sizeof(figures[0]));
+    }
+    ck_assert_mem_eq(a->classes, b->classes, sizeof(a->classes));
+    ck_assert_uint_eq(a->types_left_out, b->types_left_out);
+    ck_assert_int_eq(a->types_cut, b->types_cut);
+    ck_assert_uint_eq(a->num_types, b->num_types);
+    for (size_t i = 0; i < a->num_types; i++) {
+        compare_string(c, a->types[i].name, b->types[i].name);
+        ck_assert_uint_eq(a->types[i].objects, b->types[i].objects);
+        ck_assert_uint_eq(a->types[i].bytes, b->types[i].bytes);
+    }
+}
+
 static void compare_caches(const struct memory_map *a, const struct memory_map *b)
 {
     ck_assert_uint_eq(a->num_caches, b->num_caches);
@@ -287,6 +325,7 @@ static void compare_lists(struct pair c, const struct snapshot *a, const struct 
         ck_assert_uint_eq(a->regions[i].resident_bytes, b->regions[i].resident_bytes);
     }
     compare_memory_maps(a->memory_map, b->memory_map);
+    compare_malloc_heaps(c, a->malloc_heap, b->malloc_heap);
     if (a->memory_map)
         compare_caches(a->memory_map, b->memory_map);
     ck_assert_uint_eq(a->num_mappings, b->num_mappings);

@@ -67,8 +67,8 @@ struct scene {
     size_t first_site, first_group, first_thread;
     unsigned second;
     bool is_native;         /* Nothing of a runtime can be read. */
-    bool has_stacks;        /* Of threads, when it is native; recordings do not have those. */
-    bool is_measured;       /* Its resident pages were looked at; recordings do not have that. */
+    bool has_stacks;        /* Of threads, when it is native. */
+    bool is_measured;       /* Its resident pages were looked at. */
 };
 
 __attribute__((unused)) static void scene_add_people(struct scene *scene)
