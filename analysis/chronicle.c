@@ -418,8 +418,9 @@ struct error *chronicler_finish(const struct chronicler *chronicler, struct chro
     if (error)
         return error;
     *chronicle = chronicler->chronicle;
+    /* Of programs without a GC recordings have 0, or nothing. */
     for (size_t i = 0; i < chronicler->bins.count; i++)
-        with_heap += !isnan(chronicler->bins.items[i].marked);
+        with_heap += chronicler->bins.items[i].marked > 0;
     chronicle->by_heap = 2 * with_heap > chronicler->bins.count;
     size_t most = CHRONICLE_MAX_PHASES / (chronicle->num_processes ? chronicle->num_processes : 1);
     if (most > MAX_PHASES_OF_PROCESS)

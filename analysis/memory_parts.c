@@ -169,10 +169,13 @@ static void write_sentence(struct text *text, uint64_t bytes, const char *rest)
 static void write_outside(const struct memory_parts *parts, struct text *text)
 {
     uint64_t c = parts->bytes[MEMORY_PART_C_HEAP], anonymous = parts->bytes[MEMORY_PART_ANONYMOUS];
-    if (is_notable(parts, c))
+    /* Beside a Go heap; where there is none it goes without saying. */
+    if (is_notable(parts, c) && parts->heap_known)
         write_sentence(text, c, " are malloc of C code: no Go profile shows them.");
     if (is_notable(parts, anonymous))
-        write_sentence(text, anonymous, " are mapped outside the Go heap, by mmap or by C code: no Go profile shows them.");
+        write_sentence(text, anonymous, parts->heap_known
+                                            ? " are mapped outside the Go heap, by mmap or by C code: no Go profile shows them."
+                                            : " are mapped, by mmap or as large blocks.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_FILES]))
         write_sentence(text, parts->bytes[MEMORY_PART_FILES], " are pages of mapped files, which the kernel takes back when it needs them.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_SHARED]))

@@ -231,8 +231,10 @@ struct error *analysis_write_span(const struct analysis *analysis, const struct 
     text_printf(&text, "In the %s of the span:",
                 units_format_duration(duration, (double)(span->end->unix_ns - span->start->unix_ns)));
     write_figure(&figures, "RSS", &analysis->rss, true);
-    write_figure(&figures, "live heap", &analysis->heap, true);
-    write_figure(&figures, "goroutines", &analysis->goroutine_count, false);
+    if (analysis_is_go(analysis)) {
+        write_figure(&figures, "live heap", &analysis->heap, true);
+        write_figure(&figures, "goroutines", &analysis->goroutine_count, false);
+    }
     if (figures.length)
         text_printf(&text, "%s.", figures.data);
     write_sites(&text, analysis);

@@ -150,8 +150,8 @@ static const char *advise(const struct suspect_list *list, const struct sort *so
         return "Find who makes objects of this class and who should delete them: a container that is only added to, a "
                "cycle of shared pointers, a request that is never finished.";
     return is_sampled ? "Look at the call sites that hold most: their samples are too few yet to tell which one grows."
-                      : "Which code allocates them: started by heaptop run, the program would tell; on the running one, "
-                        "--probe faults (P in the live view) shows who touches new memory.";
+                      : "Which code allocates them: started by heaptop run, the program would tell; of the running one "
+                        "--probe allocs tells, or --probe faults (P in the live view) who touches new memory.";
 }
 
 static void add_sort(struct suspect_list *list, struct sorts *sorts, size_t chosen)

@@ -11,6 +11,9 @@
 /* A limit further away than this is not spoken of. */
 #define FAR_LIMIT_SECONDS (30.0 * 86400)
 
+/* What grows in malloc's heap is worth a word from this part of RSS's growth on. */
+#define MOST_OF_GROWTH 0.5
+
 /* Below this a person should be told how long it takes. */
 #define SLOW_GC_PER_S 0.1
 
@@ -328,23 +331,81 @@ static void write_waiting(const struct analysis *analysis, struct text *text)
         text_append(text, " RSS is steady.");
 }
 
-static void write_no_heap(const struct analysis *analysis, struct text *text)
+/* What of malloc's heap has grown most since it was first read, if that is most of RSS's growth. */
+static void write_malloc_growth(const struct analysis *analysis, struct text *text)
 {
-    text_append(text, analysis_is_go(analysis) ? "The Go heap cannot be read" : "Not a Go program");
-    if (analysis_is_go(analysis) && analysis->snapshot->profile_reason)
-        text_printf(text, ": %s", analysis->snapshot->profile_reason);
-    text_append(text, analysis_is_go(analysis)                                      ? "."
-                      : analysis->snapshot->profile_state == PROFILE_ON ? ": call sites are sampled from outside."
-                                                                        : ": memory, threads and mappings only.");
-    if (analysis->rss.verdict == GROWTH_TOO_FEW)
-        return;
-    text_append(text, " RSS ");
+    const struct malloc_type_row *type = NULL;
+    const struct malloc_class_row *class = NULL;
+    for (size_t i = 0; i < analysis->num_malloc_types; i++) {
+        const struct malloc_type_row *row = &analysis->malloc_types[i];
+        if (!type || row->growth.bytes_per_s > type->growth.bytes_per_s)
+            type = row;
+    }
+    for (size_t i = 0; i < analysis->num_malloc_classes; i++) {
+        const struct malloc_class_row *row = &analysis->malloc_classes[i];
+        if (!class || row->growth.bytes_per_s > class->growth.bytes_per_s)
+            class = row;
+    }
+    double least = analysis->rss.per_second * MOST_OF_GROWTH;
+    if (type && type->growth.bytes_per_s >= least) {
+        text_printf(text, ". Most of it so far: objects of %s, ",
+                    catalog_string(analysis->snapshot->catalog, type->type.name));
+        sentence_add_rate(text, type->growth.bytes_per_s);
+        text_append(text, ".");
+    } else if (class && class->growth.bytes_per_s >= least && class->class.largest != UINT64_MAX) {
+        text_printf(text, ". Most of it so far: malloc's chunks of up to %llu bytes, ",
+                    (unsigned long long)class->class.largest);
+        sentence_add_rate(text, class->growth.bytes_per_s);
+        text_append(text, ".");
+    } else {
+        text_append(text, analysis->malloc_unix_ns > analysis->first_malloc_unix_ns
+                              ? ". No class of objects and no size of malloc's chunks stands out yet."
+                              : ". What holds it is not known yet.");
+    }
+}
+
+static void write_rss(const struct analysis *analysis, struct text *text)
+{
+    text_append(text, "RSS ");
     sentence_add_bytes(text, snapshot_counter_or(analysis->snapshot, COUNTER_RSS, NAN));
     text_append(text, analysis->rss.verdict == GROWTH_SHRINKING   ? ", shrinking"
                       : analysis->rss.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend"
                                                                  : ", steady");
     write_judged_time(analysis, text);
     text_append(text, ".");
+}
+
+/* Without a GC there is RSS to judge by, and malloc's heap where it can be read. */
+static void write_native(const struct analysis *analysis, struct text *text)
+{
+    const struct malloc_heap *heap = analysis->malloc_heap;
+    if (analysis->rss.verdict == GROWTH_TOO_FEW) {
+        text_printf(text, "Watching: too few samples so far, the verdict needs %d.", GROWTH_MIN_SAMPLES);
+        return;
+    }
+    text_append(text, analysis->rss.verdict == GROWTH_SHRINKING ? "" : "Not growing: ");
+    write_rss(analysis, text);
+    if (heap && heap->known) {
+        text_append(text, " Of malloc's heap ");
+        sentence_add_bytes(text, (double)(heap->used_bytes - heap->cache_bytes));
+        text_append(text, " are in use.");
+    }
+}
+
+static void write_no_heap(const struct analysis *analysis, struct text *text)
+{
+    if (!analysis_is_go(analysis)) {
+        write_native(analysis, text);
+        return;
+    }
+    text_append(text, "The Go heap cannot be read");
+    if (analysis->snapshot->profile_reason)
+        text_printf(text, ": %s", analysis->snapshot->profile_reason);
+    text_append(text, ".");
+    if (analysis->rss.verdict == GROWTH_TOO_FEW)
+        return;
+    text_append(text, " ");
+    write_rss(analysis, text);
 }
 
 static void write_calm(const struct analysis *analysis, struct text *text)
@@ -381,9 +442,12 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     } else if (!knows_heap(analysis)) {
         bool is_sampled = analysis->snapshot->profile_state == PROFILE_ON &&
                           snapshot_profile_kind(analysis->snapshot) == PROFILE_OF_ALLOCATIONS;
-        text_append(text, analysis_is_go(analysis) ? "; the Go heap cannot be read."
-                          : is_sampled    ? "; of its sampled call sites none grows so far."
-                                          : "; not a Go program: what holds it is not known.");
+        if (analysis_is_go(analysis))
+            text_append(text, "; the Go heap cannot be read.");
+        else if (is_sampled)
+            text_append(text, "; of its sampled call sites none grows so far.");
+        else
+            write_malloc_growth(analysis, text);
     } else if (analysis->heap.verdict == GROWTH_TOO_FEW) {
         uint32_t seen = analysis->cycles_seen;
         text_printf(text, ". %u GC cycle%s so far: whether it is live or garbage is told after %d.", seen,

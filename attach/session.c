@@ -328,6 +328,10 @@ void session_look(struct session *session)
     error_destroy(probe_look(&session->probe));
 }
 
+#define NO_PROFILE \
+    "it keeps no heap profile: `heaptop run` would sample its allocations, --probe tells of the running one which code " \
+    "allocates or touches memory"
+
 /* With no reader for the runtime, says why its figures are missing. */
 static void fill_reasons(struct session *session, struct snapshot *snapshot)
 {
@@ -335,7 +339,7 @@ static void fill_reasons(struct session *session, struct snapshot *snapshot)
     if (session->readers.count > 0)
         return;
     snapshot->profile_state = PROFILE_NONE;
-    snapshot->profile_reason = reason;
+    snapshot->profile_reason = session->readers.is_blind ? reason : NO_PROFILE;
     for (int id = 0; id < COUNTER_COUNT; id++) {
         if (strcmp(counter_infos[id].group, "go") == 0 || strcmp(counter_infos[id].group, "scheduler") == 0)
             snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);

@@ -64,7 +64,7 @@ static void add_parts(struct report *report, const struct memory_parts *parts)
     struct error *error = memory_parts_write_note(parts, &note);
     report->out->failed |= error != NULL;
     error_destroy(error);
-    if (!parts->heap_known && parts->heap_reason)
+    if (!parts->heap_known && parts->heap_reason && analysis_is_go(report->analysis))
         text_printf(&note, "%sThe Go heap is not divided by its spans: %s.", note.length ? " " : "",
                     parts->heap_reason);
     text_printf(&note, "%sLooking at the pages took %s.", note.length ? " " : "",
@@ -130,13 +130,21 @@ void report_add_memory(struct report *report)
 
 /* ---- what could not be read ---- */
 
+/* Of the Go runtime's figures nobody misses any in a program that has none. */
+static bool is_missed(const struct report *report, enum counter_id id)
+{
+    const char *group = counter_infos[id].group;
+    bool is_of_go = strcmp(group, "go") == 0 || strcmp(group, "scheduler") == 0;
+    return snapshot_misses(report->analysis->snapshot, id) && (!is_of_go || analysis_is_go(report->analysis));
+}
+
 /* Counters that share a reason make one line. */
 static void add_unavailable_counters(struct report *report, bool *reported)
 {
     const struct snapshot *snapshot = report->analysis->snapshot;
     for (int id = 0; id < COUNTER_COUNT; id++) {
         const struct counter *counter = &snapshot->counters[id];
-        if (!snapshot_misses(snapshot, (enum counter_id)id) || reported[id])
+        if (!is_missed(report, (enum counter_id)id) || reported[id])
             continue;
         const char *reason = counter->reason ? counter->reason : "not read";
         struct text line = {0};
@@ -166,7 +174,7 @@ void report_add_unavailable(struct report *report)
     const struct snapshot *snapshot = report->analysis->snapshot;
     bool reported[COUNTER_COUNT] = {false}, any = snapshot->num_problems > 0;
     for (int id = 0; id < COUNTER_COUNT; id++)
-        any |= snapshot_misses(snapshot, (enum counter_id)id);
+        any |= is_missed(report, (enum counter_id)id);
     if (!any)
         return;
     text_append(report->out, "\nNot read, and why\n");

@@ -318,6 +318,10 @@ static void gc_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct list_screen *screen = state;
     const struct model *model = &session->model;
+    if (!analysis_is_go(model->analysis)) {
+        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, "Not a Go program: it has no garbage collector that is read here.");
+        return;
+    }
     int y = draw_activity(model, canvas, 0);
     y += draw_facts(model, canvas_part(canvas, 0, y, canvas.width, 1));
     if (canvas.height >= GRAPH_HEIGHT) {

@@ -179,6 +179,44 @@ static int draw_parts(const struct model *model, struct canvas canvas, const str
     return (int)count;
 }
 
+/* The same of malloc's heap, in programs that have no other; returns how many rows it took. */
+static int draw_malloc_parts(struct canvas canvas, const struct malloc_heap *heap)
+{
+    if (!heap || !heap->known) {
+        canvas_text(canvas, 2, 0, ROLE_TEXT, "malloc");
+        canvas_text_fit(canvas, 10, 0, canvas.width - 12, ROLE_FAINT, heap && heap->reason ? heap->reason : "not read yet");
+        return 1;
+    }
+    const struct {
+        const char *label;
+        uint64_t bytes;
+    } rows[] = {
+        {"malloc, obtained", heap->system_bytes + heap->mapped_bytes},
+        {"in use", heap->used_bytes - heap->cache_bytes},
+        {"large, in mappings", heap->mapped_bytes},
+        {"free in bins", heap->free_bytes},
+        {"free at the top", heap->top_bytes},
+        {"kept for threads", heap->fast_bytes + heap->cache_bytes},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char buffer[UNITS_BUFFER];
+        canvas_text(canvas, i == 0 ? 2 : 4, (int)i, i == 0 ? ROLE_TEXT : ROLE_MUTED, rows[i].label);
+        canvas_text_right(canvas, 31, (int)i, ROLE_FIGURE, units_format_bytes(buffer, (double)rows[i].bytes));
+        if (rows[0].bytes > 0)
+            bar_draw(canvas, 33, (int)i, canvas.width - 35, i == 0 ? ROLE_GRAPH_4 : ROLE_GRAPH_2,
+                     (double)rows[i].bytes / (double)rows[0].bytes);
+    }
+    return (int)ARRAY_SIZE(rows);
+}
+
+/* What the runtime itself says of its memory: Go's, or malloc. */
+static int draw_runtime(const struct model *model, struct canvas canvas)
+{
+    const struct analysis *analysis = model->analysis;
+    return analysis && !analysis_is_go(analysis) ? draw_malloc_parts(canvas, analysis->malloc_heap)
+                                                 : draw_parts(model, canvas, go_parts, ARRAY_SIZE(go_parts));
+}
+
 /* ---- RSS reconciled ---- */
 
 /* A bar for each part, each beginning where the one above it ends, so that they make one whole without a need for
@@ -333,12 +371,10 @@ static void memory_draw(struct session *session, void *state, struct canvas canv
     else
         y = draw_parts(model, left, kernel_parts, canvas.height < 16 ? 3 : ARRAY_SIZE(kernel_parts));
     if (is_wide) {
-        int rows = draw_parts(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height), go_parts,
-                              ARRAY_SIZE(go_parts));
+        int rows = draw_runtime(model, canvas_part(canvas, half, 0, canvas.width - half, canvas.height));
         y = rows > y ? rows : y;
     } else if (!is_reconciled && canvas.height >= 22) {
-        y += draw_parts(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), go_parts,
-                        ARRAY_SIZE(go_parts));
+        y += draw_runtime(model, canvas_part(canvas, 0, y, canvas.width, canvas.height - y));
     }
     if (is_reconciled && !is_low)
         y = draw_note(canvas, y, parts);

@@ -207,7 +207,7 @@ static void suspects_draw(struct session *session, void *state, struct canvas ca
             int y = draw_wrapped(canvas, 2, 2, ROLE_TEXT, "None.");
             enum verdict_level level = analysis_verdict_level(session->model.analysis);
             draw_wrapped(canvas, 2, y, ROLE_MUTED,
-                         level == VERDICT_WAITING
+                         level == VERDICT_WAITING || session->model.analysis->rss.verdict == GROWTH_GROWING
                              ? "Too little has been seen yet to name one: that takes a minute, and call "
                                "sites take GC cycles."
                              : "Nothing grows without end, stands still or wears the GC out, as far as "

@@ -203,7 +203,11 @@ START_TEST(test_notes)
     parts.bytes[MEMORY_PART_IDLE] = 0;
     parts.bytes[MEMORY_PART_C_HEAP] = 60 * MIB;
     parts.bytes[MEMORY_PART_UNEXPLAINED] = 3 * MIB;
+    parts.heap_known = true;
     assert_note(&parts, "60.0 MB are malloc of C code: no Go profile shows them. 3.0 MB are not explained.");
+    /* Where there is no Go heap it goes without saying. */
+    parts.heap_known = false;
+    assert_note(&parts, "3.0 MB are not explained.");
 }
 END_TEST
 

@@ -329,13 +329,13 @@ static void native_growing(struct builder *b, unsigned second)
 START_TEST(other_programs_are_told_by_rss)
 {
     ck_assert_str_eq(verdict_after(native, 3, builder_create()),
-                     "Not a Go program: memory, threads and mappings only.");
+                     "Watching: too few samples so far, the verdict needs 10.");
     ck_assert_int_eq(last_level, VERDICT_WAITING);
     ck_assert_str_eq(verdict_after(native, 121, builder_create()),
-                     "Not a Go program: memory, threads and mappings only. RSS 120.0 MB, steady for 2 min.");
+                     "Not growing: RSS 120.0 MB, steady for 2 min.");
     ck_assert_int_eq(last_level, VERDICT_CALM);
     ck_assert_str_eq(verdict_after(native_growing, 61, builder_create()),
-                     "RSS grows 2.00 MB/s for 1 min; not a Go program: what holds it is not known.");
+                     "RSS grows 2.00 MB/s for 1 min. What holds it is not known yet.");
 }
 END_TEST
 
