@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "heaptop/attach.h"
 #include "heaptop/base.h"
+#include "heaptop/record.h"
 
 /* What shells say of a command that could not be started. */
 #define STATUS_CANNOT_START 127
@@ -130,7 +131,11 @@ enum exit_status run_command(const struct options *given)
     if (!has_screen && !options->record)
         return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop run "
                                                            "--record FILE -- COMMAND"));
-    struct error *error = options->no_preload ? NULL : prepare_preload(options, &refusal, &preload);
+    /* A command is not started only for its recording to fail. */
+    struct error *error = options->record ? recorder_try(options->record, &options->recorder) : NULL;
+    if (error)
+        return error_print(error);
+    error = options->no_preload ? NULL : prepare_preload(options, &refusal, &preload);
     with_preload.preload = preload;
     with_preload.preload_refusal = options->no_preload ? "its allocations are not sampled, as was asked" : refusal.data;
     if (!error)

@@ -372,14 +372,25 @@ static struct error *start_thread(struct recorder *recorder)
 }
 
 /* The file itself, or the first of several. */
-static struct error *create_first(struct recorder *recorder)
+static struct error *create_first(const char *path, const struct recorder_options *options, struct recording_file **ret_file)
 {
-    const struct recorder_options *options = &recorder->options;
     if (!options->rotate_ns && !options->rotate_bytes)
-        return recording_file_create(recorder->path, options, &recorder->file);
-    char *name = recording_file_name(recorder->path, clock_ns(CLOCK_REALTIME), 1);
-    struct error *error = name ? recording_file_create(name, options, &recorder->file) : error_no_memory();
+        return recording_file_create(path, options, ret_file);
+    char *name = recording_file_name(path, clock_ns(CLOCK_REALTIME), 1);
+    struct error *error = name ? recording_file_create(name, options, ret_file) : error_no_memory();
     free(name);
+    return error;
+}
+
+struct error *recorder_try(const char *path, const struct recorder_options *options)
+{
+    struct recording_file *file = NULL;
+    struct error *error = create_first(path, options, &file);
+    if (error)
+        return error;
+    error = recording_file_finish(file, &(struct recording_gap_row){0});
+    unlink(file->path);
+    recording_file_destroy(file);
     return error;
 }
 
@@ -396,7 +407,7 @@ struct error *recorder_open(const char *path, const struct recorder_options *opt
     recorder->path = strdup(path);
     if (!recorder->path)
         return error_no_memory();
-    struct error *error = create_first(recorder);
+    struct error *error = create_first(recorder->path, &recorder->options, &recorder->file);
     if (error)
         return error;
     error = start_thread(recorder);

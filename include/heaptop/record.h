@@ -46,6 +46,9 @@ struct recorder_status {
  * name; else whatever keeps it from being made. options: NULL for all of them 0. */
 struct error *recorder_open(const char *path, const struct recorder_options *options, struct recorder **ret_recorder);
 
+/* Whether recorder_open would make its file now: makes it, and removes it again. Errors as there. */
+struct error *recorder_try(const char *path, const struct recorder_options *options);
+
 /* Hands a snapshot over, with a reference of the recorder's own. Never waits for the disk: a snapshot for which there
  * is no room in the queue is dropped, and the recording has a gap with its reason. The snapshots of one recorder come
  * in the order of their time; they may be of one process after the other. */
