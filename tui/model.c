@@ -231,7 +231,7 @@ struct error *model_pull(struct model *model, bool *ret_changed)
 #define READ_AT_ONCE_NS (UINT64_C(25) * 1000000)
 
 /* Takes what the passage has, and shows it. The passage is left empty, also when this fails. */
-static struct error *adopt(struct model *model, struct passage *passage, bool is_reading)
+static struct error *adopt(struct model *model, struct passage *passage, enum rewind_state state)
 {
     struct analysis *analysis;
     replace_snapshot(&model->shown, passage->latest);
@@ -247,7 +247,8 @@ static struct error *adopt(struct model *model, struct passage *passage, bool is
     passage_deinit(&before);
     set_passage(model, passage);
     *passage = (struct passage){0};
-    model->is_reading = is_reading;
+    model->is_reading = state != REWIND_DONE;
+    model->is_coarse = state == REWIND_COARSE;
     model->cost_per_second = NAN;
     if (model->latest->interval_ns > 0)
         model->interval_ns = model->latest->interval_ns;
@@ -264,19 +265,19 @@ static struct error *show_alone(struct model *model, struct snapshot *snapshot)
         passage_deinit(&alone);
         return error;
     }
-    return adopt(model, &alone, true);
+    return adopt(model, &alone, REWIND_GOES_ON);
 }
 
 static struct error *read_history(struct model *model, struct snapshot *snapshot)
 {
-    bool done = false;
+    enum rewind_state state;
     struct passage read = {0}, present = model->is_reading ? (struct passage){0} : passage_of(model);
     struct error *error = rewind_begin(&model->rewind, &present, snapshot->unix_ns);
     if (!error)
-        error = rewind_work(&model->rewind, READ_AT_ONCE_NS, &done, &read);
+        error = rewind_work(&model->rewind, READ_AT_ONCE_NS, &state, &read);
     if (error)
         return error;
-    return done ? adopt(model, &read, false) : show_alone(model, snapshot);
+    return state == REWIND_GOES_ON ? show_alone(model, snapshot) : adopt(model, &read, state);
 }
 
 struct error *model_seek(struct model *model, uint64_t unix_ns)
@@ -309,15 +310,15 @@ struct error *model_seek(struct model *model, uint64_t unix_ns)
 struct error *model_read_on(struct model *model, uint64_t budget_ns, bool *ret_changed)
 {
     struct passage read = {0};
-    bool done = false;
+    enum rewind_state state;
     *ret_changed = false;
     if (!model->is_reading)
         return NULL;
-    struct error *error = rewind_work(&model->rewind, budget_ns, &done, &read);
-    if (error || !done)
+    struct error *error = rewind_work(&model->rewind, budget_ns, &state, &read);
+    if (error || state == REWIND_GOES_ON)
         return error;
     *ret_changed = true;
-    return adopt(model, &read, false);
+    return adopt(model, &read, state);
 }
 
 /* ---- holding the view ---- */

@@ -22,6 +22,7 @@ struct model {
     bool is_kept;                   /* The source is live, and its samples are kept: there is a way back. */
     /* What is on view is a single sample whose history is still being read. */
     bool is_reading;
+    bool is_coarse;             /* While it is: what was before has been read in part, and is shown. */
     /* The edges of the span over which growth is shown, references; NULL: the start is not chosen, and growth is that
      * over the window; the end is not chosen, and is what is on view. */
     struct snapshot *span_start, *span_end;

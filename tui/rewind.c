@@ -62,6 +62,7 @@ void rewind_deinit(struct rewind *rewind)
     for (size_t i = 0; i < rewind->num_checkpoints; i++)
         passage_deinit(&rewind->checkpoints[i].passage);
     passage_deinit(&rewind->reading);
+    passage_deinit(&rewind->coarse);
     *rewind = (struct rewind){0};
 }
 
@@ -144,21 +145,42 @@ struct error *rewind_take_over(struct rewind *rewind, const struct rewind *live,
 
 /* ---- reading ---- */
 
+/* A copy of what is known already; of nothing, a history in which nothing is. */
+static struct error *copy_or_create(const struct passage *base, struct passage *ret_passage)
+{
+    return base ? passage_copy(base, ret_passage) : history_create(NULL, &ret_passage->history);
+}
+
+/* Of a long way a part is read first. */
+static struct error *begin_coarse(struct rewind *rewind, const struct passage *base)
+{
+    const struct source_ops *ops = rewind->source->ops;
+    uint64_t goal = rewind->goal_unix_ns, from = rewind->from_unix_ns;
+    struct error *error = from ? NULL : ops->timeline->find(rewind->source, TIMELINE_SNAPSHOT, +1, 0, &from);
+    if (error || from == 0 || goal < from || goal - from < REWIND_COARSE_SPAN_NS)
+        return error;
+    rewind->coarse_until_unix_ns = goal - REWIND_DENSE_SPAN_NS;
+    return copy_or_create(base, &rewind->coarse);
+}
+
 struct error *rewind_begin(struct rewind *rewind, const struct passage *present, uint64_t goal_unix_ns)
 {
     passage_deinit(&rewind->reading);
+    passage_deinit(&rewind->coarse);
     size_t until = checkpoints_until(rewind, goal_unix_ns);
     const struct passage *base = until > 0 ? &rewind->checkpoints[until - 1].passage : NULL;
     uint64_t now = latest_ns(present);
     if (now != 0 && now <= goal_unix_ns && (!base || now > latest_ns(base)))
         base = present;
-    struct error *error =
-        base ? passage_copy(base, &rewind->reading) : history_create(NULL, &rewind->reading.history);
+    struct error *error = copy_or_create(base, &rewind->reading);
     if (error)
         return error;
     rewind->from_unix_ns = latest_ns(&rewind->reading);
     rewind->goal_unix_ns = goal_unix_ns;
     rewind->since_checkpoint = 0;
+    error = begin_coarse(rewind, base);
+    if (error)
+        return error;
     rewind->source->ops->timeline->set_pace(rewind->source, (double)INFINITY);
     return rewind->source->ops->seek(rewind->source, rewind->from_unix_ns);
 }
@@ -172,42 +194,77 @@ static bool is_worth_keeping(const struct rewind *rewind, const struct snapshot 
            left / SHORTLY_BEFORE * 4 > interval * 3;
 }
 
-struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_done, struct passage *ret_passage)
+/* Goes to the next sample that is read of a long way. */
+static struct error *skip(struct rewind *rewind)
+{
+    uint64_t now = latest_ns(&rewind->coarse), first = history_first_unix_ns(rewind->coarse.history);
+    uint64_t from = rewind->from_unix_ns ? rewind->from_unix_ns : first, until = rewind->coarse_until_unix_ns;
+    if (now == 0 || now >= until || until <= from)
+        return NULL;
+    uint64_t next = now + (until - from) / REWIND_COARSE_SAMPLES;
+    return rewind->source->ops->seek(rewind->source, next < until ? next : until);
+}
+
+/* The next sample, for one of the two that are read; *ret_ended: there is none. */
+static struct error *read_next(struct rewind *rewind, struct passage *passage, bool *ret_ended)
+{
+    struct snapshot *snapshot = NULL;
+    bool is_coarse = passage == &rewind->coarse;
+    uint64_t before = latest_ns(passage);
+    struct error *error = is_coarse ? skip(rewind) : NULL;
+    if (!error)
+        error = rewind->source->ops->next(rewind->source, 0, &snapshot);
+    /* Between two samples that lie far apart, as where none were taken: the one behind. */
+    if (!error && is_coarse && snapshot && snapshot->unix_ns <= before) {
+        snapshot_unref(snapshot);
+        snapshot = NULL;
+        error = rewind->source->ops->next(rewind->source, 0, &snapshot);
+    }
+    *ret_ended = !error && !snapshot;
+    if (error || !snapshot)
+        return error;
+    bool is_new = snapshot->unix_ns > before;
+    if (is_new)
+        error = passage_add(passage, snapshot);
+    if (!error && is_new && !is_coarse)
+        error = rewind_note(rewind, passage);
+    if (!error && is_new && !is_coarse && is_worth_keeping(rewind, snapshot))
+        error = keep(rewind, passage);
+    snapshot_unref(snapshot);
+    return error;
+}
+
+struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, enum rewind_state *ret_state,
+                          struct passage *ret_passage)
 {
     uint64_t end = clock_ns(CLOCK_MONOTONIC) + budget_ns;
-    *ret_done = false;
-    while (latest_ns(&rewind->reading) < rewind->goal_unix_ns) {
-        struct snapshot *snapshot = NULL;
-        struct error *error = rewind->source->ops->next(rewind->source, 0, &snapshot);
+    struct passage *passage = rewind->coarse.history ? &rewind->coarse : &rewind->reading;
+    bool has_ended = false;
+    *ret_state = REWIND_GOES_ON;
+    /* The goal is a sample of this source: it ends before only when the file has lost it meanwhile. */
+    while (latest_ns(passage) < rewind->goal_unix_ns && !has_ended) {
+        struct error *error = read_next(rewind, passage, &has_ended);
         if (error)
             return error;
-        /* The goal is a sample of this source: it ends here only when the file has lost it meanwhile. */
-        if (!snapshot)
-            break;
-        bool is_new = snapshot->unix_ns > latest_ns(&rewind->reading);
-        if (is_new)
-            error = passage_add(&rewind->reading, snapshot);
-        if (!error && is_new)
-            error = rewind_note(rewind, &rewind->reading);
-        if (!error && is_new && is_worth_keeping(rewind, snapshot))
-            error = keep(rewind, &rewind->reading);
-        snapshot_unref(snapshot);
-        if (error)
-            return error;
-        if (clock_ns(CLOCK_MONOTONIC) >= end && latest_ns(&rewind->reading) < rewind->goal_unix_ns)
+        if (clock_ns(CLOCK_MONOTONIC) >= end && latest_ns(passage) < rewind->goal_unix_ns)
             return NULL;
     }
-    *ret_done = true;
-    *ret_passage = rewind->reading;
-    rewind->reading = (struct passage){0};
+    bool is_coarse = passage == &rewind->coarse;
+    struct error *error = is_coarse ? rewind->source->ops->seek(rewind->source, rewind->from_unix_ns) : NULL;
+    if (error)
+        return error;
+    *ret_state = is_coarse ? REWIND_COARSE : REWIND_DONE;
+    *ret_passage = *passage;
+    *passage = (struct passage){0};
     return NULL;
 }
 
 double rewind_progress(const struct rewind *rewind)
 {
-    uint64_t now = latest_ns(&rewind->reading), from = rewind->from_unix_ns, goal = rewind->goal_unix_ns;
+    const struct passage *passage = rewind->coarse.history ? &rewind->coarse : &rewind->reading;
+    uint64_t now = latest_ns(passage), from = rewind->from_unix_ns, goal = rewind->goal_unix_ns;
     /* From the very beginning, whose time is known with the first sample. */
-    if (from == 0 && rewind->reading.history)
-        from = history_first_unix_ns(rewind->reading.history);
+    if (from == 0 && passage->history)
+        from = history_first_unix_ns(passage->history);
     return goal > from && now > from ? (double)(now - from) / (double)(goal - from) : 0;
 }

@@ -15,6 +15,12 @@
 #define REWIND_RECENT_CHECKPOINTS 2
 #define REWIND_RECENT_SPACING 64
 
+/* What lies further back than this is read in part first: so many samples of it, evenly, and all of the last of it. That is
+ * shown until all has been read. */
+#define REWIND_COARSE_SPAN_NS (UINT64_C(3600) * 1000000000)
+#define REWIND_COARSE_SAMPLES 160
+#define REWIND_DENSE_SPAN_NS (UINT64_C(600) * 1000000000)
+
 /* What adding samples has led to. */
 struct passage {
     struct history *history;
@@ -42,6 +48,15 @@ struct rewind {
     /* What is being read, from the moment `from` to `goal`; its history is NULL when nothing is. */
     struct passage reading;
     uint64_t from_unix_ns, goal_unix_ns;
+    /* Read first, in part; its history is NULL when that is done, or not worth while. */
+    struct passage coarse;
+    uint64_t coarse_until_unix_ns;  /* Up to where samples are left out. */
+};
+
+enum rewind_state {
+    REWIND_GOES_ON,
+    REWIND_COARSE,          /* What was read in part is handed over; the rest goes on. */
+    REWIND_DONE,
 };
 
 void rewind_init(struct rewind *rewind, struct source *source);
@@ -58,8 +73,9 @@ struct error *rewind_take_over(struct rewind *rewind, const struct rewind *live,
 /* Begins to read up to the sample of this time, from the best there is: a checkpoint, what is on view (`present`, whose
  * history may be NULL), or the beginning. What was being read is given up. */
 struct error *rewind_begin(struct rewind *rewind, const struct passage *present, uint64_t goal_unix_ns);
-/* Reads on for so long. *ret_done: `reading` is as of the goal, and is handed over to *ret_passage. */
-struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, bool *ret_done, struct passage *ret_passage);
+/* Reads on for so long. What is as of the goal, in part or in whole, is handed over to *ret_passage. */
+struct error *rewind_work(struct rewind *rewind, uint64_t budget_ns, enum rewind_state *ret_state,
+                          struct passage *ret_passage);
 /* How far the reading has come, 0 to 1. */
 double rewind_progress(const struct rewind *rewind);
 

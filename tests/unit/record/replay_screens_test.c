@@ -227,12 +227,70 @@ START_TEST(replay_shows_it_after_a_jump_too)
 }
 END_TEST
 
+/* Half a day at a sample in 30 seconds. */
+#define FAR_SAMPLES 1500
+
+/* Of a long way back a part is read first, and shown; in the end all is as it would have been live. */
+START_TEST(far_back_a_part_of_the_history_is_there_first)
+{
+    struct snapshot **snapshots = calloc(FAR_SAMPLES, sizeof(*snapshots));
+    struct stage live = {0}, replayed = {0};
+    struct scene scene;
+    bool was_coarse = false;
+    uint32_t points = 0;
+    const char *path = scratch_path("far.heaptop");
+    ck_assert_ptr_nonnull(snapshots);
+    setenv("TZ", "UTC", 1);
+    tzset();
+    scene_init(&scene);
+    for (unsigned i = 0; i < FAR_SAMPLES; i++) {
+        snapshots[i] = scene_next(&scene);
+        builder_advance(scene.b, 29);
+    }
+    unlink(path);
+    record_marked(path, snapshots, FAR_SAMPLES);
+    struct session_options options = {.width = 160, .height = 44, .glyphs = GLYPHS_BRAILLE};
+    replayed.source = replay(path);
+    ck_assert_ptr_null(session_create(replayed.source, &options, &replayed.session));
+    stage_keys(&replayed, "T");
+    while (session_is_busy(replayed.session)) {
+        const struct model *model = &replayed.session->model;
+        ck_assert_uint_eq(model->shown->sequence, FAR_SAMPLES);
+        if (model->is_coarse && !was_coarse) {
+            was_coarse = true;
+            /* From the first sample on. */
+            const struct series *rss = history_counter(model->history, COUNTER_RSS);
+            points = rss->count;
+            ck_assert_uint_eq(series_point(rss, 0).unix_ns, snapshots[0]->unix_ns);
+            ck_assert(stage_shows(&replayed, "until then graphs are coarse"));
+        }
+        ck_assert_ptr_null(session_pull(replayed.session));
+    }
+    ck_assert(was_coarse && !replayed.session->model.is_coarse);
+    ck_assert_uint_ge(points, 100);
+    ck_assert_uint_lt(points, FAR_SAMPLES / 3);
+    live.source = builder_source(snapshots, FAR_SAMPLES);
+    ck_assert_ptr_null(session_create(live.source, &options, &live.session));
+    stage_pull(&live);
+    compare_looks(&live, &replayed, FAR_SAMPLES - 1, looks, ARRAY_SIZE(looks));
+    session_destroy(live.session);
+    session_destroy(replayed.session);
+    source_close(live.source);
+    source_close(replayed.source);
+    builder_release(snapshots, FAR_SAMPLES);
+    free(snapshots);
+    scene_deinit(&scene);
+    scratch_remove();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("replay_screens");
     TCase *tests = tcase_create("replay_screens");
     tcase_add_loop_test(tests, replay_shows_what_the_live_view_showed, 0, 8);
     tcase_add_test(tests, replay_shows_it_after_a_jump_too);
+    tcase_add_test(tests, far_back_a_part_of_the_history_is_there_first);
     suite_add_tcase(suite, tests);
     return suite;
 }
