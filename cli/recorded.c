@@ -141,12 +141,9 @@ struct error *recorded_take(const struct recorded *recorded, const char *moment,
 
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
-struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
-                                   struct snapshot **ret_snapshot)
+struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot, struct snapshot **ret_snapshot)
 {
-    _cleanup_(source_closep) struct source *source = NULL;
-    uint64_t from, until;
-    struct error *error = open_at(recorded->path, NULL, NULL, 0, &source, &from, &until);
+    struct error *error = NULL;
     for (int direction = -1; !error && direction <= 1; direction += 2) {
         _cleanup_(snapshot_unrefp) struct snapshot *found = NULL;
         uint64_t at = 0;
@@ -164,4 +161,13 @@ struct error *recorded_take_memory(const struct recorded *recorded, const struct
         }
     }
     return error;
+}
+
+struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
+                                   struct snapshot **ret_snapshot)
+{
+    _cleanup_(source_closep) struct source *source = NULL;
+    uint64_t from, until;
+    struct error *error = open_at(recorded->path, NULL, NULL, 0, &source, &from, &until);
+    return error ? error : recorded_find_memory(source, snapshot, ret_snapshot);
 }

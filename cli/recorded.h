@@ -30,5 +30,7 @@ struct error *recorded_take(const struct recorded *recorded, const char *moment,
  * the first after it. NULL where there is none. */
 struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
                                    struct snapshot **ret_snapshot);
+/* The same from a source over it, which is moved there. */
+struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot, struct snapshot **ret_snapshot);
 
 #endif

@@ -165,6 +165,16 @@ static struct error *feed_history(struct source *source, const struct chronicle 
     return error;
 }
 
+/* Where memory was at one end: as its pages were looked at nearest to it. */
+static struct error *find_parts(struct source *source, const struct snapshot *end, struct memory_parts *ret_parts)
+{
+    _cleanup_(snapshot_unrefp) struct snapshot *with_map = NULL;
+    struct error *error = recorded_find_memory(source, end, &with_map);
+    if (!error && with_map)
+        *ret_parts = memory_parts_of(with_map);
+    return error;
+}
+
 static struct error *compare_ends(struct source *source, const struct chronicle *chronicle, struct diff **ret_diff)
 {
     _cleanup_(snapshot_unrefp) struct snapshot *before = NULL;
@@ -174,9 +184,17 @@ static struct error *compare_ends(struct source *source, const struct chronicle 
     struct error *error = take_at(source, first->from_unix_ns, &before);
     if (!error)
         error = take_at(source, last->to_unix_ns, &after);
+    struct memory_parts parts[2] = {{.known = false}};
+    if (!error)
+        error = find_parts(source, before, &parts[0]);
+    if (!error)
+        error = find_parts(source, after, &parts[1]);
     if (error)
         return error;
-    const struct diff_source ends[] = {{.snapshot = before}, {.snapshot = after}};
+    /* One look is none at both ends. */
+    parts[1].known = parts[1].known && parts[1].unix_ns != parts[0].unix_ns;
+    const struct diff_source ends[] = {{.snapshot = before, .memory_parts = &parts[0]},
+                                       {.snapshot = after, .memory_parts = &parts[1]}};
     return diff_compute(&ends[0], &ends[1], NULL, ret_diff);
 }
 

@@ -95,21 +95,21 @@ static void add_counters(struct json_writer *writer, json_t *document, const str
     }
 }
 
-static void add_memory_parts(struct json_writer *writer, json_t *document, const struct diff *diff)
+void json_add_memory_changes(struct json_writer *writer, json_t *object, const char *path, const struct diff *diff)
 {
     if (!diff->has_memory_parts) {
-        json_add(writer, document, "memory_parts", json_null());
-        json_say_unavailable(writer, "memory_parts", "the pages of memory were not looked at, at both moments");
+        json_add(writer, object, "memory_parts", json_null());
+        json_say_unavailable(writer, path, "the pages of memory were not looked at, at both moments");
         return;
     }
-    json_t *parts = json_add_array(writer, document, "memory_parts");
+    json_t *parts = json_add_array(writer, object, "memory_parts");
     for (int part = 0; part < MEMORY_PART_COUNT && !writer->failed; part++) {
         const struct diff_memory_part *row = &diff->memory_parts[part];
-        json_t *object = json_append_object(writer, parts);
-        json_add_string(writer, object, "name", memory_part_infos[part].name);
-        json_add_unsigned(writer, object, "old_bytes", row->bytes[DIFF_OLD]);
-        json_add_unsigned(writer, object, "new_bytes", row->bytes[DIFF_NEW]);
-        add_change(writer, object, &row->change);
+        json_t *member = json_append_object(writer, parts);
+        json_add_string(writer, member, "name", memory_part_infos[part].name);
+        json_add_unsigned(writer, member, "old_bytes", row->bytes[DIFF_OLD]);
+        json_add_unsigned(writer, member, "new_bytes", row->bytes[DIFF_NEW]);
+        add_change(writer, member, &row->change);
     }
 }
 
@@ -208,7 +208,7 @@ struct error *export_diff_json(const struct diff *diff, struct text *ret_text)
     if (document && writer.unavailable) {
         add_head(&writer, document, diff);
         add_counters(&writer, document, diff);
-        add_memory_parts(&writer, document, diff);
+        json_add_memory_changes(&writer, document, "memory_parts", diff);
         add_sites(&writer, document, diff);
         add_goroutines(&writer, document, diff);
     } else {

@@ -29,6 +29,8 @@ struct json_figure {
     bool known;
 };
 void json_add_figures(struct json_writer *writer, json_t *object, const struct json_figure *figures, size_t count);
+/* Where memory was at the two moments of a difference, as the object's "memory_parts", which is at this path. */
+void json_add_memory_changes(struct json_writer *writer, json_t *object, const char *path, const struct diff *diff);
 /* null for what is no number. */
 void json_add_real(struct json_writer *writer, json_t *object, const char *name, double value);
 /* null for NULL and "". Text that is not UTF-8 is escaped. */

@@ -8,10 +8,11 @@ static void add_phases(struct json_writer *writer, json_t *recording)
     for (size_t i = 0; i < chronicle->num_phases; i++) {
         const struct chronicle_phase *phase = &chronicle->phases[i];
         json_t *object = json_append_object(writer, phases);
+        const struct json_figure figures[] = {{"process", phase->process, true},
+                                              {"from_unix_ns", phase->from_unix_ns, true},
+                                              {"to_unix_ns", phase->to_unix_ns, true}};
         json_add_string(writer, object, "kind", phase_kind_name(phase->kind));
-        json_add_unsigned(writer, object, "process", phase->process);
-        json_add_unsigned(writer, object, "from_unix_ns", phase->from_unix_ns);
-        json_add_unsigned(writer, object, "to_unix_ns", phase->to_unix_ns);
+        json_add_figures(writer, object, figures, ARRAY_SIZE(figures));
         json_add_real(writer, object, "from_bytes", phase->from_bytes);
         json_add_real(writer, object, "to_bytes", phase->to_bytes);
         json_add_real(writer, object, "bytes_per_s", phase->per_second);
@@ -31,13 +32,14 @@ static void add_processes(struct json_writer *writer, json_t *recording)
     for (size_t i = 0; i < chronicle->num_processes; i++) {
         const struct chronicle_process *process = &chronicle->processes[i];
         json_t *object = json_append_object(writer, processes);
-        json_add_unsigned(writer, object, "process", process->process);
-        json_add_unsigned(writer, object, "first_unix_ns", process->first_unix_ns);
-        json_add_unsigned(writer, object, "last_unix_ns", process->last_unix_ns);
-        json_add_unsigned(writer, object, "samples", process->samples);
+        const struct json_figure figures[] = {{"process", process->process, true},
+                                              {"first_unix_ns", process->first_unix_ns, true},
+                                              {"last_unix_ns", process->last_unix_ns, true},
+                                              {"samples", process->samples, true},
+                                              {"peak_rss_unix_ns", process->peak_rss_unix_ns, true}};
+        json_add_figures(writer, object, figures, ARRAY_SIZE(figures));
         json_add_boolean(writer, object, "exited", process->exited);
         json_add_real(writer, object, "peak_rss_bytes", process->peak_rss_bytes);
-        json_add_unsigned(writer, object, "peak_rss_unix_ns", process->peak_rss_unix_ns);
     }
 }
 
@@ -96,6 +98,7 @@ static void add_grown(struct json_writer *writer, json_t *growth)
         json_add_unsigned(writer, object, "count", row->counts[DIFF_NEW]);
     }
     writer->catalog = before;
+    json_add_memory_changes(writer, growth, "recording.growth.memory_parts", diff);
 }
 
 static void add_growth(struct json_writer *writer, json_t *recording)

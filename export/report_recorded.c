@@ -10,6 +10,8 @@
 #define MAX_EVENTS 40
 #define MAX_SITES 6
 #define MAX_GOROUTINES 4
+/* A part of RSS that grew by less is not worth a line. */
+#define LEAST_PART (1 << 20)
 #define MOMENT 24
 #define LINE_INDENT 16
 
@@ -270,6 +272,23 @@ static void add_grown_goroutines(struct report *report)
     }
 }
 
+/* Where it is that memory became more. */
+static void add_grown_parts(struct report *report)
+{
+    const struct diff *diff = report->recorded->growth;
+    char grew[UNITS_BUFFER], held[UNITS_BUFFER];
+    size_t shown = 0;
+    for (int part = 0; part < MEMORY_PART_COUNT && diff->has_memory_parts; part++) {
+        const struct diff_memory_part *row = &diff->memory_parts[part];
+        if ((row->change.kind != DIFF_GREW && row->change.kind != DIFF_APPEARED) || row->change.change < LEAST_PART)
+            continue;
+        if (shown++ == 0)
+            text_printf(report->out, "  %9s %16s  of RSS, as its pages were looked at\n", "grew", "then");
+        text_printf(report->out, "  %9s %16s  %s\n", units_format_bytes(grew, (double)row->change.change),
+                    units_format_bytes(held, (double)row->bytes[DIFF_NEW]), memory_part_infos[part].label);
+    }
+}
+
 void report_add_recorded(struct report *report)
 {
     add_span(report);
@@ -285,6 +304,7 @@ void report_add_recorded(struct report *report)
         report_section(report, title);
         add_grown_sites(report);
         add_grown_goroutines(report);
+        add_grown_parts(report);
     }
     report_section(report, "At its end");
 }

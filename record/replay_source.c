@@ -298,12 +298,14 @@ static uint64_t find_row(struct recording *recording, const char *table, int dir
     struct database *database = &recording->database;
     char sql[128];
     int64_t tick = 0;
-    tick_reader_find(&recording->reader, unix_ns, &tick);
+    /* The last tick at or before this time, or the last that is before it. */
+    if (direction > 0 || unix_ns > 0)
+        tick_reader_find(&recording->reader, direction > 0 ? unix_ns : unix_ns - 1, &tick);
     snprintf(sql, sizeof(sql),
              direction > 0 ? "SELECT at >> 24 FROM %s WHERE at >= ? ORDER BY at LIMIT 1"
                            : "SELECT at >> 24 FROM %s WHERE at < ? ORDER BY at DESC LIMIT 1",
              table);
-    tick = find_number(database, sql, (direction > 0 ? tick + 1 : tick) << RECORD_KEY_BITS);
+    tick = find_number(database, sql, (tick + 1) << RECORD_KEY_BITS);
     return tick ? (uint64_t)find_number(database, "SELECT unix_ns FROM ticks WHERE tick = ?", tick) : 0;
 }
 

@@ -151,6 +151,35 @@ START_TEST(seeking_gives_what_playing_does)
 }
 END_TEST
 
+static uint64_t find_map(struct source *source, int direction, uint64_t unix_ns)
+{
+    uint64_t found = 0;
+    check_good(source->ops->timeline->find(source, TIMELINE_MEMORY_MAP, direction, unix_ns, &found));
+    return found;
+}
+
+/* A landmark is found by its time, wherever between samples one looks from; itself it does not count. */
+START_TEST(landmarks_are_found_from_between_samples)
+{
+    struct snapshot *snapshots[60];
+    busy_session(snapshots, 60);
+    record_all(scratch_path("f.heaptop"), snapshots, 60);
+    struct source *source = replay(scratch_path("f.heaptop"));
+    /* Memory was looked at in these. */
+    uint64_t first = snapshots[10]->unix_ns, second = snapshots[30]->unix_ns;
+    ck_assert_uint_eq(find_map(source, -1, first), 0);
+    ck_assert_uint_eq(find_map(source, -1, first + 1), first);
+    ck_assert_uint_eq(find_map(source, -1, first + BUILDER_SECOND_NS / 2), first);
+    ck_assert_uint_eq(find_map(source, -1, second), first);
+    ck_assert_uint_eq(find_map(source, 1, first - 1), first);
+    ck_assert_uint_eq(find_map(source, 1, first), second);
+    ck_assert_uint_eq(find_map(source, 1, first + 1), second);
+    source_close(source);
+    builder_release(snapshots, 60);
+    scratch_remove();
+}
+END_TEST
+
 /* What is made of a memory map goes on saying why the heap is not known when the map is no more. */
 START_TEST(the_reason_of_a_memory_map_outlives_it)
 {
@@ -503,6 +532,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_was_written_is_read_back);
     tcase_add_test(tests, seeking_gives_what_playing_does);
     tcase_add_test(tests, the_reason_of_a_memory_map_outlives_it);
+    tcase_add_test(tests, landmarks_are_found_from_between_samples);
     tcase_add_test(tests, files_of_the_first_format_are_read);
     tcase_add_test(tests, files_of_the_second_format_are_read);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
