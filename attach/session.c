@@ -20,6 +20,8 @@
 #define OWN_RSS_PERIOD_NS (10 * CLOCK_SECOND_NS)
 /* A sample during which the process called exec is taken anew. */
 #define MAX_ATTEMPTS 3
+/* So long a sample waits, once, for lines of source; then they come with a later sample. */
+#define LINE_PATIENCE_NS (5 * CLOCK_SECOND_NS)
 
 struct session {
     struct target *target;
@@ -182,6 +184,13 @@ static void describe_image(struct session *session)
     session->info.runtime = add_static(session, "native");
 }
 
+/* A sample of a Go program never waits for lines of C code: they come with a later one. */
+static void set_line_patience(struct session *session)
+{
+    bool is_go = strncmp(catalog_string(session->catalog, session->info.runtime), "go", 2) == 0;
+    native_stacks_set_patience(session->stacks, is_go ? 0 : LINE_PATIENCE_NS);
+}
+
 /* Looks at the program that runs now: its executable, its memory map, its runtime. */
 static struct error *attach_program(struct session *session)
 {
@@ -208,6 +217,7 @@ static struct error *attach_program(struct session *session)
         return error;
     if (error)
         keep_problem(session, error);
+    set_line_patience(session);
     session->symbols_ns += clock_ns(CLOCK_MONOTONIC) - before_symbols;
     session->is_attached = true;
     return NULL;
@@ -440,7 +450,10 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
     fill_reasons(session, snapshot);
     profiling_fill(&session->profiling, session->target, snapshot);
     error = fill_preloaded(session, snapshot);
-    return error ? error : probe_sample(&session->probe, session->target, session->stacks, snapshot);
+    if (!error)
+        error = probe_sample(&session->probe, session->target, session->stacks, snapshot);
+    native_stacks_tell_problems(session->stacks, snapshot);
+    return error;
 }
 
 static uint64_t read_own_rss(void)

@@ -34,6 +34,7 @@ struct entry {
     bool is_read, is_gone;
     bool has_new_stack;     /* `raw` is to be named at the end of the sample. */
     uint32_t raw;
+    uint64_t raw_begun;     /* It stands for the stack while native_stacks_age says so. */
     char comm[COMM_LIMIT];  /* As the kernel has it, to spare the catalog. */
     size_t comm_length;
 };
@@ -42,6 +43,7 @@ struct thread_reader {
     DIR *folder;            /* /proc/PID/task */
     struct name_cache *names;
     struct native_stacks *stacks;       /* NULL: they are not read. */
+    uint64_t stacks_renamed;            /* As of the last sample. */
     VECTOR(struct entry) entries;       /* In the order of /proc, which is that of creation. */
     struct table by_tid;    /* tid -> index in entries. */
     size_t next;            /* Where the next sample goes on. */
@@ -265,8 +267,11 @@ static struct error *read_thread(struct thread_reader *reader, struct entry *ent
     struct thread *thread = &entry->thread;
     bool is_counted = read_schedstat(reader, thread->tid, &cpu_ns, &runs);
     *ret_cost = COST_LOOKED_AT;
-    /* Asleep when it was read and not run since: then nothing of it has changed. */
-    if (is_counted && entry->is_read && entry->runs == runs && (thread->state == 'S' || thread->state == 'D')) {
+    /* Asleep when it was read and not run since: then nothing of it has changed, but what its stack is called may have, where
+     * other code was loaded. */
+    bool is_current = !thread->stack || entry->raw_begun == native_stacks_age(reader->stacks).begun;
+    if (is_counted && entry->is_read && entry->runs == runs && is_current &&
+        (thread->state == 'S' || thread->state == 'D')) {
         thread->read_monotonic_ns = now;
         return NULL;
     }
@@ -313,13 +318,19 @@ static struct error *read_threads(struct thread_reader *reader, uint64_t now)
 /* All at once: looking up one name costs as much as looking up many. */
 static struct error *name_stacks(struct thread_reader *reader)
 {
-    struct error *error = reader->stacks ? native_stacks_name(reader->stacks) : NULL;
-    for (size_t i = 0; i < reader->entries.count && reader->stacks && !error; i++) {
+    if (!reader->stacks)
+        return NULL;
+    struct error *error = native_stacks_name(reader->stacks);
+    struct native_stacks_age age = native_stacks_age(reader->stacks);
+    for (size_t i = 0; i < reader->entries.count && !error; i++) {
         struct entry *entry = &reader->entries.items[i];
-        if (entry->has_new_stack)
+        bool is_renamed = age.renamed != reader->stacks_renamed && entry->thread.stack && entry->raw_begun == age.begun;
+        if (entry->has_new_stack || is_renamed)
             entry->thread.stack = native_stacks_stack(reader->stacks, entry->raw, &entry->thread.stack_quality);
+        entry->raw_begun = entry->has_new_stack ? age.begun : entry->raw_begun;
         entry->has_new_stack = false;
     }
+    reader->stacks_renamed = age.renamed;
     return error;
 }
 

@@ -44,6 +44,7 @@ static void close_module(struct module *module)
     image_close(module->image);
     image_close(module->debug);
     image_close(module->mini_debug);
+    image_close(module->supplement);
 }
 
 void modules_destroy(struct modules *modules)
@@ -113,6 +114,7 @@ static struct error *find_module(struct modules *modules, size_t line_index, uin
         .device_major = line->device_major,
         .device_minor = line->device_minor,
         .inode = line->inode,
+        .line_file = MODULE_NO_LINES,
     };
     *ret_index = (uint32_t)modules->modules.count;
     if (!vector_reserve(&modules->lines, modules->modules.count + 1) || !vector_append(&modules->modules, module))
@@ -230,12 +232,31 @@ static struct error *open_module(struct modules *modules, struct module *module,
     return NULL;
 }
 
-struct error *modules_open_debug(struct modules *modules, struct module *module)
+/* Where the process looks first, which in a container is its own; then here. */
+#define MAX_ROOTS 2
+
+struct roots {
+    char of_target[64];
+    const char *list[MAX_ROOTS];
+};
+
+static void find_roots(const struct modules *modules, struct roots *ret_roots)
 {
-    char root[64], path[PATH_MAX];
-    if (module->has_debug || !module->image)
-        return NULL;
-    module->has_debug = true;
+    snprintf(ret_roots->of_target, sizeof(ret_roots->of_target), "/proc/%d/root", (int)modules->target->pid);
+    ret_roots->list[0] = ret_roots->of_target;
+    ret_roots->list[1] = "";
+}
+
+struct image *module_lines(const struct module *module)
+{
+    if (module->debug && image_has_dwarf(module->debug))
+        return module->debug;
+    return module->image && image_has_dwarf(module->image) ? module->image : NULL;
+}
+
+static struct error *find_debug(struct modules *modules, struct module *module, const struct roots *roots)
+{
+    char path[PATH_MAX];
     if (image_has_symtab(module->image) && image_has_dwarf(module->image))
         return NULL;
     uint32_t line_index = modules->lines.items[module - modules->modules.items];
@@ -243,18 +264,33 @@ struct error *modules_open_debug(struct modules *modules, struct module *module)
         line_index < modules->maps.lines.count ? &modules->maps.lines.items[line_index] : NULL;
     if (line)
         snprintf(path, sizeof(path), "%.*s", (int)line->name_length, map_line_name(&modules->maps, line));
-    /* Where the process looks first, which in a container is its own; then here. */
-    snprintf(root, sizeof(root), "/proc/%d/root", (int)modules->target->pid);
-    const char *const roots[] = {root, ""};
-    struct error *error = debug_file_open(module->image, line ? path : NULL, roots, ARRAY_SIZE(roots), &module->debug);
+    struct error *error = debug_file_open(module->image, line ? path : NULL, roots->list, MAX_ROOTS, &module->debug);
     if (error && error->kind == ERROR_NOT_FOUND && !image_has_symtab(module->image)) {
         error_destroy(error);
         error = debug_file_open_mini(module->image, &module->mini_debug);
     }
+    return error;
+}
+
+struct error *modules_open_debug(struct modules *modules, struct module *module)
+{
+    struct roots roots;
+    if (module->has_debug || !module->image)
+        return NULL;
+    module->has_debug = true;
+    find_roots(modules, &roots);
+    struct error *error = find_debug(modules, module, &roots);
+    if (!error && module_lines(module))
+        error = debug_file_open_supplement(module_lines(module), roots.list, MAX_ROOTS, &module->supplement);
     if (error && error->kind == ERROR_NO_MEMORY)
         return error;
     error_destroy(error);
     return NULL;
+}
+
+size_t modules_count(const struct modules *modules)
+{
+    return modules->modules.count;
 }
 
 /* ---- finding ---- */

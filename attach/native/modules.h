@@ -11,10 +11,14 @@
 #define MODULES_MAX 1024u
 #define MODULE_RANGES_MAX 4096u
 
+#define MODULE_NO_LINES UINT32_MAX
+
 struct module {
     struct image *image;            /* NULL: it cannot be read, or was not asked for yet. */
     struct image *debug;            /* Where its symbols are; NULL: in the image, if anywhere. */
     struct image *mini_debug;       /* Static functions' names besides, where there is no debug file; or NULL. */
+    struct image *supplement;       /* What its debug information has in common with other files'; or NULL. */
+    uint32_t line_file;             /* By which who reads its lines knows it; MODULE_NO_LINES: it does not yet. */
     struct call_frames *frames;     /* NULL: nothing tells how its functions are left. */
     string_id file;
     uint8_t origin;                 /* enum frame_origin of its functions. */
@@ -51,7 +55,10 @@ bool modules_hold(const struct modules *modules, uint64_t address);
 /* Run-time minus link-time addresses of the executable; 0 while it is not known. */
 uint64_t modules_program_bias(struct modules *modules);
 struct module *modules_at(struct modules *modules, uint32_t index);
+size_t modules_count(const struct modules *modules);
 /* Looks, once, where its symbols are. */
 struct error *modules_open_debug(struct modules *modules, struct module *module);
+/* The file with its debug information, once that was looked for; NULL: it has none. */
+struct image *module_lines(const struct module *module);
 
 #endif

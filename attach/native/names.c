@@ -4,14 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/native/line_resolver.h"
+#include "attach/native/source_origin.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
+/* Files of which it is said that they have no lines. */
+#define MAX_TOLD 8u
+
+/* What is known of one address. */
+struct place {
+    uint64_t address;           /* Run-time, in the executable's terms. */
+    string_id symbol;           /* What holds it by the symbol tables, "libfoo.so.1+0x12f0" where nothing is said; 0: nothing. */
+    bool has_symbol;            /* Not the latter two. */
+    uint8_t origin;             /* enum frame_origin of its module. */
+    string_id module_file;      /* 0: it lies in no file. */
+    size_t first, count;        /* Its frames, in frames. */
+};
+
 struct native_names {
     struct modules *modules;
     struct catalog *catalog;
-    struct table frames;        /* Run-time address -> frame_id. */
+    struct line_resolver *lines;        /* NULL: nobody has asked. */
+    uint64_t patience_ns;
+    bool has_waited;                    /* In vain, for answers that are still to come. */
+    size_t num_told;                    /* Places whose frames may have been asked for. */
+    bool is_changed;                    /* Frames of these. */
+    uint32_t forgotten;                 /* How often all was. */
+    struct table by_address;            /* Run-time address -> index in places. */
+    VECTOR(struct place) places;
+    VECTOR(frame_id) frames;
 };
 
 /* An address that is being looked up. */
@@ -27,7 +50,7 @@ struct error *native_names_create(struct modules *modules, struct catalog *catal
         return error_no_memory();
     names->modules = modules;
     names->catalog = catalog;
-    table_init(&names->frames);
+    table_init(&names->by_address);
     *ret_names = names;
     return NULL;
 }
@@ -36,20 +59,35 @@ void native_names_destroy(struct native_names *names)
 {
     if (!names)
         return;
-    table_deinit(&names->frames);
+    line_resolver_destroy(names->lines);
+    table_deinit(&names->by_address);
+    vector_deinit(&names->places);
+    vector_deinit(&names->frames);
     free(names);
+}
+
+void native_names_set_patience(struct native_names *names, uint64_t patience_ns)
+{
+    names->patience_ns = patience_ns;
 }
 
 void native_names_forget(struct native_names *names)
 {
-    table_clear(&names->frames);
+    table_clear(&names->by_address);
+    names->places.count = names->num_told = 0;
+    names->frames.count = 0;
+    names->forgotten++;
 }
 
-frame_id native_names_frame(const struct native_names *names, uint64_t address)
+const frame_id *native_names_frames(const struct native_names *names, uint64_t address, size_t *ret_count)
 {
-    const uint64_t *found = table_find(&names->frames, address);
-    return found ? (frame_id)*found : 0;
+    const uint64_t *found = table_find(&names->by_address, address);
+    const struct place *place = found ? &names->places.items[*found] : NULL;
+    *ret_count = place ? place->count : 0;
+    return place ? &names->frames.items[place->first] : NULL;
 }
+
+/* ---- symbols ---- */
 
 static int compare_wanted(const void *left, const void *right)
 {
@@ -59,50 +97,70 @@ static int compare_wanted(const void *left, const void *right)
     return a->link_address < b->link_address ? -1 : a->link_address > b->link_address;
 }
 
-static struct error *write_name(struct native_names *names, const struct wanted *wanted, const struct module *module,
-                                const char *symbol, string_id *ret_name)
+/* Returns how many are left. */
+static size_t drop_repeated(struct wanted *wanted, size_t count)
 {
-    _cleanup_free_ char *name = symbol ? demangle(symbol) : NULL;
-    _cleanup_(text_deinit) struct text text = {0};
-    if (symbol && !name)
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || wanted[i].address != wanted[kept - 1].address)
+            wanted[kept++] = wanted[i];
+    }
+    return kept;
+}
+
+/* A function's name as people write it. 0 for "". */
+static struct error *add_function(struct native_names *names, const char *symbol, string_id *ret_name)
+{
+    _cleanup_free_ char *name = demangle(symbol);
+    if (!name)
         return error_no_memory();
-    if (name)
-        text_append_escaped(&text, name, strlen(name));
-    else if (module)
-        text_printf(&text, "%s+%#" PRIx64, file_short_name(catalog_string(names->catalog, module->file)),
-                    wanted->link_address);
-    if (text.failed)
-        return error_no_memory();
-    *ret_name = text.length ? catalog_add_string(names->catalog, text.data, text.length) : 0;
+    *ret_name = *name ? catalog_add_untrusted(names->catalog, name, strlen(name)) : 0;
     return NULL;
 }
 
-/* Templates of the C++ library are compiled into the programs that use them. */
-static bool is_library_template(const char *symbol)
+static struct error *add_unnamed(struct native_names *names, const struct wanted *wanted, const struct module *module,
+                                 string_id *ret_name)
 {
-    static const char *const starts[] = {"_ZNSt", "_ZNKSt", "_ZSt", "_ZN9__gnu_cxx", "_ZNK9__gnu_cxx"};
-    bool is_one = false;
-    for (size_t i = 0; symbol && i < ARRAY_SIZE(starts); i++)
-        is_one |= strncmp(symbol, starts[i], strlen(starts[i])) == 0;
-    return is_one;
+    _cleanup_(text_deinit) struct text text = {0};
+    text_printf(&text, "%s+%#" PRIx64, file_short_name(catalog_string(names->catalog, module->file)),
+                wanted->link_address);
+    if (text.failed)
+        return error_no_memory();
+    *ret_name = catalog_add_string(names->catalog, text.data, text.length);
+    return NULL;
 }
 
-static struct error *add_frame(struct native_names *names, const struct wanted *wanted, const struct module *module,
+static struct error *append_frame(struct native_names *names, struct place *place, const struct frame *frame)
+{
+    place->count++;
+    return vector_append(&names->frames, catalog_add_frame(names->catalog, frame)) ? NULL : error_no_memory();
+}
+
+/* As long as nothing is known of lines: one frame. */
+static struct error *add_place(struct native_names *names, const struct wanted *wanted, const struct module *module,
                                const char *symbol)
 {
     /* Of all files alike in the executable's terms, so that its bias leads back to where it was. */
-    struct frame frame = {.address = wanted->address - modules_program_bias(names->modules), .origin = FRAME_UNKNOWN};
-    struct error *error = write_name(names, wanted, module, symbol, &frame.function);
+    struct place place = {.address = wanted->address - modules_program_bias(names->modules),
+                          .origin = module ? module->origin : FRAME_UNKNOWN,
+                          .module_file = module ? module->file : 0,
+                          .has_symbol = symbol,
+                          .first = names->frames.count};
+    struct error *error = symbol   ? add_function(names, symbol, &place.symbol)
+                          : module ? add_unnamed(names, wanted, module, &place.symbol)
+                                   : NULL;
+    const struct frame frame = {.address = place.address,
+                                .function = place.symbol,
+                                .file = place.module_file,
+                                .origin = source_origin(place.origin, symbol, "")};
+    if (!error)
+        error = append_frame(names, &place, &frame);
     if (error)
         return error;
-    if (module) {
-        frame.origin = is_library_template(symbol) ? FRAME_STANDARD : module->origin;
-        frame.file = module->file;
-    }
-    uint64_t *place = table_insert(&names->frames, wanted->address, NULL);
-    if (!place)
+    uint64_t *at = table_insert(&names->by_address, wanted->address, NULL);
+    if (!at || !vector_append(&names->places, place))
         return error_no_memory();
-    *place = catalog_add_frame(names->catalog, &frame);
+    *at = names->places.count - 1;
     return NULL;
 }
 
@@ -115,6 +173,90 @@ static struct error *look_in(struct image *image, struct image_function *functio
     error_destroy(error);
     return NULL;
 }
+
+/* ---- lines ---- */
+
+/* Asks for the lines of a place that was just added, if its module has any. */
+static struct error *ask_for_lines(struct native_names *names, struct module *module, uint64_t link_address)
+{
+    struct image *image = module ? module_lines(module) : NULL;
+    struct error *error = NULL;
+    if (!image)
+        return NULL;
+    if (!names->lines)
+        error = line_resolver_create(&names->lines);
+    if (!error && module->line_file == MODULE_NO_LINES)
+        error = line_resolver_add_file(names->lines, image_descriptor(image),
+                                       module->supplement ? image_descriptor(module->supplement) : -1,
+                                       &module->line_file);
+    uint64_t tag = (uint64_t)names->forgotten << 32 | (uint32_t)(names->places.count - 1);
+    return error ? error : line_resolver_ask(names->lines, module->line_file, link_address, tag);
+}
+
+static struct error *add_lined_frame(struct native_names *names, struct place *place, const struct line_frame *found,
+                                     bool is_outermost)
+{
+    struct frame frame = {.address = place->address,
+                          .function = place->symbol,
+                          .file = place->module_file,
+                          .origin = source_origin(place->origin, found->function, found->file)};
+    struct error *error = NULL;
+    /* The symbol of what was not inlined says more: which clone of a function, which of its names. */
+    if (found->function[0] && !(is_outermost && place->has_symbol))
+        error = add_function(names, found->function, &frame.function);
+    if (error)
+        return error;
+    if (found->line > 0 && found->file[0]) {
+        frame.file = catalog_add_untrusted(names->catalog, found->file, strlen(found->file));
+        frame.line = found->line;
+    }
+    frame.start_line = found->start_line;
+    return append_frame(names, place, &frame);
+}
+
+static struct error *take_lines(void *context, uint64_t tag, const struct line_answer *answer)
+{
+    struct native_names *names = context;
+    if (tag >> 32 != names->forgotten || answer->count == 0)
+        return NULL;
+    size_t index = tag & UINT32_MAX;
+    struct place *place = &names->places.items[index];
+    place->first = names->frames.count;
+    place->count = 0;
+    names->is_changed |= index < names->num_told;
+    struct error *error = NULL;
+    for (size_t i = 0; i < answer->count && !error; i++)
+        error = add_lined_frame(names, place, &answer->frames[i], i == answer->count - 1);
+    return error;
+}
+
+/* Waits once for what is slow, and from then on only looks whether it is there. */
+static struct error *run_lines(struct native_names *names)
+{
+    if (!names->lines || line_resolver_waiting(names->lines) == 0)
+        return NULL;
+    struct error *error = line_resolver_run(names->lines, names->has_waited ? 0 : names->patience_ns, take_lines, names);
+    names->has_waited = line_resolver_waiting(names->lines) > 0;
+    return error;
+}
+
+void native_names_tell_problems(const struct native_names *names, struct snapshot *snapshot)
+{
+    size_t told = 0, waiting = names->lines ? line_resolver_waiting(names->lines) : 0;
+    for (uint32_t i = 0; names->lines && i < modules_count(names->modules) && told < MAX_TOLD; i++) {
+        const struct module *module = modules_at(names->modules, i);
+        const char *problem =
+            module->line_file == MODULE_NO_LINES ? NULL : line_resolver_problem(names->lines, module->line_file);
+        if (problem)
+            snapshot_add_problem(snapshot, "%s: no lines of source: %s", catalog_string(names->catalog, module->file),
+                                 problem);
+        told += problem != NULL;
+    }
+    if (waiting > 0)
+        snapshot_add_problem(snapshot, "lines of source of %zu places are still being looked up", waiting);
+}
+
+/* ---- both ---- */
 
 /* Of one module. */
 static struct error *look_up(struct native_names *names, const struct wanted *wanted, size_t count)
@@ -134,14 +276,16 @@ static struct error *look_up(struct native_names *names, const struct wanted *wa
         error = look_in(module->image, functions, count);
     for (size_t i = 0; i < count; i++) {
         if (!error)
-            error = add_frame(names, &wanted[i], module, functions[i].name);
+            error = add_place(names, &wanted[i], module, functions[i].name);
+        if (!error)
+            error = ask_for_lines(names, module, wanted[i].link_address);
         free(functions[i].name);
     }
     free(functions);
     return error;
 }
 
-struct error *native_names_prepare(struct native_names *names, const uint64_t *addresses, size_t count)
+static struct error *look_up_new(struct native_names *names, const uint64_t *addresses, size_t count)
 {
     _cleanup_free_ struct wanted *wanted = calloc(count + 1, sizeof(*wanted));
     if (!wanted)
@@ -150,7 +294,7 @@ struct error *native_names_prepare(struct native_names *names, const uint64_t *a
     for (size_t i = 0; i < count; i++) {
         struct module *module;
         struct wanted *next = &wanted[num_wanted];
-        if (table_find(&names->frames, addresses[i]))
+        if (table_find(&names->by_address, addresses[i]))
             continue;
         *next = (struct wanted){.address = addresses[i], .link_address = addresses[i], .module = UINT32_MAX};
         struct error *error =
@@ -160,6 +304,7 @@ struct error *native_names_prepare(struct native_names *names, const uint64_t *a
         num_wanted++;
     }
     qsort(wanted, num_wanted, sizeof(*wanted), compare_wanted);
+    num_wanted = drop_repeated(wanted, num_wanted);
     for (size_t first = 0, behind; first < num_wanted; first = behind) {
         for (behind = first + 1; behind < num_wanted && wanted[behind].module == wanted[first].module; behind++) {
         }
@@ -168,4 +313,16 @@ struct error *native_names_prepare(struct native_names *names, const uint64_t *a
             return error;
     }
     return NULL;
+}
+
+struct error *native_names_prepare(struct native_names *names, const uint64_t *addresses, size_t count,
+                                   bool *ret_changed)
+{
+    names->num_told = names->places.count;
+    names->is_changed = false;
+    struct error *error = count > 0 ? look_up_new(names, addresses, count) : NULL;
+    if (!error)
+        error = run_lines(names);
+    *ret_changed = names->is_changed;
+    return error;
 }

@@ -37,6 +37,9 @@ struct native_stacks {
     uint64_t refreshed_ns;
     size_t num_named;           /* Of raws. */
     bool is_stale;              /* Other code has come since stacks were named. */
+    uint64_t patience_ns;
+    struct native_stacks_age age;
+    VECTOR(frame_id) frames;    /* Of the stack that is being named. */
     struct table by_content;    /* Hash of the addresses -> index in raws. */
     VECTOR(struct raw_stack) raws;
     VECTOR(uint64_t) addresses;
@@ -63,6 +66,7 @@ static void forget_stacks(struct native_stacks *stacks)
     stacks->raws.count = 0;
     stacks->addresses.count = 0;
     stacks->num_named = 0;
+    stacks->age.begun++;
 }
 
 void native_stacks_forget(struct native_stacks *stacks)
@@ -84,6 +88,7 @@ void native_stacks_destroy(struct native_stacks *stacks)
     table_deinit(&stacks->by_content);
     vector_deinit(&stacks->raws);
     vector_deinit(&stacks->addresses);
+    vector_deinit(&stacks->frames);
     free(stacks);
 }
 
@@ -97,7 +102,7 @@ static struct error *refresh(struct native_stacks *stacks)
     if (changed) {
         unwinder_forget(stacks->unwinder);
         native_names_forget(stacks->names);
-        stacks->is_stale = true;
+        stacks->is_stale = stacks->raws.count > 0;
     }
     return error;
 }
@@ -219,23 +224,55 @@ struct error *native_stacks_read_copy(struct native_stacks *stacks, const struct
 
 /* ---- names ---- */
 
+void native_stacks_set_patience(struct native_stacks *stacks, uint64_t patience_ns)
+{
+    stacks->patience_ns = patience_ns;
+}
+
+/* More frames than places, where calls were inlined. */
+static struct error *name_one(struct native_stacks *stacks, struct raw_stack *raw)
+{
+    stacks->frames.count = 0;
+    for (uint32_t i = 0; i < raw->count; i++) {
+        size_t count;
+        const frame_id *frames = native_names_frames(stacks->names, stacks->addresses.items[raw->first + i], &count);
+        if (!vector_reserve(&stacks->frames, stacks->frames.count + count))
+            return error_no_memory();
+        for (size_t k = 0; k < count; k++)
+            stacks->frames.items[stacks->frames.count++] = frames[k];
+    }
+    raw->stack = catalog_add_stack(stacks->catalog, stacks->frames.items, stacks->frames.count);
+    return NULL;
+}
+
 struct error *native_stacks_name(struct native_stacks *stacks)
 {
-    if (stacks->num_named == stacks->raws.count)
+    if (!stacks->names)
         return NULL;
-    size_t first = stacks->raws.items[stacks->num_named].first;
-    struct error *error = native_names_prepare(stacks->names, &stacks->addresses.items[first],
-                                               stacks->addresses.count - first);
-    if (error)
-        return error;
-    for (; stacks->num_named < stacks->raws.count; stacks->num_named++) {
-        struct raw_stack *raw = &stacks->raws.items[stacks->num_named];
-        frame_id frames[UNWIND_MAX_FRAMES];
-        for (uint32_t i = 0; i < raw->count; i++)
-            frames[i] = native_names_frame(stacks->names, stacks->addresses.items[raw->first + i]);
-        raw->stack = catalog_add_stack(stacks->catalog, frames, raw->count);
+    bool is_changed;
+    bool is_new = stacks->num_named < stacks->raws.count;
+    size_t first = is_new ? stacks->raws.items[stacks->num_named].first : 0;
+    native_names_set_patience(stacks->names, stacks->patience_ns);
+    struct error *error = native_names_prepare(stacks->names, is_new ? &stacks->addresses.items[first] : NULL,
+                                               is_new ? stacks->addresses.count - first : 0, &is_changed);
+    if (!error && is_changed) {
+        stacks->num_named = 0;
+        stacks->age.renamed++;
     }
-    return NULL;
+    for (; !error && stacks->num_named < stacks->raws.count; stacks->num_named++)
+        error = name_one(stacks, &stacks->raws.items[stacks->num_named]);
+    return error;
+}
+
+struct native_stacks_age native_stacks_age(const struct native_stacks *stacks)
+{
+    return stacks->age;
+}
+
+void native_stacks_tell_problems(const struct native_stacks *stacks, struct snapshot *snapshot)
+{
+    if (stacks->names)
+        native_names_tell_problems(stacks->names, snapshot);
 }
 
 stack_id native_stacks_stack(const struct native_stacks *stacks, uint32_t raw, uint8_t *ret_quality)

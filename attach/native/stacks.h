@@ -42,9 +42,21 @@ struct error *native_stacks_prepare(struct native_stacks *stacks);
  */
 struct error *native_stacks_hold(struct native_stacks *stacks, uint64_t address, bool *ret_holds);
 
+/* How long native_stacks_name waits for lines of source; 0, as at first: not at all. */
+void native_stacks_set_patience(struct native_stacks *stacks, uint64_t patience_ns);
 /* Looks up the names of all that was read. ERROR_NO_MEMORY. */
 struct error *native_stacks_name(struct native_stacks *stacks);
 /* After that: the stack, and its enum stack_quality. 0: memory is out. */
 stack_id native_stacks_stack(const struct native_stacks *stacks, uint32_t raw, uint8_t *ret_quality);
+
+/* Stacks that were named before can have other names after native_stacks_name, as more is known of lines of source. */
+struct native_stacks_age {
+    uint64_t begun;         /* What stands for a stack does so only while this stays. */
+    uint64_t renamed;       /* Changes when names have. */
+};
+struct native_stacks_age native_stacks_age(const struct native_stacks *stacks);
+
+/* Adds to a snapshot what could not be looked up. */
+void native_stacks_tell_problems(const struct native_stacks *stacks, struct snapshot *snapshot);
 
 #endif

@@ -7,12 +7,14 @@ deduplicated by dwz, and Rust.
 
 Exit status 77 where eu-addr2line or a C++ compiler is missing."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -136,11 +138,51 @@ def build_c(folder):
     return library
 
 
+def line_of(source, text):
+    return next(i + 1 for i, line in enumerate((SOURCES / source).read_text().splitlines()) if text in line)
+
+
+def check_sites(folder):
+    """Allocations of a C++ program that heaptop runs: the calls that were inlined between the program's own line and operator
+    new are there, and it is the former that is called the site."""
+    program, recording = folder / "containers", folder / "containers.heaptop"
+    run("g++", "-O2", "-g", "-o", program, SOURCES / "containers.cc")
+    with subprocess.Popen([oracle.HEAPTOP, "run", "--record", recording, "--", program], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line == "end\n":
+                break
+        # Until it is recorded what was allocated: a report is on the last sample.
+        deadline = time.monotonic() + 120
+        document = {}
+        while not document.get("sites"):
+            assert time.monotonic() < deadline, "no call sites are recorded"
+            done = subprocess.run([oracle.HEAPTOP, "report", "--json", recording], capture_output=True, text=True)
+            document = json.loads(done.stdout) if done.returncode == 0 else {}
+        process.stdin.close()
+    where = line_of("containers.cc", "items.push_back(")
+    failures = []
+    stacks = [site["stack"] for site in document["sites"]]
+    lines = [[(frame["function"], os.path.basename(frame["file"] or ""), frame["line"]) for frame in stack] for stack in stacks]
+    for stack in lines:
+        own = [i for i, frame in enumerate(stack) if frame[1:] == ("containers.cc", where)]
+        if own and any("std::make_unique" in frame[0] and frame[1] == "unique_ptr.h" for frame in stack[:own[0]]):
+            break
+    else:
+        failures.append(f"no site of line {where} by way of make_unique: {lines[:3]}")
+    subjects = {(site["function"], os.path.basename(site["file"] or "")) for site in document["call_sites"]}
+    if not any("store::Cache<store::Record>::add" in name and file == "containers.cc" for name, file in subjects):
+        failures.append(f"the program's own function is no call site: {subjects}")
+    print(f"heaptop run: {len(stacks)} sites, {sum(frame[2] is not None for stack in lines for frame in stack)} of "
+          f"{sum(map(len, lines))} frames have a line")
+    return failures
+
+
 def main():
     for tool in ("eu-addr2line", "g++", "addr2line", "objcopy"):
         if not shutil.which(tool):
             oracle.skip(f"{tool} is needed")
-    cases = sys.argv[1:] or ["c++4", "c++5", "c", "dwz", "rust"]
+    cases = sys.argv[1:] or ["c++4", "c++5", "c", "dwz", "rust", "run"]
     failures, skipped = [], []
     with tempfile.TemporaryDirectory(prefix="heaptop-lines-") as name:
         folder = Path(name)
@@ -160,6 +202,8 @@ def main():
             failures += compare("C++, dwz and separate debug file", split(twins[0]), FEW_ADDRESSES, by_gnu=False)
         elif "dwz" in cases:
             skipped.append("dwz")
+        if "run" in cases:
+            failures += check_sites(folder)
         if "rust" in cases and shutil.which("rustc"):
             run("rustc", "-O", "-g", "-o", folder / "rust", SOURCES / "inlined.rs")
             failures += compare("Rust", folder / "rust", 0)

@@ -4,6 +4,7 @@
 #include "attach/procfs.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "unit/attach/fixture.h"
 #include "unit/check_main.h"
 #include "unit/sanitized.h"
@@ -22,6 +23,7 @@ static void attach(pid_t pid)
     ck_assert_ptr_null(catalog_create(&catalog));
     name_cache_init(&names, catalog);
     ck_assert_ptr_null(native_stacks_create(target, memory, &names, catalog, &stacks));
+    native_stacks_set_patience(stacks, 60 * CLOCK_SECOND_NS);
     ck_assert_ptr_null(thread_reader_create(target->folder, &names, &reader));
     thread_reader_set_stacks(reader, stacks);
 }
@@ -79,7 +81,10 @@ START_TEST(test_waiting_threads)
     ck_assert_int_eq(depth_of(thread->stack, "fixture_sleep"), 1);
     const struct frame *frame = catalog_frame(catalog, catalog_stack(catalog, thread->stack).frames[1]);
     ck_assert_int_eq(frame->origin, FRAME_APPLICATION);
-    ck_assert_str_eq(file_short_name(catalog_string(catalog, frame->file)), "native_stacks_test");
+    /* By its debug information, which the tests are built with. */
+    ck_assert_str_eq(file_short_name(catalog_string(catalog, frame->file)), "fixture.h");
+    ck_assert_uint_gt(frame->line, frame->start_line);
+    ck_assert_uint_gt(frame->start_line, 0);
     /* In pause(2), which is the C library's. */
     ck_assert_int_eq(catalog_frame(catalog, catalog_stack(catalog, thread->stack).frames[0])->origin, FRAME_STANDARD);
     /* At the same place, so that it is the same stack; the main thread is elsewhere. */
@@ -91,6 +96,33 @@ START_TEST(test_waiting_threads)
     ck_assert_int_ne(first->stack_quality, STACK_CUT);
     ck_assert_int_gt(depth_of(first->stack, "main"), depth_of(first->stack, "fixture_follow"));
 #endif
+    snapshot_unref(snapshot);
+    detach();
+    fixture_end(&fixture);
+}
+END_TEST
+
+/* Without patience the first stacks have no lines; once they have come, threads that have not run have them too. */
+START_TEST(test_late_lines)
+{
+    struct fixture fixture = fixture_start(1);
+    attach(fixture.pid);
+    native_stacks_set_patience(stacks, 0);
+    struct snapshot *snapshot = sample(2);
+    stack_id early = find(snapshot, fixture.other_tid)->stack, late = early;
+    const struct frame *frame = catalog_frame(catalog, catalog_stack(catalog, early).frames[1]);
+    ck_assert_uint_eq(frame->line, 0);
+    ck_assert_str_eq(file_short_name(catalog_string(catalog, frame->file)), "native_stacks_test");
+    while (late == early) {
+        snapshot_unref(snapshot);
+        snapshot = sample(2);
+        late = find(snapshot, fixture.other_tid)->stack;
+        sched_yield();
+    }
+    int depth = depth_of(late, "fixture_sleep");
+    ck_assert_int_ge(depth, 1);
+    frame = catalog_frame(catalog, catalog_stack(catalog, late).frames[depth]);
+    ck_assert_uint_gt(frame->line, 0);
     snapshot_unref(snapshot);
     detach();
     fixture_end(&fixture);
@@ -171,6 +203,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("native stacks");
     TCase *tests = tcase_create("native stacks");
     tcase_add_test(tests, test_waiting_threads);
+    tcase_add_test(tests, test_late_lines);
     tcase_add_test(tests, test_reading_again);
     tcase_add_test(tests, test_after_exec);
     tcase_add_test(tests, test_gone);
