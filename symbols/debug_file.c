@@ -62,6 +62,13 @@ static bool open_by_build_id(const char *id, const char *root, struct image **re
     return strlen(id) >= 4 && length < (int)sizeof(path) && open_identified(path, id, ret_debug);
 }
 
+static bool open_in_cache(const char *id, const char *cache, struct image **ret_debug)
+{
+    char path[MAX_PATH];
+    int length = snprintf(path, sizeof(path), "%s/%s/debuginfo", cache ? cache : "", id);
+    return cache && strlen(id) >= 4 && length < (int)sizeof(path) && open_identified(path, id, ret_debug);
+}
+
 struct link {
     char name[MAX_LINK_BYTES];
     uint32_t checksum;
@@ -127,27 +134,29 @@ static bool open_by_link(struct image *image, const struct link *link, const cha
     return false;
 }
 
-struct error *debug_file_open(struct image *image, const char *path, const char *const *roots, size_t num_roots,
+struct error *debug_file_open(struct image *image, const char *path, const struct debug_places *places,
                               struct image **ret_debug)
 {
     struct link link;
-    for (size_t i = 0; i < num_roots; i++) {
-        if (open_by_build_id(image_build_id(image), roots[i], ret_debug))
+    const char *id = image_build_id(image);
+    for (size_t i = 0; i < places->num_roots; i++) {
+        if (open_by_build_id(id, places->roots[i], ret_debug))
             return NULL;
     }
     bool has_link = path && path[0] == '/' && read_link(image, &link);
-    for (size_t i = 0; i < num_roots && has_link; i++) {
-        if (open_by_link(image, &link, roots[i], path, ret_debug))
+    for (size_t i = 0; i < places->num_roots && has_link; i++) {
+        if (open_by_link(image, &link, places->roots[i], path, ret_debug))
             return NULL;
     }
-    return error_create(ERROR_NOT_FOUND, "no separate debug file");
+    return open_in_cache(id, places->cache, ret_debug) ? NULL
+                                                       : error_create(ERROR_NOT_FOUND, "no separate debug file");
 }
 
 /* ---- supplements ---- */
 
 struct supplement_link {
     char name[MAX_LINK_BYTES];
-    char id[2 * IMAGE_BUILD_ID_BYTES + 1];
+    char id[DEBUG_FILE_BUILD_ID_BUFFER];
 };
 
 /* .gnu_debugaltlink: a path and the build id of the file there. */
@@ -171,17 +180,26 @@ static bool read_supplement_link(struct image *debug, struct supplement_link *re
     return true;
 }
 
-struct error *debug_file_open_supplement(struct image *debug, const char *const *roots, size_t num_roots,
+bool debug_file_supplement_id(struct image *debug, char build_id[DEBUG_FILE_BUILD_ID_BUFFER])
+{
+    struct supplement_link link;
+    if (!read_supplement_link(debug, &link))
+        return false;
+    snprintf(build_id, DEBUG_FILE_BUILD_ID_BUFFER, "%s", link.id);
+    return true;
+}
+
+struct error *debug_file_open_supplement(struct image *debug, const struct debug_places *places,
                                          struct image **ret_supplement)
 {
     struct supplement_link link;
     char path[MAX_PATH];
     if (!read_supplement_link(debug, &link))
         return error_create(ERROR_NOT_FOUND, "no supplementary debug file is needed");
-    for (size_t i = 0; i < num_roots; i++) {
-        if (open_by_build_id(link.id, roots[i], ret_supplement))
+    for (size_t i = 0; i < places->num_roots; i++) {
+        if (open_by_build_id(link.id, places->roots[i], ret_supplement))
             return NULL;
-        int length = snprintf(path, sizeof(path), "%s%s", roots[i], link.name);
+        int length = snprintf(path, sizeof(path), "%s%s", places->roots[i], link.name);
         if (link.name[0] == '/' && length < (int)sizeof(path) && open_identified(path, link.id, ret_supplement))
             return NULL;
     }
@@ -191,7 +209,9 @@ struct error *debug_file_open_supplement(struct image *debug, const char *const 
     int length = snprintf(path, sizeof(path), "%.*s/%s", folder, image_path(debug), link.name);
     if (slash && link.name[0] != '/' && length < (int)sizeof(path) && open_identified(path, link.id, ret_supplement))
         return NULL;
-    return error_create(ERROR_NOT_FOUND, "the supplementary debug file is not there");
+    return open_in_cache(link.id, places->cache, ret_supplement)
+               ? NULL
+               : error_create(ERROR_NOT_FOUND, "the supplementary debug file is not there");
 }
 
 /* ---- MiniDebugInfo ---- */

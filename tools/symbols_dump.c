@@ -124,14 +124,15 @@ static int print_deltas(struct pclntab *table)
 static int print_lines(struct image *image)
 {
     static const char *const roots[] = {""};
+    static const struct debug_places places = {.roots = roots, .num_roots = 1};
     _cleanup_(image_closep) struct image *debug = NULL, *supplement = NULL;
     _cleanup_(source_lines_closep) struct source_lines *lines = NULL;
     struct source_frame frames[SOURCE_LINES_MAX_INLINED];
     uint64_t address;
     size_t count;
-    _cleanup_error_ struct error *missing = image_has_dwarf(image) ? NULL : debug_file_open(image, image_path(image), roots, 1, &debug);
+    _cleanup_error_ struct error *missing = image_has_dwarf(image) ? NULL : debug_file_open(image, image_path(image), &places, &debug);
     struct image *file = debug ? debug : image;
-    _cleanup_error_ struct error *whole = debug_file_open_supplement(file, roots, 1, &supplement);
+    _cleanup_error_ struct error *whole = debug_file_open_supplement(file, &places, &supplement);
     double start = milliseconds();
     struct error *error =
         source_lines_open(image_descriptor(file), supplement ? image_descriptor(supplement) : -1, &lines);

@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attach/child.h"
 #include "attach/native/line_answer.h"
 #include "attach/procfs.h"
 #include "heaptop/base/vector.h"
@@ -49,35 +48,12 @@ static void offer_to_be_killed(void)
     (void)written;
 }
 
-/* Messages of libraries that give up go nowhere, and what heaptop has open must not stay open for its sake. */
-static void close_others(int line)
-{
-    int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; i < 3; i++)
-        dup2(nowhere, i);
-    if (line > 3)
-        close_range(3, (unsigned)line - 1, 0);
-    close_range((unsigned)line + 1, ~0u, 0);
-}
-
 static void confine(int line, pid_t parent)
 {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
-    sigset_t all;
-    /* What a terminal sends is for heaptop, with which it ends. */
-    sigfillset(&all);
-    sigprocmask(SIG_SETMASK, &all, NULL);
-    for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
-        signal(fatal[i], SIG_DFL);
-    prctl(PR_SET_NAME, "heaptop-lines");
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent || chdir("/") != 0)
-        _exit(1);
+    child_begin("heaptop-lines", parent, line);
     offer_to_be_killed();
-    close_others(line);
     limit_memory();
     struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
     setrlimit(RLIMIT_FSIZE, &none);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attach/maps.h"
+#include "attach/native/debuginfod.h"
 #include "attach/procfs.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/vector.h"
@@ -22,6 +23,7 @@ struct modules {
     struct maps maps;
     VECTOR(struct module) modules;
     VECTOR(struct module_range) ranges;     /* By address. */
+    struct debuginfod *debuginfod;          /* NULL: nobody has looked for debug files. */
     VECTOR(uint32_t) lines;                 /* In maps, of each module; UINT32_MAX: not mapped now. */
 };
 
@@ -53,6 +55,7 @@ void modules_destroy(struct modules *modules)
         return;
     for (size_t i = 0; i < modules->modules.count; i++)
         close_module(&modules->modules.items[i]);
+    debuginfod_destroy(modules->debuginfod);
     vector_deinit(&modules->modules);
     vector_deinit(&modules->ranges);
     vector_deinit(&modules->lines);
@@ -238,6 +241,7 @@ static struct error *open_module(struct modules *modules, struct module *module,
 struct roots {
     char of_target[64];
     const char *list[MAX_ROOTS];
+    struct debug_places places;
 };
 
 static void find_roots(const struct modules *modules, struct roots *ret_roots)
@@ -245,6 +249,8 @@ static void find_roots(const struct modules *modules, struct roots *ret_roots)
     snprintf(ret_roots->of_target, sizeof(ret_roots->of_target), "/proc/%d/root", (int)modules->target->pid);
     ret_roots->list[0] = ret_roots->of_target;
     ret_roots->list[1] = "";
+    ret_roots->places = (struct debug_places){
+        .roots = ret_roots->list, .num_roots = MAX_ROOTS, .cache = debuginfod_cache(modules->debuginfod)};
 }
 
 struct image *module_lines(const struct module *module)
@@ -254,7 +260,7 @@ struct image *module_lines(const struct module *module)
     return module->image && image_has_dwarf(module->image) ? module->image : NULL;
 }
 
-static struct error *find_debug(struct modules *modules, struct module *module, const struct roots *roots)
+static struct error *find_debug(struct modules *modules, struct module *module, const struct debug_places *places)
 {
     char path[PATH_MAX];
     if (image_has_symtab(module->image) && image_has_dwarf(module->image))
@@ -264,28 +270,85 @@ static struct error *find_debug(struct modules *modules, struct module *module, 
         line_index < modules->maps.lines.count ? &modules->maps.lines.items[line_index] : NULL;
     if (line)
         snprintf(path, sizeof(path), "%.*s", (int)line->name_length, map_line_name(&modules->maps, line));
-    struct error *error = debug_file_open(module->image, line ? path : NULL, roots->list, MAX_ROOTS, &module->debug);
-    if (error && error->kind == ERROR_NOT_FOUND && !image_has_symtab(module->image)) {
+    struct error *error = debug_file_open(module->image, line ? path : NULL, places, &module->debug);
+    if (error && error->kind == ERROR_NOT_FOUND && !image_has_symtab(module->image) && !module->mini_debug) {
         error_destroy(error);
         error = debug_file_open_mini(module->image, &module->mini_debug);
     }
     return error;
 }
 
-struct error *modules_open_debug(struct modules *modules, struct module *module)
+/* What was not found, by its build id. */
+static struct error *want_missing(struct modules *modules, const struct module *module)
+{
+    char build_id[DEBUG_FILE_BUILD_ID_BUFFER];
+    struct image *lines = module_lines(module);
+    if (!lines)
+        return debuginfod_want(modules->debuginfod, image_build_id(module->image));
+    return !module->supplement && debug_file_supplement_id(lines, build_id)
+               ? debuginfod_want(modules->debuginfod, build_id)
+               : NULL;
+}
+
+/* Looks for what is not there yet. */
+static struct error *look_for_debug(struct modules *modules, struct module *module)
 {
     struct roots roots;
-    if (module->has_debug || !module->image)
-        return NULL;
-    module->has_debug = true;
+    struct error *error = modules->debuginfod ? NULL : debuginfod_create(&modules->debuginfod);
+    if (error)
+        return error;
     find_roots(modules, &roots);
-    struct error *error = find_debug(modules, module, &roots);
-    if (!error && module_lines(module))
-        error = debug_file_open_supplement(module_lines(module), roots.list, MAX_ROOTS, &module->supplement);
+    error = module->debug ? NULL : find_debug(modules, module, &roots.places);
     if (error && error->kind == ERROR_NO_MEMORY)
         return error;
     error_destroy(error);
+    error = module_lines(module) && !module->supplement
+                ? debug_file_open_supplement(module_lines(module), &roots.places, &module->supplement)
+                : NULL;
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    error_destroy(error);
+    return want_missing(modules, module);
+}
+
+struct error *modules_open_debug(struct modules *modules, struct module *module)
+{
+    if (module->has_debug || !module->image)
+        return NULL;
+    module->has_debug = true;
+    return look_for_debug(modules, module);
+}
+
+struct error *modules_fetch(struct modules *modules, bool *ret_changed)
+{
+    *ret_changed = false;
+    if (!modules->debuginfod || !debuginfod_poll(modules->debuginfod))
+        return NULL;
+    for (size_t i = 0; i < modules->modules.count; i++) {
+        struct module *module = &modules->modules.items[i];
+        const struct image *before = module->debug, *supplement_before = module->supplement;
+        if (!module->has_debug || !module->image)
+            continue;
+        struct error *error = look_for_debug(modules, module);
+        if (error)
+            return error;
+        if (module->debug == before && module->supplement == supplement_before)
+            continue;
+        /* To whom it is known it is known without that. */
+        module->line_file = MODULE_NO_LINES;
+        *ret_changed = true;
+    }
     return NULL;
+}
+
+size_t modules_fetching(const struct modules *modules)
+{
+    return modules->debuginfod ? debuginfod_waiting(modules->debuginfod) : 0;
+}
+
+struct target *modules_target(const struct modules *modules)
+{
+    return modules->target;
 }
 
 size_t modules_count(const struct modules *modules)

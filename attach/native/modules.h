@@ -56,8 +56,13 @@ bool modules_hold(const struct modules *modules, uint64_t address);
 uint64_t modules_program_bias(struct modules *modules);
 struct module *modules_at(struct modules *modules, uint32_t index);
 size_t modules_count(const struct modules *modules);
-/* Looks, once, where its symbols are. */
+struct target *modules_target(const struct modules *modules);
+/* Looks, once, where its symbols are, and asks debug servers for what is not there, where some are configured. */
 struct error *modules_open_debug(struct modules *modules, struct module *module);
+/* Goes on fetching debug files from servers. *ret_changed: some have come; what was looked up before may have other names. ERROR_NO_MEMORY. */
+struct error *modules_fetch(struct modules *modules, bool *ret_changed);
+/* Files that are still being fetched. */
+size_t modules_fetching(const struct modules *modules);
 /* The file with its debug information, once that was looked for; NULL: it has none. */
 struct image *module_lines(const struct module *module);
 

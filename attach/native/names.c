@@ -5,11 +5,15 @@
 #include <string.h>
 
 #include "attach/native/line_resolver.h"
+#include "attach/native/perf_map.h"
 #include "attach/native/source_origin.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
+/* Names of compiled code are read anew at most so often. */
+#define PERF_MAP_PERIOD_NS CLOCK_SECOND_NS
 /* Files of which it is said that they have no lines. */
 #define MAX_TOLD 8u
 
@@ -32,6 +36,8 @@ struct native_names {
     size_t num_told;                    /* Places whose frames may have been asked for. */
     bool is_changed;                    /* Frames of these. */
     uint32_t forgotten;                 /* How often all was. */
+    struct perf_map *compiled;          /* What lies in no file; NULL: nobody has asked. */
+    uint64_t compiled_read_ns;
     struct table by_address;            /* Run-time address -> index in places. */
     VECTOR(struct place) places;
     VECTOR(frame_id) frames;
@@ -60,6 +66,7 @@ void native_names_destroy(struct native_names *names)
     if (!names)
         return;
     line_resolver_destroy(names->lines);
+    perf_map_destroy(names->compiled);
     table_deinit(&names->by_address);
     vector_deinit(&names->places);
     vector_deinit(&names->frames);
@@ -179,7 +186,7 @@ static struct error *look_in(struct image *image, struct image_function *functio
 /* Asks for the lines of a place that was just added, if its module has any. */
 static struct error *ask_for_lines(struct native_names *names, struct module *module, uint64_t link_address)
 {
-    struct image *image = module ? module_lines(module) : NULL;
+    struct image *image = module_lines(module);
     struct error *error = NULL;
     if (!image)
         return NULL;
@@ -252,27 +259,72 @@ void native_names_tell_problems(const struct native_names *names, struct snapsho
                                  problem);
         told += problem != NULL;
     }
+    if (modules_fetching(names->modules) > 0)
+        snapshot_add_problem(snapshot, "%zu debug files are being fetched from the servers that DEBUGINFOD_URLS names",
+                             modules_fetching(names->modules));
     if (waiting > 0)
         snapshot_add_problem(snapshot, "lines of source of %zu places are still being looked up", waiting);
 }
 
-/* ---- both ---- */
+/* ---- code in no file ---- */
+
+static struct error *read_perf_map(struct native_names *names)
+{
+    struct error *error = NULL;
+    if (!names->compiled)
+        error = perf_map_create(modules_target(names->modules), &names->compiled);
+    if (!error && clock_is_due(&names->compiled_read_ns, clock_ns(CLOCK_MONOTONIC), PERF_MAP_PERIOD_NS))
+        error = perf_map_refresh(names->compiled);
+    return error;
+}
+
+/* One frame: compilers of this sort do not tell what they have inlined. */
+static struct error *add_compiled(struct native_names *names, const struct wanted *wanted)
+{
+    const char *name;
+    size_t length;
+    struct error *error = add_place(names, wanted, NULL, NULL);
+    if (error || !perf_map_find(names->compiled, wanted->address, &name, &length))
+        return error;
+    struct place *place = &names->places.items[names->places.count - 1];
+    struct perf_map_name parts = perf_map_name(name, length);
+    const struct frame frame = {
+        .address = place->address,
+        .function = catalog_add_untrusted(names->catalog, name, parts.function_length),
+        .file = parts.file_length ? catalog_add_untrusted(names->catalog, name + parts.file_start, parts.file_length) : 0,
+        .line = parts.line,
+        .origin = parts.is_runtime ? FRAME_RUNTIME : FRAME_APPLICATION,
+    };
+    place->count = 0;
+    place->first = names->frames.count;
+    return append_frame(names, place, &frame);
+}
+
+static struct error *look_up_compiled(struct native_names *names, const struct wanted *wanted, size_t count)
+{
+    struct error *error = read_perf_map(names);
+    for (size_t i = 0; i < count && !error; i++)
+        error = add_compiled(names, &wanted[i]);
+    return error;
+}
+
+/* ---- all ---- */
 
 /* Of one module. */
 static struct error *look_up(struct native_names *names, const struct wanted *wanted, size_t count)
 {
-    struct module *module = wanted->module == UINT32_MAX ? NULL : modules_at(names->modules, wanted->module);
+    struct module *module = modules_at(names->modules, wanted->module);
     struct image_function *functions = calloc(count, sizeof(*functions));
     if (!functions)
         return error_no_memory();
     for (size_t i = 0; i < count; i++)
         functions[i].address = wanted[i].link_address;
-    struct error *error = module ? modules_open_debug(names->modules, module) : NULL;
-    if (!error && module)
+    struct error *error = modules_open_debug(names->modules, module);
+    if (!error)
         error = look_in(module->debug, functions, count);
-    if (!error && module)
+    if (!error)
         error = look_in(module->mini_debug, functions, count);
-    if (!error && module)
+    if (!error)
         error = look_in(module->image, functions, count);
     for (size_t i = 0; i < count; i++) {
         if (!error)
@@ -308,7 +360,9 @@ static struct error *look_up_new(struct native_names *names, const uint64_t *add
     for (size_t first = 0, behind; first < num_wanted; first = behind) {
         for (behind = first + 1; behind < num_wanted && wanted[behind].module == wanted[first].module; behind++) {
         }
-        struct error *error = look_up(names, &wanted[first], behind - first);
+        struct error *error = wanted[first].module == UINT32_MAX
+                                  ? look_up_compiled(names, &wanted[first], behind - first)
+                                  : look_up(names, &wanted[first], behind - first);
         if (error)
             return error;
     }

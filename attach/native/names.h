@@ -29,7 +29,7 @@ struct error *native_names_prepare(struct native_names *names, const uint64_t *a
  * the next call that prepares. None for an address that was not prepared. */
 const frame_id *native_names_frames(const struct native_names *names, uint64_t address, size_t *ret_count);
 
-/* Says of which files no lines can be had that should. */
+/* Says of which files no lines can be had that should, and of how much they are still to come. */
 void native_names_tell_problems(const struct native_names *names, struct snapshot *snapshot);
 
 #endif

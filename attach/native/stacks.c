@@ -249,11 +249,20 @@ struct error *native_stacks_name(struct native_stacks *stacks)
 {
     if (!stacks->names)
         return NULL;
-    bool is_changed;
+    bool is_changed, has_fetched;
+    struct error *error = modules_fetch(stacks->modules, &has_fetched);
+    if (error)
+        return error;
+    if (has_fetched) {
+        /* All anew, by what has come. */
+        native_names_forget(stacks->names);
+        stacks->num_named = 0;
+        stacks->age.renamed++;
+    }
     bool is_new = stacks->num_named < stacks->raws.count;
     size_t first = is_new ? stacks->raws.items[stacks->num_named].first : 0;
     native_names_set_patience(stacks->names, stacks->patience_ns);
-    struct error *error = native_names_prepare(stacks->names, is_new ? &stacks->addresses.items[first] : NULL,
+    error = native_names_prepare(stacks->names, is_new ? &stacks->addresses.items[first] : NULL,
                                                is_new ? stacks->addresses.count - first : 0, &is_changed);
     if (!error && is_changed) {
         stacks->num_named = 0;

@@ -88,6 +88,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t count = choose_addresses(image, addresses);
     look_up(image, addresses, count);
     leave_frames(image, addresses, count);
+    char build_id[DEBUG_FILE_BUILD_ID_BUFFER];
+    if (debug_file_supplement_id(image, build_id) && strlen(build_id) % 2 != 0)
+        abort();
     struct image *mini = NULL;
     error_destroy(debug_file_open_mini(image, &mini));
     if (mini)

@@ -138,11 +138,14 @@ static void remove_file(const char *path)
 static bool is_found_at(const char *path, const char *image_fixture, const char *debug_fixture, const char *image_path)
 {
     const char *const roots[] = {"/nonexistent", root};
+    char cache[4096];
+    snprintf(cache, sizeof(cache), "%s/cache", root);
+    const struct debug_places places = {.roots = roots, .num_roots = ARRAY_SIZE(roots), .cache = cache};
     _cleanup_(image_closep) struct image *image = open_fixture(image_fixture);
     _cleanup_(image_closep) struct image *debug = NULL;
-    ck_error(debug_file_open(image, image_path, roots, ARRAY_SIZE(roots), &debug), ERROR_NOT_FOUND);
+    ck_error(debug_file_open(image, image_path, &places, &debug), ERROR_NOT_FOUND);
     put_file(path, debug_fixture);
-    struct error *error = debug_file_open(image, image_path, roots, ARRAY_SIZE(roots), &debug);
+    struct error *error = debug_file_open(image, image_path, &places, &debug);
     remove_file(path);
     if (error) {
         ck_error(error, ERROR_NOT_FOUND);
@@ -157,10 +160,11 @@ static bool is_found_at(const char *path, const char *image_fixture, const char 
 START_TEST(separate_files_are_found)
 {
     ck_assert_ptr_nonnull(mkdtemp(root));
-    char by_id[256];
+    char by_id[256], cached[256];
     struct image *image = open_fixture(FIXTURE("functions-stripped.elf"));
     const char *id = image_build_id(image);
     snprintf(by_id, sizeof(by_id), "/usr/lib/debug/.build-id/%.2s/%s.debug", id, id + 2);
+    snprintf(cached, sizeof(cached), "/cache/%s/debuginfo", id);
     image_close(image);
     const char *stripped = FIXTURE("functions-stripped.elf"), *debug = FIXTURE("functions.debug");
     const char *unnamed = FIXTURE("functions-unnamed-stripped.elf"),
@@ -173,6 +177,8 @@ START_TEST(separate_files_are_found)
     ck_assert(!is_found_at("/usr/bin/functions.debug", stripped, debug, NULL));
     /* Another build's: by its id, by the checksum where there is none. */
     ck_assert(!is_found_at(by_id, stripped, unnamed_debug, NULL));
+    ck_assert(is_found_at(cached, stripped, debug, NULL));
+    ck_assert(!is_found_at(cached, stripped, unnamed_debug, NULL));
     ck_assert(is_found_at("/bin/functions-unnamed.debug", unnamed, unnamed_debug, "/bin/tool"));
     ck_assert(!is_found_at("/bin/functions-unnamed.debug", unnamed, debug, "/bin/tool"));
     /* What has no symbols is of no use. */
