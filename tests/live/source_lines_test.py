@@ -7,6 +7,8 @@ deduplicated by dwz, and Rust.
 
 Exit status 77 where eu-addr2line or a C++ compiler is missing."""
 
+import ctypes.util
+import http.server
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -178,11 +181,70 @@ def check_sites(folder):
     return failures
 
 
+class DebugServer(http.server.ThreadingHTTPServer):
+    """What debuginfod(8) serves, of one file and on loopback."""
+
+    def __init__(self, build_id, debug):
+        self.known, self.debug, self.asked = f"/buildid/{build_id}/debuginfo", debug.read_bytes(), []
+        super().__init__(("127.0.0.1", 0), self.Handler)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            is_known = self.path == self.server.known
+            self.send_response(200 if is_known else 404)
+            self.send_header("Content-Length", str(len(self.server.debug) if is_known else 0))
+            self.end_headers()
+            if is_known:
+                self.wfile.write(self.server.debug)
+
+        def log_message(self, *_):
+            pass
+
+
+def lines_of_threads(pid, source, environment):
+    """Lines of that source on the stacks of a process's threads, and what is said not to be there yet."""
+    output = run(oracle.HEAPTOP, "report", "--json", "--for", "1s", str(pid), env={**os.environ, **environment}).stdout
+    document = json.loads(output)
+    frames = [frame for thread in document["threads"] for frame in thread["stack"] or []]
+    return {(f["function"], f["line"]) for f in frames if (f["file"] or "").endswith(source)}, document["problems"]
+
+
+def check_fetching(folder):
+    """A stripped program's debug file comes from a server, where one is configured, and only there."""
+    program = folder / "parked"
+    run("g++", "-O1", "-g", "-pthread", "-Wl,--build-id=sha1", "-o", program, SOURCES / "parked.cc")
+    stripped = split(program)
+    # No name leads to it.
+    run("objcopy", "--remove-section=.gnu_debuglink", stripped)
+    build_id = re.search(r"build_id\t(\w+)", run(DUMP, "info", stripped).stdout)[1]
+    failures = []
+    with DebugServer(build_id, program.with_suffix(".debug")) as server, \
+            subprocess.Popen([stripped], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        environment = {"DEBUGINFOD_CACHE_PATH": str(folder / "cache"), "DEBUGINFOD_URLS": " "}
+        lines, _ = lines_of_threads(process.pid, "parked.cc", environment)
+        if lines or server.asked:
+            failures.append(f"without a server there are lines {lines}, or it was asked for {server.asked}")
+        environment["DEBUGINFOD_URLS"] = f"http://127.0.0.1:{server.server_port}"
+        deadline = time.monotonic() + 120
+        told = False
+        while not lines and time.monotonic() < deadline:
+            lines, problems = lines_of_threads(process.pid, "parked.cc", environment)
+            told |= any("DEBUGINFOD_URLS" in problem for problem in problems)
+        server.shutdown()
+        process.kill()
+    if server.asked.count(server.known) != 1 or not any("wait_for_work" in function for function, _ in lines):
+        failures.append(f"fetched, of {server.asked}: {lines}")
+    print(f"debuginfod: {len(lines)} lines after {len(server.asked)} requests{', said to be under way' if told else ''}")
+    return failures
+
+
 def main():
     for tool in ("eu-addr2line", "g++", "addr2line", "objcopy"):
         if not shutil.which(tool):
             oracle.skip(f"{tool} is needed")
-    cases = sys.argv[1:] or ["c++4", "c++5", "c", "dwz", "rust", "run"]
+    cases = sys.argv[1:] or ["c++4", "c++5", "c", "dwz", "rust", "run", "debuginfod"]
     failures, skipped = [], []
     with tempfile.TemporaryDirectory(prefix="heaptop-lines-") as name:
         folder = Path(name)
@@ -204,6 +266,10 @@ def main():
             skipped.append("dwz")
         if "run" in cases:
             failures += check_sites(folder)
+        if "debuginfod" in cases and ctypes.util.find_library("debuginfod"):
+            failures += check_fetching(folder)
+        elif "debuginfod" in cases:
+            skipped.append("libdebuginfod")
         if "rust" in cases and shutil.which("rustc"):
             run("rustc", "-O", "-g", "-o", folder / "rust", SOURCES / "inlined.rs")
             failures += compare("Rust", folder / "rust", 0)

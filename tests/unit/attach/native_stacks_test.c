@@ -1,6 +1,11 @@
 /* Stacks of threads that wait: of this program's own functions, and what is kept from sample to sample. */
 #include "attach/native/stacks.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
 #include "attach/procfs.h"
 #include "attach/threads.h"
 #include "heaptop/base/cleanup.h"
@@ -129,6 +134,70 @@ START_TEST(test_late_lines)
 }
 END_TEST
 
+#if defined(__x86_64__)
+/* Waits, with a frame pointer that it has saved and call frame information says where. */
+__asm__(".text\n"
+        ".type wait_in_compiled, @function\n"
+        "wait_in_compiled:\n"
+        ".cfi_startproc\n"
+        "push %rbp\n"
+        ".cfi_def_cfa_offset 16\n"
+        ".cfi_offset 6, -16\n"
+        "mov $34, %eax\n"      /* pause(2) */
+        "syscall\n"
+        "pop %rbp\n"
+        ".cfi_def_cfa_offset 8\n"
+        ".cfi_restore 6\n"
+        "ret\n"
+        ".cfi_endproc\n"
+        ".size wait_in_compiled, . - wait_in_compiled\n");
+void wait_in_compiled(void);
+
+/* What a just-in-time compiler might make: push %rbp; mov %rsp, %rbp; call *%rdi; pop %rbp; ret. */
+static const uint8_t compiled[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd7, 0x5d, 0xc3};
+
+static _Noreturn void run_compiled(void)
+{
+    char path[64];
+    uint8_t *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(code, compiled, sizeof(compiled));
+    mprotect(code, 4096, PROT_READ | PROT_EXEC);
+    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+    FILE *map = fopen(path, "we");
+    fprintf(map, "%lx %zx JS:*made\033[31m /srv/made.js:7:1\n", (unsigned long)code, sizeof(compiled));
+    fclose(map);
+    for (;;)
+        ((void (*)(void (*)(void)))(uintptr_t)code)(wait_in_compiled);
+}
+
+/* A runtime's map names the code that it has made, and its frames lead on outwards. */
+START_TEST(test_compiled_code)
+{
+    char path[64];
+    pid_t pid = fork();
+    if (pid == 0)
+        run_compiled();
+    fixture_wait_for_pause(pid, pid);
+    attach(pid);
+    struct snapshot *snapshot = sample(1);
+    stack_id stack = find(snapshot, pid)->stack;
+    ck_assert_int_eq(depth_of(stack, "wait_in_compiled"), 0);
+    ck_assert_int_eq(depth_of(stack, "JS:*made\\x1b[31m"), 1);
+    ck_assert_int_eq(depth_of(stack, "run_compiled"), 2);
+    const struct frame *frame = catalog_frame(catalog, catalog_stack(catalog, stack).frames[1]);
+    ck_assert_str_eq(catalog_string(catalog, frame->file), "/srv/made.js");
+    ck_assert_uint_eq(frame->line, 7);
+    ck_assert_int_eq(frame->origin, FRAME_APPLICATION);
+    snapshot_unref(snapshot);
+    detach();
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)pid);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+#endif
+
 /* What has not run keeps its stack, and is not read again; what has run is. */
 START_TEST(test_reading_again)
 {
@@ -204,6 +273,9 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("native stacks");
     tcase_add_test(tests, test_waiting_threads);
     tcase_add_test(tests, test_late_lines);
+#if defined(__x86_64__)
+    tcase_add_test(tests, test_compiled_code);
+#endif
     tcase_add_test(tests, test_reading_again);
     tcase_add_test(tests, test_after_exec);
     tcase_add_test(tests, test_gone);
