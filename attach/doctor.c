@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attach/cgroup.h"
+#include "attach/doctor_lines.h"
 #include "attach/doctor_offers.h"
 #include "attach/live_source.h"
 #include "attach/malloc/allocator.h"
@@ -193,6 +194,12 @@ static struct error *examine_cgroup(struct target *target, struct doctor_report 
     return error;
 }
 
+static struct error *examine_lines(struct session *session, struct doctor_report *report)
+{
+    struct error *error = doctor_examine_lines(session_target(session), session_memory(session), report);
+    return error ? add_failure(report, "source lines", DOCTOR_NO, NULL, error) : NULL;
+}
+
 static struct error *examine_runtime(struct session *session, struct doctor_report *report)
 {
     struct reader_set *readers = session_readers(session);
@@ -293,6 +300,9 @@ static struct error *examine_inside(pid_t pid, struct reader_list readers, struc
         error = examine_memory(session, report);
     if (!error)
         error = examine_executable(session, report);
+    /* Go's come from tables of its own. */
+    if (!error && session_readers(session)->count == 0)
+        error = examine_lines(session, report);
     if (!error)
         error = examine_runtime(session, report);
     if (!error)

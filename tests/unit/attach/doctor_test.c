@@ -61,6 +61,9 @@ START_TEST(test_native_program)
     ck_assert_ptr_nonnull(strstr(find_row(&report, "memory")->detail, "read 64 bytes at 0x"));
     ck_assert_ptr_nonnull(strstr(find_row(&report, "executable")->detail, "doctor_test"));
     ck_assert_int_eq(find_row(&report, "symbols")->state, DOCTOR_YES);
+    /* The tests are built with debug information. */
+    ck_assert_int_eq(find_row(&report, "source lines")->state, DOCTOR_YES);
+    ck_assert_ptr_nonnull(strstr(find_row(&report, "source lines")->detail, "the program's own debug information, opened in "));
     ck_assert_int_eq(find_row(&report, "runtime")->state, DOCTOR_NO);
 #if defined(__GLIBC__) && !IS_SANITIZED
     /* A child of this program, whose heap stands still meanwhile. */
