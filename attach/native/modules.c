@@ -8,6 +8,7 @@
 
 #include "attach/maps.h"
 #include "attach/native/debuginfod.h"
+#include "attach/native/mapped_copy.h"
 #include "attach/procfs.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/vector.h"
@@ -226,6 +227,11 @@ static struct error *open_module(struct modules *modules, struct module *module,
     if (error && module->origin == FRAME_APPLICATION) {
         error_destroy(error);
         error = target_open_executable(modules->target, &module->image);
+    }
+    /* Else what is mapped of a file that is not there any more has to do. */
+    if (error && error->kind != ERROR_NO_MEMORY && !is_vdso(&modules->maps, line)) {
+        error_destroy(error);
+        error = mapped_copy_open(modules->memory, &modules->maps, line, &module->image);
     }
     if (!error)
         error = call_frames_open(module->image, &module->frames);
