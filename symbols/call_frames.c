@@ -2,9 +2,11 @@
 
 #include <dwarf.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
+#include "symbols/debug_elf.h"
 #include "symbols/image_private.h"
 
 /* A record of more is not believed; the longest that compilers write for one function are some 10 KB. */
@@ -19,6 +21,17 @@
 #define HEADER_ENCODING (DW_EH_PE_datarel | DW_EH_PE_sdata4)
 #define HEADER_ENTRY_BYTES 8
 
+/* In .debug_frame, which has no such table (DWARF 5, 6.4.1): an id that tells common records from functions', and the version that brought
+ * sizes of addresses. */
+#define DEBUG_COMMON_ID UINT32_MAX
+#define DEBUG_VERSION 4
+#define ADDRESS_BYTES 8
+
+struct indexed_function {
+    uint64_t start;
+    uint64_t record;            /* Its offset. */
+};
+
 struct record_bytes {
     VECTOR(uint8_t) bytes;
 };
@@ -27,6 +40,9 @@ struct call_frames {
     struct image *image;
     uint64_t header, table;     /* Link-time addresses. */
     uint64_t count;             /* Of entries in the table. */
+    uint8_t *section;           /* All of .debug_frame, in which addresses are offsets; NULL: .eh_frame is read. */
+    size_t section_size;
+    VECTOR(struct indexed_function) functions;  /* Of it, by start. */
     struct record_bytes common, function;       /* Records read last. */
 };
 
@@ -84,6 +100,8 @@ void call_frames_close(struct call_frames *frames)
 {
     if (!frames)
         return;
+    free(frames->section);
+    vector_deinit(&frames->functions);
     vector_deinit(&frames->common.bytes);
     vector_deinit(&frames->function.bytes);
     free(frames);
@@ -102,37 +120,57 @@ static struct error *read_table_entry(struct call_frames *frames, uint64_t index
     return NULL;
 }
 
+static struct error *read_function(struct call_frames *frames, uint64_t index, uint64_t *ret_start, uint64_t *ret_entry)
+{
+    if (!frames->section)
+        return read_table_entry(frames, index, ret_start, ret_entry);
+    *ret_start = frames->functions.items[index].start;
+    *ret_entry = frames->functions.items[index].record;
+    return NULL;
+}
+
 /* The address of the record of the last function that begins at or before an address. */
 static struct error *search_table(struct call_frames *frames, uint64_t address, uint64_t *ret_entry)
 {
-    uint64_t low = 0, high = frames->count, start, entry, found = 0;
+    uint64_t low = 0, high = frames->section ? frames->functions.count : frames->count, start = 0, entry = 0;
+    bool is_found = false;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        struct error *error = read_table_entry(frames, middle, &start, &entry);
+        struct error *error = read_function(frames, middle, &start, &entry);
         if (error)
             return error;
         if (start <= address) {
-            found = entry;
+            *ret_entry = entry;
+            is_found = true;
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    if (!found)
+    if (!is_found)
         return error_create_at(ERROR_NOT_FOUND, address, "no call frame information for %#llx",
                                (unsigned long long)address);
-    *ret_entry = found;
     return NULL;
 }
 
 /* ---- records ---- */
 
-static struct error *read_record(struct image *image, uint64_t address, struct record_bytes *buffer,
+static struct error *read_bytes(struct call_frames *frames, uint64_t address, void *buffer, size_t size)
+{
+    if (!frames->section)
+        return image_read(frames->image, address, buffer, size);
+    if (address > frames->section_size || size > frames->section_size - address)
+        return error_create_at(ERROR_FAULT, address, "beyond the end of .debug_frame");
+    memcpy(buffer, frames->section + address, size);
+    return NULL;
+}
+
+static struct error *read_record(struct call_frames *frames, uint64_t address, struct record_bytes *buffer,
                                  struct record *ret_record)
 {
     uint8_t head[4];
     uint32_t length;
-    struct error *error = image_read(image, address, head, sizeof(head));
+    struct error *error = read_bytes(frames, address, head, sizeof(head));
     if (error)
         return error;
     bytes_u32_at(head, sizeof(head), 0, &length);
@@ -141,7 +179,7 @@ static struct error *read_record(struct image *image, uint64_t address, struct r
         return error_create_at(ERROR_BAD_DATA, address, "a record of call frame information has %u bytes", length);
     if (!vector_reserve(&buffer->bytes, length))
         return error_no_memory();
-    error = image_read(image, address + 4, buffer->bytes.items, length);
+    error = read_bytes(frames, address + 4, buffer->bytes.items, length);
     if (error)
         return error;
     *ret_record = (struct record){.address = address + 4, .cursor = cursor_over(buffer->bytes.items, length)};
@@ -221,7 +259,7 @@ static void read_augmentation(struct record *record, const char *letters, struct
 static struct error *read_common_entry(struct call_frames *frames, uint64_t address, struct common_entry *ret_entry)
 {
     struct record record;
-    struct error *error = read_record(frames->image, address, &frames->common, &record);
+    struct error *error = read_record(frames, address, &frames->common, &record);
     if (error)
         return error;
     struct common_entry entry = {0};
@@ -229,8 +267,12 @@ static struct error *read_common_entry(struct call_frames *frames, uint64_t addr
     uint32_t id = cursor_u32(cursor);
     uint8_t version = cursor_u8(cursor);
     const char *letters = cursor_string(cursor, 16);
-    if (!letters || id != 0 || (version != 1 && version != 3))
+    bool is_debug_version = frames->section && version == DEBUG_VERSION;
+    if (!letters || id != (frames->section ? DEBUG_COMMON_ID : 0) || (version != 1 && version != 3 && !is_debug_version))
         return error_create_at(ERROR_BAD_DATA, address, "a common record of call frame information makes no sense");
+    /* Sizes of addresses and of segment selectors. */
+    if (is_debug_version && (cursor_u8(cursor) != ADDRESS_BYTES || cursor_u8(cursor) != 0))
+        return error_create_at(ERROR_UNSUPPORTED, address, "call frame information with addresses of another size");
     entry.code_alignment = cursor_uvarint(cursor);
     entry.data_alignment = cursor_varint(cursor);
     entry.return_register = version == 1 ? cursor_u8(cursor) : cursor_uvarint(cursor);
@@ -239,6 +281,59 @@ static struct error *read_common_entry(struct call_frames *frames, uint64_t addr
         return error_create_at(ERROR_BAD_DATA, address, "a common record of call frame information makes no sense");
     entry.instructions = record;
     *ret_entry = entry;
+    return NULL;
+}
+
+/* ---- .debug_frame ---- */
+
+static int compare_functions(const void *left, const void *right)
+{
+    const struct indexed_function *a = left, *b = right;
+    return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* Goes over all records once. One that leads beyond the end, or has 64-bit offsets, ends it. */
+static bool index_functions(struct call_frames *frames)
+{
+    struct cursor cursor = cursor_over(frames->section, frames->section_size);
+    while (cursor_left(&cursor) >= 4) {
+        uint64_t record = cursor.offset;
+        uint32_t length = cursor_u32(&cursor);
+        size_t behind = cursor.offset + length;
+        if (length > cursor_left(&cursor))
+            break;
+        bool is_function = length >= 4 + 2 * ADDRESS_BYTES && cursor_u32(&cursor) != DEBUG_COMMON_ID;
+        uint64_t start = is_function ? cursor_u64(&cursor) : 0;
+        struct indexed_function function = {.start = start, .record = record};
+        /* Of code that the linker has left out the address is 0. */
+        if (start != 0 && !vector_append(&frames->functions, function))
+            return false;
+        cursor_seek(&cursor, behind);
+    }
+    if (frames->functions.count > 1)
+        qsort(frames->functions.items, frames->functions.count, sizeof(*frames->functions.items), compare_functions);
+    return true;
+}
+
+DEFINE_CLEANUP(struct call_frames *, call_frames_close)
+
+struct error *call_frames_open_debug(struct image *image, struct call_frames **ret_frames)
+{
+    if (!image_is_x86_64(image))
+        return error_create(ERROR_UNSUPPORTED, "call frames of this processor are not understood");
+    if (image_find_named_section(image, ".gopclntab") || image_find_named_section(image, ".go.buildinfo"))
+        return error_create(ERROR_UNSUPPORTED, "a Go program's stacks are read in another way");
+    _cleanup_(call_frames_closep) struct call_frames *frames = calloc(1, sizeof(*frames));
+    if (!frames)
+        return error_no_memory();
+    frames->image = image;
+    struct error *error =
+        debug_section_load(image, ".debug_frame", CALL_FRAMES_MAX_DEBUG, &frames->section, &frames->section_size);
+    if (error)
+        return error;
+    if (!index_functions(frames))
+        return error_no_memory();
+    *ret_frames = take_pointer(frames);
     return NULL;
 }
 
@@ -451,14 +546,14 @@ struct error *call_frames_find(struct call_frames *frames, uint64_t address, str
     struct common_entry common;
     struct error *error = search_table(frames, address, &place);
     if (!error)
-        error = read_record(frames->image, place, &frames->function, &record);
+        error = read_record(frames, place, &frames->function, &record);
     if (error)
         return error;
-    uint64_t back = cursor_u32(&record.cursor);
-    if (record.cursor.failed || back == 0)
+    uint64_t told = cursor_u32(&record.cursor);
+    if (record.cursor.failed || (!frames->section && told == 0))
         return error_create_at(ERROR_BAD_DATA, place, "a function's call frame information makes no sense");
-    /* The common entry is told by its distance from this field. */
-    error = read_common_entry(frames, record.address - back, &common);
+    /* The common entry is told by its distance from this field; in .debug_frame by its offset. */
+    error = read_common_entry(frames, frames->section ? told : record.address - told, &common);
     if (error)
         return error;
     uint64_t start = read_pointer(&record, common.pointer_encoding);
@@ -492,7 +587,7 @@ static bool evaluate(struct call_frames *frames, const struct call_frame_rule *r
                      const struct call_frame_state *state, const uint64_t *cfa, uint64_t *ret_value)
 {
     uint8_t bytes[MAX_EXPRESSION_BYTES];
-    _cleanup_error_ struct error *error = image_read(frames->image, rule->expression, bytes, rule->expression_size);
+    _cleanup_error_ struct error *error = read_bytes(frames, rule->expression, bytes, rule->expression_size);
     return !error && call_frame_evaluate(bytes, rule->expression_size, state, cfa, ret_value);
 }
 

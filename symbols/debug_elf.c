@@ -164,6 +164,29 @@ static struct error *load_section(struct image *image, const struct debug_sectio
     return error;
 }
 
+struct error *debug_section_load(struct image *image, const char *name, uint64_t max_bytes, uint8_t **ret_bytes,
+                                 size_t *ret_size)
+{
+    struct debug_section section;
+    size_t kept;
+    struct error *error = find_debug_section(image, name, &section);
+    if (error)
+        return error;
+    if (section.size == 0)
+        return error_create(ERROR_NOT_FOUND, "no %s", name);
+    if (section.size > max_bytes)
+        return error_create(ERROR_UNSUPPORTED, "%s is too long", name);
+    _cleanup_free_ uint8_t *bytes = calloc(1, section.size);
+    if (!bytes)
+        return error_no_memory();
+    error = load_section(image, &section, NULL, bytes, &kept);
+    if (error)
+        return error_prefix(error, "%s", name);
+    *ret_bytes = take_pointer(bytes);
+    *ret_size = section.size;
+    return NULL;
+}
+
 /* Section 0, the wanted ones, and the names of all. */
 #define SECTIONS (WANTED + 2)
 

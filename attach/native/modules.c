@@ -44,6 +44,7 @@ struct error *modules_create(struct target *target, struct memory *memory, struc
 static void close_module(struct module *module)
 {
     call_frames_close(module->frames);
+    call_frames_close(module->debug_frames);
     image_close(module->image);
     image_close(module->debug);
     image_close(module->mini_debug);
@@ -325,6 +326,24 @@ struct error *modules_open_debug(struct modules *modules, struct module *module)
     return look_for_debug(modules, module);
 }
 
+struct error *modules_open_debug_frames(struct modules *modules, struct module *module)
+{
+    if (module->has_debug_frames || !module->image)
+        return NULL;
+    module->has_debug_frames = true;
+    struct error *error = call_frames_open_debug(module->image, &module->debug_frames);
+    if (error && error->kind == ERROR_NOT_FOUND) {
+        error_destroy(error);
+        error = modules_open_debug(modules, module);
+        if (!error && module->debug)
+            error = call_frames_open_debug(module->debug, &module->debug_frames);
+    }
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    error_destroy(error);
+    return NULL;
+}
+
 struct error *modules_fetch(struct modules *modules, bool *ret_changed)
 {
     *ret_changed = false;
@@ -342,6 +361,7 @@ struct error *modules_fetch(struct modules *modules, bool *ret_changed)
             continue;
         /* To whom it is known it is known without that. */
         module->line_file = MODULE_NO_LINES;
+        module->has_debug_frames &= module->debug_frames != NULL;
         *ret_changed = true;
     }
     return NULL;

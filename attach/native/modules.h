@@ -20,9 +20,10 @@ struct module {
     struct image *supplement;       /* What its debug information has in common with other files'; or NULL. */
     uint32_t line_file;             /* By which who reads its lines knows it; MODULE_NO_LINES: it does not yet. */
     struct call_frames *frames;     /* NULL: nothing tells how its functions are left. */
+    struct call_frames *debug_frames;   /* For those of which `frames` says nothing; NULL: there are none, or nobody has asked. */
     string_id file;
     uint8_t origin;                 /* enum frame_origin of its functions. */
-    bool is_open, has_debug;        /* Opened, with or without success; symbols searched for. */
+    bool is_open, has_debug, has_debug_frames;      /* Opened, with or without success; symbols, debug_frames searched for. */
     uint64_t device_major, device_minor, inode;
 };
 
@@ -63,6 +64,8 @@ struct error *modules_open_debug(struct modules *modules, struct module *module)
 struct error *modules_fetch(struct modules *modules, bool *ret_changed);
 /* Files that are still being fetched. */
 size_t modules_fetching(const struct modules *modules);
+/* Looks, once, for call frame information that is there for debuggers. ERROR_NO_MEMORY. */
+struct error *modules_open_debug_frames(struct modules *modules, struct module *module);
 /* The file with its debug information, once that was looked for; NULL: it has none. */
 struct image *module_lines(const struct module *module);
 

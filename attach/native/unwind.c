@@ -127,6 +127,17 @@ static bool read_word(void *context, uint64_t address, uint64_t *ret_value)
 
 /* ---- rows ---- */
 
+/* By `frames`, if they are there and say something of the address: else *ret_row stays as it is. */
+static struct error *look_up_in(struct call_frames *frames, uint64_t link_address, struct known_row *ret_row)
+{
+    struct error *error = frames ? call_frames_find(frames, link_address, &ret_row->row) : NULL;
+    if (error && error->kind == ERROR_NO_MEMORY)
+        return error;
+    ret_row->frames = error ? NULL : frames;
+    error_destroy(error);
+    return NULL;
+}
+
 static struct error *look_up_row(struct unwinder *unwinder, uint64_t address, struct known_row *ret_row)
 {
     struct module *module;
@@ -137,15 +148,16 @@ static struct error *look_up_row(struct unwinder *unwinder, uint64_t address, st
     if (error)
         return error;
     unwinder->met_unknown |= !module;
-    if (!module || !module->frames)
+    if (!module)
         return NULL;
-    error = call_frames_find(module->frames, link_address, &ret_row->row);
-    if (error && error->kind == ERROR_NO_MEMORY)
-        return error;
-    ret_row->frames = error ? NULL : module->frames;
+    error = look_up_in(module->frames, link_address, ret_row);
+    if (!error && !ret_row->frames) {
+        error = modules_open_debug_frames(unwinder->modules, module);
+        if (!error)
+            error = look_up_in(module->debug_frames, link_address, ret_row);
+    }
     ret_row->function = ret_row->row.function + (address - link_address);
-    error_destroy(error);
-    return NULL;
+    return error;
 }
 
 /* The pointer holds until the next call. */

@@ -46,10 +46,9 @@ static void look_up(struct image *image, const uint64_t *addresses, size_t count
     }
 }
 
-static void leave_frames(struct image *image, const uint64_t *addresses, size_t count)
+/* frames: NULL where there are none. */
+static void leave_frames(struct call_frames *frames, const uint64_t *addresses, size_t count)
 {
-    struct call_frames *frames = NULL;
-    error_destroy(call_frames_open(image, &frames));
     for (size_t i = 0; i < count && frames; i++) {
         struct call_frame_row row;
         struct call_frame_state state = {.registers = {[CALL_FRAME_RSP] = 4096}, .known = 1u << CALL_FRAME_RSP | 0x40u,
@@ -87,7 +86,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     size_t count = choose_addresses(image, addresses);
     look_up(image, addresses, count);
-    leave_frames(image, addresses, count);
+    struct call_frames *frames = NULL, *debug_frames = NULL;
+    error_destroy(call_frames_open(image, &frames));
+    leave_frames(frames, addresses, count);
+    error_destroy(call_frames_open_debug(image, &debug_frames));
+    leave_frames(debug_frames, addresses, count);
     char build_id[DEBUG_FILE_BUILD_ID_BUFFER];
     if (debug_file_supplement_id(image, build_id) && strlen(build_id) % 2 != 0)
         abort();

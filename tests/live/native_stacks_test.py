@@ -151,7 +151,7 @@ class Started:
 def main():
     if not shutil.which("eu-stack") or not shutil.which("g++"):
         oracle.skip("eu-stack (elfutils) and a C++ compiler are needed")
-    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "python3", "redis-server", "ripgrep"]
+    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "parked-debug-frames", "python3", "redis-server", "ripgrep"]
     failures, skipped = [], []
     with tempfile.TemporaryDirectory(prefix="heaptop-stacks-") as name:
         folder = Path(name)
@@ -179,6 +179,16 @@ def main():
                            check=True)
             with Started([folder / "with-pointers"]) as program:
                 failures += compare("parked-frame-pointers", program.process.pid, 51)
+        if "parked-debug-frames" in wanted:
+            # Nothing is there for exceptions, only for debuggers, compressed, in a file of its own.
+            run = ["g++", "-g", "-gz=zlib", "-O1", "-fomit-frame-pointer", "-fno-exceptions", "-fno-asynchronous-unwind-tables",
+                   "-fno-unwind-tables", "-pthread", "-o", folder / "debug-frames", source]
+            subprocess.run(run, check=True)
+            subprocess.run(["objcopy", "--only-keep-debug", "debug-frames", "debug-frames.debug"], check=True, cwd=folder)
+            subprocess.run(["objcopy", "--strip-all", "--add-gnu-debuglink=debug-frames.debug", "debug-frames"], check=True,
+                           cwd=folder)
+            with Started([folder / "debug-frames"]) as program:
+                failures += compare("parked-debug-frames", program.process.pid, 51)
         if "python3" in wanted:
             python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
             with Started([python, "-c", PYTHON]) as program:

@@ -37,7 +37,7 @@ struct call_frame_rule {
     uint8_t reg;                /* RULE_REGISTER; for the CFA: the register that offset is added to. */
     uint16_t expression_size;   /* Bytes, of expressions. */
     int64_t offset;
-    uint64_t expression;        /* Link-time address of the expression's bytes. */
+    uint64_t expression;        /* Link-time address of the expression's bytes; in .debug_frame: their offset. */
 };
 
 struct call_frame_row {
@@ -52,6 +52,11 @@ struct call_frames;
 /* The image is borrowed. ERROR_NOT_FOUND: it has none. ERROR_UNSUPPORTED: another processor, or an encoding that no
  * linker for x86-64 writes. ERROR_BAD_DATA. */
 struct error *call_frames_open(struct image *image, struct call_frames **ret_frames);
+/* The same of .debug_frame, which is there for debuggers only, also compressed and in a separate debug file: for code of which .eh_frame says
+ * nothing. It is read as a whole. Not of Go programs, whose stacks are another reader's. Errors as above, and ERROR_UNSUPPORTED when it is longer than
+ * CALL_FRAMES_MAX_DEBUG bytes. */
+struct error *call_frames_open_debug(struct image *image, struct call_frames **ret_frames);
+#define CALL_FRAMES_MAX_DEBUG ((uint64_t)64 << 20)
 void call_frames_close(struct call_frames *frames);     /* Accepts NULL. */
 
 /* How to leave the function that holds a link-time address, at that instruction. ERROR_NOT_FOUND: nothing is said of

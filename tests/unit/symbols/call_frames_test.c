@@ -78,7 +78,20 @@ static bool compare_row(Dwarf_CFI *cfi, struct call_frames *frames, uint64_t add
     return true;
 }
 
-/* Addresses all over the code, at odd distances so that all parts of functions are met. */
+/* Addresses all over the code. */
+static size_t compare_image(struct image *image, Dwarf_CFI *cfi, struct call_frames *frames, uint64_t step)
+{
+    size_t compared = 0;
+    ck_assert_ptr_nonnull(cfi);
+    for (size_t i = 0; i < image_segment_count(image); i++) {
+        const struct image_segment *segment = image_segment_at(image, i);
+        for (uint64_t within = 0; segment->executable && within < segment->file_size; within += step)
+            compared += compare_row(cfi, frames, segment->address + within);
+    }
+    return compared;
+}
+
+/* At odd distances so that all parts of functions are met. */
 static size_t compare_all(const char *path)
 {
     _cleanup_(image_closep) struct image *image = open_fixture(path);
@@ -88,15 +101,24 @@ static size_t compare_all(const char *path)
     elf_version(EV_CURRENT);
     Elf *elf = elf_begin(descriptor, ELF_C_READ, NULL);
     Dwarf_CFI *cfi = dwarf_getcfi_elf(elf);
-    ck_assert_ptr_nonnull(cfi);
-    size_t compared = 0;
-    for (size_t i = 0; i < image_segment_count(image); i++) {
-        const struct image_segment *segment = image_segment_at(image, i);
-        for (uint64_t within = 0; segment->executable && within < segment->file_size; within += 29)
-            compared += compare_row(cfi, frames, segment->address + within);
-    }
+    size_t compared = compare_image(image, cfi, frames, 29);
     dwarf_cfi_end(cfi);
     elf_end(elf);
+    return compared;
+}
+
+/* The same of .debug_frame. */
+static size_t compare_debug(const char *path)
+{
+    _cleanup_(image_closep) struct image *image = open_fixture(path);
+    _cleanup_(call_frames_closep) struct call_frames *frames = NULL;
+    ck_error(call_frames_open(image, &frames), ERROR_NOT_FOUND);
+    ck_no_error(call_frames_open_debug(image, &frames));
+    _cleanup_close_ int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    Dwarf *dwarf = dwarf_begin(descriptor, DWARF_C_READ);
+    ck_assert_ptr_nonnull(dwarf);
+    size_t compared = compare_image(image, dwarf_getcfi(dwarf), frames, 1);
+    dwarf_end(dwarf);
     return compared;
 }
 
@@ -131,6 +153,19 @@ START_TEST(rows_are_those_of_libdw)
 END_TEST
 
 /* ---- expressions ---- */
+
+START_TEST(debug_frames_are_those_of_libdw)
+{
+    ck_assert_uint_gt(compare_debug(FIXTURE("lines4.elf")), 29);
+    ck_assert_uint_gt(compare_debug(FIXTURE("lines5.elf")), 29);
+    ck_assert_uint_gt(compare_debug(FIXTURE("lines-zlib.elf")), 29);
+    struct call_frames *frames;
+    _cleanup_(image_closep) struct image *go = open_fixture(FIXTURE("go1.26.elf"));
+    ck_error(call_frames_open_debug(go, &frames), ERROR_UNSUPPORTED);
+    _cleanup_(image_closep) struct image *without = open_fixture(FIXTURE("functions.elf"));
+    ck_error(call_frames_open_debug(without, &frames), ERROR_NOT_FOUND);
+}
+END_TEST
 
 static bool read_doubled(void *context, uint64_t address, uint64_t *ret_value)
 {
@@ -237,6 +272,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("call frames");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, rows_are_those_of_libdw);
+    tcase_add_test(tests, debug_frames_are_those_of_libdw);
     tcase_add_test(tests, expressions_are_evaluated);
     tcase_add_test(tests, damage_is_survived);
     suite_add_tcase(suite, tests);
