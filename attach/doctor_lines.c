@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "attach/native/debuginfod.h"
+#include "attach/native/debuginfod_library.h"
 #include "attach/native/line_resolver.h"
 #include "attach/native/modules.h"
 #include "heaptop/base/cleanup.h"
@@ -67,7 +67,7 @@ static struct error *try_reading(struct line_resolver *resolver, struct findings
 
 static struct error *add_row(const struct findings *findings, const char *problem, struct doctor_report *report)
 {
-    const char *remedy = debuginfod_is_configured()
+    const char *remedy = debuginfod_library_is_configured()
                              ? "its debug package (-dbgsym, -debuginfo); DEBUGINFOD_URLS is set: debug files are fetched while heaptop watches"
                              : "its debug package (-dbgsym, -debuginfo), or a debug server in DEBUGINFOD_URLS";
     char took[UNITS_BUFFER];

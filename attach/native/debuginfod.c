@@ -1,6 +1,5 @@
 #include "attach/native/debuginfod.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "attach/child.h"
+#include "attach/native/debuginfod_library.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
 #include "heaptop/base/vector.h"
@@ -56,12 +56,6 @@ static void find_cache(char cache[PATH_MAX])
         snprintf(cache, PATH_MAX, "%s/.cache/debuginfod_client", home ? home : "");
 }
 
-bool debuginfod_is_configured(void)
-{
-    const char *urls = getenv("DEBUGINFOD_URLS");
-    return urls && urls[strspn(urls, " \t\n")] != '\0';
-}
-
 const char *debuginfod_cache(const struct debuginfod *fetcher)
 {
     return fetcher->cache[0] == '/' ? fetcher->cache : NULL;
@@ -69,18 +63,10 @@ const char *debuginfod_cache(const struct debuginfod *fetcher)
 
 /* ---- fetching ---- */
 
-/* In the child. Of libdebuginfod.so.1 (elfutils 0.178 and newer, debuginfod.h): a build id of length 0 is one in hex. */
 static _Noreturn void fetch(const char *build_id, pid_t parent)
 {
     child_begin("heaptop-fetch", parent, -1);
-    void *library = dlopen("libdebuginfod.so.1", RTLD_NOW);
-    if (!library)
-        _exit(2);
-    void *(*begin)(void) = (void *(*)(void))dlsym(library, "debuginfod_begin");
-    int (*find)(void *, const unsigned char *, int, char **) =
-        (int (*)(void *, const unsigned char *, int, char **))dlsym(library, "debuginfod_find_debuginfo");
-    void *client = begin && find ? begin() : NULL;
-    _exit(client && find(client, (const unsigned char *)build_id, 0, NULL) >= 0 ? 0 : 1);
+    _exit(debuginfod_library_fetch(build_id) ? 0 : 1);
 }
 
 struct error *debuginfod_create(struct debuginfod **ret_fetcher)
@@ -116,7 +102,7 @@ struct error *debuginfod_want(struct debuginfod *fetcher, const char *build_id)
 {
     struct wanted wanted;
     size_t length = strlen(build_id);
-    if (!debuginfod_is_configured() || length < 4 || length > MAX_BUILD_ID ||
+    if (!debuginfod_library_is_configured() || length < 4 || length > MAX_BUILD_ID ||
         fetcher->files.count >= DEBUGINFOD_MAX_FILES)
         return NULL;
     for (size_t i = 0; i < fetcher->files.count; i++) {

@@ -20,7 +20,6 @@ void debuginfod_destroy(struct debuginfod *fetcher);
 
 /* The folder in which fetched files lie, each as BUILD-ID/debuginfo; NULL: there is none. */
 const char *debuginfod_cache(const struct debuginfod *fetcher);
-bool debuginfod_is_configured(void);
 
 /* Asks for the debug file of a build id, once. ERROR_NO_MEMORY. */
 struct error *debuginfod_want(struct debuginfod *fetcher, const char *build_id);

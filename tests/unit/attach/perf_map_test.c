@@ -176,10 +176,13 @@ START_TEST(test_source_origin)
         {"/usr/include/boost/asio/io_context.hpp", FRAME_DEPENDENCY},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        ck_assert_msg(source_origin(FRAME_APPLICATION, rows[i].path) == rows[i].origin, "%s", rows[i].path);
+        ck_assert_msg(source_origin(FRAME_APPLICATION, "_ZN1aEv", rows[i].path) == rows[i].origin, "%s", rows[i].path);
         /* Of a library's code the library says it. */
-        ck_assert_int_eq(source_origin(FRAME_DEPENDENCY, rows[i].path), FRAME_DEPENDENCY);
+        ck_assert_int_eq(source_origin(FRAME_DEPENDENCY, NULL, rows[i].path), FRAME_DEPENDENCY);
     }
+    /* The path says more than the name, which says something where there is none: a lambda in std::sort is the program's. */
+    ck_assert_int_eq(source_origin(FRAME_APPLICATION, "_ZNSt6vectorIiSaIiEE9push_backERKi", ""), FRAME_STANDARD);
+    ck_assert_int_eq(source_origin(FRAME_APPLICATION, "_ZNSt6vectorIiSaIiEE9push_backERKi", "/srv/a.cc"), FRAME_APPLICATION);
 }
 END_TEST
 
