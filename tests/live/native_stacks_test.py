@@ -131,6 +131,41 @@ def check_names(pid, name, expected):
     return failures
 
 
+LIBRARY = """
+#include <unistd.h>
+__attribute__((noinline)) int wait_in_library(int count) { char room[32]; room[0] = (char)pause(); return room[0] + count; }
+"""
+CALLER = "int wait_in_library(int); int main(void) { return wait_in_library(1) + 1; }"
+
+
+def check_deleted(folder):
+    """A library that is no longer there, for a heaptop that has no capability: it is read from the process's memory."""
+    for name, text in (("library.c", LIBRARY), ("caller.c", CALLER)):
+        (folder / name).write_text(text)
+    library = folder / "libwaits.so"
+    subprocess.run(["gcc", "-O1", "-fomit-frame-pointer", "-shared", "-fPIC", "-o", library, folder / "library.c"], check=True)
+    subprocess.run(["gcc", "-O1", "-o", folder / "caller", folder / "caller.c", f"-L{folder}", "-lwaits",
+                    f"-Wl,-rpath,{folder}"], check=True)
+    heaptop = shutil.copy(oracle.HEAPTOP, folder / "heaptop")
+    folder.chmod(0o755)
+    owner = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    with subprocess.Popen([folder / "caller"], **owner) as process:
+        deadline = time.monotonic() + 60
+        while not Path(f"/proc/{process.pid}/syscall").read_text().startswith("34 "):      # pause(2)
+            assert time.monotonic() < deadline, "it never waits"
+            time.sleep(0.01)
+        library.unlink()
+        output = subprocess.run([heaptop, "report", "--json", "--for", "1s", str(process.pid)], check=True, capture_output=True,
+                                text=True, env={**os.environ, "HOME": str(folder)}, **owner).stdout
+        process.kill()
+    thread = json.loads(output)["threads"][0]
+    functions = [frame["function"] for frame in thread["stack"] or []]
+    if thread["stack_quality"] != "whole" or functions[1:3] != ["wait_in_library", "main"]:
+        return [f"a deleted library: {thread['stack_quality']}, {functions}"]
+    print("deleted library: its frame is left and named")
+    return []
+
+
 class Started:
     """A program that runs until the test is through with it; whether it is ready its threads' states tell."""
 
@@ -151,7 +186,7 @@ class Started:
 def main():
     if not shutil.which("eu-stack") or not shutil.which("g++"):
         oracle.skip("eu-stack (elfutils) and a C++ compiler are needed")
-    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "parked-debug-frames", "python3", "redis-server", "ripgrep"]
+    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "parked-debug-frames", "deleted-library", "python3", "redis-server", "ripgrep"]
     failures, skipped = [], []
     with tempfile.TemporaryDirectory(prefix="heaptop-stacks-") as name:
         folder = Path(name)
@@ -189,6 +224,8 @@ def main():
                            cwd=folder)
             with Started([folder / "debug-frames"]) as program:
                 failures += compare("parked-debug-frames", program.process.pid, 51)
+        if "deleted-library" in wanted:
+            failures += check_deleted(folder)
         if "python3" in wanted:
             python = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
             with Started([python, "-c", PYTHON]) as program:
