@@ -37,7 +37,9 @@ struct live_source {
     bool is_stopping, is_finished, wants_memory_map, wants_sample, wants_running_stacks;
     uint64_t profile_rate;          /* To switch profiling on with when asked. */
     double probe_budget;            /* As of attach_options. */
-    enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling, wants_probe;
+    enum { PROFILING_AS_IT_IS, PROFILING_ON, PROFILING_OFF } wants_profiling;
+    bool wants_probe;               /* Another than before: the one that is wanted. */
+    enum attach_probe wanted_probe;
     struct error *failure;          /* Why it finished, to be handed out once. */
 };
 
@@ -111,10 +113,10 @@ static bool sample(struct live_source *live, unsigned *failures)
     if (live->wants_running_stacks)
         session_request_running_stacks(live->session, false);
     live->wants_memory_map = live->wants_running_stacks = false;
-    if (live->wants_probe != PROFILING_AS_IT_IS)
-        session_request_probe(live->session,
-                              live->wants_probe == PROFILING_ON ? ATTACH_PROBE_FAULTS : ATTACH_PROBE_NONE, live->probe_budget);
-    live->wants_profiling = live->wants_probe = PROFILING_AS_IT_IS;
+    if (live->wants_probe)
+        session_request_probe(live->session, live->wanted_probe, live->probe_budget);
+    live->wants_probe = false;
+    live->wants_profiling = PROFILING_AS_IT_IS;
     pthread_mutex_unlock(&live->mutex);
     struct error *error = session_sample(live->session, interval_ns, dropped, &snapshot);
     if (error && ++*failures >= MAX_FAILURES) {
@@ -262,8 +264,16 @@ static void live_request(struct source *source, enum source_request what)
         live->wants_sample = true;
     else if (what == SOURCE_REQUEST_RUNNING_STACKS)
         live->wants_running_stacks = true;
-    else if (what == SOURCE_REQUEST_PROBE_FAULTS || what == SOURCE_REQUEST_PROBE_OFF)
-        live->wants_probe = what == SOURCE_REQUEST_PROBE_FAULTS ? PROFILING_ON : PROFILING_OFF;
+    else if (what >= SOURCE_REQUEST_PROBE_FAULTS && what <= SOURCE_REQUEST_PROBE_ALLOCATIONS) {
+        static const enum attach_probe probes[] = {
+            [SOURCE_REQUEST_PROBE_FAULTS - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_FAULTS,
+            [SOURCE_REQUEST_PROBE_OFF - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_NONE,
+            [SOURCE_REQUEST_PROBE_COUNT - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_COUNT,
+            [SOURCE_REQUEST_PROBE_ALLOCATIONS - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_ALLOCATIONS,
+        };
+        live->wants_probe = true;
+        live->wanted_probe = probes[what - SOURCE_REQUEST_PROBE_FAULTS];
+    }
     else
         live->wants_profiling = what == SOURCE_REQUEST_PROFILING_ON ? PROFILING_ON : PROFILING_OFF;
     pthread_mutex_unlock(&live->mutex);

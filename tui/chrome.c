@@ -100,7 +100,11 @@ static int draw_cost(const struct session *session, struct canvas canvas, int ri
     units_format_duration(duration,
                           isnan(model->cost_per_second) ? (double)cost->sample_cpu_ns : model->cost_per_second);
     bool is_probed = counter_known(&model->latest->counters[COUNTER_FAULT_PERIOD]);
-    const char *placed = cost->preload_rate ? "preloaded" : is_probed ? "faults sampled" : "";
+    bool is_traced = counter_known(&model->latest->counters[COUNTER_PROBE_CALLS]);
+    const char *placed = cost->preload_rate ? "preloaded"
+                         : is_probed        ? "faults sampled"
+                         : is_traced        ? "allocations probed"
+                                            : "";
     snprintf(text, sizeof(text), "cost %s/s \xc2\xb7 %llu stop%s \xc2\xb7 %llu write%s%s%s", duration,
              (unsigned long long)cost->stops, cost->stops == 1 ? "" : "s", (unsigned long long)cost->writes,
              cost->writes == 1 ? "" : "s", placed[0] ? " \xc2\xb7 " : "", placed);

@@ -159,12 +159,32 @@ static void write_probe_on(const struct session *session, struct popup_text *tex
     add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites that first touch new memory from now on,");
     add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "whether it is freed later or not");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "or a", "%s", "counts calls of malloc, free and the like for 0.1 s,");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and tells what probes on them would cost: they show");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "what is kept (BPF; breakpoints; asks again)");
+}
+
+static void write_probe_allocations(const struct session *session, struct popup_text *text)
+{
+    const struct snapshot *latest = session->model.latest;
+    const struct counter *share = latest ? &latest->counters[COUNTER_PROBE_SHARE] : NULL;
+    char percent[UNITS_BUFFER];
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "BPF programs run at each call of malloc, free and the like;");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "the kernel places breakpoints in the process's own copy of");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "their code; no stop");
+    if (share && counter_known(share))
+        add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "about %s of a processor, by the calls of the last moment;",
+                 units_format_percent(percent, share->value.real));
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "the probes are taken away should it become three times that");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and more than a tenth of one (--probe-budget)");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites of what is allocated from now on and in use");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
 }
 
 static void write_probe_off(const struct session *session, struct popup_text *text)
 {
     (void)session;
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: page faults are no longer sampled");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: nothing is sampled any more");
 }
 
 static void write_stop_running(const struct session *session, struct popup_text *text)
@@ -189,8 +209,9 @@ static const struct {
     [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
     [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",
                             write_profiling_on},
-    [POPUP_PROBE_ON] = {" Sample page faults? ", " y samples them, any other key does not ", write_probe_on},
-    [POPUP_PROBE_OFF] = {" Stop sampling page faults? ", " y stops it, any other key does not ", write_probe_off},
+    [POPUP_PROBE_ON] = {" Sample page faults? ", " y samples them, a counts calls, others do neither ", write_probe_on},
+    [POPUP_PROBE_ALLOCATIONS] = {" Probe the allocator? ", " y probes it, any other key does not ", write_probe_allocations},
+    [POPUP_PROBE_OFF] = {" Take the probe away? ", " y takes it away, any other key does not ", write_probe_off},
     [POPUP_STOP_RUNNING] = {" Stop running goroutines for their stacks? ", " y stops them, any other key does not ",
                             write_stop_running},
     [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",

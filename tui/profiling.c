@@ -24,6 +24,8 @@ void profiling_ask(struct session *session)
         session_say(session, "there is no heap profile to switch on");
     else if (latest->profile_switch == PROFILE_SWITCH_ON)
         session->popup = is_native(latest) ? POPUP_PROBE_OFF : POPUP_PROFILING_OFF;
+    else if (latest->profile_switch == PROFILE_SWITCH_COUNTED)
+        session->popup = POPUP_PROBE_ALLOCATIONS;
     else if (latest->profile_switch == PROFILE_SWITCH_OFFERED)
         session->popup = is_native(latest) ? POPUP_PROBE_ON : POPUP_PROFILING_ON;
     else if (latest->profile_since_unix_ns)
@@ -32,23 +34,40 @@ void profiling_ask(struct session *session)
         session_say(session, "this program profiles by itself: there is nothing to switch on");
 }
 
+/* What each question asks for when it is answered with yes. */
+static const struct {
+    enum source_request request;
+    uint8_t asked;
+    const char *said;
+} answers[] = {
+    [POPUP_PROFILING_ON] = {SOURCE_REQUEST_PROFILING_ON, PROFILING_ASKED_ON,
+                            "switching memory profiling on with the next sample"},
+    [POPUP_PROFILING_OFF] = {SOURCE_REQUEST_PROFILING_OFF, PROFILING_ASKED_OFF,
+                             "putting memory profiling back with the next sample"},
+    [POPUP_PROBE_ON] = {SOURCE_REQUEST_PROBE_FAULTS, PROFILING_ASKED_ON, "sampling page faults from the next sample on"},
+    [POPUP_PROBE_ALLOCATIONS] = {SOURCE_REQUEST_PROBE_ALLOCATIONS, PROFILING_ASKED_ON,
+                                 "sampling allocations from the next sample on"},
+    [POPUP_PROBE_OFF] = {SOURCE_REQUEST_PROBE_OFF, PROFILING_ASKED_OFF, "the probe is taken away with the next sample"},
+};
+
+static void ask_for(struct session *session, enum source_request request, unsigned asked, const char *said)
+{
+    source_request(session->model.source, request);
+    session->profiling_asked = asked;
+    session->profiling_asked_at = session->model.latest ? session->model.latest->sequence : 0;
+    session_say(session, "%s", said);
+}
+
 void profiling_answer(struct session *session, uint32_t key)
 {
-    bool probes = session->popup == POPUP_PROBE_ON || session->popup == POPUP_PROBE_OFF;
-    bool on = session->popup == POPUP_PROFILING_ON || session->popup == POPUP_PROBE_ON;
+    enum popup popup = session->popup;
     session->popup = POPUP_NONE;
-    if (key != 'y' && key != 'Y')
-        return;
-    if (probes)
-        source_request(session->model.source, on ? SOURCE_REQUEST_PROBE_FAULTS : SOURCE_REQUEST_PROBE_OFF);
-    else
-        source_request(session->model.source, on ? SOURCE_REQUEST_PROFILING_ON : SOURCE_REQUEST_PROFILING_OFF);
-    session->profiling_asked = on ? PROFILING_ASKED_ON : PROFILING_ASKED_OFF;
-    session->profiling_asked_at = session->model.latest ? session->model.latest->sequence : 0;
-    session_say(session, probes && on ? "sampling page faults from the next sample on"
-                         : probes     ? "page faults are no longer sampled"
-                         : on         ? "switching memory profiling on with the next sample"
-                                      : "putting memory profiling back with the next sample");
+    if (key == 'y' || key == 'Y')
+        ask_for(session, answers[popup].request, answers[popup].asked, answers[popup].said);
+    else if (popup == POPUP_PROBE_ON && (key == 'a' || key == 'A'))
+        ask_for(session, SOURCE_REQUEST_PROBE_COUNT, PROFILING_ASKED_COUNT, "counting calls of the allocator");
+    else if (popup == POPUP_PROBE_ALLOCATIONS)
+        source_request(session->model.source, SOURCE_REQUEST_PROBE_OFF);
 }
 
 void profiling_follow(struct session *session)
@@ -57,11 +76,15 @@ void profiling_follow(struct session *session)
     if (session->profiling_asked == PROFILING_NOT_ASKED || !latest)
         return;
     bool wants_on = session->profiling_asked == PROFILING_ASKED_ON;
-    bool is_done = wants_on == (latest->profile_switch == PROFILE_SWITCH_ON);
+    bool counts = session->profiling_asked == PROFILING_ASKED_COUNT;
+    bool is_done = counts ? latest->profile_switch == PROFILE_SWITCH_COUNTED
+                          : wants_on == (latest->profile_switch == PROFILE_SWITCH_ON);
     if (!is_done && latest->sequence < session->profiling_asked_at + SAMPLES_TO_WAIT)
         return;
     session->profiling_asked = PROFILING_NOT_ASKED;
     session_say(session, "%s", is_done ? "" : "memory profiling is as it was");
+    if (is_done && counts && session->popup == POPUP_NONE)
+        session->popup = POPUP_PROBE_ALLOCATIONS;
     for (size_t i = 0; !is_done && i < latest->num_problems; i++) {
         if (strncmp(latest->problems[i].text, REFUSAL, strlen(REFUSAL)) == 0)
             session_say(session, "%s", latest->problems[i].text);
@@ -74,7 +97,7 @@ int profiling_offer_draw(const struct session *session, struct canvas canvas, in
         return 0;
     int x = canvas_text(canvas, 2, y, ROLE_KEY, "P");
     canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT,
-                    is_native(session->model.shown) ? "samples page faults: who touches new memory; asks first"
+                    is_native(session->model.shown) ? "samples page faults, or probes the allocator; asks first"
                                                     : "switches it on in the running process; asks first");
     return 1;
 }

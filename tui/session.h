@@ -75,7 +75,7 @@ struct open_screen {
 
 /* The last five ask: y does it, any other key does not. */
 enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_PROBE_ON,
-             POPUP_PROBE_OFF, POPUP_STOP_RUNNING };
+             POPUP_PROBE_ALLOCATIONS, POPUP_PROBE_OFF, POPUP_STOP_RUNNING };
 
 struct session_options {
     int width, height;
@@ -113,7 +113,7 @@ struct session {
     enum popup popup;
     int popup_top;
     uint64_t profile_rate;
-    enum { PROFILING_NOT_ASKED, PROFILING_ASKED_ON, PROFILING_ASKED_OFF } profiling_asked;
+    enum { PROFILING_NOT_ASKED, PROFILING_ASKED_ON, PROFILING_ASKED_OFF, PROFILING_ASKED_COUNT } profiling_asked;
     uint64_t profiling_asked_at;    /* Number of the sample that was the latest then. */
     struct text verdict;        /* Of the sample on view. */
     char message[160];          /* Shown in place of the keys until the next event. */

@@ -15,11 +15,7 @@
 /* The ring holds five hundred samples. */
 #define LOOK_NS UINT64_C(20000000)
 #define MAX_FETCHED 2048u
-/* Measured on the machine of docs/decisions.md: what a probe adds to a call, where the kernel emulates the probed instruction, where it steps
- * through it, where the return is seen as well; and what a sample takes besides. */
-#define CALL_NS 550.0
-#define STEPPED_CALL_NS 9500.0
-#define RETURN_NS 900.0
+/* Measured on the machine of docs/decisions.md: what a sample takes besides. */
 #define SAMPLE_NS 4000.0
 
 struct block {
@@ -45,7 +41,7 @@ struct allocation_profile {
     /* At the last look at what it costs. */
     uint64_t looked_ns;             /* CLOCK_MONOTONIC */
     struct allocation_trace_totals looked;
-    double calls_per_second, share; /* Since the look before. */
+    struct allocation_cost cost;    /* Since the look before. */
     double cost_ns;                 /* Up to that look. */
     uint64_t began_unix_ns;
     struct table live;              /* Serials. */
@@ -100,8 +96,8 @@ static double cost_of(const struct allocation_profile *profile, const struct all
     double stepped = (double)(to->stepped_calls - from->stepped_calls);
     double emulated = (double)(to->calls - from->calls) - stepped;
     double samples = (double)(to->samples - from->samples + to->lost - from->lost);
-    double call_ns = CALL_NS + (allocation_trace_sees_all_returns(profile->trace) ? RETURN_NS / 2 : 0);
-    return emulated * call_ns + stepped * (STEPPED_CALL_NS + call_ns - CALL_NS) + samples * SAMPLE_NS;
+    struct allocation_trace_costs costs = allocation_trace_costs(profile->trace);
+    return emulated * costs.call_ns + stepped * costs.stepped_call_ns + samples * SAMPLE_NS;
 }
 
 static struct error *refuse(const struct allocation_profile *profile)
@@ -111,24 +107,42 @@ static struct error *refuse(const struct allocation_profile *profile)
                         "%s: %s calls a second of its allocator, and probes on them take about %s of a processor, more than the "
                         "%s that is allowed (--probe-budget); --probe faults costs less",
                         profile->is_sampling ? "the probes were taken away" : "no sample was taken",
-                        units_format_count(calls, profile->calls_per_second), units_format_percent(share, profile->share),
+                        units_format_count(calls, profile->cost.calls_per_second), units_format_percent(share, profile->cost.processor_share),
                         units_format_percent(budget, profile->budget));
 }
 
 /* Over the time since the look before, which is long enough. */
-static struct error *heed_budget(struct allocation_profile *profile, uint64_t now)
+static struct error *measure_cost(struct allocation_profile *profile, uint64_t now)
 {
     struct allocation_trace_totals totals;
     struct error *error = allocation_trace_count(profile->trace, &totals);
     if (error)
         return error;
     double cost_ns = cost_of(profile, &profile->looked, &totals), passed_ns = (double)(now - profile->looked_ns);
-    profile->calls_per_second = (double)(totals.calls - profile->looked.calls) / passed_ns * (double)CLOCK_SECOND_NS;
-    profile->share = cost_ns / passed_ns;
+    profile->cost.calls_per_second = (double)(totals.calls - profile->looked.calls) / passed_ns * (double)CLOCK_SECOND_NS;
+    profile->cost.processor_share = cost_ns / passed_ns;
     profile->cost_ns += cost_ns;
     profile->looked = totals;
     profile->looked_ns = now;
-    return profile->share > profile->budget ? refuse(profile) : NULL;
+    return NULL;
+}
+
+static struct error *heed_budget(struct allocation_profile *profile, uint64_t now)
+{
+    struct error *error = measure_cost(profile, now);
+    return !error && profile->cost.processor_share > profile->budget ? refuse(profile) : error;
+}
+
+struct error *allocation_profile_count(struct allocation_profile *profile, bool *ret_is_known, struct allocation_cost *ret_cost)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    bool is_known = now - profile->looked_ns >= MEASURE_NS;
+    struct error *error = is_known ? measure_cost(profile, now) : NULL;
+    if (error)
+        return error;
+    *ret_is_known = is_known;
+    *ret_cost = profile->cost;
+    return NULL;
 }
 
 /* ---- samples ---- */
@@ -245,15 +259,15 @@ static void fill_state(const struct allocation_profile *profile, const struct al
     snapshot_set(snapshot, COUNTER_PROBE_LOST, (int64_t)totals->lost);
     snapshot_set(snapshot, COUNTER_PROBE_CALLS, (int64_t)totals->calls);
     snapshot_set(snapshot, COUNTER_PROBE_COST, (int64_t)cost_ns);
-    snapshot_set_real(snapshot, COUNTER_PROBE_SHARE, profile->share);
+    snapshot_set_real(snapshot, COUNTER_PROBE_SHARE, profile->cost.processor_share);
     snapshot->counters[COUNTER_PROBE_COST].provenance = PROVENANCE_SAMPLED;
     snapshot->counters[COUNTER_PROBE_SHARE].provenance = PROVENANCE_SAMPLED;
     snapshot->profile_since_unix_ns = profile->began_unix_ns;
     if (totals->stepped_calls > 0)
         snapshot_add_problem(snapshot,
-                             "allocation probes: of %zu functions the processor steps through the probed instruction, which makes a call "
-                             "of them some 9 us longer",
-                             profile->num_stepped);
+                             "allocation probes: in %zu functions the processor steps through the probed instruction, which makes a call "
+                             "of them some %.0f us longer",
+                             profile->num_stepped, allocation_trace_costs(profile->trace).stepped_call_ns / 1e3);
     if (allocation_trace_sees_all_returns(profile->trace))
         snapshot_add_problem(snapshot, "allocation probes: this kernel cannot choose which returns are seen (6.13 can): a call costs "
                                        "more than it need");

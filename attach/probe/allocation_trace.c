@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,9 +14,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "attach/maps.h"
 #include "attach/procfs.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/clock.h"
 
 /* Linux 6.13 include/uapi/linux/bpf.h; libbpf 1.1 and headers of its time do not know them. */
 #define TRACE_UPROBE_SESSION 57
@@ -25,13 +28,20 @@ struct link_create_uprobe_multi {
     uint32_t count, multi_flags, pid, unused;
 };
 
+/* So many calls take a millisecond; a tenth of them where they are stepped through. */
+#define CALIBRATION_CALLS 500u
+#define CALIBRATION_TURNS 3u
+/* What deciding whether to sample, or whether a block was sampled, adds to a call that is only counted: measured on the machine of docs/decisions.md. */
+#define SAMPLING_NS 150.0
+
 /* A program and its links: all that is to be closed. */
 struct allocation_trace {
     struct allocations_bpf *bpf;
     bool sees_all_returns;
-    int sessions[ALLOCATOR_FILES_MAX];
+    struct allocation_trace_costs costs;
+    int sessions[ALLOCATOR_FILES_MAX + 1];
     size_t num_sessions;
-    struct bpf_link *links[2 * ALLOCATOR_FILES_MAX * ALLOCATOR_PROBES_MAX];
+    struct bpf_link *links[2 * (ALLOCATOR_FILES_MAX + 1) * ALLOCATOR_PROBES_MAX];
     size_t num_links;
     struct ring_buffer *ring;
     int num_processors;
@@ -169,23 +179,102 @@ static bool returns_matter(uint64_t cookie)
     return call != ALLOCATION_CALL_FREE && call != ALLOCATION_CALL_MUNMAP;
 }
 
-static struct error *link_all(struct allocation_trace *trace, pid_t pid, const struct allocator_functions *functions)
+static struct error *link_file(struct allocation_trace *trace, pid_t pid, const struct allocator_file *file)
 {
-    struct error *error = NULL;
-    for (size_t i = 0; i < functions->num_files && !error; i++) {
-        const struct allocator_file *file = &functions->files[i];
-        if (!trace->sees_all_returns)
-            error = link_session(trace, pid, file);
-        for (size_t k = 0; k < file->num_probes && !error && trace->sees_all_returns; k++) {
-            const struct allocator_probe *probe = &file->probes[k];
-            if (returns_matter(probe->cookie))
-                error = link_one(trace, pid, file, probe, true);
-            if (!error)
-                error = link_one(trace, pid, file, probe, false);
-        }
+    struct error *error = trace->sees_all_returns ? NULL : link_session(trace, pid, file);
+    for (size_t k = 0; k < file->num_probes && !error && trace->sees_all_returns; k++) {
+        const struct allocator_probe *probe = &file->probes[k];
+        if (returns_matter(probe->cookie))
+            error = link_one(trace, pid, file, probe, true);
+        if (!error)
+            error = link_one(trace, pid, file, probe, false);
     }
     return error;
 }
+
+static struct error *link_all(struct allocation_trace *trace, pid_t pid, const struct allocator_functions *functions)
+{
+    struct error *error = NULL;
+    for (size_t i = 0; i < functions->num_files && !error; i++)
+        error = link_file(trace, pid, &functions->files[i]);
+    return error;
+}
+
+/* ---- what a call costs ---- */
+
+/* Functions of our own, one of which begins with an instruction that the kernel emulates, and the other with one that it does not. */
+void allocation_trace_call_emulated(void);
+void allocation_trace_call_stepped(void);
+__asm__(".text\n"
+        ".hidden allocation_trace_call_emulated, allocation_trace_call_stepped\n"
+        ".globl allocation_trace_call_emulated, allocation_trace_call_stepped\n"
+        ".type allocation_trace_call_emulated, @function\n"
+        ".type allocation_trace_call_stepped, @function\n"
+        "allocation_trace_call_emulated:\n"
+        "    push %rbp\n"
+        "    pop %rbp\n"
+        "    ret\n"
+        "allocation_trace_call_stepped:\n"
+        "    mov %rdi, %rax\n"
+        "    ret\n");
+
+static bool find_own_offset(const struct maps *maps, uint64_t address, uint64_t *ret_offset)
+{
+    for (size_t i = 0; i < maps->lines.count; i++) {
+        const struct map_line *line = &maps->lines.items[i];
+        if (address >= line->start && address < line->end) {
+            *ret_offset = address - line->start + line->offset;
+            return line->inode != 0;
+        }
+    }
+    return false;
+}
+
+/* In turns, the least of which none has disturbed. */
+static double measure_call(void (*call)(void), unsigned calls)
+{
+    double least = INFINITY;
+    for (unsigned turn = 0; turn < CALIBRATION_TURNS; turn++) {
+        uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        for (unsigned i = 0; i < calls; i++)
+            call();
+        least = fmin(least, (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - before) / calls);
+    }
+    return least;
+}
+
+/* Heaptop's own calls are counted with the others: before these are looked at. Without returns, which are seen of samples alone or cost as much
+ * again. */
+static struct error *calibrate(struct allocation_trace *trace)
+{
+    _cleanup_free_ struct allocator_file *file = calloc(1, sizeof(*file));
+    _cleanup_close_ int folder = open("/proc/self", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct maps maps = {.truncated = false};
+    if (!file)
+        return error_no_memory();
+    struct error *error = folder < 0 ? error_from_errno(errno, "cannot open '/proc/self'") : maps_read(folder, &maps);
+    if (error)
+        return error;
+    void (*const calls[])(void) = {allocation_trace_call_emulated, allocation_trace_call_stepped};
+    snprintf(file->path, sizeof(file->path), "/proc/self/exe");
+    for (size_t i = 0; i < ARRAY_SIZE(calls) && !error; i++) {
+        struct allocator_probe *probe = &file->probes[file->num_probes++];
+        probe->cookie = ALLOCATION_CALL_MALLOC | (i == 1 ? ALLOCATION_STEPPED : 0);
+        if (!find_own_offset(&maps, (uintptr_t)calls[i], &probe->offset))
+            error = error_create(ERROR_SYSTEM, "heaptop does not find its own code");
+    }
+    maps_deinit(&maps);
+    if (!error)
+        error = link_file(trace, getpid(), file);
+    if (error)
+        return error;
+    trace->costs.call_ns = measure_call(calls[0], CALIBRATION_CALLS) + SAMPLING_NS;
+    trace->costs.stepped_call_ns = measure_call(calls[1], CALIBRATION_CALLS / 10) + SAMPLING_NS;
+    /* Nobody calls these functions again, and taking probes away is slow: it is done with the others. */
+    return NULL;
+}
+
+/* ---- records ---- */
 
 static int take_record(void *context, void *data, size_t size)
 {
@@ -227,6 +316,8 @@ static struct error *open_with(struct target *target, const struct allocator_fun
     if (!error)
         error = make_buffers(trace);
     if (!error)
+        error = calibrate(trace);
+    if (!error)
         error = link_all(trace, target->pid, functions);
     if (error)
         return error;
@@ -261,6 +352,11 @@ void allocation_trace_close(struct allocation_trace *trace)
     free(trace->keys);
     free(trace->values);
     free(trace);
+}
+
+struct allocation_trace_costs allocation_trace_costs(const struct allocation_trace *trace)
+{
+    return trace->costs;
 }
 
 bool allocation_trace_sees_all_returns(const struct allocation_trace *trace)

@@ -30,6 +30,12 @@ struct error *allocation_trace_open(struct target *target, const struct allocato
 void allocation_trace_close(struct allocation_trace *trace);    /* Accepts NULL. */
 
 bool allocation_trace_sees_all_returns(const struct allocation_trace *trace);
+/* How much longer a call takes on this machine, in nanoseconds, as heaptop has measured on calls of its own: where the kernel emulates the
+ * probed instruction, and where the processor steps through it. */
+struct allocation_trace_costs {
+    double call_ns, stepped_call_ns;
+};
+struct allocation_trace_costs allocation_trace_costs(const struct allocation_trace *trace);
 void allocation_trace_sample(struct allocation_trace *trace);
 /* ERROR_SYSTEM. */
 struct error *allocation_trace_count(struct allocation_trace *trace, struct allocation_trace_totals *ret_totals);

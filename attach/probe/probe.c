@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "heaptop/base/cleanup.h"
+#include "heaptop/base/units.h"
+
+/* More than was counted by so much, with which somebody has agreed, is still within what he has. */
+#define MARGIN 3
 
 static void stop(struct probe *probe)
 {
@@ -23,6 +27,11 @@ void probe_request(struct probe *probe, enum attach_probe wanted)
     if (probe->wanted != wanted)
         stop(probe);
     free(take_pointer(probe->refusal));
+    /* Who goes on knows what it costs, and that it varies. */
+    if (wanted == ATTACH_PROBE_ALLOCATIONS && MARGIN * probe->counted.processor_share > probe->budget)
+        probe->budget = MARGIN * probe->counted.processor_share;
+    probe->counted = (struct allocation_cost){0};
+    probe->is_counted = false;
     probe->wanted = wanted;
 }
 
@@ -45,11 +54,28 @@ uint64_t probe_look_interval(const struct probe *probe)
                                 : 0;
 }
 
+static struct error *count(struct probe *probe)
+{
+    struct allocation_cost cost;
+    bool is_known;
+    struct error *error = allocation_profile_count(probe->allocations, &is_known, &cost);
+    if (error || !is_known)
+        return error;
+    stop(probe);
+    probe->counted = cost;
+    probe->is_counted = true;
+    return NULL;
+}
+
 struct error *probe_look(struct probe *probe)
 {
-    struct error *error = probe->faults        ? fault_profile_look(probe->faults)
-                          : probe->allocations ? allocation_profile_look(probe->allocations)
-                                               : NULL;
+    struct error *error = NULL;
+    if (probe->faults)
+        error = fault_profile_look(probe->faults);
+    else if (probe->allocations && probe->wanted == ATTACH_PROBE_COUNT)
+        error = count(probe);
+    else if (probe->allocations)
+        error = allocation_profile_look(probe->allocations);
     return refuse(probe, error);
 }
 
@@ -61,6 +87,18 @@ static struct error *start(struct probe *probe, struct target *target, struct na
 }
 
 static const char no_probe[] = "no probe was asked for";
+
+static void tell_counted(const struct probe *probe, struct snapshot *snapshot)
+{
+    char calls[UNITS_BUFFER], share[UNITS_BUFFER];
+    snapshot->profile_switch = PROFILE_SWITCH_COUNTED;
+    snapshot->profile_reason =
+        arena_printf(&snapshot->arena, "%s calls a second of its allocator: probes on them would take about %s of a processor",
+                     units_format_count(calls, probe->counted.calls_per_second),
+                     units_format_percent(share, probe->counted.processor_share));
+    snapshot_set_real(snapshot, COUNTER_PROBE_SHARE, probe->counted.processor_share);
+    snapshot->counters[COUNTER_PROBE_SHARE].provenance = PROVENANCE_SAMPLED;
+}
 
 struct error *probe_sample(struct probe *probe, struct target *target, struct native_stacks *stacks,
                            struct snapshot *snapshot)
@@ -74,6 +112,10 @@ struct error *probe_sample(struct probe *probe, struct target *target, struct na
         snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
     if (probe->wanted == ATTACH_PROBE_NONE)
         return NULL;
+    if (probe->is_counted) {
+        tell_counted(probe, snapshot);
+        return NULL;
+    }
     struct error *error = NULL;
     bool is_on = probe->faults || probe->allocations;
     if (snapshot->profile_state != PROFILE_NONE && !is_on)
@@ -82,10 +124,12 @@ struct error *probe_sample(struct probe *probe, struct target *target, struct na
         error = start(probe, target, stacks);
     if (!error && probe->faults)
         error = fault_profile_sample(probe->faults, snapshot);
-    if (!error && probe->allocations)
+    if (!error && probe->allocations && probe->wanted == ATTACH_PROBE_COUNT)
+        snapshot->profile_reason = "calls of the allocator are counted, to tell what probing them costs";
+    else if (!error && probe->allocations)
         error = allocation_profile_sample(probe->allocations, snapshot);
     error = refuse(probe, error_prefix(error, "memory profiling was not switched on"));
-    if (probe->faults || probe->allocations)
+    if (probe->faults || (probe->allocations && probe->wanted != ATTACH_PROBE_COUNT))
         snapshot->profile_switch = PROFILE_SWITCH_ON;
     if (probe->refusal)
         snapshot_add_problem(snapshot, "%s", probe->refusal);

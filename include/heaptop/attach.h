@@ -88,6 +88,8 @@ enum attach_probe {
      * places breakpoints in the program's own copy of their pages, and takes them out when heaptop ends, however it does. Each call takes
      * about half a microsecond longer: they are counted for a tenth of a second first. */
     ATTACH_PROBE_ALLOCATIONS,
+    /* Only counts those calls, once, and says in the snapshots what the probes would cost. */
+    ATTACH_PROBE_COUNT,
 };
 
 struct attach_options {

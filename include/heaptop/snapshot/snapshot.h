@@ -85,6 +85,7 @@ enum profile_kind {
 enum profile_switch_state {
     PROFILE_SWITCH_NONE,    /* Nothing: it is on, or cannot be switched on, or this is a recording. */
     PROFILE_SWITCH_OFFERED, /* It is off, or there is none and page faults may be sampled: source_request may ask for it. */
+    PROFILE_SWITCH_COUNTED, /* The same, and it was counted what probes on its allocator would cost: COUNTER_PROBE_SHARE, and in words profile_reason. */
     PROFILE_SWITCH_ON,      /* This session has switched it on, and puts it back at its end. */
 };
 /* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */

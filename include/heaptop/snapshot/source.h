@@ -17,6 +17,9 @@ enum source_request {
     /* Page-fault samples of a program that keeps no heap profile: see attach_options.probe. As profiling is. */
     SOURCE_REQUEST_PROBE_FAULTS,
     SOURCE_REQUEST_PROBE_OFF,
+    /* Calls of its allocator: counted for a moment, which PROFILE_SWITCH_COUNTED tells the end of; and sampled. */
+    SOURCE_REQUEST_PROBE_COUNT,
+    SOURCE_REQUEST_PROBE_ALLOCATIONS,
     SOURCE_REQUEST_SAMPLE,      /* The next snapshot now, and not when its time has come. */
     /* The next snapshot alone has the stacks of goroutines that run: their threads are stopped, each for a moment. */
     SOURCE_REQUEST_RUNNING_STACKS,
