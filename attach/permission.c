@@ -13,6 +13,9 @@
 #include "heaptop/base/cleanup.h"
 
 #define CAPABILITY_SYS_PTRACE (UINT64_C(1) << 19)   /* include/uapi/linux/capability.h */
+#define CAPABILITY_SYS_ADMIN (UINT64_C(1) << 21)
+#define CAPABILITY_PERFMON (UINT64_C(1) << 38)
+#define CAPABILITY_BPF (UINT64_C(1) << 39)
 #define SECCOMP_FILTER 2
 
 static bool read_status(const char *path, struct process_status *ret_status)
@@ -97,6 +100,12 @@ void permission_gather(pid_t pid, struct permission_facts *ret_facts)
 bool permission_has_sys_ptrace(const struct permission_facts *facts)
 {
     return facts->own_known && (facts->own.effective_capabilities & CAPABILITY_SYS_PTRACE);
+}
+
+bool permission_has_bpf(const struct permission_facts *facts)
+{
+    uint64_t have = facts->own_known ? facts->own.effective_capabilities : 0;
+    return have & CAPABILITY_SYS_ADMIN || (have & CAPABILITY_BPF && have & CAPABILITY_PERFMON);
 }
 
 void permission_append_user(struct text *text, uid_t uid)

@@ -29,6 +29,8 @@ struct permission_facts {
 
 void permission_gather(pid_t pid, struct permission_facts *ret_facts);
 
+/* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN. */
+bool permission_has_bpf(const struct permission_facts *facts);
 bool permission_has_sys_ptrace(const struct permission_facts *facts);
 /* kernel.yama.ptrace_scope, or YAMA_ABSENT. */
 int permission_yama_scope(void);

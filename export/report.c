@@ -456,6 +456,10 @@ static void add_sites(struct report *report)
     else if (report_known(report, COUNTER_MEM_PROFILE_RATE) && report_value(report, COUNTER_MEM_PROFILE_RATE) > 1)
         text_printf(&note, "; estimated from one sample in %s allocated",
                     units_format_bytes(rate, report_value(report, COUNTER_MEM_PROFILE_RATE)));
+    if (report_known(report, COUNTER_PROBE_CALLS) && report_known(report, COUNTER_PROBE_SHARE))
+        text_printf(&note, "; %s calls of the allocator were probed, lately at about %s of a processor",
+                    units_format_exact(cycle, (int64_t)report_value(report, COUNTER_PROBE_CALLS)),
+                    units_format_percent(rate, report_counter(report, COUNTER_PROBE_SHARE)->value.real));
     if (snapshot->profile_since_unix_ns > PROFILE_SINCE_UNKNOWN && snapshot->unix_ns > snapshot->profile_since_unix_ns)
         text_printf(&note, kind == PROFILE_OF_FAULTS ? "; watched for %s" : "; profiling was switched on %s ago",
                     units_format_duration(cycle, (double)(snapshot->unix_ns - snapshot->profile_since_unix_ns)));

@@ -12,7 +12,7 @@
 #include "heaptop/base/vector.h"
 
 #define MEASURE_NS (CLOCK_SECOND_NS / 10)
-/* The ring holds five hundred samples. */
+/* The ring holds a thousand samples. */
 #define LOOK_NS UINT64_C(20000000)
 #define MAX_FETCHED 2048u
 /* Measured on the machine of docs/decisions.md: what a sample takes besides. */
@@ -102,13 +102,13 @@ static double cost_of(const struct allocation_profile *profile, const struct all
 
 static struct error *refuse(const struct allocation_profile *profile)
 {
-    char calls[UNITS_BUFFER], share[UNITS_BUFFER], budget[UNITS_BUFFER];
+    char calls[UNITS_BUFFER], share[UNITS_BUFFER];
     return error_create(ERROR_UNSUPPORTED,
                         "%s: %s calls a second of its allocator, and probes on them take about %s of a processor, more than the "
-                        "%s that is allowed (--probe-budget); --probe faults costs less",
+                        "%.3g%% that is allowed (--probe-budget); --probe faults costs less",
                         profile->is_sampling ? "the probes were taken away" : "no sample was taken",
                         units_format_count(calls, profile->cost.calls_per_second), units_format_percent(share, profile->cost.processor_share),
-                        units_format_percent(budget, profile->budget));
+                        100 * profile->budget);
 }
 
 /* Over the time since the look before, which is long enough. */

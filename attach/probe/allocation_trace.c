@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "attach/maps.h"
+#include "attach/permission.h"
 #include "attach/procfs.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
@@ -305,8 +306,8 @@ static struct error *make_buffers(struct allocation_trace *trace)
 
 DEFINE_CLEANUP(struct allocation_trace *, allocation_trace_close)
 
-static struct error *open_with(struct target *target, const struct allocator_functions *functions, uint64_t rate,
-                               bool sees_all_returns, struct allocation_trace **ret_trace)
+static struct error *open_with(pid_t pid, const struct allocator_functions *functions, uint64_t rate, bool sees_all_returns,
+                               struct allocation_trace **ret_trace)
 {
     _cleanup_(allocation_trace_closep) struct allocation_trace *trace = calloc(1, sizeof(*trace));
     if (!trace)
@@ -318,24 +319,45 @@ static struct error *open_with(struct target *target, const struct allocator_fun
     if (!error)
         error = calibrate(trace);
     if (!error)
-        error = link_all(trace, target->pid, functions);
+        error = link_all(trace, pid, functions);
     if (error)
         return error;
     *ret_trace = take_pointer(trace);
     return NULL;
 }
 
-struct error *allocation_trace_open(struct target *target, const struct allocator_functions *functions, uint64_t rate,
-                                    enum allocation_trace_links links, struct allocation_trace **ret_trace)
+static struct error *open_best(pid_t pid, const struct allocator_functions *functions, uint64_t rate,
+                               struct allocation_trace **ret_trace)
 {
-    struct error *error = check_returns_are_safe(target);
-    if (error || links != ALLOCATION_TRACE_BEST)
-        return error ? error : open_with(target, functions, rate, links == ALLOCATION_TRACE_PAIRS, ret_trace);
-    error = open_with(target, functions, rate, false, ret_trace);
+    struct error *error = open_with(pid, functions, rate, false, ret_trace);
     if (!error || error->kind != ERROR_UNSUPPORTED)
         return error;
     error_destroy(error);
-    return open_with(target, functions, rate, true, ret_trace);
+    return open_with(pid, functions, rate, true, ret_trace);
+}
+
+struct error *allocation_trace_open(struct target *target, const struct allocator_functions *functions, uint64_t rate,
+                                    enum allocation_trace_links links, struct allocation_trace **ret_trace)
+{
+    struct error *error = allocation_trace_refusal();
+    if (!error)
+        error = check_returns_are_safe(target);
+    if (error)
+        return error;
+    return links == ALLOCATION_TRACE_BEST
+               ? open_best(target->pid, functions, rate, ret_trace)
+               : open_with(target->pid, functions, rate, links == ALLOCATION_TRACE_PAIRS, ret_trace);
+}
+
+struct error *allocation_trace_refusal(void)
+{
+    struct permission_facts facts;
+    permission_gather(getpid(), &facts);
+    if (!permission_has_bpf(&facts))
+        return explain(EPERM, "load BPF programs");
+    if (access("/sys/bus/event_source/devices/uprobe/type", R_OK) != 0)
+        return error_create(ERROR_UNSUPPORTED, "this kernel has no uprobes, or /sys is hidden from heaptop");
+    return NULL;
 }
 
 void allocation_trace_close(struct allocation_trace *trace)

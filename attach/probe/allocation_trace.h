@@ -36,6 +36,8 @@ struct allocation_trace_costs {
     double call_ns, stepped_call_ns;
 };
 struct allocation_trace_costs allocation_trace_costs(const struct allocation_trace *trace);
+/* Why it cannot be had here, as far as is known without doing anything; errors of allocation_trace_open. */
+struct error *allocation_trace_refusal(void);
 void allocation_trace_sample(struct allocation_trace *trace);
 /* ERROR_SYSTEM. */
 struct error *allocation_trace_count(struct allocation_trace *trace, struct allocation_trace_totals *ret_totals);

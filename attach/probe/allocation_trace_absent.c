@@ -2,6 +2,12 @@
 #include "attach/probe/allocation_trace.h"
 #include "heaptop/attach.h"
 
+struct error *allocation_trace_refusal(void)
+{
+    return error_create(ERROR_UNSUPPORTED, "this heaptop was built without libbpf, clang or bpftool: allocations cannot be probed; "
+                                           "--probe faults needs none of them");
+}
+
 struct error *allocation_trace_open(struct target *target, const struct allocator_functions *functions, uint64_t rate,
                                     enum allocation_trace_links links, struct allocation_trace **ret_trace)
 {
@@ -10,8 +16,7 @@ struct error *allocation_trace_open(struct target *target, const struct allocato
     (void)rate;
     (void)links;
     (void)ret_trace;
-    return error_create(ERROR_UNSUPPORTED, "this heaptop was built without libbpf, clang or bpftool: allocations cannot be probed; "
-                                           "--probe faults needs none of them");
+    return allocation_trace_refusal();
 }
 
 /* There is none that the others could be called with. */

@@ -68,7 +68,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
-    __uint(max_entries, 8 << 20);
+    __uint(max_entries, 16 << 20);
 } ring SEC(".maps");
 
 static __always_inline bool is_internal(const struct pt_regs *ctx, __u64 cookie)

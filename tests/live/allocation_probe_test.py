@@ -8,6 +8,7 @@ Exit status 77 where a C compiler is missing, heaptop was built without libbpf, 
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -170,6 +171,84 @@ def test_killed(folder):
         recording.process.stderr.close()
         wait_for("the breakpoints are gone", lambda: not is_probed(target.pid))
         check(target.begin(), "the program does not go on")
+
+
+def test_returns(folder):
+    """On kernels that see all returns or none the estimates are the same."""
+    probe = native.ROOT / "build-dev" / "tests" / "allocation_trace_probe"
+    for links in ("session", "pairs"):
+        with Target("functions") as target:
+            with subprocess.Popen([probe, links, str(target.pid)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+                line = process.stdout.readline()
+                if line != "on\n":
+                    print(f"returns: {links} is not tried: {line}")
+                    process.wait(PATIENCE)
+                    continue
+                wanted = sum(target.begin().values())
+                output = process.communicate("\n", timeout=PATIENCE)[0]
+            found = json.loads(output)
+            print(f"{links}: {wanted} bytes kept, {found}")
+            # Some 230 samples, each a 15th of their root.
+            check(abs(found["inuse_bytes"] / wanted - 1) < SURE / 230 ** 0.5, f"{links}: {found['inuse_bytes']} of {wanted}")
+            check(found["lost"] == 0 and found["calls"] > 10 * 20000, f"{links}: {found}")
+            check(not is_probed(target.pid), f"{links}: the breakpoints are still there")
+
+
+def test_other_allocators(folder):
+    """malloc of a static program, and one that a library brings with it."""
+    source = native.ROOT / "tests" / "targets" / "native" / "allocations.c"
+    static = folder / "static"
+    subprocess.run(["cc", "-O2", "-fomit-frame-pointer", "-D_GNU_SOURCE", "-static", "-pthread", "-o", static, source], check=True,
+                   stderr=subprocess.DEVNULL)
+    cases = [("static", static, {})]
+    libraries = [Path(f"/usr/lib/x86_64-linux-gnu/{name}") for name in ("libjemalloc.so.2", "libtcmalloc_minimal.so.4")]
+    for library in libraries:
+        if library.exists():
+            cases.append((library.name, None, {"LD_PRELOAD": str(library)}))
+        else:
+            print(f"not tried: {library} is not installed")
+    for name, program, environment in cases:
+        with Target("functions", program, environment) as target:
+            recording = Recording(folder, target.pid)
+            recording.wait_until_on()
+            expected = target.begin()
+            document = recording.end()
+            print(f"{name}: {document['probe']}")
+            check_estimates(document, expected)
+
+
+def test_budget(folder):
+    """What costs too much is not begun, or ended, and it is said."""
+    with native.Leaky(1, 2000, 100) as program:
+        document = read_json("--for", "2s", "--probe", "allocs", "--probe-budget", "0.1%", program.pid)
+        said = " ".join(document["problems"])
+        check(document["heap_profile"]["state"] == "none" and "no sample was taken" in said and "0.1%" in said, f"'{said}'")
+        wait_for("the breakpoints are gone", lambda: not is_probed(program.pid))
+    with Target("known") as target:
+        recording = Recording(folder, target.pid, "--probe-budget", "1%")
+        recording.wait_until_on()
+        target.begin()
+        wait_for("the breakpoints are gone", lambda: not is_probed(target.pid))
+        document = recording.end()
+        said = " ".join(document["problems"])
+        check(document["heap_profile"]["state"] == "none" and "the probes were taken away" in said, f"'{said}'")
+
+
+def test_unprivileged(folder):
+    """As nobody, on nobody's own program: it is said what it takes, and what needs less."""
+    if os.geteuid() != 0:
+        print("not tried: who is no root cannot become nobody")
+        return
+    folder.chmod(0o755)
+    program, leaky = folder / "heaptop", folder / "leaky"
+    shutil.copy(native.HEAPTOP, program)
+    shutil.copy(native.build("leaky.c"), leaky)
+    with native.Leaky(1, 100, 100, user="nobody", program=leaky) as target:
+        output = subprocess.run([program, "report", "--json", "--for", "1s", "--probe", "allocs", str(target.pid)], capture_output=True,
+                                text=True, timeout=PATIENCE, user="nobody", group="nogroup", extra_groups=[], cwd="/")
+        document = json.loads(output.stdout)
+        said = " ".join(document["problems"])
+        check(document["heap_profile"]["state"] == "none" and "CAP_BPF" in said and "--probe faults" in said, f"'{said}'")
 
 
 def find_refusal():
