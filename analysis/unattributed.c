@@ -61,6 +61,8 @@ void history_measure_unattributed(struct history *history, const struct snapshot
     double marked = value_or(snapshot, COUNTER_HEAP_MARKED, NAN), live = value_or(snapshot, COUNTER_HEAP_LIVE, NAN);
     double bytes = marked > 0 ? marked - (double)history->totals.published.inuse_bytes
                               : live - (double)history->totals.provisional.inuse_bytes;
+    /* Where no runtime counts its heap, who probes its allocator tells. */
+    bytes = value_or(snapshot, COUNTER_PROBE_BEFORE, bytes);
     history->has_unattributed = snapshot->profile_since_unix_ns != 0 && !isnan(bytes);
     history->unattributed_bytes = history->has_unattributed ? (int64_t)fmax(bytes, 0) : 0;
 }

@@ -44,6 +44,8 @@ struct allocation_profile {
     struct allocation_cost cost;    /* Since the look before. */
     double cost_ns;                 /* Up to that look. */
     uint64_t began_unix_ns;
+    bool knows_before;
+    int64_t before_bytes;           /* In use of what was allocated before that. */
     struct table live;              /* Serials. */
     VECTOR(struct block) blocks;
     VECTOR(struct fetched) fetched;
@@ -225,6 +227,29 @@ static struct error *count_freed(struct allocation_profile *profile)
     return NULL;
 }
 
+/* What malloc says is in use, less what has a call site. It can only become less; what it seems to gain is sampling error, and what malloc adds to
+ * each block. */
+static void measure_before(struct allocation_profile *profile, struct snapshot *snapshot)
+{
+    const struct malloc_heap *heap = snapshot->malloc_heap;
+    if (heap && heap->known && heap->torn_arenas == 0) {
+        int64_t bytes = (int64_t)(heap->used_bytes - heap->cache_bytes + (heap->mapped_known ? heap->mapped_bytes : 0));
+        for (size_t i = 0; i < profile->blocks.count; i++) {
+            const struct block *block = &profile->blocks.items[i];
+            const struct site_counts counts = {.allocs = 1, .alloc_bytes = block->size};
+            if (!block->is_mapping)
+                bytes -= site_scale(&counts, ATTACH_DEFAULT_PROFILE_RATE).inuse_bytes;
+        }
+        bytes = bytes > 0 ? bytes : 0;
+        profile->before_bytes = profile->knows_before && profile->before_bytes < bytes ? profile->before_bytes : bytes;
+        profile->knows_before = true;
+    }
+    if (!profile->knows_before)
+        return;
+    snapshot_set(snapshot, COUNTER_PROBE_BEFORE, profile->before_bytes);
+    snapshot->counters[COUNTER_PROBE_BEFORE].provenance = PROVENANCE_SAMPLED;
+}
+
 /* ---- looking ---- */
 
 uint64_t allocation_profile_look_interval(const struct allocation_profile *profile)
@@ -293,5 +318,7 @@ struct error *allocation_profile_sample(struct allocation_profile *profile, stru
         error = allocation_sites_fill(profile->sites, ATTACH_DEFAULT_PROFILE_RATE, snapshot);
     if (!error)
         fill_state(profile, &totals, snapshot);
+    if (!error)
+        measure_before(profile, snapshot);
     return error;
 }

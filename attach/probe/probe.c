@@ -104,7 +104,8 @@ struct error *probe_sample(struct probe *probe, struct target *target, struct na
                            struct snapshot *snapshot)
 {
     static const enum counter_id counters[] = {COUNTER_FAULT_PERIOD, COUNTER_PROBE_SAMPLES, COUNTER_PROBE_LOST,
-                                               COUNTER_PROBE_COST,        COUNTER_PROBE_CALLS,   COUNTER_PROBE_SHARE};
+                                               COUNTER_PROBE_COST,        COUNTER_PROBE_CALLS,   COUNTER_PROBE_SHARE,
+                                               COUNTER_PROBE_BEFORE};
     for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
         snapshot_set_unavailable(snapshot, counters[i], no_probe);
     bool has_none = snapshot->profile_state == PROFILE_NONE && snapshot_profile_kind(snapshot) != PROFILE_OF_RUNTIME;

@@ -97,7 +97,8 @@ enum counter_kind {
     X(PROBE_LOST, "probe", "lost", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that were lost for want of room") \
     X(PROBE_COST, "probe", "target_cpu_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "CPU time of the process that the probe has cost, estimated") \
     X(PROBE_CALLS, "probe", "calls", UNIT_COUNT, COUNTER_MONOTONIC, "Calls of the allocator that heaptop's probes have seen") \
-    X(PROBE_SHARE, "probe", "processor_share", UNIT_FRACTION, COUNTER_GAUGE, "Share of one processor that these probes take, estimated")
+    X(PROBE_SHARE, "probe", "processor_share", UNIT_FRACTION, COUNTER_GAUGE, "Share of one processor that these probes take, estimated") \
+    X(PROBE_BEFORE, "probe", "before_bytes", UNIT_BYTES, COUNTER_GAUGE, "Bytes in use of what malloc had given out before the probes were placed, estimated")
 
 enum counter_id {
 #define X(id, ...) COUNTER_##id,

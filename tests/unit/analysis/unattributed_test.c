@@ -83,6 +83,20 @@ START_TEST(a_program_that_profiles_itself_has_no_such_row)
 }
 END_TEST
 
+/* Of a program in C it is told by who probes its allocator. */
+START_TEST(probes_tell_what_was_there_before)
+{
+    struct scene scene = scene_make();
+    builder_set(scene.b, COUNTER_PROBE_BEFORE, 70 * MIB);
+    for (unsigned i = 0; i < 8; i++)
+        step(&scene, 4, 0);
+    struct analysis *analysis = compute(&scene);
+    ck_assert_int_eq(analysis->unattributed->published.inuse_bytes, 70 * MIB);
+    analysis_destroy(analysis);
+    scene_end(&scene);
+}
+END_TEST
+
 /* A leak is found as ever. */
 START_TEST(a_leak_grows)
 {
@@ -162,6 +176,7 @@ static Suite *make_suite(void)
     TCase *tests = tcase_create("unattributed");
     tcase_add_test(tests, what_was_there_before_is_one_row);
     tcase_add_test(tests, a_program_that_profiles_itself_has_no_such_row);
+    tcase_add_test(tests, probes_tell_what_was_there_before);
     tcase_add_test(tests, a_leak_grows);
     tcase_add_test(tests, what_replaces_does_not_grow);
     tcase_add_test(tests, another_rate_begins_anew);
