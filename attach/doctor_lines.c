@@ -68,7 +68,8 @@ static struct error *try_reading(struct line_resolver *resolver, struct findings
 static struct error *add_row(const struct findings *findings, const char *problem, struct doctor_report *report)
 {
     const char *remedy = debuginfod_library_is_configured()
-                             ? "its debug package (-dbgsym, -debuginfo); DEBUGINFOD_URLS is set: debug files are fetched while heaptop watches"
+                             ? "its debug package (-dbgsym, -debuginfo); DEBUGINFOD_URLS is set: files are fetched while "
+                               "heaptop watches"
                              : "its debug package (-dbgsym, -debuginfo), or a debug server in DEBUGINFOD_URLS";
     char took[UNITS_BUFFER];
     struct image *lines = findings->program ? module_lines(findings->program) : NULL;
@@ -85,7 +86,8 @@ static struct error *add_row(const struct findings *findings, const char *proble
     struct error *error =
         path.failed ? error_no_memory()
                     : doctor_report_add(report, "source lines", DOCTOR_YES, NULL,
-                                        "%s debug information%s%s, opened in %s by a process of its own; %zu of %zu files have some",
+                                        "%s debug information%s%s, opened in %s by a process of its own; %zu of %zu files "
+                                        "have some",
                                         lines == findings->program->image ? "the program's own" : "separate",
                                         lines == findings->program->image ? "" : ": ",
                                         lines == findings->program->image ? "" : path.data, took, findings->with_lines,

@@ -6,8 +6,8 @@
 #include "attach/reader.h"
 #include "attach/target.h"
 
-/* Looks for debug information of all files with code, without fetching any, and reads a line of the program's own: what is said has been tried.
- * ERROR_NO_MEMORY. */
+/* Looks for debug information of all files with code, without fetching any, and reads a line of the program's own:
+ * what is said has been tried. ERROR_NO_MEMORY. */
 struct error *doctor_examine_lines(struct target *target, struct memory *memory, struct doctor_report *report);
 
 #endif

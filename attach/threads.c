@@ -267,8 +267,8 @@ static struct error *read_thread(struct thread_reader *reader, struct entry *ent
     struct thread *thread = &entry->thread;
     bool is_counted = read_schedstat(reader, thread->tid, &cpu_ns, &runs);
     *ret_cost = COST_LOOKED_AT;
-    /* Asleep when it was read and not run since: then nothing of it has changed, but what its stack is called may have, where
-     * other code was loaded. */
+    /* Asleep when it was read and not run since: then nothing of it has changed, but what its stack is called may
+     * have, where other code was loaded. */
     bool is_current = !thread->stack || entry->raw_begun == native_stacks_age(reader->stacks).begun;
     if (is_counted && entry->is_read && entry->runs == runs && is_current &&
         (thread->state == 'S' || thread->state == 'D')) {

@@ -21,8 +21,8 @@
 #define HEADER_ENCODING (DW_EH_PE_datarel | DW_EH_PE_sdata4)
 #define HEADER_ENTRY_BYTES 8
 
-/* In .debug_frame, which has no such table (DWARF 5, 6.4.1): an id that tells common records from functions', and the version that brought
- * sizes of addresses. */
+/* In .debug_frame, which has no such table (DWARF 5, 6.4.1): an id that tells common records from functions', and the
+ * version that brought sizes of addresses. */
 #define DEBUG_COMMON_ID UINT32_MAX
 #define DEBUG_VERSION 4
 #define ADDRESS_BYTES 8
@@ -268,7 +268,8 @@ static struct error *read_common_entry(struct call_frames *frames, uint64_t addr
     uint8_t version = cursor_u8(cursor);
     const char *letters = cursor_string(cursor, 16);
     bool is_debug_version = frames->section && version == DEBUG_VERSION;
-    if (!letters || id != (frames->section ? DEBUG_COMMON_ID : 0) || (version != 1 && version != 3 && !is_debug_version))
+    if (!letters || id != (frames->section ? DEBUG_COMMON_ID : 0) ||
+        (version != 1 && version != 3 && !is_debug_version))
         return error_create_at(ERROR_BAD_DATA, address, "a common record of call frame information makes no sense");
     /* Sizes of addresses and of segment selectors. */
     if (is_debug_version && (cursor_u8(cursor) != ADDRESS_BYTES || cursor_u8(cursor) != 0))

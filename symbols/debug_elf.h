@@ -26,8 +26,9 @@ struct error *debug_elf_build(struct image *image, uint64_t max_bytes, debug_uni
                               struct debug_elf *ret_elf);
 void debug_elf_deinit(struct debug_elf *elf);
 
-/* All of one debug section (".debug_frame"), uncompressed, also where it is called ".zdebug_frame". *ret_bytes: malloc'd. ERROR_NOT_FOUND: there is
- * none with contents; ERROR_UNSUPPORTED when it is longer than `max_bytes`, or compressed in a way this build cannot read; ERROR_BAD_DATA. */
+/* All of one debug section (".debug_frame"), uncompressed, also where it is called ".zdebug_frame". *ret_bytes:
+ * malloc'd. ERROR_NOT_FOUND: there is none with contents; ERROR_UNSUPPORTED when it is longer than `max_bytes`, or
+ * compressed in a way this build cannot read; ERROR_BAD_DATA. */
 struct error *debug_section_load(struct image *image, const char *name, uint64_t max_bytes, uint8_t **ret_bytes,
                                  size_t *ret_size);
 

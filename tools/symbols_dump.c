@@ -1,11 +1,11 @@
 /* symbols_dump COMMAND FILE ...: what the symbols room reads in a program's file. A developer's tool, and what
  * tests/live/symbols_test holds against other readers. Answers are lines of tab-separated words. info FILE [NAME...]
- * properties, build information, the function table; then the symbols of these names lines FILE reads addresses from stdin:
- * function, file, line and first line of each frame there by DWARF, innermost first, then an empty line functions FILE [TEXT] entry, end,
- * start line and name of every function frames FILE TEXT GOFUNC MINOR   reads addresses from stdin: the frames of each,
- * innermost first, then an empty line deltas FILE TEXT                reads addresses from stdin: the stack delta of
- * each time FILE TEXT GOFUNC NAME...   CPU time of opening, finding the names, and 8,000 lookups of frames TEXT and
- * GOFUNC are moduledata's, in hex; 0 leaves the header's, or none. */
+ * properties, build information, the function table; then the symbols of these names lines FILE reads addresses from
+ * stdin: function, file, line and first line of each frame there by DWARF, innermost first, then an empty line
+ * functions FILE [TEXT] entry, end, start line and name of every function frames FILE TEXT GOFUNC MINOR reads
+ * addresses from stdin: the frames of each, innermost first, then an empty line deltas FILE TEXT reads addresses from
+ * stdin: the stack delta of each time FILE TEXT GOFUNC NAME... CPU time of opening, finding the names, and 8,000
+ * lookups of frames TEXT and GOFUNC are moduledata's, in hex; 0 leaves the header's, or none. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -130,7 +130,8 @@ static int print_lines(struct image *image)
     struct source_frame frames[SOURCE_LINES_MAX_INLINED];
     uint64_t address;
     size_t count;
-    _cleanup_error_ struct error *missing = image_has_dwarf(image) ? NULL : debug_file_open(image, image_path(image), &places, &debug);
+    _cleanup_error_ struct error *missing =
+        image_has_dwarf(image) ? NULL : debug_file_open(image, image_path(image), &places, &debug);
     struct image *file = debug ? debug : image;
     _cleanup_error_ struct error *whole = debug_file_open_supplement(file, &places, &supplement);
     double start = milliseconds();

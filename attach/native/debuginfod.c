@@ -15,7 +15,8 @@
 #include "heaptop/base/clock.h"
 #include "heaptop/base/vector.h"
 
-/* The library gives up by itself when a server is silent for 90 s, or as DEBUGINFOD_TIMEOUT says; this is for one that never ends. */
+/* The library gives up by itself when a server is silent for 90 s, or as DEBUGINFOD_TIMEOUT says; this is for one
+ * that never ends. */
 #define LONGEST_NS (600 * CLOCK_SECOND_NS)
 #define MAX_BUILD_ID 64
 

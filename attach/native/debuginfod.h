@@ -1,5 +1,6 @@
-/* Debug files from the servers that DEBUGINFOD_URLS names, if it names any: fetched by libdebuginfod, where that is installed, in a process of its
- * own, into the folder that all its clients share. Nothing is ever fetched unless that variable is set. */
+/* Debug files from the servers that DEBUGINFOD_URLS names, if it names any: fetched by libdebuginfod, where that is
+ * installed, in a process of its own, into the folder that all its clients share. Nothing is ever fetched unless that
+ * variable is set. */
 #ifndef ATTACH_NATIVE_DEBUGINFOD_H
 #define ATTACH_NATIVE_DEBUGINFOD_H
 

@@ -83,7 +83,8 @@ void line_resolver_set_deadline(struct line_resolver *resolver, uint64_t deadlin
     resolver->deadline_ns = deadline_ns;
 }
 
-struct error *line_resolver_add_file(struct line_resolver *resolver, int descriptor, int supplement, uint32_t *ret_file)
+struct error *line_resolver_add_file(struct line_resolver *resolver, int descriptor, int supplement,
+                                     uint32_t *ret_file)
 {
     struct file file = {.descriptor = descriptor, .supplement = supplement};
     if (!vector_append(&resolver->files, file))
@@ -157,7 +158,8 @@ static bool send_question(struct line_resolver *resolver, struct file *file, str
     return sendmsg(resolver->line, &message, MSG_NOSIGNAL) == (ssize_t)sizeof(*question);
 }
 
-/* Asks for the next addresses of one file. Those about files of which there will be no answer are passed over by run. */
+/* Asks for the next addresses of one file. Those about files of which there will be no answer are passed over by run.
+ * */
 static bool send_next(struct line_resolver *resolver)
 {
     const struct question *next = &resolver->questions.items[resolver->next];
@@ -271,7 +273,8 @@ static struct error *run_first(struct line_resolver *resolver, uint64_t until_ns
     }
 }
 
-struct error *line_resolver_run(struct line_resolver *resolver, uint64_t patience_ns, line_visitor *visit, void *context)
+struct error *line_resolver_run(struct line_resolver *resolver, uint64_t patience_ns, line_visitor *visit,
+                                void *context)
 {
     uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + patience_ns;
     struct error *error = NULL;

@@ -79,7 +79,8 @@ static bool find_bias(const struct headers *headers, const struct map_line *line
 {
     for (size_t i = 0; i < headers->count; i++) {
         const Elf64_Phdr *header = &headers->list[i];
-        if (header->p_type == PT_LOAD && (header->p_flags & PF_X) && header->p_offset + header->p_filesz > line->offset &&
+        bool is_code = header->p_type == PT_LOAD && (header->p_flags & PF_X);
+        if (is_code && header->p_offset + header->p_filesz > line->offset &&
             header->p_offset < line->offset + (line->end - line->start)) {
             *ret_bias = line->start - (header->p_vaddr + (line->offset - header->p_offset));
             return true;
@@ -88,7 +89,8 @@ static bool find_bias(const struct headers *headers, const struct map_line *line
     return false;
 }
 
-/* glibc's linker writes run-time addresses into the dynamic section (elf/get-dynamic-info.h, glibc 2.36), musl's does not. */
+/* glibc's linker writes run-time addresses into the dynamic section (elf/get-dynamic-info.h, glibc 2.36), musl's does
+ * not. */
 static void restore_dynamic(int descriptor, const struct headers *headers, uint64_t bias)
 {
     static const Elf64_Sxword addresses[] = {DT_SYMTAB, DT_STRTAB, DT_HASH, DT_GNU_HASH};

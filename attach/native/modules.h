@@ -20,10 +20,11 @@ struct module {
     struct image *supplement;       /* What its debug information has in common with other files'; or NULL. */
     uint32_t line_file;             /* By which who reads its lines knows it; MODULE_NO_LINES: it does not yet. */
     struct call_frames *frames;     /* NULL: nothing tells how its functions are left. */
-    struct call_frames *debug_frames;   /* For those of which `frames` says nothing; NULL: there are none, or nobody has asked. */
+    struct call_frames *debug_frames;   /* For those of which `frames` says nothing; NULL: none, or nobody has asked. */
     string_id file;
     uint8_t origin;                 /* enum frame_origin of its functions. */
-    bool is_open, has_debug, has_debug_frames;      /* Opened, with or without success; symbols, debug_frames searched for. */
+    bool is_open;                   /* Opened, with or without success. */
+    bool has_debug, has_debug_frames;       /* Symbols, debug_frames were searched for. */
     uint64_t device_major, device_minor, inode;
 };
 
@@ -60,7 +61,8 @@ size_t modules_count(const struct modules *modules);
 struct target *modules_target(const struct modules *modules);
 /* Looks, once, where its symbols are, and asks debug servers for what is not there, where some are configured. */
 struct error *modules_open_debug(struct modules *modules, struct module *module);
-/* Goes on fetching debug files from servers. *ret_changed: some have come; what was looked up before may have other names. ERROR_NO_MEMORY. */
+/* Goes on fetching debug files from servers. *ret_changed: some have come; what was looked up before may have other
+ * names. ERROR_NO_MEMORY. */
 struct error *modules_fetch(struct modules *modules, bool *ret_changed);
 /* Files that are still being fetched. */
 size_t modules_fetching(const struct modules *modules);

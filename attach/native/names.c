@@ -20,8 +20,8 @@
 /* What is known of one address. */
 struct place {
     uint64_t address;           /* Run-time, in the executable's terms. */
-    string_id symbol;           /* What holds it by the symbol tables, "libfoo.so.1+0x12f0" where nothing is said; 0: nothing. */
-    bool has_symbol;            /* Not the latter two. */
+    string_id symbol;           /* What holds it by the symbol tables, else "libfoo.so.1+0x12f0"; 0: it is in no file. */
+    bool has_symbol;            /* The first of these. */
     uint8_t origin;             /* enum frame_origin of its module. */
     string_id module_file;      /* 0: it lies in no file. */
     size_t first, count;        /* Its frames, in frames. */
@@ -242,7 +242,8 @@ static struct error *run_lines(struct native_names *names)
 {
     if (!names->lines || line_resolver_waiting(names->lines) == 0)
         return NULL;
-    struct error *error = line_resolver_run(names->lines, names->has_waited ? 0 : names->patience_ns, take_lines, names);
+    uint64_t patience_ns = names->has_waited ? 0 : names->patience_ns;
+    struct error *error = line_resolver_run(names->lines, patience_ns, take_lines, names);
     names->has_waited = line_resolver_waiting(names->lines) > 0;
     return error;
 }
@@ -291,7 +292,9 @@ static struct error *add_compiled(struct native_names *names, const struct wante
     const struct frame frame = {
         .address = place->address,
         .function = catalog_add_untrusted(names->catalog, name, parts.function_length),
-        .file = parts.file_length ? catalog_add_untrusted(names->catalog, name + parts.file_start, parts.file_length) : 0,
+        .file = parts.file_length == 0
+                    ? 0
+                    : catalog_add_untrusted(names->catalog, name + parts.file_start, parts.file_length),
         .line = parts.line,
         .origin = parts.is_runtime ? FRAME_RUNTIME : FRAME_APPLICATION,
     };

@@ -1,5 +1,5 @@
-/* From addresses in the code of a process to frames with names, lines of source and inlined calls: symbol tables and debug
- * information, also those in separate files. Each address is looked up once. */
+/* From addresses in the code of a process to frames with names, lines of source and inlined calls: symbol tables and
+ * debug information, also those in separate files. Each address is looked up once. */
 #ifndef ATTACH_NATIVE_NAMES_H
 #define ATTACH_NATIVE_NAMES_H
 
@@ -24,9 +24,9 @@ void native_names_forget(struct native_names *names);
 struct error *native_names_prepare(struct native_names *names, const uint64_t *addresses, size_t count,
                                    bool *ret_changed);
 
-/* The frames at an address that was prepared, innermost first: one, and more where calls were inlined. What has no name is called by
- * its file and address, "libfoo.so.1+0x12f0", as other tools take it; what lies in no file has no function. Valid until
- * the next call that prepares. None for an address that was not prepared. */
+/* The frames at an address that was prepared, innermost first: one, and more where calls were inlined. What has no
+ * name is called by its file and address, "libfoo.so.1+0x12f0", as other tools take it; what lies in no file has no
+ * function. Valid until the next call that prepares. None for an address that was not prepared. */
 const frame_id *native_names_frames(const struct native_names *names, uint64_t address, size_t *ret_count);
 
 /* Says of which files no lines can be had that should, and of how much they are still to come. */

@@ -67,8 +67,8 @@ static struct error *add_name(struct perf_map *map, uint64_t start, uint64_t siz
     return NULL;
 }
 
-/* "7f12a4000000 1a0 LazyCompile:*handle /srv/app.js:12"; V8 writes 0x before numbers in some versions. A line that is anything else is
- * passed over. */
+/* "7f12a4000000 1a0 LazyCompile:*handle /srv/app.js:12"; V8 writes 0x before numbers in some versions. A line that is
+ * anything else is passed over. */
 static struct error *parse_line(struct perf_map *map, const char *line, size_t length)
 {
     struct scanner scanner = scanner_over(line, length);

@@ -5,8 +5,9 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/snapshot.h"
 
-/* Where headers and sources of the C, C++ and Rust libraries lie when a program is built: GCC's and LLVM's; rustc's own paths
- * and Debian's. (Without the slash in front of it: by the whole of it programs in Rust are told, of which heaptop is none.) */
+/* Where headers and sources of the C, C++ and Rust libraries lie when a program is built: GCC's and LLVM's; rustc's
+ * own paths and Debian's. (Without the slash in front of it: by the whole of it programs in Rust are told, of which
+ * heaptop is none.) */
 static const char *const standard[] = {"/include/c++/", "/lib/gcc/", "/lib/clang/", "rustc/", "/usr/src/rustc-",
                                        "/lib/rustlib/"};
 /* Of others: what the system or a package manager brings. */

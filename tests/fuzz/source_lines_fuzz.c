@@ -7,6 +7,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static size_t length_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
 #define BASE UINT64_C(0x400000)
 #define ADDRESSES 512u
 
@@ -27,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (count > SOURCE_LINES_MAX_INLINED)
             abort();
         for (size_t i = 0; i < count; i++)
-            length += strlen(frames[i].file ? frames[i].file : "") + strlen(frames[i].function ? frames[i].function : "");
+            length += length_of(frames[i].file) + length_of(frames[i].function);
         if (length > SOURCE_LINES_MAX_INLINED * 2 * size + 4096)
             abort();
     }

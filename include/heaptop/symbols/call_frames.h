@@ -52,9 +52,9 @@ struct call_frames;
 /* The image is borrowed. ERROR_NOT_FOUND: it has none. ERROR_UNSUPPORTED: another processor, or an encoding that no
  * linker for x86-64 writes. ERROR_BAD_DATA. */
 struct error *call_frames_open(struct image *image, struct call_frames **ret_frames);
-/* The same of .debug_frame, which is there for debuggers only, also compressed and in a separate debug file: for code of which .eh_frame says
- * nothing. It is read as a whole. Not of Go programs, whose stacks are another reader's. Errors as above, and ERROR_UNSUPPORTED when it is longer than
- * CALL_FRAMES_MAX_DEBUG bytes. */
+/* The same of .debug_frame, which is there for debuggers only, also compressed and in a separate debug file: for code
+ * of which .eh_frame says nothing. It is read as a whole. Not of Go programs, whose stacks are another reader's.
+ * Errors as above, and ERROR_UNSUPPORTED when it is longer than CALL_FRAMES_MAX_DEBUG bytes. */
 struct error *call_frames_open_debug(struct image *image, struct call_frames **ret_frames);
 #define CALL_FRAMES_MAX_DEBUG ((uint64_t)64 << 20)
 void call_frames_close(struct call_frames *frames);     /* Accepts NULL. */

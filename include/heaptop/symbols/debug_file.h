@@ -13,13 +13,14 @@ struct debug_places {
 };
 
 /* The separate debug file of an image: ROOT/usr/lib/debug/.build-id/xx/yyyy.debug for each root, then by its
- * .gnu_debuglink beside the image, in its folder's .debug and below ROOT/usr/lib/debug, then in the cache. path: of the image within the
- * roots ("/usr/bin/redis-server"), NULL when it has none. A file of another build is not taken. ERROR_NOT_FOUND. */
+ * .gnu_debuglink beside the image, in its folder's .debug and below ROOT/usr/lib/debug, then in the cache. path: of
+ * the image within the roots ("/usr/bin/redis-server"), NULL when it has none. A file of another build is not taken.
+ * ERROR_NOT_FOUND. */
 struct error *debug_file_open(struct image *image, const char *path, const struct debug_places *places,
                               struct image **ret_debug);
 
-/* What several debug files have in common and dwz(1) has taken out of `debug` (.gnu_debugaltlink): by its build id, then where
- * its name says below each root, then in the cache. ERROR_NOT_FOUND: it needs none, or it is not there. */
+/* What several debug files have in common and dwz(1) has taken out of `debug` (.gnu_debugaltlink): by its build id,
+ * then where its name says below each root, then in the cache. ERROR_NOT_FOUND: it needs none, or it is not there. */
 struct error *debug_file_open_supplement(struct image *debug, const struct debug_places *places,
                                          struct image **ret_supplement);
 #define DEBUG_FILE_BUILD_ID_BUFFER 65

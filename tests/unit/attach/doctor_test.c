@@ -63,7 +63,8 @@ START_TEST(test_native_program)
     ck_assert_int_eq(find_row(&report, "symbols")->state, DOCTOR_YES);
     /* The tests are built with debug information. */
     ck_assert_int_eq(find_row(&report, "source lines")->state, DOCTOR_YES);
-    ck_assert_ptr_nonnull(strstr(find_row(&report, "source lines")->detail, "the program's own debug information, opened in "));
+    ck_assert_ptr_nonnull(
+        strstr(find_row(&report, "source lines")->detail, "the program's own debug information, opened in "));
     ck_assert_int_eq(find_row(&report, "runtime")->state, DOCTOR_NO);
 #if defined(__GLIBC__) && !IS_SANITIZED
     /* A child of this program, whose heap stands still meanwhile. */

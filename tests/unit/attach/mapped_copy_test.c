@@ -19,7 +19,8 @@ static const struct map_line *find_library(const struct maps *maps)
 {
     for (size_t i = 0; i < maps->lines.count; i++) {
         const struct map_line *line = &maps->lines.items[i];
-        if (line->permissions[2] == 'x' && (map_line_file_begins(maps, line, "libc.") || map_line_file_begins(maps, line, "libc-")))
+        if (line->permissions[2] == 'x' &&
+            (map_line_file_begins(maps, line, "libc.") || map_line_file_begins(maps, line, "libc-")))
             return line;
     }
     return NULL;
@@ -100,7 +101,8 @@ START_TEST(test_no_program)
     struct memory *memory;
     static uint8_t bytes[4096] = "no program";
     struct maps maps = {0};
-    struct map_line line = {.start = (uintptr_t)bytes, .end = (uintptr_t)bytes + sizeof(bytes), .inode = 7, .permissions = "r-x"};
+    struct map_line line = {
+        .start = (uintptr_t)bytes, .end = (uintptr_t)bytes + sizeof(bytes), .inode = 7, .permissions = "r-x"};
     struct image *image;
     ck_assert_ptr_null(memory_create_live(getpid(), &memory));
     ck_assert(vector_append(&maps.lines, line));

@@ -1,4 +1,5 @@
-/* Maps of compiled code: what is in them, whose they are, how they grow. And whose code it is by the path of its source. */
+/* Maps of compiled code: what is in them, whose they are, how they grow. And whose code it is by the path of its
+ * source. */
 #include "attach/native/perf_map.h"
 
 #include <stdio.h>
@@ -93,7 +94,8 @@ START_TEST(test_parts)
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         size_t length = strlen(rows[i].name);
         struct perf_map_name parts = perf_map_name(rows[i].name, length);
-        ck_assert_msg(parts.function_length == strlen(rows[i].function), "%s: %zu", rows[i].name, parts.function_length);
+        ck_assert_msg(parts.function_length == strlen(rows[i].function), "%s: %zu", rows[i].name,
+                      parts.function_length);
         ck_assert_uint_eq(parts.file_length, strlen(rows[i].file));
         ck_assert_mem_eq(rows[i].name + parts.file_start, rows[i].file, parts.file_length);
         ck_assert_uint_eq(parts.line, rows[i].line);
@@ -180,9 +182,11 @@ START_TEST(test_source_origin)
         /* Of a library's code the library says it. */
         ck_assert_int_eq(source_origin(FRAME_DEPENDENCY, NULL, rows[i].path), FRAME_DEPENDENCY);
     }
-    /* The path says more than the name, which says something where there is none: a lambda in std::sort is the program's. */
+    /* The path says more than the name, which says something where there is none: a lambda in std::sort is the
+     * program's. */
     ck_assert_int_eq(source_origin(FRAME_APPLICATION, "_ZNSt6vectorIiSaIiEE9push_backERKi", ""), FRAME_STANDARD);
-    ck_assert_int_eq(source_origin(FRAME_APPLICATION, "_ZNSt6vectorIiSaIiEE9push_backERKi", "/srv/a.cc"), FRAME_APPLICATION);
+    ck_assert_int_eq(source_origin(FRAME_APPLICATION, "_ZNSt6vectorIiSaIiEE9push_backERKi", "/srv/a.cc"),
+                     FRAME_APPLICATION);
 }
 END_TEST
 
