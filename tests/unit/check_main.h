@@ -38,6 +38,21 @@ static inline int run_suite(Suite *suite)
     return failed == 0 && run > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A suite of this name that has these tests, START_TEST's names, one after the other; run, it is main's exit status. For
+ * those that need loops or fixtures, run_suite. */
+static inline int run_tests(const char *name, const TTest *const *tests, size_t count)
+{
+    Suite *suite = suite_create(name);
+    TCase *only = tcase_create(name);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(only, tests[i]);
+    suite_add_tcase(suite, only);
+    return run_suite(suite);
+}
+#define RUN_TESTS(name, ...) \
+    run_tests((name), (const TTest *const[]){__VA_ARGS__}, \
+              sizeof((const TTest *const[]){__VA_ARGS__}) / sizeof(const TTest *))
+
 /* Check reads its time limit (4 s by itself) when a test case is made; sanitizers on a busy machine need more. */
 __attribute__((constructor)) static void set_time_limit(void)
 {

@@ -193,21 +193,27 @@ static int measure_stack(const void *context, const void *row)
     return (int)utf8_width(frame_function(cell_catalog(context), caller_of(context, row), buffer));
 }
 
+/* What both tables have, in this order. */
+#define INUSE_COLUMN \
+    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse, \
+     .title_now = held_title, .help = "bytes allocated here and not freed, as of the last GC"}
+#define CHANGE_COLUMNS \
+    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth, \
+     .help = "of the bytes in use across GC cycles, with its mark"}, \
+    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change, \
+     .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"}, \
+    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc, \
+     .help = "bytes a second, freed again or not"}, \
+    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects, \
+     .help = "objects in use, as of the last GC"}, \
+    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend, \
+     .help = "bytes in use over the time of the graphs"}
+
 static const struct column site_columns[] = {
-    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
-     .title_now = held_title, .help = "bytes allocated here and not freed, as of the last GC"},
+    INUSE_COLUMN,
     {.title = "share", .width = 5, .priority = 3, .right = true, .draw = draw_share, .compare = compare_share,
      .help = "of all bytes in use that the heap profile knows"},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
-     .help = "of the bytes in use across GC cycles, with its mark"},
-    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,
-     .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"},
-    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
-     .help = "bytes a second, freed again or not"},
-    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,
-     .help = "objects in use, as of the last GC"},
-    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend,
-     .help = "bytes in use over the time of the graphs"},
+    CHANGE_COLUMNS,
     {.title = "call site",
      .width = 24,
      .flexible = true,
@@ -228,18 +234,8 @@ const struct list_ops call_site_list = {
 };
 
 static const struct column stack_columns[] = {
-    {.title = "in use", .width = 8, .right = true, .draw = draw_inuse, .compare = compare_inuse,
-     .title_now = held_title, .help = "bytes allocated here and not freed, as of the last GC"},
-    {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth,
-     .help = "of the bytes in use across GC cycles, with its mark"},
-    {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change,
-     .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"},
-    {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc,
-     .help = "bytes a second, freed again or not"},
-    {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects,
-     .help = "objects in use, as of the last GC"},
-    {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend,
-     .help = "bytes in use over the time of the graphs"},
+    INUSE_COLUMN,
+    CHANGE_COLUMNS,
     {.title = "by way of", .width = 24, .flexible = true, .draw = draw_caller,
      .help = "what this stack has and the others of the site have not"},
     {.title = "line", .width = 20, .priority = 1, .draw = draw_caller_place},

@@ -162,21 +162,8 @@ START_TEST(little_is_known_and_nothing_breaks)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("chronicle");
-    TCase *tests = tcase_create("chronicle");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, growth_begins_in_the_night);
-    tcase_add_test(tests, what_is_level_grows_nowhere);
-    tcase_add_test(tests, processes_are_told_apart);
-    tcase_add_test(tests, rises_and_falls_are_phases);
-    tcase_add_test(tests, little_is_known_and_nothing_breaks);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    return run_suite(make_suite());
+    return RUN_TESTS("chronicle", growth_begins_in_the_night, what_is_level_grows_nowhere, processes_are_told_apart,
+                     rises_and_falls_are_phases, little_is_known_and_nothing_breaks);
 }

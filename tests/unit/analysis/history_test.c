@@ -60,10 +60,8 @@ END_TEST
 
 START_TEST(stacks_of_one_line_are_one_call_site)
 {
-    struct builder *b = builder_create();
+    struct builder *b = builder_create_exact();
     struct history *history = make_history(NULL);
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
     size_t first = builder_site(b, 100, "runtime.makeslice; example.com/app.F f.go:3; main.a m.go:1");
     size_t same_stack = builder_site(b, 200, "runtime.makeslice; example.com/app.F f.go:3; main.a m.go:1");
     size_t other_stack = builder_site(b, 100, "example.com/app.F f.go:3; main.b m.go:2");

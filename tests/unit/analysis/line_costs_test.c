@@ -30,9 +30,7 @@ static void forget(struct judged *judged, struct builder *b)
 
 START_TEST(a_line_is_all_stacks_that_have_it)
 {
-    struct builder *b = builder_create();
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
+    struct builder *b = builder_create_exact();
     size_t inner = builder_site(b, 100, "main.leaf a.go:3; main.middle a.go:20; main.main b.go:5");
     size_t other = builder_site(b, 10, "main.other c.go:3; main.middle a.go:20; main.main b.go:6");
     /* Recursion: the line counts once. */

@@ -91,18 +91,8 @@ START_TEST(a_span_that_ends_before_it_starts_changes_nothing)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("span");
-    TCase *tests = tcase_create("span");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, rows_show_what_changed_between_the_edges);
-    tcase_add_test(tests, a_span_that_ends_before_it_starts_changes_nothing);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    return run_suite(make_suite());
+    return RUN_TESTS("span", rows_show_what_changed_between_the_edges,
+                     a_span_that_ends_before_it_starts_changes_nothing);
 }

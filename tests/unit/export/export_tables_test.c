@@ -15,9 +15,7 @@ static char *make_csv(const struct export_request *request)
 
 START_TEST(sites_are_a_table)
 {
-    struct builder *b = builder_create();
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
+    struct builder *b = builder_create_exact();
     size_t site = builder_site(b, 100, "main.fill a.go:4; main.main a.go:9");
     struct frame hostile = {.function = catalog_add_string(b->catalog, "=cmd|\"x\",\n", 10), .address = 1};
     frame_id id = catalog_add_frame(b->catalog, &hostile);

@@ -68,9 +68,7 @@ static void check_xml(const char *text)
 
 START_TEST(folded_stacks_are_summed_by_functions)
 {
-    struct builder *b = builder_create();
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
+    struct builder *b = builder_create_exact();
     size_t first = builder_site(b, 100, "main.fill a.go:4; main.main a.go:9");
     size_t line = builder_site(b, 100, "main.fill a.go:5; main.main a.go:9");
     size_t other = builder_site(b, 10, "main.unused b.go:1");
@@ -109,9 +107,7 @@ END_TEST
 
 START_TEST(differences_hold_both_sides)
 {
-    struct builder *b = builder_create();
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
+    struct builder *b = builder_create_exact();
     size_t grows = builder_site(b, 100, "main.grows a.go:4; main.main a.go:9");
     size_t goes = builder_site(b, 100, "main.goes a.go:5; main.main a.go:9");
     builder_allocate(b, grows, 1);

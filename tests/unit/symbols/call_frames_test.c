@@ -266,20 +266,8 @@ START_TEST(damage_is_survived)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("call frames");
-    TCase *tests = tcase_create("call frames");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, rows_are_those_of_libdw);
-    tcase_add_test(tests, debug_frames_are_those_of_libdw);
-    tcase_add_test(tests, expressions_are_evaluated);
-    tcase_add_test(tests, damage_is_survived);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    return run_suite(make_suite());
+    return RUN_TESTS("call frames", rows_are_those_of_libdw, debug_frames_are_those_of_libdw, expressions_are_evaluated,
+                     damage_is_survived);
 }

@@ -253,22 +253,9 @@ START_TEST(a_name_without_end_is_cut)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("functions");
-    TCase *tests = tcase_create("functions");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, functions_are_found);
-    tcase_add_test(tests, mini_debug_info_is_unpacked);
-    tcase_add_test(tests, damaged_mini_debug_info_is_refused);
-    tcase_add_test(tests, separate_files_are_found);
-    tcase_add_test(tests, names_are_demangled);
-    tcase_add_test(tests, a_name_without_end_is_cut);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    return run_suite(make_suite());
+    return RUN_TESTS("functions", functions_are_found, mini_debug_info_is_unpacked,
+                     damaged_mini_debug_info_is_refused, separate_files_are_found, names_are_demangled,
+                     a_name_without_end_is_cut);
 }

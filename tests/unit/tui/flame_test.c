@@ -175,12 +175,10 @@ END_TEST
 /* Characters of two columns, and of none, in frames of every width. */
 START_TEST(wide_and_combining_characters_are_cut_whole)
 {
-    struct builder *b = builder_create();
+    struct builder *b = builder_create_exact();
     struct grid grid = {0};
     struct flame_graph graph = {0};
     size_t wide = 0;
-    b->rate = 1;
-    builder_set(b, COUNTER_MEM_PROFILE_RATE, 1);
     size_t first = builder_site(b, 100, "main.(*\xe5\xba\x97).\xe5\x85\xa5\xe8\x8d\xb7 a.go:1; " OUTER);
     size_t second = builder_site(b, 50, "main.e\xcc\x81\xcc\x82t\xcc\x83 b.go:2; " OUTER);
     builder_allocate(b, first, 3);
@@ -283,23 +281,10 @@ START_TEST(a_hundred_thousand_stacks_are_drawn_without_a_pause)
 }
 END_TEST
 
-static Suite *make_suite(void)
-{
-    Suite *suite = suite_create("flame");
-    TCase *tests = tcase_create("flame");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, what_is_found_is_counted_once);
-    tcase_add_test(tests, zoom_and_picked_frame_stay_when_samples_come);
-    tcase_add_test(tests, growth_is_since_the_first_sample_or_the_chosen_one);
-    tcase_add_test(tests, one_sample_has_no_growth);
-    tcase_add_test(tests, a_click_picks_and_a_second_one_zooms);
-    tcase_add_test(tests, wide_and_combining_characters_are_cut_whole);
-    tcase_add_test(tests, a_hundred_thousand_stacks_are_drawn_without_a_pause);
-    suite_add_tcase(suite, tests);
-    return suite;
-}
-
 int main(void)
 {
-    return run_suite(make_suite());
+    return RUN_TESTS("flame", what_is_found_is_counted_once, zoom_and_picked_frame_stay_when_samples_come,
+                     growth_is_since_the_first_sample_or_the_chosen_one, one_sample_has_no_growth,
+                     a_click_picks_and_a_second_one_zooms, wide_and_combining_characters_are_cut_whole,
+                     a_hundred_thousand_stacks_are_drawn_without_a_pause);
 }
