@@ -86,10 +86,7 @@ def examine(name, path):
             faults.append("there is code where none is")
     if count < 300 or calls_seen < 10:
         faults.append(f"only {count} instructions and {calls_seen} calls were compared")
-    print(f"{name}: {'FAIL' if faults else 'ok'}, {count} instructions, {calls_seen} calls", flush=True)
-    for fault in faults[:12]:
-        print(f"    {fault}")
-    return not faults
+    return oracle.tell(name, faults[:12], f"{count} instructions, {calls_seen} calls")
 
 
 def examine_native():
@@ -115,10 +112,7 @@ def examine_native():
             watched.kill()
     if count < 100:
         faults.append(f"only {count} instructions were compared")
-    print(f"native: {'FAIL' if faults else 'ok'}, {count} instructions of {len(names)} functions", flush=True)
-    for fault in faults:
-        print(f"    {fault}")
-    return not faults
+    return oracle.tell("native", faults, f"{count} instructions of {len(names)} functions")
 
 
 def examine_stripped(name, path, twin):

@@ -194,11 +194,8 @@ class Periodic:
             faults.append(f"a periodic cycle is told as {cycles[-1]}")
         if any(cycle["cause"] == "periodic" for cycle in cycles[:-1]):
             faults.append(f"cycles told as periodic: {cycles}")
-        print(f"{self.version}: {'FAIL' if faults else 'ok'}, a periodic cycle "
-              f"{time.monotonic() - self.began:.0f} s after one that was asked for", flush=True)
-        for fault in faults:
-            print(f"    {fault}")
-        return not faults
+        return oracle.tell(self.version, faults, "a periodic cycle "
+                           f"{time.monotonic() - self.began:.0f} s after one that was asked for")
 
 
 def examine(version, path):
@@ -206,21 +203,13 @@ def examine(version, path):
     full = examine_steps(path, version, faults)
     frequent = examine_frequent(path, version, faults)
     examine_limit(path, faults)
-    print(f"{version}: {'FAIL' if faults else 'ok'}, {full} cycles word for word as printed, "
-          f"and {frequent} that came often", flush=True)
-    for fault in faults:
-        print(f"    {fault}")
-    return not faults
+    return oracle.tell(version, faults, f"{full} cycles word for word as printed, and {frequent} that came often")
 
 
 def main():
-    versions = sys.argv[1:] or sorted((path.name for path in (oracle.CACHE / "targets").glob("1.*")),
-                                      key=lambda name: int(name.split(".")[1]))
-    paths = {version: oracle.CACHE / "targets" / version / "stripped" / "scheduler" for version in versions}
-    paths = {version: path for version, path in paths.items() if path.exists()}
+    paths = {version: path for version, _, path in oracle.targets_asked_for("scheduler", ("stripped",))}
     if not paths:
-        print("no scheduler target is built: run tests/targets/build-matrix")
-        return 77
+        oracle.skip("no scheduler target is built: run tests/targets/build-matrix")
     # These take their two minutes while the others are looked at.
     waiting = [Periodic(version, path) for version, path in paths.items()]
     good = [examine(version, path) for version, path in paths.items()]

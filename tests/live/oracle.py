@@ -90,6 +90,19 @@ def targets(program):
                   key=lambda t: (tuple(map(int, t[0].split("."))), t[1]))
 
 
+def targets_asked_for(program, kinds):
+    """The same of the versions named on the command line, of all where none is, and of these kinds."""
+    return [found for found in targets(program) if found[1] in kinds and (not sys.argv[1:] or found[0] in sys.argv[1:])]
+
+
+def tell(name, faults, seen=""):
+    """Says what became of a test, with its faults; whether it has none."""
+    print(f"{name}: {'FAIL' if faults else 'ok'}{', ' if seen else ''}{seen}", flush=True)
+    for fault in faults:
+        print(f"    {fault}", flush=True)
+    return not faults
+
+
 def wire(data):
     """The fields of a protocol buffers message: (number, integer or bytes)."""
     at, end = 0, len(data)

@@ -53,10 +53,7 @@ def examine(name, path):
         suspects = json.loads(report)["suspects"]
         if not suspects or suspects[0]["kind"] != "finalizers" or "main.main.func" not in suspects[0]["subject"]["function"]:
             faults.append(f"the finalizer that does not come back is not named: {suspects}")
-    print(f"{name}: {'FAIL' if faults else 'ok'}, {before} timers of its own", flush=True)
-    for fault in faults:
-        print(f"    {fault}")
-    return not faults
+    return oracle.tell(name, faults, f"{before} timers of its own")
 
 
 def main():

@@ -44,14 +44,11 @@ START_TEST(a_filter_shows_its_chip_and_escape_clears_it)
     stage_open(&stage, &usual);
     stage_keys(&stage, "2 \\ PROMQL");
     ck_assert_uint_eq(focused(&stage)->num_rows, 2);
-    stage_keys(&stage, "Enter");
-    ck_assert(stage_shows(&stage, "\\ PROMQL"));
+    ck_shows_after(&stage, "Enter", "\\ PROMQL");
     ck_assert(stage_shows(&stage, "1 / 2 of 18"));
     ck_assert(!stage_shows(&stage, "newMemSeries"));
-    stage_keys(&stage, "Esc");
-    ck_assert(stage_shows(&stage, "newMemSeries"));
-    stage_keys(&stage, "\\ zzzz Enter");
-    ck_assert(stage_shows(&stage, "none match"));
+    ck_shows_after(&stage, "Esc", "newMemSeries");
+    ck_shows_after(&stage, "\\ zzzz Enter", "none match");
     ck_assert_ptr_null(list_selected(focused(&stage)));
     stage_keys(&stage, "Enter j G Up Esc");
     ck_assert_ptr_nonnull(list_selected(focused(&stage)));
@@ -69,10 +66,8 @@ START_TEST(search_goes_round_and_says_when_nothing_is_found)
     ck_assert_uint_eq(focused(&stage)->selected, first);
     stage_keys(&stage, "N n");
     ck_assert_uint_eq(focused(&stage)->selected, first);
-    stage_keys(&stage, "/ nowhere Enter");
-    ck_assert(stage_shows(&stage, "not found: nowhere"));
-    stage_keys(&stage, "j");
-    ck_assert(!stage_shows(&stage, "not found"));
+    ck_shows_after(&stage, "/ nowhere Enter", "not found: nowhere");
+    ck_hides_after(&stage, "j", "not found");
     stage_close(&stage);
 }
 END_TEST
@@ -133,8 +128,7 @@ START_TEST(a_process_of_which_nothing_was_read_has_a_screen)
     ck_assert_ptr_null(session_create(stage.source, &options, &stage.session));
     stage_pull(&stage);
     ck_assert(stage_shows(&stage, "EXITED"));
-    stage_keys(&stage, "2 3 4 5 6 1 ?");
-    ck_assert(stage_shows(&stage, "Help"));
+    ck_shows_after(&stage, "2 3 4 5 6 1 ?", "Help");
     session_destroy(stage.session);
     source_close(stage.source);
     snapshot_unref(snapshot);
@@ -152,8 +146,7 @@ START_TEST(an_exited_process_stays_in_view)
     ck_assert(stage_shows(&stage, "tsdb.(*Head).getOrCreate"));
     stage_keys(&stage, "2 Enter Esc 4 5 6 1");
     ck_assert(!stage.session->quit);
-    stage_keys(&stage, "!");
-    ck_assert(stage_shows(&stage, "exited with status 2"));
+    ck_shows_after(&stage, "!", "exited with status 2");
     stage_close(&stage);
 }
 END_TEST
@@ -430,8 +423,7 @@ START_TEST(following_lets_go_of_a_held_view)
     stage_keys(&stage, "Space");
     stage_second(&stage);
     ck_assert(stage_shows(&stage, "PAUSED"));
-    stage_keys(&stage, "f");
-    ck_assert(!stage_shows(&stage, "PAUSED"));
+    ck_hides_after(&stage, "f", "PAUSED");
     ck_assert_ptr_eq(stage.session->model.shown, stage.session->model.latest);
     stage_keys(&stage, "f");
     ck_assert(!stage.session->model.paused);
@@ -443,19 +435,15 @@ START_TEST(an_enlarged_list_has_the_screen_to_itself)
 {
     struct stage stage;
     stage_open(&stage, &usual);
-    stage_keys(&stage, "Tab");
-    ck_assert(stage_shows(&stage, "heap"));
+    ck_shows_after(&stage, "Tab", "heap");
     ck_assert(stage_shows(&stage, "Growing call sites"));
     uint64_t identity = focused(&stage)->selected_identity;
-    stage_keys(&stage, "z");
-    ck_assert(stage_shows(&stage, "enlarged: Esc goes back"));
+    ck_shows_after(&stage, "z", "enlarged: Esc goes back");
     ck_assert(!stage_shows(&stage, "Growing call sites"));
     ck_assert_uint_eq(focused(&stage)->selected_identity, identity);
-    stage_keys(&stage, "Esc");
-    ck_assert(stage_shows(&stage, "Growing call sites"));
+    ck_shows_after(&stage, "Esc", "Growing call sites");
     /* What is opened from it is whole. */
-    stage_keys(&stage, "Tab z Enter");
-    ck_assert(!stage_shows(&stage, "enlarged"));
+    ck_hides_after(&stage, "Tab z Enter", "enlarged");
     stage_close(&stage);
 }
 END_TEST
@@ -475,17 +463,12 @@ START_TEST(graphs_have_the_screen_to_themselves_one_after_the_other)
         ck_assert(stage_shows(&stage, "most "));
         ck_assert(!stage_shows(&stage, "Growing call sites"));
     }
-    stage_keys(&stage, "Z");
-    ck_assert(stage_shows(&stage, "Growing call sites"));
-    stage_keys(&stage, "Z Esc");
-    ck_assert(stage_shows(&stage, "Growing call sites"));
+    ck_shows_after(&stage, "Z", "Growing call sites");
+    ck_shows_after(&stage, "Z Esc", "Growing call sites");
     /* Enter opens nothing that is not to be seen, and a list alone takes a graph's place. */
-    stage_keys(&stage, "Z Enter");
-    ck_assert(stage_shows(&stage, "Growing call sites"));
-    stage_keys(&stage, "Z z");
-    ck_assert(stage_shows(&stage, "enlarged: Esc goes back"));
-    stage_keys(&stage, "2 Z");
-    ck_assert(stage_shows(&stage, "there is no graph on this screen"));
+    ck_shows_after(&stage, "Z Enter", "Growing call sites");
+    ck_shows_after(&stage, "Z z", "enlarged: Esc goes back");
+    ck_shows_after(&stage, "2 Z", "there is no graph on this screen");
     stage_close(&stage);
 }
 END_TEST
@@ -542,8 +525,7 @@ START_TEST(screen_and_list_are_saved_as_files)
     stage_open(&stage, &(struct stage_options){.width = 60, .height = 15, .seconds = 120});
     stage_keys(&stage, "2");
     char *screen = stage_text(&stage);
-    stage_keys(&stage, "w");
-    ck_assert(stage_shows(&stage, "saved: heaptop-sites-"));
+    ck_shows_after(&stage, "w", "saved: heaptop-sites-");
     char *saved = take_file(folder);
     ck_assert_str_eq(saved, screen);
     free(saved);
@@ -560,11 +542,9 @@ START_TEST(screen_and_list_are_saved_as_files)
     free(saved);
     ck_assert_int_eq(chmod(folder, 0500), 0);
     if (geteuid() != 0) {
-        stage_keys(&stage, "w");
-        ck_assert(stage_shows(&stage, "cannot make 'heaptop-sites-"));
+        ck_shows_after(&stage, "w", "cannot make 'heaptop-sites-");
     }
-    stage_keys(&stage, "7 W");
-    ck_assert(stage_shows(&stage, "there is no list to save here"));
+    ck_shows_after(&stage, "7 W", "there is no list to save here");
     stage_close(&stage);
     ck_assert_int_eq(chdir(before), 0);
     ck_assert_int_eq(rmdir(folder), 0);

@@ -226,4 +226,16 @@ __attribute__((unused)) static bool stage_shows(struct stage *stage, const char 
     return shown;
 }
 
+/* What is there, or is not, after these keys. */
+#define ck_shows_after(stage, keys, what) \
+    do { \
+        stage_keys((stage), (keys)); \
+        ck_assert_msg(stage_shows((stage), (what)), "after '%s' there is no '%s'", (keys), (what)); \
+    } while (0)
+#define ck_hides_after(stage, keys, what) \
+    do { \
+        stage_keys((stage), (keys)); \
+        ck_assert_msg(!stage_shows((stage), (what)), "after '%s' there is '%s'", (keys), (what)); \
+    } while (0)
+
 #endif
