@@ -194,8 +194,8 @@ def look_at_sites(recording):
             break
     else:
         return None
-    if not any("store::Cache<store::Record>::add" in site["function"] and site["file"].endswith("/containers.cc")
-               for site in document["call_sites"]):
+    if not any("store::Cache<store::Record>::add" in (site["function"] or "") and
+               (site["file"] or "").endswith("/containers.cc") for site in document["call_sites"]):
         return None
     return (f"heaptop run: {len(stacks)} sites, {sum(frame[2] is not None for stack in stacks for frame in stack)} of "
             f"{sum(map(len, stacks))} frames have a line")
