@@ -91,6 +91,15 @@ static const char *read_command_line(struct listing *listing, int folder)
     return keep_escaped(listing, text, length);
 }
 
+/* This process, and those that it has begun for itself: the guardian, and who reads or fetches debug information.
+ * Commands that it runs are its children too. */
+static bool is_own(const struct process_stat *stat)
+{
+    static const char name[] = "heaptop-";
+    bool has_name = stat->comm_length >= strlen(name) && memcmp(stat->comm, name, strlen(name)) == 0;
+    return stat->pid == getpid() || (stat->parent == getpid() && has_name);
+}
+
 static bool read_row(struct listing *listing, int folder, struct process_row *ret_row, uint64_t *ret_start_ticks)
 {
     char text[PROCESS_STATUS_SIZE], link[LINK_SIZE];
@@ -103,7 +112,7 @@ static bool read_row(struct listing *listing, int folder, struct process_row *re
     error = procfs_read(folder, "stat", text, PROCESS_STAT_SIZE, &length);
     if (error || !process_stat_parse(text, length, &stat))
         return false;
-    if ((stat.flags & PROCESS_FLAG_KERNEL_THREAD) || stat.state == 'Z' || stat.state == 'X' || stat.pid == getpid())
+    if ((stat.flags & PROCESS_FLAG_KERNEL_THREAD) || stat.state == 'Z' || stat.state == 'X' || is_own(&stat))
         return false;
     struct process_row row = {
         .pid = stat.pid,

@@ -39,8 +39,8 @@ struct program_kinds;
 struct error *program_kinds_create(struct program_kinds **ret_kinds);      /* ERROR_NO_MEMORY. */
 void program_kinds_destroy(struct program_kinds *kinds);        /* Accepts NULL. */
 
-/* All processes but kernel threads and heaptop itself, by falling RSS. With `kinds` executables and memory maps that are not in it yet are
- * looked at for runtime and allocator, the largest processes' first, for at most PROCESS_LIST_LOOK_NS; NULL: those stay "". */
+/* All processes but kernel threads, heaptop itself and what it has begun for itself, by falling RSS. With `kinds`
+ * executables and memory maps that are not in it yet are looked at for runtime and allocator, the largest processes' first, for at most PROCESS_LIST_LOOK_NS; NULL: those stay "". */
 struct error *process_list_read(struct program_kinds *kinds, struct process_list *ret_list);
 #define PROCESS_LIST_LOOK_NS UINT64_C(40000000)
 void process_list_deinit(struct process_list *list);

@@ -68,6 +68,35 @@ static void set_child_name(const char *name)
     ck_assert_int_eq(prctl(PR_SET_NAME, name), 0);
 }
 
+/* A child that heaptop has begun for itself, and one that it only happens to have. */
+START_TEST(test_own_children)
+{
+    static const char *const names[] = {"heaptop-lines", "heaptops"};
+    int gate[2], ready[2];
+    pid_t children[ARRAY_SIZE(names)];
+    struct process_list list;
+    char sign;
+    ck_assert_int_eq(pipe(gate), 0);
+    ck_assert_int_eq(pipe(ready), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            close(gate[1]);
+            prctl(PR_SET_NAME, names[i]);
+            _exit(write(ready[1], "r", 1) == 1 && read(gate[0], &sign, 1) == 0 ? 0 : 1);
+        }
+        ck_assert_int_eq(read(ready[0], &sign, 1), 1);
+    }
+    ck_assert_ptr_null(process_list_read(NULL, &list));
+    ck_assert_ptr_null(find_row(&list, children[0]));
+    ck_assert_ptr_nonnull(find_row(&list, children[1]));
+    process_list_deinit(&list);
+    close(gate[1]);
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        ck_assert_int_eq(waitpid(children[i], NULL, 0), children[i]);
+}
+END_TEST
+
 START_TEST(test_find)
 {
     set_child_name("zq\x1b[31m qzone");
@@ -126,6 +155,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("process_list");
     TCase *tests = tcase_create("process_list");
     tcase_add_test(tests, test_all);
+    tcase_add_test(tests, test_own_children);
     tcase_add_test(tests, test_find);
     suite_add_tcase(suite, tests);
     return suite;
