@@ -7,6 +7,7 @@
 #include "analysis/growth.h"
 #include "analysis/scheduler_load.h"
 #include "analysis/series.h"
+#include "analysis/managed_heap.h"
 
 #define DEFAULT_COUNTER_POINTS 1024
 #define DEFAULT_SITE_POINTS 96
@@ -278,6 +279,7 @@ static void judge_process(struct history *history, const struct snapshot *snapsh
     history->thread_growth = growth_of_series(&history->counters[COUNTER_THREADS], window, SMALLEST_THREAD_RISE);
     history->finalizer_growth =
         growth_of_series(&history->counters[COUNTER_FINALIZERS_QUEUED], window, SMALLEST_TIMER_RISE);
+    history->managed = managed_heap_judge(history->counters, window);
 }
 
 static bool is_other_process(const struct target_info *a, const struct target_info *b)

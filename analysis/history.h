@@ -119,6 +119,7 @@ struct history {
     struct series outside_anonymous;    /* The same of anonymous memory only. */
     struct growth rss_growth, goroutine_growth, outside_growth, outside_anonymous_growth, timer_growth,
         finalizer_growth, thread_growth;
+    struct managed_heap managed;
     uint64_t judged_unix_ns;            /* When these were last judged. */
 
     VECTOR(struct bucket) buckets;

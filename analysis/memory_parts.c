@@ -128,6 +128,7 @@ struct memory_parts memory_parts_of(const struct snapshot *snapshot)
         [REGION_FILE] = MEMORY_PART_FILES,
         [REGION_SHARED] = MEMORY_PART_SHARED,
         [REGION_RESERVED] = MEMORY_PART_ANONYMOUS,
+        [REGION_MANAGED_HEAP] = MEMORY_PART_MANAGED_HEAP,
     };
     for (int kind = 0; kind < REGION_KIND_COUNT; kind++) {
         if (part_of_kind[kind] != MEMORY_PART_COUNT)

@@ -189,6 +189,7 @@ static struct error *compute_process(const struct history *history, struct analy
 {
     analysis->rss = history->rss_growth;
     analysis->goroutine_count = history->goroutine_growth;
+    analysis->managed = history->managed;
     analysis->outside_go = history->outside_growth;
     analysis->heap = history->heap_growth;
     analysis->first_unix_ns = history->first_unix_ns;

@@ -177,6 +177,8 @@ struct error *analysis_set_span(struct analysis *analysis, const struct chosen_s
         analysis->rss = growth_of(counter_change(span, COUNTER_RSS), 0, seconds);
         analysis->heap = growth_of(counter_change(span, COUNTER_HEAP_LIVE), 0, seconds);
         analysis->goroutine_count = growth_of(counter_change(span, COUNTER_GOROUTINES), 0, seconds);
+        if (analysis->managed.kind != MANAGED_NONE)
+            analysis->managed.growth = growth_of(counter_change(span, analysis->managed.counter), 0, seconds);
     }
     edge_deinit(&start);
     edge_deinit(&end);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "analysis/managed_heap.h"
 #include "analysis/sentence.h"
 
 /* Idle heap is worth a word from this size on, and from this part of RSS. */
@@ -26,6 +27,7 @@ enum verdict_case {
     CASE_SITE_SEEMS_TO_GROW,    /* By provisional counts: too few GC cycles yet. */
     CASE_GOROUTINES_GROW,
     CASE_OUTSIDE_GROWS,
+    CASE_MANAGED_GROWS,         /* A JVM's heap, or CPython's. */
     CASE_RSS_GROWS,
     CASE_IDLE_HEAP,
     CASE_NO_HEAP,           /* Not a Go program, or its figures cannot be read. */
@@ -118,6 +120,8 @@ static enum verdict_case find_case(const struct analysis *analysis)
     bool heap_is_judged = knows_heap(analysis) && analysis->heap.verdict != GROWTH_TOO_FEW;
     if (outside_grows(analysis))
         return CASE_OUTSIDE_GROWS;
+    if (grows(&analysis->managed.growth))
+        return CASE_MANAGED_GROWS;
     if (grows(&analysis->rss))
         return CASE_RSS_GROWS;
     if (!knows_heap(analysis))
@@ -148,6 +152,10 @@ enum verdict_level analysis_verdict_level(const struct analysis *analysis)
         bool present = suspect->kind == SUSPECT_GOROUTINES_STUCK || suspect->kind == SUSPECT_GC_THRASH;
         return present || suspect->confidence == SUSPECT_POSSIBLE ? VERDICT_NOTICE : VERDICT_GROWING;
     }
+    case CASE_MANAGED_GROWS:
+        /* What was not collected since may be garbage. */
+        return analysis->managed.kind == MANAGED_JVM && !(analysis->managed.collections > 0) ? VERDICT_NOTICE
+                                                                                            : VERDICT_GROWING;
     case CASE_EXITED:
     case CASE_SITE_SEEMS_TO_GROW:
     case CASE_RSS_GROWS:
@@ -368,7 +376,8 @@ static void write_rss(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "RSS ");
     sentence_add_bytes(text, snapshot_counter_or(analysis->snapshot, COUNTER_RSS, NAN));
-    text_append(text, analysis->rss.verdict == GROWTH_SHRINKING   ? ", shrinking"
+    text_append(text, analysis->rss.verdict == GROWTH_GROWING    ? ", growing"
+                      : analysis->rss.verdict == GROWTH_SHRINKING ? ", shrinking"
                       : analysis->rss.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend"
                                                                  : ", steady");
     write_judged_time(analysis, text);
@@ -392,8 +401,22 @@ static void write_native(const struct analysis *analysis, struct text *text)
     }
 }
 
+/* The heap of another runtime, and RSS behind it where that was judged. */
+static void write_managed(const struct analysis *analysis, struct text *text)
+{
+    managed_heap_write(analysis, text);
+    if (analysis->rss.verdict == GROWTH_TOO_FEW)
+        return;
+    text_append(text, " ");
+    write_rss(analysis, text);
+}
+
 static void write_no_heap(const struct analysis *analysis, struct text *text)
 {
+    if (analysis->managed.kind != MANAGED_NONE) {
+        write_managed(analysis, text);
+        return;
+    }
     if (!analysis_is_go(analysis)) {
         write_native(analysis, text);
         return;
@@ -433,7 +456,10 @@ static void write_rss_growth(const struct analysis *analysis, struct text *text)
     sentence_add_rate(text, analysis->rss.per_second);
     write_since(analysis, &analysis->rss, text);
     const struct allocation_row *site = top_site(analysis);
-    if (!knows_heap(analysis) && !analysis_is_go(analysis) && site) {
+    if (analysis->managed.kind != MANAGED_NONE && !site) {
+        text_append(text, ". ");
+        managed_heap_write(analysis, text);
+    } else if (!knows_heap(analysis) && !analysis_is_go(analysis) && site) {
         text_append(text, ". New memory is first touched, ");
         sentence_add_rate(text, site->growth.per_second);
         text_append(text, ", by ");
@@ -543,6 +569,10 @@ struct error *analysis_write_verdict(const struct analysis *analysis, struct tex
         write_since(analysis, &analysis->rss, &text);
         text_append(&text, " while the Go heap is flat: memory outside Go (cgo, mmap).");
         write_outside_holders(analysis, &text);
+        write_limit(analysis, &text);
+        break;
+    case CASE_MANAGED_GROWS:
+        write_managed(analysis, &text);
         write_limit(analysis, &text);
         break;
     case CASE_RSS_GROWS:

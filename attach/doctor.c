@@ -207,7 +207,7 @@ static struct error *examine_runtime(struct session *session, struct doctor_repo
         return reader_set_examine(readers, report);
     return doctor_report_add(report, "runtime", session_image(session) ? DOCTOR_NO : DOCTOR_UNKNOWN, NULL, "%s",
                              session_image(session)
-                                 ? "not a Go program: memory, threads and regions are shown, call sites are not"
+                                 ? "neither Go, a JVM nor CPython: memory, threads and regions are shown, call sites on request"
                                  : "not known without the executable");
 }
 

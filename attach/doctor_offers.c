@@ -34,6 +34,12 @@ static const struct offer offers[] = {
     {ONLY(RUNTIME_GO), true, NULL,
      "heap, GC and scheduler; goroutines with stacks; call sites where profiling is on: about 1 ms of heaptop's CPU a sample, nothing of the "
      "program's"},
+    {ONLY(RUNTIME_JVM), true, NULL,
+     "Java heap by generation, GC counts and times, classes and threads, from the counters that the JVM keeps for jstat: microseconds a sample, "
+     "nothing of the program's"},
+    {ONLY(RUNTIME_CPYTHON), true, NULL,
+     "collections and what they freed, pymalloc's arenas, interpreters and threads, from the interpreter's own state: microseconds a sample, "
+     "nothing of the program's"},
     {ALL_KINDS, true, NULL,
      "RSS by kind, regions, threads with their CPU and, while they wait, their native stacks: some 30 us a thread, nothing of the program's"},
     {ALL_KINDS, false, NULL,

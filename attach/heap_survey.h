@@ -36,6 +36,7 @@ struct heap_cache {
 struct heap_survey {
     VECTOR(struct heap_range) arenas;               /* By address, apart. */
     VECTOR(struct heap_span) spans;                 /* By address, apart. */
+    VECTOR(struct heap_range) managed;              /* Another runtime's heap, by address, apart; it is not divided. */
     VECTOR(remote_address) runtime_addresses;       /* Of things that the runtime keeps outside the heap: their regions are its own. */
     VECTOR(struct heap_cache) caches;               /* None where they could not be read. */
     bool spans_known;
@@ -47,6 +48,7 @@ static inline void heap_survey_deinit(struct heap_survey *survey)
     vector_deinit(&survey->arenas);
     vector_deinit(&survey->spans);
     vector_deinit(&survey->caches);
+    vector_deinit(&survey->managed);
     vector_deinit(&survey->runtime_addresses);
 }
 

@@ -31,17 +31,17 @@ static bool is_untouchable(const struct map_line *line)
     return strncmp(line->permissions, "---", 3) == 0;
 }
 
-static bool is_in_arenas(const struct heap_survey *survey, const struct map_line *line)
+static bool starts_within(const struct heap_range *ranges, size_t count, const struct map_line *line)
 {
-    size_t low = 0, high = survey->arenas.count;
+    size_t low = 0, high = count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (line->start >= survey->arenas.items[middle].end)
+        if (line->start >= ranges[middle].end)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < survey->arenas.count && line->start >= survey->arenas.items[low].start;
+    return low < count && line->start >= ranges[low].start;
 }
 
 /* An arena of a thread starts at a multiple of 64 MiB; what it has not used yet, up to the next one, may not be touched. */
@@ -131,8 +131,10 @@ void memory_map_classify(const struct maps *maps, const struct heap_survey *surv
     for (size_t i = 0; i < maps->lines.count; i++) {
         const struct map_line *line = &maps->lines.items[i];
         bool is_go_named = name_starts(maps, line, "[anon: Go:");
-        if ((line->name_length == 0 || is_go_named) && is_in_arenas(survey, line))
+        if ((line->name_length == 0 || is_go_named) && starts_within(survey->arenas.items, survey->arenas.count, line))
             kinds[i] = is_untouchable(line) ? REGION_RESERVED : REGION_GO_HEAP;
+        else if (!is_untouchable(line) && starts_within(survey->managed.items, survey->managed.count, line))
+            kinds[i] = REGION_MANAGED_HEAP;
         else if (is_untouchable(line) && line->inode == 0)
             kinds[i] = REGION_RESERVED;
         else if (line->name_length > 0)

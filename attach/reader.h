@@ -1,16 +1,18 @@
-/* What the sampler asks of one kind of runtime: one table of functions a folder (attach/go/, later attach/malloc/,
- * attach/jvm/). */
+/* What the sampler asks of one kind of runtime: one table of functions a folder (attach/go/, attach/jvm/,
+ * attach/python/). */
 #ifndef HEAPTOP_ATTACH_READER_H
 #define HEAPTOP_ATTACH_READER_H
 
 #include "attach/heap_survey.h"
 #include "attach/memory.h"
+#include "attach/target.h"
 #include "heaptop/attach.h"
 #include "heaptop/snapshot.h"
 #include "heaptop/symbols.h"
 
 /* What a reader is given to look at; all borrowed, all outlive it. */
 struct reader_context {
+    struct target *target;          /* For its files; NULL in tests that have none. */
     struct memory *memory;
     struct image *image;            /* The executable. */
     uint64_t load_bias;             /* Run-time minus link-time addresses of the executable; 0 for ET_EXEC. */
@@ -25,6 +27,7 @@ struct reader {
 
 struct reader_ops {
     const char *name;               /* "go" */
+    bool no_profile;                /* It says nothing of a heap profile. */
     /* Looks whether the target is of this kind and finds its way in it. *ret_reader is NULL when it is not of this
      * kind. When it is, but cannot be read in full, a reader is returned all the same and says why through its
      * samples and doctor rows. Fills its part of *info. */
@@ -52,7 +55,7 @@ struct reader_ops {
     void (*close)(struct reader *reader);
 };
 
-extern const struct reader_ops go_reader_ops;
+extern const struct reader_ops go_reader_ops, jvm_reader_ops, python_reader_ops;
 
 /* For every room-internal user that adds rows: formats into the report's arena. remedy may be NULL. */
 struct error *doctor_report_add(struct doctor_report *report, const char *subject, enum doctor_state state,

@@ -1,8 +1,28 @@
 #include "attach/reader_set.h"
 
+#include <string.h>
+
 const char *reader_set_empty_reason(const struct reader_set *set)
 {
     return set->is_blind ? "the program could not be looked into" : "not a Go program";
+}
+
+bool reader_set_has(const struct reader_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (strcmp(set->items[i]->ops->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool reader_set_has_profile(const struct reader_set *set)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (!set->items[i]->ops->no_profile)
+            return true;
+    }
+    return false;
 }
 
 bool reader_error_is_final(const struct error *error)
@@ -76,11 +96,11 @@ void reader_set_look(struct reader_set *set)
 
 struct error *reader_set_survey(struct reader_set *set, struct heap_survey *survey)
 {
-    survey->reason = set->count > 0 ? "its heap cannot be told apart" : reader_set_empty_reason(set);
+    survey->reason = reader_set_has_profile(set) ? "its heap cannot be told apart" : reader_set_empty_reason(set);
     for (size_t i = 0; i < set->count; i++) {
         const struct reader_ops *ops = set->items[i]->ops;
         struct error *error = ops->survey ? ops->survey(set->items[i], survey) : NULL;
-        if (error || survey->arenas.count > 0)
+        if (error || survey->arenas.count > 0 || survey->managed.count > 0)
             return error;
     }
     return NULL;

@@ -19,8 +19,13 @@ struct reader_set {
     bool is_blind;          /* The program could not be looked into as a whole: that no reader knows it says nothing. */
 };
 
-/* Why a set without readers has none. Static. */
+/* Why no reader of the set knows the program as Go's. Static. */
 const char *reader_set_empty_reason(const struct reader_set *set);
+
+/* Whether a reader of this name is in it. */
+bool reader_set_has(const struct reader_set *set, const char *name);
+/* Whether a reader is in it that reads a heap profile, or says why there is none. */
+bool reader_set_has_profile(const struct reader_set *set);
 
 /* ERROR_NO_MEMORY and ERROR_GONE end whatever is being done; any other error leaves the rest to be looked at. Not for
  * NULL. */

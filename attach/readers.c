@@ -6,6 +6,8 @@
 
 static const struct reader_ops *const kinds[] = {
     &go_reader_ops,
+    &jvm_reader_ops,
+    &python_reader_ops,
 };
 
 static const struct reader_list all_readers = {.items = kinds, .count = ARRAY_SIZE(kinds)};

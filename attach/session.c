@@ -194,7 +194,8 @@ static void set_line_patience(struct session *session)
 /* Looks at the program that runs now: its executable, its memory map, its runtime. */
 static struct error *attach_program(struct session *session)
 {
-    struct reader_context context = {.memory = session->memory, .catalog = session->catalog};
+    struct reader_context context = {
+        .target = session->target, .memory = session->memory, .catalog = session->catalog};
     struct region *regions = NULL;
     struct error *error = describe_target(session);
     if (!error)
@@ -342,17 +343,27 @@ void session_look(struct session *session)
     "it keeps no heap profile: `heaptop run` would sample its allocations, --probe tells of the running one which code " \
     "allocates or touches memory"
 
-/* With no reader for the runtime, says why its figures are missing. */
+/* With no reader for a runtime, says why its figures are missing. */
 static void fill_reasons(struct session *session, struct snapshot *snapshot)
 {
-    const char *reason = reader_set_empty_reason(&session->readers);
-    if (session->readers.count > 0)
-        return;
-    snapshot->profile_state = PROFILE_NONE;
-    snapshot->profile_reason = session->readers.is_blind ? reason : NO_PROFILE;
+    static const struct {
+        const char *group, *reader, *reason;
+    } groups[] = {{"go", "go", "not a Go program"},
+                  {"scheduler", "go", "not a Go program"},
+                  {"jvm", "jvm", "not a JVM"},
+                  {"python", "python", "not a Python interpreter"}};
+    const struct reader_set *set = &session->readers;
+    if (!reader_set_has_profile(set)) {
+        snapshot->profile_state = PROFILE_NONE;
+        snapshot->profile_reason = set->is_blind ? reader_set_empty_reason(set) : NO_PROFILE;
+    }
     for (int id = 0; id < COUNTER_COUNT; id++) {
-        if (strcmp(counter_infos[id].group, "go") == 0 || strcmp(counter_infos[id].group, "scheduler") == 0)
-            snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);
+        for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+            if (strcmp(counter_infos[id].group, groups[i].group) == 0 && !reader_set_has(set, groups[i].reader) &&
+                !counter_known(&snapshot->counters[id]))
+                snapshot_set_unavailable(snapshot, (enum counter_id)id,
+                                         set->is_blind ? reader_set_empty_reason(set) : groups[i].reason);
+        }
     }
 }
 

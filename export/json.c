@@ -225,6 +225,20 @@ static void add_cost(struct json_writer *writer, json_t *document)
         json_add_unsigned(writer, object, members[i].name, members[i].value);
 }
 
+/* A runtime's group in a program that has no such runtime: none of its counters is known, nor would be. */
+static bool is_of_other_runtime(const struct snapshot *snapshot, const char *group)
+{
+    if (strcmp(group, "jvm") != 0 && strcmp(group, "python") != 0)
+        return false;
+    for (int id = 0; id < COUNTER_COUNT; id++) {
+        const enum counter_id counter = (enum counter_id)id;
+        if (strcmp(counter_infos[id].group, group) == 0 &&
+            (counter_known(&snapshot->counters[id]) || snapshot_misses(snapshot, counter)))
+            return false;
+    }
+    return true;
+}
+
 /* Every counter, in the object of its group. */
 static void add_counters(struct json_writer *writer, json_t *document)
 {
@@ -232,6 +246,13 @@ static void add_counters(struct json_writer *writer, json_t *document)
         const struct counter *counter = &writer->snapshot->counters[id];
         const struct counter_info *info = &counter_infos[id];
         json_t *group = json_object_get(document, info->group);
+        if (!group && is_of_other_runtime(writer->snapshot, info->group)) {
+            json_add(writer, document, info->group, json_null());
+            json_say_unavailable(writer, info->group, counter->reason);
+            continue;
+        }
+        if (json_is_null(group))
+            continue;
         if (!group)
             group = json_add_object(writer, document, info->group);
         char path[96];
@@ -358,6 +379,10 @@ static void add_conclusions(struct json_writer *writer, json_t *document)
     json_add_growth(writer, json_add_object(writer, growth, "rss"), &analysis->rss, "bytes");
     json_add_growth(writer, json_add_object(writer, growth, "heap_marked"), &analysis->heap, "bytes");
     json_add_growth(writer, json_add_object(writer, growth, "goroutines"), &analysis->goroutine_count, "");
+    const struct managed_heap *managed = &analysis->managed;
+    if (managed->kind != MANAGED_NONE)
+        json_add_growth(writer, json_add_object(writer, growth, counter_infos[managed->counter].name), &managed->growth,
+                        counter_infos[managed->counter].unit == UNIT_BYTES ? "bytes" : "");
 
     json_t *rates = json_add_object(writer, document, "rates");
     const struct {

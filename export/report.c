@@ -68,8 +68,7 @@ void report_section(struct report *report, const char *title)
     text_printf(report->out, "\n%s\n", title);
 }
 
-/* "  label       text", wrapped below its own column. */
-static void add_figure(struct report *report, const char *label, const struct text *value)
+void report_add_figure(struct report *report, const char *label, const struct text *value)
 {
     if (!value->data || value->failed) {
         report->out->failed |= value->failed;
@@ -160,8 +159,7 @@ static struct error *add_verdict(struct report *report)
 
 /* ---- key figures ---- */
 
-/* ", growing 3.1 MB/s", or nothing where it cannot be said. */
-static void write_growth(struct text *text, const struct growth *growth, bool bytes)
+void report_write_growth(struct text *text, const struct growth *growth, bool bytes)
 {
     char rate[UNITS_BUFFER];
     if (growth->verdict == GROWTH_TOO_FEW)
@@ -182,10 +180,10 @@ static void add_memory_figures(struct report *report)
     struct text text = {0};
     if (report_known(report, COUNTER_RSS)) {
         text_append(&text, units_format_bytes(buffer, report_value(report, COUNTER_RSS)));
-        write_growth(&text, &analysis->rss, true);
+        report_write_growth(&text, &analysis->rss, true);
         if (report_known(report, COUNTER_SWAP) && report_value(report, COUNTER_SWAP) > 0)
             text_printf(&text, "; %s more in swap", units_format_bytes(other, report_value(report, COUNTER_SWAP)));
-        add_figure(report, "RSS", &text);
+        report_add_figure(report, "RSS", &text);
         text.length = 0;
     }
     if (report_known(report, COUNTER_HEAP_LIVE)) {
@@ -195,13 +193,14 @@ static void add_memory_figures(struct report *report)
         if (report_known(report, COUNTER_HEAP_MARKED))
             text_printf(&text, "; %s after the last GC",
                         units_format_bytes(buffer, report_value(report, COUNTER_HEAP_MARKED)));
-        write_growth(&text, &analysis->heap, true);
-        add_figure(report, "heap", &text);
+        report_write_growth(&text, &analysis->heap, true);
+        report_add_figure(report, "heap", &text);
         text.length = 0;
     }
+    report_add_managed_heap(report);
     if (!isnan(analysis->alloc_bytes_per_s)) {
         text_append(&text, units_format_rate(buffer, analysis->alloc_bytes_per_s));
-        add_figure(report, "allocation", &text);
+        report_add_figure(report, "allocation", &text);
         text.length = 0;
     }
     if (analysis->limit_bytes) {
@@ -210,7 +209,7 @@ static void add_memory_figures(struct report *report)
         if (isfinite(analysis->seconds_to_limit))
             text_printf(&text, ", met in %s at this growth",
                         units_format_duration(other, analysis->seconds_to_limit * 1e9));
-        add_figure(report, "limit", &text);
+        report_add_figure(report, "limit", &text);
     }
     report->out->failed |= text.failed;
     text_deinit(&text);
@@ -260,18 +259,18 @@ static void add_runtime_figures(struct report *report)
                         report_value(report, COUNTER_GOGC) < 0
                             ? "off"
                             : units_format_exact(buffer, report_counter(report, COUNTER_GOGC)->value.integer));
-        add_figure(report, "GC", &text);
+        report_add_figure(report, "GC", &text);
         text.length = 0;
     }
     if (analysis->gc.recent_cycles > 1) {
         gc_activity_write_note(&analysis->gc, &text);
-        add_figure(report, "GC of late", &text);
+        report_add_figure(report, "GC of late", &text);
         text.length = 0;
     }
     if (report_known(report, COUNTER_GOROUTINES)) {
         text_append(&text, units_format_exact(buffer, report_counter(report, COUNTER_GOROUTINES)->value.integer));
-        write_growth(&text, &analysis->goroutine_count, false);
-        add_figure(report, "goroutines", &text);
+        report_write_growth(&text, &analysis->goroutine_count, false);
+        report_add_figure(report, "goroutines", &text);
         text.length = 0;
     }
     if (analysis->num_threads) {
@@ -280,12 +279,12 @@ static void add_runtime_figures(struct report *report)
             running += analysis->threads[i].thread.state == 'R';
         text_printf(&text, "%zu, %zu running", analysis->num_threads, running);
         write_roles(&text, &analysis->scheduler);
-        add_figure(report, "threads", &text);
+        report_add_figure(report, "threads", &text);
         text.length = 0;
     }
     if (analysis->scheduler.known) {
         scheduler_write_note(&analysis->scheduler, &text);
-        add_figure(report, "scheduler", &text);
+        report_add_figure(report, "scheduler", &text);
     }
     report->out->failed |= text.failed;
     text_deinit(&text);

@@ -28,6 +28,14 @@ double report_value(const struct report *report, enum counter_id id);
 /* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns, and a newline: the place is kept whole, the name is cut. */
 void report_add_frame(struct report *report, const struct catalog *catalog, frame_id id, size_t columns);
 
+/* "  label       text", wrapped below its own column. */
+void report_add_figure(struct report *report, const char *label, const struct text *value);
+/* ", growing 3.1 MB/s", or nothing where it cannot be said. */
+void report_write_growth(struct text *text, const struct growth *growth, bool bytes);
+
+/* The heap of a JVM, or CPython's (report_managed.c). */
+void report_add_managed_heap(struct report *report);
+
 /* What happened when (report_recorded.c). */
 void report_add_recorded(struct report *report);
 

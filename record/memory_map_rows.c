@@ -15,7 +15,8 @@ enum { ROW_MAP, ROW_KIND, ROW_SPAN_CLASS, ROW_CACHE, ROW_REGION };
 static const char *const kind_names[REGION_KIND_COUNT] = {
     [REGION_ANONYMOUS] = "anonymous",       [REGION_GO_HEAP] = "go_heap", [REGION_GO_RUNTIME] = "go_runtime",
     [REGION_PROGRAM] = "program",           [REGION_C_HEAP] = "c_heap",   [REGION_THREAD_STACK] = "thread_stack",
-    [REGION_FILE] = "file",                 [REGION_SHARED] = "shared",   [REGION_RESERVED] = "reserved"};
+    [REGION_FILE] = "file",                 [REGION_SHARED] = "shared",   [REGION_RESERVED] = "reserved",
+    [REGION_MANAGED_HEAP] = "managed_heap"};
 
 /* ---- life ---- */
 

@@ -165,7 +165,20 @@ const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffe
 
 bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id)
 {
-    return !counter_known(&snapshot->counters[id]) && strcmp(counter_infos[id].group, "probe") != 0;
+    static const struct {
+        const char *group, *runtime;
+    } own[] = {{"jvm", "jvm"}, {"python", "cpython"}};
+    const char *group = counter_infos[id].group, *runtime = catalog_string(snapshot->catalog, snapshot->target.runtime);
+    if (counter_known(&snapshot->counters[id]) || strcmp(group, "probe") == 0)
+        return false;
+    bool is_other = false;
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+        if (strcmp(group, own[i].group) == 0)
+            return strcmp(runtime, own[i].runtime) == 0;
+        is_other |= strcmp(runtime, own[i].runtime) == 0;
+    }
+    /* Nobody looks for Go's figures there. */
+    return !is_other || (strcmp(group, "go") != 0 && strcmp(group, "scheduler") != 0);
 }
 
 uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot)

@@ -85,6 +85,17 @@ const char *growth_verdict_name(enum growth_verdict verdict);
  * and longer spans. */
 struct growth growth_of_series(const struct series *series, uint64_t window_ns, double smallest_rise);
 
+/* ---- heaps of other runtimes than Go's ---- */
+
+enum managed_kind { MANAGED_NONE, MANAGED_JVM, MANAGED_PYTHON };
+
+struct managed_heap {
+    enum managed_kind kind;
+    enum counter_id counter;    /* By which its growth is judged: the old generation's use, pymalloc's arenas, objects that survive. */
+    struct growth growth;
+    double collections;         /* Of a JVM: full and concurrent ones since it began to grow or shrink. */
+};
+
 /* ---- history ---- */
 
 struct history;
@@ -260,6 +271,7 @@ struct analysis {
     size_t num_malloc_types;
     uint64_t malloc_unix_ns, first_malloc_unix_ns;      /* When it was read, and first read. */
     struct growth rss, heap, goroutine_count;       /* Of RSS, of live heap after GC (HEAP_MARKED), of GOROUTINES. */
+    struct managed_heap managed;        /* A JVM's or CPython's; of kind MANAGED_NONE in other programs. */
     struct growth outside_go;           /* Of RSS less what Go has mapped and not released: C heaps, mappings, files. */
     uint64_t first_unix_ns, window_ns;  /* When the session began; over what growth is judged first. */
     double alloc_bytes_per_s;           /* Of the whole program, over the last few samples; NAN when unknown. */

@@ -128,9 +128,144 @@ static void describe_threads(const struct model *model, struct panel *panel)
         snprintf(panel->note, sizeof(panel->note), "%zu running", running);
 }
 
+/* ---- of other runtimes ---- */
+
+static void describe_counter(const struct model *model, struct panel *panel, const char *title, enum counter_id id)
+{
+    *panel = (struct panel){.title = title,
+                            .format = counter_infos[id].unit == UNIT_BYTES ? units_format_bytes : units_format_count,
+                            .series = history_counter(model->history, id)};
+    set_counter(panel, model->shown, id);
+    if (model->analysis->managed.kind != MANAGED_NONE && model->analysis->managed.counter == id)
+        set_change(panel, &model->analysis->managed.growth, counter_infos[id].unit == UNIT_BYTES);
+}
+
+/* "of 1.0 GB" */
+static void note_bytes(const struct model *model, struct panel *panel, const char *word, enum counter_id id)
+{
+    char buffer[UNITS_BUFFER];
+    double bytes;
+    if (counter_value(model->shown, id, &bytes))
+        snprintf(panel->note, sizeof(panel->note), "%s %s", word, units_format_bytes(buffer, bytes));
+}
+
+static void describe_java_heap(const struct model *model, struct panel *panel)
+{
+    describe_counter(model, panel, "Java heap", COUNTER_JAVA_HEAP_USED);
+    panel->line = history_counter(model->history, COUNTER_JAVA_HEAP_COMMITTED);
+    note_bytes(model, panel, "of", COUNTER_JAVA_HEAP_MAX);
+}
+
+static void describe_java_old(const struct model *model, struct panel *panel)
+{
+    describe_counter(model, panel, "old gen", COUNTER_JAVA_OLD_USED);
+    panel->line = history_counter(model->history, COUNTER_JAVA_OLD_COMMITTED);
+    note_bytes(model, panel, "of", COUNTER_JAVA_OLD_COMMITTED);
+    /* The heap once more. */
+    if (!counter_known(&model->shown->counters[COUNTER_JAVA_YOUNG_USED]))
+        panel->missing = "no generations";
+}
+
+/* Of nanoseconds in a second. */
+static char *format_share(char *buffer, double value)
+{
+    return units_format_percent(buffer, value / 1e9);
+}
+
+static void describe_java_stops(const struct model *model, struct panel *panel)
+{
+    char count[UNITS_BUFFER];
+    double young, full;
+    describe_counter(model, panel, "stopped", COUNTER_JAVA_SAFEPOINT_TIME);
+    panel->format = format_share;
+    panel->from_zero = true;
+    panel->series = history_counter_rate(model->history, COUNTER_JAVA_SAFEPOINT_TIME);
+    if (panel->missing)
+        return;
+    const struct series *rate = panel->series;
+    if (rate && rate->count > 0)
+        format_share(panel->figure, series_point(rate, rate->count - 1).value);
+    else
+        snprintf(panel->figure, sizeof(panel->figure), NOT_KNOWN);
+    if (counter_value(model->shown, COUNTER_JAVA_YOUNG_GCS, &young)) {
+        snprintf(panel->note, sizeof(panel->note), "%s young", units_format_count(count, young));
+        if (counter_value(model->shown, COUNTER_JAVA_FULL_GCS, &full)) {
+            size_t length = strlen(panel->note);
+            snprintf(panel->note + length, sizeof(panel->note) - length, ", %s full", units_format_count(count, full));
+        }
+    }
+}
+
+static void describe_java_classes(const struct model *model, struct panel *panel)
+{
+    char count[UNITS_BUFFER];
+    double classes;
+    describe_counter(model, panel, "metaspace", COUNTER_JAVA_METASPACE_USED);
+    if (counter_value(model->shown, COUNTER_JAVA_CLASSES, &classes))
+        snprintf(panel->note, sizeof(panel->note), "%s classes", units_format_count(count, classes));
+}
+
+static void describe_python_arenas(const struct model *model, struct panel *panel)
+{
+    char count[UNITS_BUFFER];
+    double arenas;
+    describe_counter(model, panel, "arenas", COUNTER_PY_ARENA_BYTES);
+    if (counter_value(model->shown, COUNTER_PY_ARENAS, &arenas))
+        snprintf(panel->note, sizeof(panel->note), "%s", units_format_count(count, arenas));
+}
+
+static void describe_python_survivors(const struct model *model, struct panel *panel)
+{
+    describe_counter(model, panel, "survivors", COUNTER_PY_LONG_LIVED);
+    if (!panel->missing)
+        snprintf(panel->note, sizeof(panel->note), "of full GC");
+}
+
+/* What a count rises by in a second, with how often so far. */
+static void describe_rate(const struct model *model, struct panel *panel, const char *title, enum counter_id id)
+{
+    char count[UNITS_BUFFER];
+    double sum;
+    describe_counter(model, panel, title, id);
+    panel->from_zero = true;
+    panel->series = history_counter_rate(model->history, id);
+    if (panel->missing || !counter_value(model->shown, id, &sum))
+        return;
+    const struct series *rate = panel->series;
+    double now = rate && rate->count > 0 ? series_point(rate, rate->count - 1).value : 0;
+    snprintf(panel->figure, sizeof(panel->figure), now < 9.95 ? "%.1f/s" : "%.0f/s", now);
+    snprintf(panel->note, sizeof(panel->note), "%s in all", units_format_count(count, sum));
+}
+
+static void describe_python_collections(const struct model *model, struct panel *panel)
+{
+    describe_rate(model, panel, "GC gen 0", COUNTER_PY_GEN0_GCS);
+}
+
+static void describe_python_freed(const struct model *model, struct panel *panel)
+{
+    describe_rate(model, panel, "GC freed", COUNTER_PY_COLLECTED);
+}
+
 /* In the order in which they are read: memory first, then what drives it. */
-static void (*const describers[])(const struct model *, struct panel *) = {
-    describe_rss, describe_heap, describe_alloc, describe_goroutines, describe_pauses, describe_threads,
+static const struct {
+    void (*describe)(const struct model *, struct panel *);
+    enum managed_kind kind;     /* Of which runtime, but Go's. */
+} describers[] = {
+    {describe_rss, MANAGED_NONE},
+    {describe_heap, MANAGED_NONE},
+    {describe_java_heap, MANAGED_JVM},
+    {describe_java_old, MANAGED_JVM},
+    {describe_python_arenas, MANAGED_PYTHON},
+    {describe_python_survivors, MANAGED_PYTHON},
+    {describe_alloc, MANAGED_NONE},
+    {describe_goroutines, MANAGED_NONE},
+    {describe_java_stops, MANAGED_JVM},
+    {describe_java_classes, MANAGED_JVM},
+    {describe_python_collections, MANAGED_PYTHON},
+    {describe_python_freed, MANAGED_PYTHON},
+    {describe_pauses, MANAGED_NONE},
+    {describe_threads, MANAGED_NONE},
 };
 #define NUM_PANELS ((int)ARRAY_SIZE(describers))
 
@@ -141,8 +276,9 @@ static int describe_figures(const struct session *session, bool is_native, struc
 {
     int count = 0;
     for (int i = 0; i < NUM_PANELS; i++) {
-        describers[i](&session->model, &panels[count]);
-        if (!is_native || !panels[count].missing)
+        describers[i].describe(&session->model, &panels[count]);
+        bool is_optional = is_native || describers[i].kind != MANAGED_NONE;
+        if (!is_optional || !panels[count].missing)
             count++;
     }
     return count;

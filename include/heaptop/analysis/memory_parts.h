@@ -14,6 +14,7 @@
     X(UNDIVIDED, "heap_undivided", "Go heap, undivided", "pages of the Go heap of which no more is known") \
     X(GOROUTINES, "goroutine_stacks", "goroutine stacks", "stacks of goroutines, free ones that are kept included") \
     X(RUNTIME, "go_runtime", "Go runtime", "metadata of GC and heap, profile buckets, the GC's work buffers") \
+    X(MANAGED_HEAP, "managed_heap", "Java heap", "objects of a JVM, garbage not collected yet, room kept for new ones") \
     X(PROGRAM, "program", "program", "the executable: code, tables, global variables") \
     X(C_HEAP, "c_heap", "C heaps", "malloc of C code: [heap] and the arenas of threads") \
     X(THREAD_STACKS, "thread_stacks", "thread stacks", "stacks of operating system threads") \

@@ -92,6 +92,38 @@ enum counter_kind {
     X(FOREIGN_THREADS, "scheduler", "foreign_threads", UNIT_COUNT, COUNTER_GAUGE, "Threads that are none of Go's") \
     X(SCHEDULE_TICKS, "scheduler", "schedule_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P took up a goroutine") \
     X(SYSCALL_TICKS, "scheduler", "syscall_ticks", UNIT_COUNT, COUNTER_MONOTONIC, "Times a P left a system call, or was taken from one") \
+    X(JAVA_HEAP_USED, "jvm", "java_heap_used_bytes", UNIT_BYTES, COUNTER_GAUGE, "Java heap: used in all spaces, as jstat counts; some collectors count at each collection only") \
+    X(JAVA_HEAP_COMMITTED, "jvm", "java_heap_committed_bytes", UNIT_BYTES, COUNTER_GAUGE, "Java heap: capacity of all generations now") \
+    X(JAVA_HEAP_MAX, "jvm", "java_heap_max_bytes", UNIT_BYTES, COUNTER_GAUGE, "Java heap: what it may grow to (-Xmx)") \
+    X(JAVA_YOUNG_USED, "jvm", "java_young_used_bytes", UNIT_BYTES, COUNTER_GAUGE, "Young generation: used in eden and survivor spaces") \
+    X(JAVA_YOUNG_COMMITTED, "jvm", "java_young_committed_bytes", UNIT_BYTES, COUNTER_GAUGE, "Young generation: capacity now") \
+    X(JAVA_OLD_USED, "jvm", "java_old_used_bytes", UNIT_BYTES, COUNTER_GAUGE, "Old generation: used, garbage included until it is collected; of a collector without generations the heap") \
+    X(JAVA_OLD_COMMITTED, "jvm", "java_old_committed_bytes", UNIT_BYTES, COUNTER_GAUGE, "Old generation: capacity now") \
+    X(JAVA_METASPACE_USED, "jvm", "java_metaspace_used_bytes", UNIT_BYTES, COUNTER_GAUGE, "Metaspace: used by classes") \
+    X(JAVA_METASPACE_COMMITTED, "jvm", "java_metaspace_committed_bytes", UNIT_BYTES, COUNTER_GAUGE, "Metaspace: capacity now") \
+    X(JAVA_YOUNG_GCS, "jvm", "java_young_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Collections of the young generation (jstat's YGC)") \
+    X(JAVA_YOUNG_GC_TIME, "jvm", "java_young_gc_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "Time in them (YGCT)") \
+    X(JAVA_FULL_GCS, "jvm", "java_full_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Full collections (FGC)") \
+    X(JAVA_FULL_GC_TIME, "jvm", "java_full_gc_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "Time in them (FGCT)") \
+    X(JAVA_CONCURRENT_GCS, "jvm", "java_concurrent_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Pauses of concurrent collections (CGC)") \
+    X(JAVA_CONCURRENT_GC_TIME, "jvm", "java_concurrent_gc_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "Time in them (CGCT)") \
+    X(JAVA_SAFEPOINTS, "jvm", "java_safepoints", UNIT_COUNT, COUNTER_MONOTONIC, "Times all Java threads were stopped, for the GC or else") \
+    X(JAVA_SAFEPOINT_TIME, "jvm", "java_safepoint_ns", UNIT_NANOSECONDS, COUNTER_MONOTONIC, "Time for which they were") \
+    X(JAVA_THREADS, "jvm", "java_threads", UNIT_COUNT, COUNTER_GAUGE, "Java threads that live") \
+    X(JAVA_CLASSES, "jvm", "java_classes", UNIT_COUNT, COUNTER_GAUGE, "Classes loaded and not unloaded") \
+    X(PY_INTERPRETERS, "python", "py_interpreters", UNIT_COUNT, COUNTER_GAUGE, "Interpreters") \
+    X(PY_THREADS, "python", "py_threads", UNIT_COUNT, COUNTER_GAUGE, "Threads that run Python code, or have") \
+    X(PY_GEN0_COUNT, "python", "py_gen0_count", UNIT_COUNT, COUNTER_GAUGE, "gc.get_count()[0] of the main interpreter: objects made less those freed since its last collection") \
+    X(PY_GEN1_COUNT, "python", "py_gen1_count", UNIT_COUNT, COUNTER_GAUGE, "gc.get_count()[1]: collections of generation 0 since the last of generation 1") \
+    X(PY_GEN2_COUNT, "python", "py_gen2_count", UNIT_COUNT, COUNTER_GAUGE, "gc.get_count()[2]: collections of generation 1 since the last of generation 2") \
+    X(PY_GEN0_GCS, "python", "py_gen0_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Collections of generation 0 (gc.get_stats), of all interpreters") \
+    X(PY_GEN1_GCS, "python", "py_gen1_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Collections of generation 1") \
+    X(PY_GEN2_GCS, "python", "py_gen2_gcs", UNIT_COUNT, COUNTER_MONOTONIC, "Full collections") \
+    X(PY_COLLECTED, "python", "py_collected", UNIT_COUNT, COUNTER_MONOTONIC, "Objects that collections have freed: those in cycles") \
+    X(PY_UNCOLLECTABLE, "python", "py_uncollectable", UNIT_COUNT, COUNTER_MONOTONIC, "Objects in cycles that could not be freed") \
+    X(PY_LONG_LIVED, "python", "py_long_lived", UNIT_COUNT, COUNTER_GAUGE, "Objects that the last full collection has left, of the main interpreter") \
+    X(PY_ARENAS, "python", "py_arenas", UNIT_COUNT, COUNTER_GAUGE, "pymalloc's arenas, which hold objects of up to 512 bytes") \
+    X(PY_ARENA_BYTES, "python", "py_arena_bytes", UNIT_BYTES, COUNTER_GAUGE, "Bytes of those arenas") \
     X(FAULT_PERIOD, "probe", "fault_period", UNIT_COUNT, COUNTER_GAUGE, "Page faults that one sample stands for, where call sites are made of those") \
     X(PROBE_SAMPLES, "probe", "samples", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that heaptop's probe has taken") \
     X(PROBE_LOST, "probe", "lost", UNIT_COUNT, COUNTER_MONOTONIC, "Samples that were lost for want of room") \

@@ -19,6 +19,7 @@ enum region_kind {
     REGION_FILE,            /* Libraries and other mapped files. */
     REGION_SHARED,          /* Shared memory. */
     REGION_RESERVED,        /* May not be touched: address space only. */
+    REGION_MANAGED_HEAP,    /* Where another runtime than Go's keeps its objects: the Java heap. */
     REGION_KIND_COUNT
 };
 

@@ -281,7 +281,8 @@ const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffe
 uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot);
 /* How long one of them had waited when they were; false when that is not known. */
 bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns);
-/* Whether a counter is not known that should be: those of probes are known only where one was asked for. */
+/* Whether a counter is not known that should be: those of probes are known only where one was asked for, those of a runtime only in
+ * programs of it. */
 bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id);
 /* The value of an integer counter; `otherwise` when it is not known. */
 double snapshot_counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise);

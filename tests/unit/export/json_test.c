@@ -67,6 +67,12 @@ START_TEST(every_counter_is_there_or_unavailable_with_a_reason)
         const struct counter *counter = &snapshots[19]->counters[id];
         char path[96];
         snprintf(path, sizeof(path), "%s.%s", counter_infos[id].group, counter_infos[id].name);
+        /* A group of a runtime that the program has not is null as a whole. */
+        if (json_is_null(find(document, counter_infos[id].group))) {
+            ck_assert(strcmp(counter_infos[id].group, "jvm") == 0 || strcmp(counter_infos[id].group, "python") == 0);
+            ck_assert_ptr_nonnull(json_object_get(unavailable, counter_infos[id].group));
+            continue;
+        }
         json_t *value = find(document, path);
         json_t *reason = json_object_get(unavailable, path);
         ck_assert_msg(counter_known(counter) == json_is_number(value), "%s", path);
