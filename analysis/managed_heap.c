@@ -50,8 +50,9 @@ static double value_of(const struct analysis *analysis, enum counter_id id)
     return snapshot_counter_or(analysis->snapshot, id, NAN);
 }
 
-/* " grows 2.1 MB/s for 3 min", " steady", or nothing yet. */
-static void write_growth(const struct analysis *analysis, const char *what, bool of_bytes, struct text *text)
+/* What it does, " grows" or " growing", and how fast: " 2.1 MB/s for 3 min"; or " steady"; or nothing yet. */
+static void write_growth(const struct analysis *analysis, const char *what, const char *const verbs[2], bool of_bytes,
+                         struct text *text)
 {
     const struct growth *growth = &analysis->managed.growth;
     bool grows = growth->verdict == GROWTH_GROWING;
@@ -62,7 +63,7 @@ static void write_growth(const struct analysis *analysis, const char *what, bool
         text_append(text, growth->verdict == GROWTH_SAWTOOTH ? " up and down without a trend" : " steady");
         return;
     }
-    text_append(text, grows ? " grows " : " shrinks ");
+    text_append(text, verbs[grows ? 0 : 1]);
     if (of_bytes) {
         sentence_add_rate(text, fabs(growth->per_second));
     } else {
@@ -85,7 +86,8 @@ static void write_java(const struct analysis *analysis, struct text *text)
         text_append(text, " of ");
         sentence_add_bytes(text, max);
     }
-    write_growth(analysis, has_young ? ", old generation" : ",", true, text);
+    static const char *const of_generation[] = {" grows ", " shrinks "}, *const of_heap[] = {" growing ", " shrinking "};
+    write_growth(analysis, has_young ? ", old generation" : ",", has_young ? of_generation : of_heap, true, text);
     if (analysis->managed.growth.verdict == GROWTH_GROWING && !(analysis->managed.collections > 0))
         text_append(text, ": not collected since, so that it may be garbage");
     text_append(text, ".");
@@ -97,14 +99,14 @@ static void write_python(const struct analysis *analysis, struct text *text)
     double freed = value_of(analysis, COUNTER_PY_COLLECTED), full = value_of(analysis, COUNTER_PY_GEN2_GCS);
     text_append(text, "Python: ");
     if (!isnan(bytes)) {
-        text_append(text, "small objects in ");
         sentence_add_bytes(text, bytes);
-        text_append(text, " of arenas");
+        text_append(text, " of arenas for small objects");
     } else {
         sentence_add_count(text, (int64_t)survivors);
         text_append(text, " containers after the last full collection");
     }
-    write_growth(analysis, ",", !isnan(bytes), text);
+    static const char *const verbs[] = {" growing ", " shrinking "};
+    write_growth(analysis, ",", verbs, !isnan(bytes), text);
     text_append(text, "; ");
     sentence_add_count(text, (int64_t)full);
     text_append(text, full == 1 ? " full collection, " : " full collections, ");

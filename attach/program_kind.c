@@ -34,7 +34,9 @@
 
 /* Words in .dynstr: what a program imports or exports. */
 enum name_text {
-    NAME_PYTHON_MAIN,       /* Called by the interpreter's own main (Programs/python.c), not by who embeds it. */
+    NAME_PYTHON_MAIN,       /* Called by the interpreter's own main (Programs/python.c), not by who embeds it: 3.8 and newer, */
+    NAME_PYTHON_MAIN_3_7,   /* 3.7, */
+    NAME_PYTHON_MAIN_OLD,   /* and older. */
     NAME_NODE,              /* Exported by node for its addons (src/node.h). */
     NAME_GLIBCXX,           /* Versions of libstdc++'s symbols. */
     NAME_LIBCXX,
@@ -43,6 +45,8 @@ enum name_text {
 
 static const char *const name_texts[NAME_COUNT] = {
     [NAME_PYTHON_MAIN] = "Py_BytesMain",
+    [NAME_PYTHON_MAIN_3_7] = "_Py_UnixMain",
+    [NAME_PYTHON_MAIN_OLD] = "Py_Main",
     [NAME_NODE] = "node_module_register",
     [NAME_GLIBCXX] = "GLIBCXX_3.4",
     [NAME_LIBCXX] = "libc++.so.1",
@@ -150,7 +154,7 @@ struct program_kind program_kind_of_image(struct image *image, const char *name)
     else if (constants[CONSTANT_MUSL])
         kind.allocator = "musl";
 
-    if (names[NAME_PYTHON_MAIN])
+    if (names[NAME_PYTHON_MAIN] || names[NAME_PYTHON_MAIN_3_7] || names[NAME_PYTHON_MAIN_OLD])
         set_python(&kind, name, strlen(name));
     else if (names[NAME_NODE])
         set_kind(&kind, RUNTIME_NODE, "node");

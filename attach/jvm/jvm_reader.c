@@ -121,11 +121,12 @@ static void set(struct snapshot *snapshot, enum counter_id id, struct figure fig
         snapshot_set_unavailable(snapshot, id, reason);
 }
 
-/* Of G1 each generation may become the whole heap (src/hotspot/share/gc/g1/g1MonitoringSupport.cpp), elsewhere they share it. */
+/* Of Serial and Parallel ("Copy:MSC", "ParScav:MSC") two generations share the heap; of G1 and of ZGC with generations each may become all of it
+ * (src/hotspot/share/gc/g1/g1MonitoringSupport.cpp, gc/z/zServiceability.cpp); Shenandoah's young one is of no size. */
 static struct figure heap_max(const struct hsperfdata *data)
 {
     struct figure young = figure_of(data, HSPERFDATA_YOUNG_MAX), old = figure_of(data, HSPERFDATA_OLD_MAX);
-    return strcmp(data->policy, "GarbageFirst") == 0 ? old : add(young, old);
+    return strchr(data->policy, ':') ? add(young, old) : old;
 }
 
 static void fill(const struct hsperfdata *data, struct snapshot *snapshot)

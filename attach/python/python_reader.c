@@ -169,7 +169,7 @@ static struct error *read_state(struct python_reader *reader, uint64_t now_ns, s
     return NULL;
 }
 
-static const char no_arenas[] = "pymalloc's arenas are counted in a variable that this stripped interpreter does not name";
+static const char no_arenas[] = "pymalloc's arenas were not found: up to 3.11 a symbol table names where they are counted; or it does without them";
 
 static void fill(const struct python_reader *reader, const struct python_state *state, struct snapshot *snapshot)
 {

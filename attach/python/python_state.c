@@ -196,7 +196,8 @@ static bool take_arenas(struct memory *memory, remote_address pymalloc, struct p
     uint64_t arenas = u64_at(bytes, MANAGEMENT_ARENAS), ever = u64_at(bytes, MANAGEMENT_ARENAS + 8),
              most = u64_at(bytes, MANAGEMENT_ARENAS + 16);
     uint32_t room = u32_at(bytes, MANAGEMENT_MAX_ARENAS);
-    bool is_table = u64_at(bytes, 0) ? room >= 16 && (room & (room - 1)) == 0 : room == 0;
+    /* What was never used has no table, and is nothing that could be told from other zeros. */
+    bool is_table = u64_at(bytes, 0) != 0 && room >= 16 && (room & (room - 1)) == 0;
     if (!is_table || arenas > room || arenas > most || most > ever || most > room)
         return false;
     state->arenas = (int64_t)arenas;

@@ -339,6 +339,102 @@ START_TEST(other_programs_are_told_by_rss)
 }
 END_TEST
 
+static void java(struct builder *b, unsigned second)
+{
+    native(b, second);
+    b->target.runtime = builder_string(b, "jvm");
+    builder_set(b, COUNTER_JAVA_HEAP_USED, 412 * MEBIBYTE);
+    builder_set(b, COUNTER_JAVA_HEAP_MAX, 1024 * MEBIBYTE);
+    builder_set(b, COUNTER_JAVA_YOUNG_USED, 112 * MEBIBYTE);
+    builder_set(b, COUNTER_JAVA_OLD_USED, 300 * MEBIBYTE);
+    builder_set(b, COUNTER_JAVA_FULL_GCS, 3);
+}
+
+static void java_growing(struct builder *b, unsigned second)
+{
+    java(b, second);
+    builder_set(b, COUNTER_JAVA_OLD_USED, (100 + 2 * (int64_t)second) * MEBIBYTE);
+}
+
+static void java_collected(struct builder *b, unsigned second)
+{
+    java_growing(b, second);
+    builder_set(b, COUNTER_JAVA_FULL_GCS, 3 + second / 20);
+}
+
+static void java_touched(struct builder *b, unsigned second)
+{
+    java(b, second);
+    builder_set(b, COUNTER_RSS, (120 + 2 * (int64_t)second) * MEBIBYTE);
+}
+
+static void java_without_generations(struct builder *b, unsigned second)
+{
+    java(b, second);
+    builder_set_unavailable(b, COUNTER_JAVA_YOUNG_USED, "its collector has no generations");
+    builder_set_unavailable(b, COUNTER_JAVA_FULL_GCS, "its collector has none of that kind");
+}
+
+START_TEST(a_java_heap_is_told_by_its_generations)
+{
+    ck_assert_str_eq(verdict_after(java, 3, builder_create()), "Java heap 412.0 MB of 1.0 GB.");
+    ck_assert_str_eq(verdict_after(java, 121, builder_create()),
+                     "Java heap 412.0 MB of 1.0 GB, old generation steady. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_int_eq(last_level, VERDICT_CALM);
+    ck_assert_str_eq(verdict_after(java_growing, 121, builder_create()),
+                     "Java heap 412.0 MB of 1.0 GB, old generation grows 2.00 MB/s for 2 min: not collected since, so "
+                     "that it may be garbage. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_int_eq(last_level, VERDICT_NOTICE);
+    ck_assert_str_eq(verdict_after(java_collected, 121, builder_create()),
+                     "Java heap 412.0 MB of 1.0 GB, old generation grows 2.00 MB/s for 2 min. RSS 120.0 MB, steady for "
+                     "2 min.");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+    ck_assert_str_eq(verdict_after(java_touched, 121, builder_create()),
+                     "RSS grows 2.00 MB/s for 2 min. Java heap 412.0 MB of 1.0 GB, old generation steady.");
+    ck_assert_str_eq(verdict_after(java_without_generations, 121, builder_create()),
+                     "Java heap 412.0 MB of 1.0 GB, steady. RSS 120.0 MB, steady for 2 min.");
+}
+END_TEST
+
+static void python(struct builder *b, unsigned second)
+{
+    native(b, second);
+    b->target.runtime = builder_string(b, "cpython");
+    builder_set(b, COUNTER_PY_GEN2_GCS, 1);
+    builder_set(b, COUNTER_PY_COLLECTED, 1200);
+    builder_set(b, COUNTER_PY_LONG_LIVED, 6000);
+    builder_set(b, COUNTER_PY_ARENA_BYTES, 10 * MEBIBYTE);
+}
+
+static void python_growing(struct builder *b, unsigned second)
+{
+    python(b, second);
+    builder_set(b, COUNTER_PY_ARENA_BYTES, (10 + (int64_t)second) * MEBIBYTE);
+}
+
+static void python_stripped(struct builder *b, unsigned second)
+{
+    python(b, second);
+    builder_set(b, COUNTER_PY_GEN2_GCS, (int64_t)second / 10);
+    builder_set(b, COUNTER_PY_LONG_LIVED, 6000 + 1000 * (int64_t)(second / 10 * 10));
+    builder_set_unavailable(b, COUNTER_PY_ARENA_BYTES, "not named");
+}
+
+START_TEST(python_is_told_by_its_arenas_and_its_collector)
+{
+    ck_assert_str_eq(verdict_after(python, 121, builder_create()),
+                     "Python: 10.0 MB of arenas for small objects, steady; 1 full collection, 1,200 objects freed in "
+                     "cycles. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_int_eq(last_level, VERDICT_CALM);
+    ck_assert_str_eq(verdict_after(python_growing, 121, builder_create()),
+                     "Python: 130.0 MB of arenas for small objects, growing 1.00 MB/s for 2 min; 1 full collection, 1,200 "
+                     "objects freed in cycles. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_int_eq(last_level, VERDICT_GROWING);
+    ck_assert_ptr_nonnull(strstr(verdict_after(python_stripped, 121, builder_create()),
+                                 "containers after the last full collection, growing "));
+}
+END_TEST
+
 static void ends(struct builder *b, unsigned second)
 {
     leak(b, second);
@@ -374,6 +470,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, garbage_is_no_leak);
     tcase_add_test(tests, saws_and_falls_are_calm);
     tcase_add_test(tests, other_programs_are_told_by_rss);
+    tcase_add_test(tests, a_java_heap_is_told_by_its_generations);
+    tcase_add_test(tests, python_is_told_by_its_arenas_and_its_collector);
     tcase_add_test(tests, the_end_is_told);
     suite_add_tcase(suite, tests);
     return suite;

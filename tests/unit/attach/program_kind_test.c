@@ -76,6 +76,8 @@ START_TEST(executables_tell_languages_and_what_is_linked_in)
         {"malloc", "mimalloc: warning", "lean", RUNTIME_C, "C", "mimalloc"},
         {"Py_BytesMain", NULL, "python3.12", RUNTIME_CPYTHON, "CPython 3.12", ""},
         {"Py_BytesMain", NULL, "python3", RUNTIME_CPYTHON, "CPython", ""},
+        {"_Py_UnixMain", NULL, "python3.7", RUNTIME_CPYTHON, "CPython 3.7", ""},
+        {"Py_Main", NULL, "python2.7", RUNTIME_CPYTHON, "CPython 2.7", ""},
         {"Py_BytesMain", NULL, "uwsgi", RUNTIME_CPYTHON, "CPython", ""},
         {"Py_BytesMain", NULL, "python1.2.3.4.5.6.7.8.9", RUNTIME_CPYTHON, "CPython", ""},
         /* That only embeds it is what it is. */
