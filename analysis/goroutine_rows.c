@@ -151,11 +151,9 @@ static struct error *merge_rows(const struct history *history, struct analysis *
                                 enum goroutine_grouping grouping, const struct goroutine_row *groups, size_t count)
 {
     size_t merged = 0;
-    struct goroutine_row *rows = arena_alloc_array(&analysis->arena, count, sizeof(*rows));
+    struct goroutine_row *rows = arena_copy_array(&analysis->arena, groups, count, sizeof(*rows));
     if (!rows)
         return error_no_memory();
-    if (count > 0)
-        memcpy(rows, groups, count * sizeof(*rows));
     if (count > 1)
         qsort_r(rows, count, sizeof(*rows), compare_in_grouping, &grouping);
     struct goroutine_group first = {0};

@@ -62,11 +62,9 @@ struct error *line_costs_of(const struct analysis *analysis, string_id file, str
     for (size_t i = 0; file && done && i < analysis->num_stacks; i++)
         done = add_stack(&gathering, analysis->stacks[i].stack, i + 1, &analysis->stacks[i].published);
     size_t count = gathering.costs.count;
-    struct line_cost *costs = done ? arena_alloc_array(arena, count, sizeof(*costs)) : NULL;
-    if (costs && count > 0) {
-        memcpy(costs, gathering.costs.items, count * sizeof(*costs));
+    struct line_cost *costs = done ? arena_copy_array(arena, gathering.costs.items, count, sizeof(*costs)) : NULL;
+    if (costs && count > 0)
         qsort(costs, count, sizeof(*costs), compare_lines);
-    }
     table_deinit(&gathering.indices);
     vector_deinit(&gathering.costs);
     vector_deinit(&gathering.counted_in);

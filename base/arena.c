@@ -89,6 +89,14 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
     return arena_alloc(arena, total);
 }
 
+void *arena_copy_array(struct arena *arena, const void *items, size_t count, size_t size)
+{
+    void *copy = arena_alloc_array(arena, count, size);
+    if (copy && count > 0)
+        memcpy(copy, items, count * size);
+    return copy;
+}
+
 char *arena_copy_string(struct arena *arena, const char *text, size_t length)
 {
     if (length == SIZE_MAX)

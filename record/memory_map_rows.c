@@ -218,9 +218,8 @@ static bool read_span_classes(struct memory_map_rows *rows, int64_t tick, struct
                                                            .full_spans = number(&row, 13),
                                                            .unswept_spans = number(&row, 14)});
     row_reset(&row);
-    map->span_classes = good ? arena_alloc_array(&snapshot->arena, classes.count, sizeof(*map->span_classes)) : NULL;
-    if (map->span_classes && classes.count)
-        memcpy(map->span_classes, classes.items, classes.count * sizeof(*map->span_classes));
+    map->span_classes =
+        good ? arena_copy_array(&snapshot->arena, classes.items, classes.count, sizeof(*map->span_classes)) : NULL;
     map->num_span_classes = map->span_classes ? classes.count : 0;
     vector_deinit(&classes);
     return map->span_classes != NULL;
@@ -240,9 +239,7 @@ static bool read_caches(struct memory_map_rows *rows, int64_t tick, struct snaps
                                                               .page_bytes = (uint32_t)number(&row, 6),
                                                               .released_page_bytes = (uint32_t)number(&row, 7)});
     row_reset(&row);
-    map->caches = good ? arena_alloc_array(&snapshot->arena, caches.count, sizeof(*map->caches)) : NULL;
-    if (map->caches && caches.count)
-        memcpy(map->caches, caches.items, caches.count * sizeof(*map->caches));
+    map->caches = good ? arena_copy_array(&snapshot->arena, caches.items, caches.count, sizeof(*map->caches)) : NULL;
     map->num_caches = map->caches ? caches.count : 0;
     vector_deinit(&caches);
     return map->caches != NULL;

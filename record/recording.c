@@ -343,9 +343,8 @@ struct error *recording_read_marks(struct recording *recording, struct arena *ar
     }
     sqlite3_finalize(statement);
     struct error *error = database_error(&recording->database, "read", recording->path);
-    struct recording_mark *copy = good && !error ? arena_alloc_array(arena, marks.count, sizeof(*copy)) : NULL;
-    if (copy && marks.count)
-        memcpy(copy, marks.items, marks.count * sizeof(*copy));
+    struct recording_mark *copy =
+        good && !error ? arena_copy_array(arena, marks.items, marks.count, sizeof(*copy)) : NULL;
     if (copy) {
         *ret_marks = copy;
         *ret_count = marks.count;
@@ -371,9 +370,8 @@ struct error *recording_read_gaps(struct recording *recording, struct arena *are
     }
     sqlite3_finalize(statement);
     struct error *error = database_error(&recording->database, "read", recording->path);
-    struct recording_gap *copy = good && !error ? arena_alloc_array(arena, gaps.count, sizeof(*copy)) : NULL;
-    if (copy && gaps.count)
-        memcpy(copy, gaps.items, gaps.count * sizeof(*copy));
+    struct recording_gap *copy =
+        good && !error ? arena_copy_array(arena, gaps.items, gaps.count, sizeof(*copy)) : NULL;
     if (copy) {
         *ret_gaps = copy;
         *ret_count = gaps.count;

@@ -194,9 +194,8 @@ bool mapping_rows_fill(struct tick_reader *reader, struct snapshot *snapshot)
         good = vector_append(&mappings, mapping);
     }
     row_reset(&span.row);
-    snapshot->mappings = good ? arena_alloc_array(&snapshot->arena, mappings.count, sizeof(struct mapping)) : NULL;
-    if (snapshot->mappings && mappings.count)
-        memcpy(snapshot->mappings, mappings.items, mappings.count * sizeof(struct mapping));
+    snapshot->mappings =
+        good ? arena_copy_array(&snapshot->arena, mappings.items, mappings.count, sizeof(struct mapping)) : NULL;
     snapshot->num_mappings = snapshot->mappings ? mappings.count : 0;
     vector_deinit(&mappings);
     return snapshot->mappings != NULL;

@@ -194,9 +194,8 @@ void suspect_rows_read(struct database *database, struct arena *arena, struct ti
         good = read_one(&row, arena, &suspect) && vector_append(&suspects, suspect);
     }
     sqlite3_finalize(statement);
-    timeline->suspects = good ? arena_alloc_array(arena, suspects.count, sizeof(*suspects.items)) : NULL;
-    if (timeline->suspects && suspects.count)
-        memcpy(timeline->suspects, suspects.items, suspects.count * sizeof(*suspects.items));
+    timeline->suspects =
+        good ? arena_copy_array(arena, suspects.items, suspects.count, sizeof(*suspects.items)) : NULL;
     timeline->num_suspects = timeline->suspects ? suspects.count : 0;
     if (!timeline->suspects)
         database->code = SQLITE_NOMEM;

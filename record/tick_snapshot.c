@@ -70,10 +70,8 @@ static bool fill_threads(const struct tick_reader *reader, struct snapshot *snap
 static bool fill_size_classes(const struct tick_reader *reader, struct snapshot *snapshot)
 {
     snapshot->num_size_classes = reader->size_classes.count;
-    snapshot->size_classes = arena_alloc_array(&snapshot->arena, reader->size_classes.count, sizeof(struct size_class));
-    if (snapshot->size_classes && reader->size_classes.count)
-        memcpy(snapshot->size_classes, reader->size_classes.items,
-               reader->size_classes.count * sizeof(struct size_class));
+    snapshot->size_classes = arena_copy_array(&snapshot->arena, reader->size_classes.items, reader->size_classes.count,
+                                              sizeof(struct size_class));
     return snapshot->size_classes != NULL;
 }
 
@@ -130,9 +128,8 @@ static bool fill_cycles(struct tick_reader *reader, int64_t from, struct snapsho
     while (good && cycles.count < MAX_LIST && span_next(&span))
         good = vector_append(&cycles, read_cycle(&span));
     row_reset(&span.row);
-    snapshot->gc_cycles = good ? arena_alloc_array(&snapshot->arena, cycles.count, sizeof(struct gc_cycle)) : NULL;
-    if (snapshot->gc_cycles && cycles.count)
-        memcpy(snapshot->gc_cycles, cycles.items, cycles.count * sizeof(struct gc_cycle));
+    snapshot->gc_cycles =
+        good ? arena_copy_array(&snapshot->arena, cycles.items, cycles.count, sizeof(struct gc_cycle)) : NULL;
     snapshot->num_gc_cycles = snapshot->gc_cycles ? cycles.count : 0;
     vector_deinit(&cycles);
     return snapshot->gc_cycles != NULL;

@@ -21,6 +21,9 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* count * size with a check for overflow; NULL on overflow or when memory is out. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
+/* A copy of so many items; NULL when memory is out. items may be NULL where there are none. */
+void *arena_copy_array(struct arena *arena, const void *items, size_t count, size_t size);
+
 /* A copy of length bytes followed by a NUL; NULL when memory is out. */
 char *arena_copy_string(struct arena *arena, const char *text, size_t length);
 
