@@ -221,6 +221,43 @@ def test_report_tells_when_growth_began(folder):
         assert words in text, f"{words!r} is not in\n{text}"
 
 
+def export_json(what):
+    result = subprocess.run([HEAPTOP, "export", "--format", "json", str(what)], capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr.decode()
+    return json.loads(result.stdout)
+
+
+def test_has_goroutines_one_by_one(folder):
+    """As they were when somebody set a mark, and in the last sample of a process that ends."""
+    file = folder / "a"
+    with Leak() as leak:
+        process = record(file, leak.pid, "-i", "50ms")
+        wait_for_ticks(file, 3, process)
+        before = export_json(leak.pid)
+        process.send_signal(signal.SIGUSR1)
+        while len(query(file, "SELECT * FROM goroutine_lists")) < 2:
+            wait_for_ticks(file, query(file, "SELECT count(*) FROM ticks")[0][0] + 1, process)
+        after = export_json(leak.pid)
+        leak.kill()
+        leak.wait()
+        finish(process, may_lose=True)
+    at = query(file, "SELECT t.unix_ns FROM goroutine_lists l JOIN ticks t ON t.tick = l.at >> 24 ORDER BY t.tick")
+    marked, last = export_json(f"{file}@@{at[1][0] / 1e9 + 1e-6:.6f}"), export_json(file)
+    assert marked["goroutines_age_ns"] == 0 and not marked["session"]["exited"], marked["goroutines_age_ns"]
+    assert last["session"]["exited"] and 0 < last["goroutines_age_ns"] < 60e9, last["goroutines_age_ns"]
+
+    def known(document):
+        groups = document["goroutine_groups"]
+        return {one["goid"]: (one["parent_goid"], groups[one["group"]]["created_by"], groups[one["group"]]["start"]) for one in document["goroutines"]}
+    # Those that lived before and after lived then.
+    there = {goid: facts for goid, facts in known(before).items() if goid in known(after)}
+    assert len(there) > 5, before["goroutines"]
+    for document in (marked, last):
+        missing = {goid: facts for goid, facts in there.items() if known(document).get(goid) != facts}
+        assert not missing, f"{missing} are not as they were: {known(document)}"
+    assert {row[0] for row in query(file, "SELECT goid FROM v_goroutines")} == set(known(last))
+
+
 def test_reports_and_compares_spans(folder):
     """Of a part of a recording alone; and where memory was at two of its moments."""
     file = folder / "a"
@@ -241,6 +278,8 @@ def test_reports_and_compares_spans(folder):
     # Where memory is, as of when that was last looked at, whichever samples a report chooses.
     last = query(file, "SELECT t.unix_ns FROM memory_maps m JOIN ticks t ON t.tick = m.at >> 24 ORDER BY m.at DESC LIMIT 1")[0][0]
     assert document["memory_parts"]["unix_ns"] == last, (document["memory_parts"], last)
+    parts = whole["growth"]["memory_parts"]
+    assert parts and sum(part["new_bytes"] for part in parts) > sum(part["old_bytes"] for part in parts) > 0, whole["growth"]
     marks = [mark["unix_ns"] for mark in whole["marks"]]
     assert len(marks) == 3, whole["marks"]
     span = f"{file}@@{(marks[1] - 1000) / 1e9:.6f}..@{marks[2] / 1e9 + 0.2:.6f}"
