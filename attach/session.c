@@ -491,7 +491,7 @@ static void fill_cost(struct session *session, struct snapshot *snapshot, uint64
     session->stop_ns += snapshot->cost.stop_ns;
     session->stops_once = false;
     snapshot->cost = (struct cost){
-        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_before_ns,
+        .cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - session->cpu_before_ns + native_stacks_cpu_ns(session->stacks),
         .bytes_read = session->memory->bytes_read,
         .read_calls = session->memory->read_calls,
         .stops = session->stops,

@@ -31,6 +31,7 @@ struct line_resolver {
     pid_t process;                      /* 0: there is none. */
     int line;
     unsigned failures;
+    uint64_t ended_cpu_ns;              /* Of processes that were there before. */
     uint64_t deadline_ns, waiting_since_ns;
     VECTOR(struct file) files;
     VECTOR(struct question) questions;
@@ -58,6 +59,7 @@ static int end_process(struct line_resolver *resolver)
     if (resolver->process == 0)
         return 0;
     close(take_descriptor(resolver->line));
+    resolver->ended_cpu_ns = line_resolver_cpu_ns(resolver);
     kill(resolver->process, SIGKILL);
     while (waitpid(resolver->process, &status, 0) < 0 && errno == EINTR) {
     }
@@ -102,6 +104,17 @@ struct error *line_resolver_ask(struct line_resolver *resolver, uint32_t file, u
 size_t line_resolver_waiting(const struct line_resolver *resolver)
 {
     return resolver->questions.count - resolver->next;
+}
+
+uint64_t line_resolver_cpu_ns(const struct line_resolver *resolver)
+{
+    clockid_t clock;
+    struct timespec spent;
+    /* It may just have ended. */
+    bool is_known = resolver->process != 0 && clock_getcpuclockid(resolver->process, &clock) == 0 &&
+                    clock_gettime(clock, &spent) == 0;
+    return resolver->ended_cpu_ns +
+           (is_known ? (uint64_t)spent.tv_sec * CLOCK_SECOND_NS + (uint64_t)spent.tv_nsec : 0);
 }
 
 const char *line_resolver_problem(const struct line_resolver *resolver, uint32_t file)

@@ -37,6 +37,8 @@ struct error *line_resolver_run(struct line_resolver *resolver, uint64_t patienc
 
 /* Questions that have no answer yet. */
 size_t line_resolver_waiting(const struct line_resolver *resolver);
+/* CPU time that reading has taken, of all processes together. */
+uint64_t line_resolver_cpu_ns(const struct line_resolver *resolver);
 /* Why a file has no lines: a part of a sentence, owned by the resolver; NULL: nothing is wrong. */
 const char *line_resolver_problem(const struct line_resolver *resolver, uint32_t file);
 

@@ -248,6 +248,11 @@ static struct error *run_lines(struct native_names *names)
     return error;
 }
 
+uint64_t native_names_cpu_ns(const struct native_names *names)
+{
+    return names->lines ? line_resolver_cpu_ns(names->lines) : 0;
+}
+
 void native_names_tell_problems(const struct native_names *names, struct snapshot *snapshot)
 {
     size_t told = 0, waiting = names->lines ? line_resolver_waiting(names->lines) : 0;

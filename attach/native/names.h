@@ -29,6 +29,8 @@ struct error *native_names_prepare(struct native_names *names, const uint64_t *a
  * function. Valid until the next call that prepares. None for an address that was not prepared. */
 const frame_id *native_names_frames(const struct native_names *names, uint64_t address, size_t *ret_count);
 
+/* CPU time that other processes have taken for it. */
+uint64_t native_names_cpu_ns(const struct native_names *names);
 /* Says of which files no lines can be had that should, and of how much they are still to come. */
 void native_names_tell_problems(const struct native_names *names, struct snapshot *snapshot);
 

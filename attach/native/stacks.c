@@ -38,6 +38,7 @@ struct native_stacks {
     size_t num_named;           /* Of raws. */
     bool is_stale;              /* Other code has come since stacks were named. */
     uint64_t patience_ns;
+    uint64_t ended_cpu_ns;      /* For programs that were there before. */
     struct native_stacks_age age;
     VECTOR(frame_id) frames;    /* Of the stack that is being named. */
     struct table by_content;    /* Hash of the addresses -> index in raws. */
@@ -69,8 +70,14 @@ static void forget_stacks(struct native_stacks *stacks)
     stacks->age.begun++;
 }
 
+uint64_t native_stacks_cpu_ns(const struct native_stacks *stacks)
+{
+    return stacks->ended_cpu_ns + (stacks->names ? native_names_cpu_ns(stacks->names) : 0);
+}
+
 void native_stacks_forget(struct native_stacks *stacks)
 {
+    stacks->ended_cpu_ns = native_stacks_cpu_ns(stacks);
     native_names_destroy(stacks->names);
     unwinder_destroy(stacks->unwinder);
     modules_destroy(stacks->modules);

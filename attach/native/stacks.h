@@ -56,6 +56,8 @@ struct native_stacks_age {
 };
 struct native_stacks_age native_stacks_age(const struct native_stacks *stacks);
 
+/* CPU time that other processes have taken to look up names. */
+uint64_t native_stacks_cpu_ns(const struct native_stacks *stacks);
 /* Adds to a snapshot what could not be looked up. */
 void native_stacks_tell_problems(const struct native_stacks *stacks, struct snapshot *snapshot);
 

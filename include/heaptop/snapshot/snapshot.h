@@ -192,7 +192,7 @@ struct problem {
 
 /* What heaptop itself has cost since it attached. */
 struct cost {
-    uint64_t cpu_ns;            /* heaptop's own CPU time, all threads. */
+    uint64_t cpu_ns;            /* heaptop's own CPU time, all threads, and the process that reads debug information. */
     uint64_t bytes_read;        /* From the target's memory. */
     uint64_t read_calls;        /* process_vm_readv calls. */
     uint64_t stops, stop_ns;    /* Of the target. */

@@ -75,6 +75,7 @@ START_TEST(test_answers)
         ck_assert_str_eq(outermost[i], i % 2 ? "outer:15" : "main:19");
     }
     ck_assert_ptr_null(line_resolver_problem(resolver, files[0]));
+    ck_assert_uint_gt(line_resolver_cpu_ns(resolver), 0);
     /* Again, of the process that has the file. */
     ck_no_error(line_resolver_ask(resolver, files[1], IN_OUTER, 0));
     ck_no_error(line_resolver_ask(resolver, files[1], 1, 1));
