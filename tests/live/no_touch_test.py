@@ -54,9 +54,36 @@ KEEPER = re.compile(r'(\d+<|(AT_FDCWD<[^>]*>, )?")(/[^">]*)?/heaptop-[A-Za-z0-9]
 LINE = re.compile(r"^(?:\[pid\s+)?(?:\d+\]?\s+)?(?:<\.\.\. )?(\w+)(?:\(| resumed)(.*)$")
 
 
+# The process that reads debug information for heaptop (attach/native/line_reader.c): a child that is sent descriptors
+# and questions over a socket of its own, offers itself where memory is short, and is ended by heaptop.
+READER = re.compile(r'^(?:\[pid\s+)?(\d+)\]?\s+prctl\(PR_SET_NAME, "heaptop-lines"')
+OWN_SOCKET = r"\d+<(UNIX[^>]*|socket:[^>]*)>, "
+READER_CALLS = {"openat": r'[^,]*, "/proc/self/oom_score_adj", O_WRONLY',
+                "write": r'\d+</proc/\d+/oom_score_adj>, "1000", 4', "sendto": OWN_SOCKET}
+
+
+def is_about_reader(line, name, rest, readers):
+    """Of the reader itself, or of heaptop about it, which may send to nobody else and end nobody else."""
+    caller = re.match(r"(?:\[pid\s+)?(\d+)", line)
+    if caller and caller[1] in readers:
+        return name in READER_CALLS and re.match(READER_CALLS[name], rest)
+    if name == "kill":
+        return (match := re.match(r"(\d+), SIGKILL", rest)) and match[1] in readers
+    return name == "sendmsg" and readers and re.match(OWN_SOCKET, rest)
+
+
+def is_harmless(line, name, rest):
+    """A file in heaptop's own memory; and whether the kernel would let page faults be sampled, tried on heaptop itself."""
+    caller = re.match(r"(?:\[pid\s+)?(\d+)", line)
+    if name == "perf_event_open":
+        return caller and re.search(rf"\}}, {caller[1]}, ", rest)
+    return name in WRITES and re.match(r"\d+</memfd:heaptop ", rest)
+
+
 def judge(lines, target):
     """What of the trace is a touch, as lines; how many calls, and readings of the target's memory, there were."""
     touches, calls, readings, execs = [], 0, 0, 0
+    readers, children = {match[1] for match in map(READER.match, lines) if match}, []
     for line in lines:
         match = LINE.match(line)
         if not match or "resumed>" in line[:80]:
@@ -64,6 +91,8 @@ def judge(lines, target):
         name, rest = match.groups()
         calls += 1
         if KEEPER.match(rest) and "/proc/" not in rest:
+            continue
+        if is_about_reader(line, name, rest, readers) or is_harmless(line, name, rest):
             continue
         if name in NEVER:
             touches.append(line)
@@ -82,8 +111,8 @@ def judge(lines, target):
         elif name in ("prlimit64", "sched_getaffinity") and rest.startswith(str(target)):
             touches.append(line)
         elif name == "clone" and "CLONE_THREAD" not in rest or name == "clone3" and "CLONE_THREAD" not in rest:
-            touches.append(line)
-    return touches, calls, readings
+            children.append(line)
+    return touches + children[len(readers):], calls, readings
 
 
 def status_of(pid):
@@ -268,6 +297,13 @@ def self_test():
             '12 unlinkat(AT_FDCWD</x>, "/tmp/heaptop-KKyJz6", AT_REMOVEDIR) = 0',
             '12 unlink("/tmp/heaptop-KKyJz6/past-journal") = 0',
             '12 write(6<anon_inode:[eventfd]>, "x", 8) = 8', '12 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 9']
+    reader = ['12 clone(child_stack=NULL, flags=SIGCHLD) = 13', '13 prctl(PR_SET_NAME, "heaptop-lines") = 0',
+              '13 openat(AT_FDCWD</>, "/proc/self/oom_score_adj", O_WRONLY|O_CLOEXEC) = 3',
+              '13 write(3</proc/13/oom_score_adj>, "1000", 4) = 4', '12 sendmsg(5<socket:[9]>, {msg_name=NULL}, 0) = 1040',
+              '13 sendto(4<socket:[8]>, "x", 1, MSG_NOSIGNAL, NULL, 0) = 1', '12 kill(13, SIGKILL) = 0']
+    beside = ['12 kill(7, SIGKILL) = 0', '12 clone(child_stack=NULL, flags=SIGCHLD) = 14',
+              '13 openat(AT_FDCWD</>, "/tmp/x", O_RDWR) = 3', '13 write(3</proc/7/mem>, "1000", 4) = 4', '13 kill(7, SIGTERM) = 0',
+              '12 perf_event_open({type=PERF_TYPE_SOFTWARE}, 7, -1, -1, 0) = 5']
     on = f'12 pwrite64(9</proc/7/mem>, "{RATE_BYTES}", 8, 94370296) = 8'
     off = f'13 pwrite64(9</proc/7/mem>, "{ZERO_BYTES}", 8, 94370296) = 8'
     guard = '12 clone(child_stack=NULL, flags=CLONE_CHILD_SETTID|SIGCHLD) = 13'
@@ -276,6 +312,8 @@ def self_test():
         [guard, on], [guard, on, on, off], [guard, off], [on, off], [guard, on, off.replace("296", "304")],
         [guard, on.replace("94370296", "94370292"), off.replace("94370296", "94370292")],
         [guard, on, off, bad[0]], [guard, on, off.replace("/7/", "/8/")]) if not judge_switch(trace, 7)]
+    wrong += [f"the judge blamed the reader: {line}" for line in judge(reader, 7)[0]]
+    wrong += [f"the judge passed beside the reader: {line}" for line in beside if not judge(reader + [line], 7)[0]]
     return wrong + [f"the judge passed: {line}" for line in bad if not judge([line], 7)[0]] + \
            [f"the judge blamed: {line}" for line in good if judge([line], 7)[0]]
 
