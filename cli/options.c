@@ -533,16 +533,38 @@ static struct error *set_option(struct options *options, int value, char **argv)
     return info->argument && optarg ? error_prefix(error, "--%s %s", info->name, optarg) : error;
 }
 
-/* The command is the first word, where that is one; else it is attach, and the word is its target. */
+/* Whether the word behind this one, which begins with '-', is its argument, whatever command it is of: as getopt would
+ * see it, which takes the beginning of a name too. */
+static bool takes_next_word(const char *word)
+{
+    bool is_long = word[1] == '-';
+    for (int id = 0; id < OPTION_COUNT; id++) {
+        const struct option_info *info = &option_infos[id];
+        if (!info->argument || option_value_is_optional(info))
+            continue;
+        if (is_long ? strncmp(info->name, word + 2, strlen(word + 2)) == 0 : info->letter && word[1] == info->letter && !word[2])
+            return true;
+    }
+    return false;
+}
+
+/* The command is the first word that is no option, where that is one; else it is attach, and the word is its target.
+ * The word is moved before the options. */
 static enum command_id find_command(int argc, char **argv, int *ret_first)
 {
-    for (int command = 0; argc > 1 && command < COMMAND_COUNT; command++) {
-        if (strcmp(argv[1], command_infos[command].name) == 0) {
-            *ret_first = 1;
-            return (enum command_id)command;
-        }
-    }
+    int first = 1;
     *ret_first = 0;
+    while (first < argc && argv[first][0] == '-' && argv[first][1] && strcmp(argv[first], "--") != 0)
+        first += takes_next_word(argv[first]) ? 2 : 1;
+    for (int command = 0; first < argc && command < COMMAND_COUNT; command++) {
+        char *word = argv[first];
+        if (strcmp(word, command_infos[command].name) != 0)
+            continue;
+        memmove(&argv[2], &argv[1], (size_t)(first - 1) * sizeof(*argv));
+        argv[1] = word;
+        *ret_first = 1;
+        return (enum command_id)command;
+    }
     return COMMAND_ATTACH;
 }
 

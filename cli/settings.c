@@ -102,8 +102,11 @@ static void read_line(struct settings *settings, unsigned line, char *name, char
     struct options scratch = {0};
     struct error *error = NULL;
     if (strncmp(name, KEY_PREFIX, strlen(KEY_PREFIX)) == 0) {
-        error = tui_bind_keys(name + strlen(KEY_PREFIX), value);
+        const char *robbed = NULL;
+        error = tui_bind_keys(name + strlen(KEY_PREFIX), value, &robbed);
         settings->key_lines += !error;
+        if (robbed)
+            complain(settings, line, "%s = %s: it takes a key that another line gave to '%s'", name, value, robbed);
     } else if (!find_settled(name, &option)) {
         complain(settings, line, "nothing is called '%s'", name);
         return;

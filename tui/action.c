@@ -158,7 +158,10 @@ static bool next_word(const char **keys, char *word)
     return true;
 }
 
-struct error *tui_bind_keys(const char *name, const char *keys)
+/* Which actions have the keys that somebody gave them. */
+static bool is_settled[ACTION_COUNT];
+
+struct error *tui_bind_keys(const char *name, const char *keys, const char **ret_robbed)
 {
     enum action action = action_of_name(name);
     uint32_t bind[ACTION_KEYS] = {0};
@@ -176,12 +179,20 @@ struct error *tui_bind_keys(const char *name, const char *keys)
         if (bind[i] >= '0' && bind[i] <= '9')
             return error_create(ERROR_USAGE, "numbers are the screens'");
     }
+    *ret_robbed = NULL;
+    for (size_t i = 0; i < ACTION_KEYS; i++) {
+        enum action before = action_of_key(bind[i]);
+        if (before != action && is_settled[before])
+            *ret_robbed = action_name(before);
+    }
     action_bind(action, bind);
+    is_settled[action] = true;
     return NULL;
 }
 
 void tui_bind_default_keys(void)
 {
+    memset(is_settled, 0, sizeof(is_settled));
     action_bind_defaults();
 }
 

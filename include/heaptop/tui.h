@@ -74,8 +74,9 @@ struct tui_settings_store {
 };
 
 /* Gives an action, by its name, other keys: "s >", or "none"; another action loses them, on the screens from here on.
+ * *ret_robbed: the name of an action that has lost a key which was given to it so before; NULL: of none.
  * ERROR_USAGE where there is no such action or key. tui_bind_default_keys takes all of that back. */
-struct error *tui_bind_keys(const char *action, const char *keys);
+struct error *tui_bind_keys(const char *action, const char *keys, const char **ret_robbed);
 void tui_bind_default_keys(void);
 /* Calls with the name of each action and its keys, as tui_bind_keys takes them. */
 void tui_each_key(void (*each)(void *context, const char *action, const char *keys), void *context);

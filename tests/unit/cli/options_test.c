@@ -55,6 +55,20 @@ START_TEST(the_first_word_is_a_command_or_a_target)
     ck_assert_uint_eq(options.tui.interval_ns, 250000000);
     ck_assert(!options.tui.mouse && options.tui.glyphs == TUI_GLYPHS_ASCII && options.tui.colour == TUI_COLOUR_NEVER);
 
+    /* Options may stand before it, with what they take. */
+    options = parse_good("--theme light --ascii replay night.heaptop");
+    ck_assert_int_eq(options.command, COMMAND_REPLAY);
+    ck_assert_str_eq(options.target, "night.heaptop");
+    ck_assert_int_eq(options.tui.theme, TUI_THEME_LIGHT);
+    options = parse_good("-i 250ms --json --for=1s report 4242");
+    ck_assert_int_eq(options.command, COMMAND_REPORT);
+    ck_assert_str_eq(options.target, "4242");
+    ck_assert_uint_eq(options.interval_ns, 250000000);
+    ck_assert_int_eq(parse_good("--theme dark 4242").command, COMMAND_ATTACH);
+    ck_assert_str_eq(parse_good("-- replay").target, "replay");
+    check_refused("--theme light export 4242", ERROR_USAGE, "export does not know");
+    check_refused("--theme", ERROR_USAGE, "wants an argument");
+
     ck_assert_ptr_null(parse_good("").target);
     ck_assert_ptr_null(parse_good("attach").target);
 }

@@ -144,7 +144,7 @@ END_TEST
 START_TEST(what_is_wrong_is_told_with_its_line_and_stops_nothing)
 {
     write_settings("theme = sepia\ninterval = 1ms\nfoo\nsize = \x1b[31m3\nno-mouse = maybe\nkey.help = F2\n"
-                   "key.pause = Hyper-x\nkey.nothing = x\n= x\ninterval = 3s\n");
+                   "key.pause = Hyper-x\nkey.nothing = x\n= x\ninterval = 3s\nkey.redraw = F2 F3\n");
     setenv("HEAPTOP_COLOR", "perhaps", 1);
     apply("42");
     static const char *const said[] = {
@@ -152,6 +152,7 @@ START_TEST(what_is_wrong_is_told_with_its_line_and_stops_nothing)
         "settings:3: 'foo' is not NAME = VALUE",       "settings:4: nothing is called 'size'",
         "settings:5: no-mouse = maybe: it is yes or no", "settings:7: key.pause = Hyper-x: there is no key 'Hyper-x'",
         "settings:8: key.nothing = x: nothing is called 'nothing'", "settings:9: '= x' is not NAME = VALUE",
+        "settings:11: key.redraw = F2 F3: it takes a key that another line gave to 'help'",
         "heaptop: HEAPTOP_COLOR: it is auto, never or always",
     };
     for (size_t i = 0; i < ARRAY_SIZE(said); i++)

@@ -185,7 +185,10 @@ END_TEST
 
 START_TEST(keys_can_be_others)
 {
-    ck_assert_ptr_null(tui_bind_keys("help", "F2 h"));
+    const char *robbed;
+    ck_assert_ptr_null(tui_bind_keys("help", "F2 h", &robbed));
+    /* Nobody was given h. */
+    ck_assert_ptr_null(robbed);
     ck_assert_int_eq(action_of_key('h'), ACTION_HELP);
     ck_assert_int_eq(action_of_key('?'), ACTION_NONE);
     /* "left" has lost its first key; its second is shown now. */
@@ -197,7 +200,7 @@ START_TEST(keys_can_be_others)
     stage_keys(&stage, "Enter");
     ck_assert(stage_shows(&stage, "F2 help"));
 
-    ck_assert_ptr_null(tui_bind_keys("pause", "none"));
+    ck_assert_ptr_null(tui_bind_keys("pause", "none", &robbed));
     ck_assert_int_eq(action_of_key(' '), ACTION_NONE);
     ck_assert_str_eq(action_key_name(ACTION_PAUSE, name), "(no key)");
 
@@ -206,7 +209,7 @@ START_TEST(keys_can_be_others)
     } bad[] = {{"nonsense", "x", "'nonsense'"}, {"help", "Hyper-x", "'Hyper-x'"}, {"help", "a b c", "2 keys"},
                {"help", "1", "screens"}};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        struct error *error = tui_bind_keys(bad[i].action, bad[i].keys);
+        struct error *error = tui_bind_keys(bad[i].action, bad[i].keys, &robbed);
         ck_assert(error && error->kind == ERROR_USAGE && strstr(error->message, bad[i].said));
         error_destroy(error);
     }
