@@ -292,7 +292,10 @@ struct error *terminal_open(const struct tui_options *options, struct terminal *
     if (!place_cursor || place_cursor == (const char *)-1) {
         const char *type = getenv("TERM");
         struct error *error = error_create(
-            ERROR_UNSUPPORTED, "the terminal type '%.32s' is not known, or cannot do what is needed", type ? type : "");
+            ERROR_UNSUPPORTED,
+            "the terminal type '%.32s' is not known, or cannot do what is needed: TERM=xterm-256color may help, and "
+            "heaptop report needs no terminal",
+            type ? type : "");
         terminal_close(terminal);
         return error;
     }
