@@ -298,7 +298,8 @@ static struct error *set_format(struct options *options, const char *argument)
 {
     unsigned format;
     if (!find_word(format_word, argument, &format))
-        return error_create(ERROR_USAGE, "no such format; heaptop writes pprof, folded, svg, json, csv and openmetrics");
+        return error_create(ERROR_USAGE,
+                            "no such format; heaptop writes pprof, folded, svg, json, csv and openmetrics");
     options->format = (enum output_format)(FORMAT_NONE + 1 + format);
     return NULL;
 }
@@ -429,8 +430,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT | DIFF, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_GCTRACE] = {"gctrace", 0, NULL, REPORT, "print GC cycles as GODEBUG=gctrace=1 would", set_gctrace},
     [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch for so long (10s); 0 takes one sample", set_for},
-    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RUN | RECORD | REPORT, "time between samples (1s), at least 10ms",
-                         set_interval},
+    [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RUN | RECORD | REPORT,
+                         "time between samples (1s), at least 10ms", set_interval},
     [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record for so long; else until the process ends",
                          set_duration},
     [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE; without a terminal, with no screen", set_record},
@@ -442,29 +443,31 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_KEEP] = {"keep", 0, "TIME", RECORD | RUN, "keep all samples so long; older ones become fewer", set_keep},
     [OPTION_MAX_SIZE] = {"max-size", 0, "SIZE", RECORD | RUN, "stay below: old samples become fewer", set_max_size},
     [OPTION_ROTATE] = {"rotate", 0, "LIMIT", RECORD | RUN, "a new file after a time (1h) or a size (100M)", set_rotate},
-    [OPTION_FOLLOW_NAME] = {"follow-name", 0, NULL, RECORD, "go on with the next process of this name", set_follow_name},
+    [OPTION_FOLLOW_NAME] = {"follow-name", 0, NULL, RECORD, "go on with the next process of this name",
+                            set_follow_name},
     [OPTION_REDACT] = {"redact", 0, NULL, RECORD | RUN, "leave out command lines, NAME=VALUE, labels", set_redact},
     [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RUN | RECORD | REPORT,
-                                 "turn a Go program's profiling on till heaptop ends",
-                                 set_enable_profiling},
+                                 "turn a Go program's profiling on till heaptop ends", set_enable_profiling},
     [OPTION_STOP_RUNNING] = {"stop-running", 0, NULL, ATTACH | RUN | RECORD | REPORT,
                              "stop running goroutines' threads for their stacks", set_stop_running},
-    [OPTION_PROBE] = {"probe", 0, "PROBE", ATTACH | RECORD | REPORT,
-                      "faults or allocs: C code that touches, or keeps", set_probe},
+    [OPTION_PROBE] = {"probe", 0, "PROBE", ATTACH | RECORD | REPORT, "faults or allocs: C code that touches, or keeps",
+                      set_probe},
     [OPTION_PROBE_BUDGET] = {"probe-budget", 0, "PERCENT", ATTACH | RECORD | REPORT,
                              "end allocs above this share of a processor (10%)", set_probe_budget},
     [OPTION_FORMAT] = {"format", 0, "FORMAT", EXPORT, "pprof, folded, svg, json, csv or openmetrics", set_format},
     [OPTION_PROFILE] = {"profile", 0, "PROFILE", EXPORT, "heap (in use), allocs, goroutine or threads", set_profile},
-    [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF,
-                      "inuse_bytes, inuse_objects, alloc_..., or count", set_value},
+    [OPTION_VALUE] = {"value", 0, "VALUE", EXPORT | DIFF, "inuse_bytes, inuse_objects, alloc_..., or count", set_value},
     [OPTION_BASE] = {"base", 0, "BASE", EXPORT, "write the difference to it: FILE[@TIME], PID, NAME", set_base},
     [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
-    [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT, "write to FILE; attach: what R records to",
-                       set_output},
-    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR", set_color},
-    [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind", set_theme},
+    [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT,
+                       "write to FILE; attach: what R records to", set_output},
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR",
+                      set_color},
+    [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind",
+                      set_theme},
     [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
-    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal", set_no_mouse},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal",
+                         set_no_mouse},
     [OPTION_SOURCE_MAP] = {"source-map", 0, "FROM=TO", ATTACH | RUN | REPLAY, "sources compiled in FROM lie in TO",
                            set_source_map},
     [OPTION_PRINT_CONFIG] = {"print-config", 0, NULL, ATTACH | RUN | REPLAY | DIFF,
@@ -542,7 +545,8 @@ static bool takes_next_word(const char *word)
         const struct option_info *info = &option_infos[id];
         if (!info->argument || option_value_is_optional(info))
             continue;
-        if (is_long ? strncmp(info->name, word + 2, strlen(word + 2)) == 0 : info->letter && word[1] == info->letter && !word[2])
+        if (is_long ? strncmp(info->name, word + 2, strlen(word + 2)) == 0
+                    : info->letter && word[1] == info->letter && !word[2])
             return true;
     }
     return false;
@@ -571,7 +575,8 @@ static enum command_id find_command(int argc, char **argv, int *ret_first)
 static struct error *check_operands(const struct options *options)
 {
     const char *name = command_infos[options->command].name;
-    if (options->help || options->version || options->print_config || options->command == COMMAND_HELP || options->command == COMMAND_VERSION)
+    if (options->help || options->version || options->print_config || options->command == COMMAND_HELP ||
+        options->command == COMMAND_VERSION)
         return NULL;
     if (!options->target && options->command == COMMAND_REPLAY)
         return error_create(ERROR_USAGE, "replay wants the name of a recording");
@@ -655,7 +660,7 @@ void options_write_help(enum command_id command, struct text *text)
         snprintf(left, sizeof(left), "%s--%s%s%s", letter, info->name,
                  info->argument && !option_value_is_optional(info) ? " " : "", info->argument ? info->argument : "");
         bool is_long = strlen(left) > LEFT_COLUMNS - 1;
-        text_printf(text, "  %-*s%s%*s%s\n", LEFT_COLUMNS, left, is_long ? "\n" : "", is_long ? LEFT_COLUMNS + 2 : 0, "",
-                    info->help);
+        text_printf(text, "  %-*s%s%*s%s\n", LEFT_COLUMNS, left, is_long ? "\n" : "", is_long ? LEFT_COLUMNS + 2 : 0,
+                    "", info->help);
     }
 }

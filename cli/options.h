@@ -96,7 +96,7 @@ enum option_id {
 struct option_info {
     const char *name;           /* Without the dashes. */
     char letter;                /* 0: none. */
-    const char *argument;       /* What it takes, as the help shows it, "[=...]" where it may be left out; NULL: nothing. */
+    const char *argument;       /* What it takes, as the help shows it, "[=...]" where it may be left out; or NULL. */
     unsigned commands;          /* Bit mask of the commands that know it. */
     const char *help;           /* One line. */
     struct error *(*set)(struct options *options, const char *argument);
@@ -154,7 +154,8 @@ struct options {
     struct tui_options tui;
     bool print_config;
     bool help, version;
-    const char *given[OPTION_COUNT];    /* What the command line says of each option, "yes" of those that take nothing; or NULL. */
+    /* What the command line says of each option, "yes" of those that take nothing; or NULL. */
+    const char *given[OPTION_COUNT];
 };
 
 /* ERROR_USAGE for what makes no sense, ERROR_UNSUPPORTED for a format that is not written yet. */

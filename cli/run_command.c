@@ -129,8 +129,9 @@ enum exit_status run_command(const struct options *given)
     bool has_screen = terminal_present(), pick_again;
     pid_t pid = 0;
     if (!has_screen && !options->record)
-        return error_print(error_create(ERROR_UNSUPPORTED, "the live view needs a terminal; what would help: heaptop run "
-                                                           "--record FILE -- COMMAND"));
+        return error_print(error_create(
+            ERROR_UNSUPPORTED,
+            "the live view needs a terminal; what would help: heaptop run --record FILE -- COMMAND"));
     /* A command is not started only for its recording to fail. */
     struct error *error = options->record ? recorder_try(options->record, &options->recorder) : NULL;
     if (error)
@@ -149,6 +150,6 @@ enum exit_status run_command(const struct options *given)
     int status = finish(pid);
     if (has_screen)
         tell_end(options, status);
-    /* The command's own status counts, as with time(1); only where it has nothing to say, what became of watching it. */
+    /* The command's own status counts, as with time(1); where it has nothing to say, what became of watching it. */
     return status ? (enum exit_status)status : watched;
 }

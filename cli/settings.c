@@ -18,7 +18,8 @@ static const struct {
     enum option_id option;
     const char *built_in;
 } settled[] = {
-    {OPTION_THEME, "auto"}, {OPTION_INTERVAL, "1s"}, {OPTION_COLOR, "auto"}, {OPTION_ASCII, "no"}, {OPTION_NO_MOUSE, "no"},
+    {OPTION_THEME, "auto"}, {OPTION_INTERVAL, "1s"},  {OPTION_COLOR, "auto"},
+    {OPTION_ASCII, "no"},   {OPTION_NO_MOUSE, "no"},
 };
 
 static bool is_flag(enum option_id option)
@@ -52,7 +53,8 @@ static void tell(struct settings *settings, const char *where, const char *brief
 }
 
 /* Of a line of the file; 0: of all of it. */
-__attribute__((format(printf, 3, 4))) static void complain(struct settings *settings, unsigned line, const char *format, ...)
+__attribute__((format(printf, 3, 4)))
+static void complain(struct settings *settings, unsigned line, const char *format, ...)
 {
     struct text where = {0};
     char what[200], number[16] = "", briefly[32];
@@ -245,8 +247,8 @@ static struct error *save(void *context, const struct tui_settings *now, struct 
     if (error)
         return error;
     bool is_whole = now->interval_ns % 1000000000 == 0;
-    snprintf(interval, sizeof(interval), "%llu%s", (unsigned long long)(now->interval_ns / (is_whole ? 1000000000 : 1000000)),
-             is_whole ? "s" : "ms");
+    snprintf(interval, sizeof(interval), "%llu%s",
+             (unsigned long long)(now->interval_ns / (is_whole ? 1000000000 : 1000000)), is_whole ? "s" : "ms");
     /* As it is on the disk now: somebody may have edited it meanwhile. */
     struct settings fresh = {.path = settings->path};
     char *text = read_whole(&fresh);

@@ -1,4 +1,4 @@
-/* What is suspected, handed to a recorder: for whoever opens the file with nothing but a shell, and for the time line. */
+/* What is suspected, handed to a recorder: for whoever opens the file with a mere shell, and for the time line. */
 #ifndef HEAPTOP_CLI_SUSPECTS_H
 #define HEAPTOP_CLI_SUSPECTS_H
 

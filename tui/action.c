@@ -132,15 +132,19 @@ uint32_t key_of_name(const char *name)
         return *end == '\0' && number >= 1 && number <= 12 ? INPUT_F1 + (uint32_t)number - 1 : 0;
     }
     /* One character that can be seen. */
-    if (length == 0 || utf8_decode(name, length, &rune) != length || rune <= ' ' || rune == 0xfffd || (rune >= 0x7f && rune < 0xa0))
+    if (length == 0 || utf8_decode(name, length, &rune) != length || rune <= ' ' || rune == 0xfffd ||
+        (rune >= 0x7f && rune < 0xa0))
         return 0;
     return rune;
 }
 
 const char *action_group_title(enum action_group group)
 {
-    static const char *const titles[GROUP_COUNT] = {
-        [GROUP_MOVE] = "Moving", [GROUP_LIST] = "Lists", [GROUP_VIEW] = "View", [GROUP_TIME] = "Time", [GROUP_PROGRAM] = "Program"};
+    static const char *const titles[GROUP_COUNT] = {[GROUP_MOVE] = "Moving",
+                                                    [GROUP_LIST] = "Lists",
+                                                    [GROUP_VIEW] = "View",
+                                                    [GROUP_TIME] = "Time",
+                                                    [GROUP_PROGRAM] = "Program"};
     return titles[group];
 }
 

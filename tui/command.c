@@ -192,7 +192,8 @@ static size_t match_names(const char *typed, struct command_match *matches)
     size_t count = 0, length = strlen(typed);
     for (size_t i = 0; i < num_typed_commands; i++)
         if (strncmp(typed_commands[i].name, typed, length) == 0)
-            count = add_match(matches, count, typed_commands[i].name, NULL, typed_commands[i].argument, typed_commands[i].help);
+            count = add_match(matches, count, typed_commands[i].name, NULL, typed_commands[i].argument,
+                              typed_commands[i].help);
     for (int id = ACTION_NONE + 1; id < ACTION_COUNT; id++) {
         const char *name = action_name((enum action)id);
         bool is_known = false;
@@ -212,7 +213,8 @@ size_t command_matches(const struct session *session, const char *typed, struct 
     size_t count = 0, length = (size_t)(space - typed);
     const char *argument = space + strspn(space, " ");
     for (size_t i = 0; i < num_typed_commands; i++) {
-        if (strlen(typed_commands[i].name) != length || strncmp(typed_commands[i].name, typed, length) != 0 || !doings[i].word)
+        if (strlen(typed_commands[i].name) != length || strncmp(typed_commands[i].name, typed, length) != 0 ||
+            !doings[i].word)
             continue;
         for (size_t w = 0; doings[i].word(session, w); w++)
             if (strncasecmp(doings[i].word(session, w), argument, strlen(argument)) == 0)

@@ -34,7 +34,7 @@ struct column {
     int (*compare)(const void *context, const void *a, const void *b);  /* Ascending; NULL: not to sort by. */
     const char *help;           /* For the help screen; NULL where the title says it all. */
     bool (*is_shown)(const void *context);  /* Whether it has anything to say now; NULL: always. */
-    const char *(*title_now)(const void *context);  /* Where the title depends on what is shown; as wide at most. NULL: it does not. */
+    const char *(*title_now)(const void *context);  /* Where it depends on what is shown; as wide at most. Or NULL. */
 };
 
 struct list_ops {

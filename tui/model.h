@@ -58,8 +58,8 @@ struct error *model_toggle_baseline(struct model *model);
 /* False where there is no span, or it ends before it starts. */
 bool model_span_chosen(const struct model *model, struct chosen_span *ret_span);
 
-/* The two moments that growth is shown between: the span, else from the session's first sample to the one on view. False
- * where they are one. */
+/* The two moments that growth is shown between: the span, else from the session's first sample to the one on view.
+ * False where they are one. */
 bool model_growth_span(const struct model *model, struct chosen_span *ret_span);
 
 struct error *model_set_paused(struct model *model, bool paused);

@@ -50,7 +50,8 @@ static void draw_range(struct canvas canvas, const struct panel *panel, const do
         highest = fmax(highest, values[i]);
     }
     char range[FORMAT_BUFFER];
-    snprintf(range, sizeof(range), " least %s \xc2\xb7 most %s ", panel->format(least, lowest), panel->format(most, highest));
+    snprintf(range, sizeof(range), " least %s \xc2\xb7 most %s ", panel->format(least, lowest),
+             panel->format(most, highest));
     canvas_text_right(canvas, canvas.width - 2, canvas.height - 1, ROLE_MUTED, range);
 }
 

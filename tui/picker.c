@@ -138,8 +138,10 @@ static int measure(const void *context, const void *row)
 static const struct column columns[] = {
     {.title = "pid", .width = 7, .right = true, .ascending = true, .draw = draw_pid, .compare = compare_pid},
     {.title = "user", .width = 10, .priority = 2, .draw = draw_user},
-    {.title = "runtime", .width = 12, .priority = 1, .ascending = true, .draw = draw_runtime, .compare = compare_runtime},
-    {.title = "allocator", .width = 11, .priority = 2, .ascending = true, .draw = draw_allocator, .compare = compare_allocator},
+    {.title = "runtime", .width = 12, .priority = 1, .ascending = true, .draw = draw_runtime,
+     .compare = compare_runtime},
+    {.title = "allocator", .width = 11, .priority = 2, .ascending = true, .draw = draw_allocator,
+     .compare = compare_allocator},
     {.title = "RSS", .width = 8, .right = true, .draw = draw_rss, .compare = compare_rss},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .compare = compare_growth},
     {.title = "name", .width = 11, .stretch = 16, .ascending = true, .draw = draw_name, .compare = compare_name},

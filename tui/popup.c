@@ -193,7 +193,8 @@ static void write_stop_running(const struct session *session, struct popup_text 
     for (size_t i = 0; session->model.latest && i < session->model.latest->num_goroutine_groups; i++)
         if (session->model.latest->goroutine_groups[i].kind == WAIT_RUNNING)
             running += session->model.latest->goroutine_groups[i].count;
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "stops the threads of running goroutines, one after the other,");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s",
+             "stops the threads of running goroutines, one after the other,");
     add_line(text, ROLE_TEXT, ROLE_TEXT, "", "once, in the next sample; %u ran in the last one", running);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some ten to a hundred microseconds each (ptrace)");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "their stacks; others are read without a stop");
@@ -223,7 +224,7 @@ static bool is_blank(const struct popup_line *line)
     return line->left[0] == '\0' && line->right[0] == '\0';
 }
 
-/* Where the second of two columns begins: with the group nearest to the middle; the blank line before it is taken out. */
+/* Where the second of two columns begins: with the group nearest to the middle, less the blank line before it. */
 static int second_column(struct popup_text *text)
 {
     size_t count = text->lines.count, middle = (count + 1) / 2, found = middle;

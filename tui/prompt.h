@@ -27,7 +27,7 @@ struct prompt_line {
     struct prompt_history histories[PROMPT_COUNT];
     size_t recalled;                    /* Lines back in the history; 0: what is typed now, which is kept in `draft`. */
     char draft[LIST_NEEDLE];
-    char stem[LIST_NEEDLE];             /* Of commands: what was typed before Tab began to go through what completes it. */
+    char stem[LIST_NEEDLE];             /* Of commands: what was typed before Tab went through what completes it. */
     size_t completed;                   /* Which of those is in the line, from 1; 0: none. */
 };
 

@@ -10,8 +10,8 @@
 #define REWIND_MAX_CHECKPOINTS 32
 #define REWIND_MAX_BYTES (UINT64_C(96) << 20)
 
-/* Of a live session so many are kept, so many samples apart: from the nearer or the other, the last steps are read in no
- * time. */
+/* Of a live session so many are kept, so many samples apart: from the nearer or the other, the last steps are read in
+ * no time. */
 #define REWIND_RECENT_CHECKPOINTS 2
 #define REWIND_RECENT_SPACING 64
 

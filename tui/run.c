@@ -84,7 +84,8 @@ struct error *tui_run(struct source *source, const struct tui_options *options, 
     if (error)
         return error;
     struct session_options session_options = {
-        .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .wanted_theme = options->theme, .interval_ns = options->interval_ns, .can_pick = source->live,
+        .glyphs = terminal_glyphs(terminal), .theme = terminal_theme(options->theme), .wanted_theme = options->theme,
+        .interval_ns = options->interval_ns, .can_pick = source->live,
         .start_unix_ns = options->start_unix_ns, .profile_rate = options->profile_rate, .keeper = options->keeper,
         .code = options->code, .source_maps = options->source_maps,
 

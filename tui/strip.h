@@ -1,4 +1,4 @@
-/* Figures over a whole session, however long, in a fixed number of slots of equal time: what a time line is drawn from. */
+/* Figures over a whole session, however long, in a fixed number of slots of equal time: what a time line shows. */
 #ifndef TUI_STRIP_H
 #define TUI_STRIP_H
 

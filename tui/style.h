@@ -14,8 +14,8 @@
 #define ATTRIBUTE_UNDERLINE 8u
 
 /* X(ROLE, RGB, colour of 256, colour of 16, attributes in colour, attributes without colour); -1: the terminal's own
- * foreground. These are the colours of the dark theme; tui/themes.c has those of the others. The colours of 256 are the nearest of the fixed cube and grey ramp, which are the same in every palette
- * that people use. */
+ * foreground. These are the colours of the dark theme; tui/themes.c has those of the others. The colours of 256 are the
+ * nearest of the fixed cube and grey ramp, which are the same in every palette that people use. */
 #define TUI_ROLES(X) \
     X(TEXT, -1, -1, -1, 0, 0) \
     X(MUTED, 0x8b93a1, 246, 8, 0, 0) \
@@ -47,9 +47,9 @@ enum role {
     ROLE_COUNT
 };
 
-/* X(GROUND, RGB, colour of 256, colour of 16, attributes without colour): what is behind the text. Frames of flame graphs
- * stand on grounds of their own: by whose code they are, or by how much they grew or shrank, which their first column
- * and the details tell as well. */
+/* X(GROUND, RGB, colour of 256, colour of 16, attributes without colour): what is behind the text. Frames of flame
+ * graphs stand on grounds of their own: by whose code they are, or by how much they grew or shrank, which their first
+ * column and the details tell as well. */
 #define TUI_GROUNDS(X) \
     X(PLAIN, -1, -1, -1, 0) \
     X(BAR, 0x23272f, 235, -1, 0) \

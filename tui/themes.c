@@ -56,7 +56,7 @@ static const struct theme light = {
     .ink = COLOUR(0x14181f, 0),
 };
 
-/* For tired eyes, bad projectors and sunlight: its own black ground, nothing dim, what is selected as bright as can be. */
+/* For tired eyes, bad projectors and sunlight: its own black ground, nothing dim, the selection as bright as can be. */
 static const struct theme contrast = {
     .roles = {
         [ROLE_TEXT] = COLOUR(0xffffff, 15),

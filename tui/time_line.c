@@ -74,7 +74,8 @@ static void draw_cycles(const struct session *session, struct canvas axis, uint6
     int count = 0;
     double width = (double)(to - from) / axis.width;
     for (int x = 0; x < axis.width; x++) {
-        has[x] = strip_cycles(&session->model.strip, from + (uint64_t)(width * x), from + (uint64_t)(width * (x + 1))) > 0;
+        has[x] = strip_cycles(&session->model.strip, from + (uint64_t)(width * x),
+                              from + (uint64_t)(width * (x + 1))) > 0;
         count += has[x];
     }
     for (int x = 0; x < axis.width && count <= axis.width / CYCLE_PARTS; x++)

@@ -9,8 +9,8 @@
 enum tui_colour { TUI_COLOUR_AUTO, TUI_COLOUR_NEVER, TUI_COLOUR_ALWAYS };
 enum tui_glyphs { TUI_GLYPHS_AUTO, TUI_GLYPHS_ASCII, TUI_GLYPHS_UTF8 };
 
-/* Colours; each terminal shows as many of them as it can. AUTO: light where the terminal says (COLORFGBG) that its ground
- * is light, else dark. MONO has bold, dim, underlined and reverse only. */
+/* Colours; each terminal shows as many of them as it can. AUTO: light where the terminal says (COLORFGBG) that its
+ * ground is light, else dark. MONO has bold, dim, underlined and reverse only. */
 enum tui_theme {
     TUI_THEME_AUTO,
     TUI_THEME_DARK,
@@ -46,8 +46,8 @@ struct tui_keeper {
 
 /* Machine code of a live process, for frames whose source is not to be had. Wired by cli. */
 struct tui_code {
-    /* The instructions around a link-time address, at most `room` of them, in order; texts in the arena, escaped. Errors
-     * say why there are none. */
+    /* The instructions around a link-time address, at most `room` of them, in order; texts in the arena, escaped.
+     * Errors say why there are none. */
     struct error *(*disassemble)(void *context, uint64_t address, struct arena *arena, struct instruction *instructions,
                                  size_t room, size_t *ret_count);
     void *context;
@@ -96,8 +96,8 @@ struct tui_options {
     const char *notice;         /* Said at first, until a key is pressed; NULL: nothing. */
 };
 
-/* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the terminal cannot be used.
- * *ret_pick_again: the person asked for another process. */
+/* Runs the live view until the person quits or goes back to the picker. Borrows the source. ERROR_UNSUPPORTED when the
+ * terminal cannot be used. *ret_pick_again: the person asked for another process. */
 struct error *tui_run(struct source *source, const struct tui_options *options, bool *ret_pick_again);
 
 /* Shows what differs between two moments, the older first, until the person quits. Borrows the snapshots. */
@@ -115,12 +115,14 @@ struct picker_row {
 };
 
 struct picker {
-    /* Fills in the rows; called about once a second, and sooner when *ret_unfinished says that there is more to be told of them. */
+    /* Fills in the rows; called about once a second, and sooner when *ret_unfinished says that there is more to be told
+     * of them. */
     struct error *(*list)(void *context, const struct picker_row **ret_rows, size_t *ret_count, bool *ret_unfinished);
     void *context;
 };
 
 /* Lets the person choose a process; filter preset to `filter` when not NULL. *ret_pid is 0 when they quit. */
-struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options, pid_t *ret_pid);
+struct error *tui_pick(const struct picker *picker, const char *filter, const struct tui_options *options,
+                       pid_t *ret_pid);
 
 #endif

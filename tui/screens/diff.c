@@ -118,7 +118,8 @@ static int draw_looked_at(const struct diff *diff, struct canvas canvas, int y)
     }
     for (int side = DIFF_OLD; side <= DIFF_NEW; side++)
         format_clock(clocks[side], diff->moments[side].memory_parts.unix_ns);
-    canvas_printf(canvas, 1, y, ROLE_MUTED, "as its pages were looked at, %s and %s", clocks[DIFF_OLD], clocks[DIFF_NEW]);
+    canvas_printf(canvas, 1, y, ROLE_MUTED, "as its pages were looked at, %s and %s", clocks[DIFF_OLD],
+                  clocks[DIFF_NEW]);
     return y + 1;
 }
 

@@ -1,4 +1,5 @@
-/* The tables of what differs between two moments: call sites, goroutines, counters, memory. Their lists' context is the diff. */
+/* The tables of what differs between two moments: call sites, goroutines, counters, memory. Their lists' context is the
+ * diff. */
 #ifndef TUI_SCREENS_DIFF_LIST_H
 #define TUI_SCREENS_DIFF_LIST_H
 

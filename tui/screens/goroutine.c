@@ -113,7 +113,8 @@ static bool list_creators(struct single *single, const struct model *model)
 
 /* ---- figures ---- */
 
-static int draw_fact(struct canvas canvas, int y, const char *label, enum role role, const char *figure, const char *note)
+static int draw_fact(struct canvas canvas, int y, const char *label, enum role role, const char *figure,
+                     const char *note)
 {
     canvas_text(canvas, 2, y, ROLE_MUTED, label);
     int x = canvas_text(canvas, 2 + LABEL_WIDTH, y, role, figure);

@@ -38,7 +38,8 @@ static void draw_trend(const struct list_cell *cell, const void *row)
 /* Of rows by kind: the kind. */
 static const char *state_of_row(const struct catalog *catalog, const struct goroutine_row *row)
 {
-    return row->grouping == GOROUTINES_BY_KIND ? wait_kind_name(row->group.kind) : goroutine_state(catalog, &row->group);
+    return row->grouping == GOROUTINES_BY_KIND ? wait_kind_name(row->group.kind)
+                                               : goroutine_state(catalog, &row->group);
 }
 
 static void draw_state(const struct list_cell *cell, const void *row)

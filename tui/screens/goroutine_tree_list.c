@@ -5,7 +5,8 @@
 static void draw_count(const struct list_cell *cell, const void *row)
 {
     char buffer[UNITS_BUFFER];
-    cell_right(cell, ROLE_FIGURE, units_format_exact(buffer, ((const struct tree_row *)row)->node->values.inuse_objects));
+    cell_right(cell, ROLE_FIGURE,
+               units_format_exact(buffer, ((const struct tree_row *)row)->node->values.inuse_objects));
 }
 
 static void draw_growth(const struct list_cell *cell, const void *row)
@@ -15,7 +16,8 @@ static void draw_growth(const struct list_cell *cell, const void *row)
 }
 
 static const struct column columns[] = {
-    {.title = "count", .width = 8, .right = true, .draw = draw_count, .help = "goroutines here and in the branches below"},
+    {.title = "count", .width = 8, .right = true, .draw = draw_count,
+     .help = "goroutines here and in the branches below"},
     {.title = "growth", .width = 12, .right = true, .draw = draw_growth, .help = "of those below that grow"},
     {.title = "function", .width = 30, .flexible = true, .draw = tree_draw_frame, .help = "Enter opens a branch"},
     {.title = "line", .width = 20, .priority = 1, .draw = tree_draw_place},

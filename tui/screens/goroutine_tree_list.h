@@ -1,4 +1,4 @@
-/* The table of a tree of goroutines: stacks, or who made whom. Its context is the model, its rows are struct tree_row. */
+/* The table of a tree of goroutines: stacks, or who made whom. Its context is the model, its rows struct tree_row. */
 #ifndef TUI_SCREENS_GOROUTINE_TREE_LIST_H
 #define TUI_SCREENS_GOROUTINE_TREE_LIST_H
 

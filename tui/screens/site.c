@@ -55,7 +55,8 @@ static void write_growth(const struct allocation_row *row, struct fact *fact)
         return;
     }
     char mark[5] = "";
-    mark[utf8_from_rune(row->growth.provisional ? GROWTH_PROVISIONAL_MARK : verdict_mark(row->growth.verdict), mark)] = '\0';
+    uint32_t rune = row->growth.provisional ? GROWTH_PROVISIONAL_MARK : verdict_mark(row->growth.verdict);
+    mark[utf8_from_rune(rune, mark)] = '\0';
     snprintf(fact->figure, sizeof(fact->figure), "%s %s", mark, format_growth_bytes(speed, row->growth.per_second));
     snprintf(fact->note, sizeof(fact->note), "\xc2\xb1%s, since %s",
              units_format_rate(error, row->growth.error_per_second), format_clock(clock, row->growth.since_unix_ns));

@@ -115,11 +115,14 @@ static const char *text_of_class(const void *context, const void *row, char *buf
 }
 
 static const struct column columns[] = {
-    {.title = "object", .width = 9, .right = true, .ascending = true, .draw = draw_object_size, .compare = compare_object_size,
+    {.title = "object", .width = 9, .right = true, .ascending = true, .draw = draw_object_size,
+     .compare = compare_object_size,
      .help = "size of one object; large ones have a span each"},
     {.title = "pointers", .width = 8, .priority = 2, .draw = draw_pointers},
-    {.title = "bytes", .width = 9, .right = true, .draw = draw_span_bytes, .compare = compare_span_bytes, .help = "of its spans"},
-    {.title = "resident", .width = 9, .right = true, .priority = 3, .draw = draw_span_resident, .compare = compare_span_resident},
+    {.title = "bytes", .width = 9, .right = true, .draw = draw_span_bytes, .compare = compare_span_bytes,
+     .help = "of its spans"},
+    {.title = "resident", .width = 9, .right = true, .priority = 3, .draw = draw_span_resident,
+     .compare = compare_span_resident},
     {.title = "free", .width = 9, .right = true, .draw = draw_free_bytes, .compare = compare_free_bytes,
      .help = "slots without an object: reused for objects of this size only"},
     {.title = "tail", .width = 9, .right = true, .priority = 4, .draw = draw_tail_bytes, .compare = compare_tail_bytes,

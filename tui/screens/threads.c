@@ -50,12 +50,13 @@ static struct error *threads_update(struct session *session, void *state)
     struct threads *threads = state;
     const struct analysis *analysis = session->model.analysis;
     const struct snapshot *snapshot = analysis ? analysis->snapshot : NULL;
-    bool is_set = list_set_rows(&threads->lists[PANE_STACKS], &session->model, analysis ? analysis->thread_groups : NULL,
-                                analysis ? analysis->num_thread_groups : 0, sizeof(struct thread_group)) &&
-                  list_set_rows(&threads->lists[PANE_THREADS], &session->model, analysis ? analysis->threads : NULL,
-                                analysis ? analysis->num_threads : 0, sizeof(struct thread_row)) &&
-                  list_set_rows(&threads->lists[PANE_PROCS], &session->model, snapshot ? snapshot->procs : NULL,
-                                snapshot ? snapshot->num_procs : 0, sizeof(struct proc));
+    bool is_set =
+        list_set_rows(&threads->lists[PANE_STACKS], &session->model, analysis ? analysis->thread_groups : NULL,
+                      analysis ? analysis->num_thread_groups : 0, sizeof(struct thread_group)) &&
+        list_set_rows(&threads->lists[PANE_THREADS], &session->model, analysis ? analysis->threads : NULL,
+                      analysis ? analysis->num_threads : 0, sizeof(struct thread_row)) &&
+        list_set_rows(&threads->lists[PANE_PROCS], &session->model, snapshot ? snapshot->procs : NULL,
+                      snapshot ? snapshot->num_procs : 0, sizeof(struct proc));
     return is_set ? NULL : error_no_memory();
 }
 

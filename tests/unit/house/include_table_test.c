@@ -367,6 +367,33 @@ START_TEST(every_listed_file_is_there)
 }
 END_TEST
 
+/* Rooms whose lines are no longer than LINE_COLUMNS; the others are on their way. */
+static const char *const narrow_places[] = {"base/", "cli/", "tui/", "include/heaptop/tui.h"};
+#define LINE_COLUMNS 120
+
+START_TEST(lines_are_no_longer_than_they_may_be)
+{
+    for (size_t i = 0; i < file_count; i++) {
+        bool is_narrow = false;
+        for (size_t k = 0; k < sizeof narrow_places / sizeof narrow_places[0]; k++)
+            is_narrow |= strncmp(files[i], narrow_places[k], strlen(narrow_places[k])) == 0;
+        if (!is_narrow)
+            continue;
+        char *text = read_source(files[i]);
+        unsigned line = 1, columns = 0;
+        for (const char *c = text; *c; c++) {
+            /* A character of several bytes is one. */
+            columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
+            line += *c == '\n';
+            if (columns == LINE_COLUMNS + 1 && (c[1] & 0xc0) != 0x80)
+                complain("%s:%u is longer than %d columns\n", files[i], line, LINE_COLUMNS);
+        }
+        free(text);
+    }
+    check_no_complaints();
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("include_table");
@@ -376,6 +403,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, sources_include_their_own_header_first);
     tcase_add_test(tests, headers_compile_alone);
     tcase_add_test(tests, one_file_includes_curses);
+    tcase_add_test(tests, lines_are_no_longer_than_they_may_be);
     tcase_add_test(tests, every_file_is_listed);
     tcase_add_test(tests, every_listed_file_is_there);
     suite_add_tcase(suite, tests);
