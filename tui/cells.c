@@ -18,7 +18,11 @@ void cell_left(const struct list_cell *cell, enum role role, const char *text)
 
 void cell_right(const struct list_cell *cell, enum role role, const char *text)
 {
-    canvas_text_right(cell->canvas, cell->canvas.width, 0, role, text);
+    /* A figure that lost its first digits would be another one. */
+    if ((int)utf8_width(text) > cell->canvas.width)
+        canvas_text_fit(cell->canvas, 0, 0, cell->canvas.width, role, text);
+    else
+        canvas_text_right(cell->canvas, cell->canvas.width, 0, role, text);
 }
 
 void cell_not_known(const struct list_cell *cell)

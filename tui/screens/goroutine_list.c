@@ -61,6 +61,9 @@ static void draw_wait(const struct list_cell *cell, const void *row)
         snprintf(text, sizeof(text), "%s", most);
     else
         snprintf(text, sizeof(text), "%s \xe2\x80\xa6 %s", least, most);
+    /* Where both do not fit, up to the longest. */
+    if ((int)utf8_width(text) > cell->canvas.width)
+        snprintf(text, sizeof(text), "\xe2\x80\xa6 %s", most);
     cell_right(cell, ROLE_TEXT, text);
 }
 
@@ -186,7 +189,7 @@ static const struct column columns[] = {
      .help = "the count over the time of the graphs"},
     {.title = "state", .width = 17, .priority = 1, .ascending = true, .draw = draw_state, .compare = compare_state,
      .help = "its state, or what it waits for"},
-    {.title = "waiting", .width = 16, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait,
+    {.title = "waiting", .width = 18, .priority = 3, .right = true, .draw = draw_wait, .compare = compare_wait,
      .help = "shortest and longest wait, counted from a GC on"},
     {.title = "is in",
      .width = 24,

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/unit/check_main.h"
+#include "tui/cells.h"
 #include "tui/format.h"
 #include "tui/graph.h"
 #include "tui/line_edit.h"
@@ -150,6 +151,21 @@ static void write_source(const char *bytes, size_t size)
     close(descriptor);
 }
 
+START_TEST(a_figure_never_loses_its_first_digits)
+{
+    struct grid grid = {0};
+    struct text text = {0};
+    ck_assert(grid_resize(&grid, 8, 2));
+    struct canvas canvas = canvas_over(&grid);
+    cell_right(&(struct list_cell){.canvas = canvas_part(canvas, 0, 0, 8, 1)}, ROLE_TEXT, "12.5 MB");
+    cell_right(&(struct list_cell){.canvas = canvas_part(canvas, 0, 1, 8, 1)}, ROLE_TEXT, "812,345,678");
+    grid_dump_text(&grid, &text);
+    ck_assert_str_eq(text.data, " 12.5 MB\n812,345\xe2\x80\xa6\n");
+    text_deinit(&text);
+    grid_deinit(&grid);
+}
+END_TEST
+
 START_TEST(source_lines_are_escaped_and_tabs_widened)
 {
     static const char source[] = "one\n\tif \033[2J {\r\nthree\xff\n";
@@ -260,6 +276,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, the_cursor_stays_in_view);
     tcase_add_test(tests, a_graph_shows_its_values_in_every_kind_of_cell);
     tcase_add_test(tests, a_scale_ends_at_round_figures_and_hides_no_noise);
+    tcase_add_test(tests, a_figure_never_loses_its_first_digits);
     tcase_add_test(tests, source_lines_are_escaped_and_tabs_widened);
     tcase_add_test(tests, source_lines_are_bounded);
     tcase_add_test(tests, sources_lie_where_the_maps_say);
