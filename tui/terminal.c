@@ -218,6 +218,25 @@ static enum glyphs find_glyphs(const struct tui_options *options)
     return type && strcmp(type, "linux") == 0 ? GLYPHS_BLOCK : GLYPHS_BRAILLE;
 }
 
+/* What terminals send whose description, as $TERM names it, says otherwise: PuTTY, rxvt, tmux under another name, and
+ * those that leave the keypad as it is. Left alone, the digit in the middle would be taken for a key. */
+static void define_other_keys(void)
+{
+    static const struct {
+        const char *sequence;
+        int key;
+    } others[] = {
+        {"\033[1~", KEY_HOME},  {"\033[4~", KEY_END},   {"\033[7~", KEY_HOME}, {"\033[8~", KEY_END},
+        {"\033[H", KEY_HOME},   {"\033[F", KEY_END},    {"\033OH", KEY_HOME},  {"\033OF", KEY_END},
+        {"\033[A", KEY_UP},     {"\033[B", KEY_DOWN},   {"\033[C", KEY_RIGHT}, {"\033[D", KEY_LEFT},
+        {"\033OA", KEY_UP},     {"\033OB", KEY_DOWN},   {"\033OC", KEY_RIGHT}, {"\033OD", KEY_LEFT},
+        {"\033[5~", KEY_PPAGE}, {"\033[6~", KEY_NPAGE}, {"\033[3~", KEY_DC},   {"\033[Z", KEY_BTAB},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (key_defined(others[i].sequence) == 0)
+            define_key(others[i].sequence, others[i].key);
+}
+
 static void enter_modes(struct terminal *terminal)
 {
     cbreak();
@@ -225,6 +244,7 @@ static void enter_modes(struct terminal *terminal)
     nonl();
     intrflush(terminal->keys, FALSE);
     keypad(terminal->keys, TRUE);
+    define_other_keys();
     nodelay(terminal->keys, TRUE);
     set_escdelay(ESCAPE_DELAY_MS);
     curs_set(0);

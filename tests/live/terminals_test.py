@@ -98,6 +98,10 @@ def look(name, command, type_name="xterm-256color"):
         window.wait(names_are_aligned, f"{name}: {WIDE} is not found, or not aligned with the others")
         window.press("Escape")
         window.press("1")
+        # Whatever this terminal sends for it, it is no number of a screen.
+        window.press("Home")
+        window.press("End")
+        window.wait(lambda rows: any(row.startswith("╭─ RSS") for row in rows), f"{name}: Home and End lead elsewhere")
         window.resize(120, 40)
         window.wait(graphs_are_framed(120), f"{name}: after the window has grown")
         window.resize(104, 30)
