@@ -274,13 +274,19 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
     write_since(analysis, &analysis->heap, text);
     text_append(text, ".");
     const struct suspect *suspect = top_suspect(analysis);
-    frame_id site = suspect ? suspect->subject : top_site(analysis) ? top_site(analysis)->subject : 0;
+    const struct allocation_row *fastest = top_site(analysis);
+    /* While a program starts its call sites are not suspected: goroutines that are must not seem to be the cause of what
+     * a site gains. */
+    if (suspect && suspect->kind == SUSPECT_GOROUTINES_GROW && fastest &&
+        fastest->growth_share > (isnan(suspect->share) ? 0 : suspect->share))
+        suspect = NULL;
+    frame_id site = suspect ? suspect->subject : fastest ? fastest->subject : 0;
     if (suspect && suspect->kind != SUSPECT_SITE_GROWS) {
         if (suspect->kind != SUSPECT_GOROUTINES_GROW)
             write_suspect(suspect, text);
     } else if (site) {
         char percent[UNITS_BUFFER];
-        double part = suspect ? suspect->share : top_site(analysis)->growth_share;
+        double part = suspect ? suspect->share : fastest->growth_share;
         if (isnan(part))
             text_append(text, " Fastest: ");
         else if (part > 0.95)

@@ -238,6 +238,29 @@ START_TEST(leaking_goroutines_are_named)
 }
 END_TEST
 
+/* As the demo begins: a call site that gains nearly all, and goroutines that hardly weigh anything. */
+static void starting(struct builder *b, unsigned second)
+{
+    if (second == 0) {
+        b->target.start_unix_ns = b->unix_ns - 5 * BUILDER_SECOND_NS;
+        builder_site(b, 65536, "main.put main.go:39");
+        builder_goroutines(b, 40, "waiting", "chan receive", "main.deliver main.go:37", "main.watch main.go:30");
+    }
+    builder_hold(b, 0, (10 + 3.0 * second) * MEBIBYTE);
+    b->other_heap_bytes = 5 * MEBIBYTE;
+    b->groups.items[0].count = 40 + 5 * second;
+    builder_set(b, COUNTER_GOROUTINES, b->groups.items[0].count);
+    builder_gc(b);
+}
+
+START_TEST(what_grows_at_the_start_is_not_blamed_on_goroutines)
+{
+    ck_assert_str_eq(verdict_after(starting, 25, builder_create()),
+                     "Growing 3.00 MB/s for 24 s. Nearly all of it: main.put  main.go:39. Goroutines in main.deliver  "
+                     "main.go:37 do not end: 5.0/s more for 24 s.");
+}
+END_TEST
+
 static void idle_heap(struct builder *b, unsigned second)
 {
     b->other_heap_bytes = 300 * MEBIBYTE;
@@ -465,6 +488,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_soft_limit_is_met_by_the_live_heap);
     tcase_add_test(tests, a_leak_without_a_profile_is_a_leak);
     tcase_add_test(tests, leaking_goroutines_are_named);
+    tcase_add_test(tests, what_grows_at_the_start_is_not_blamed_on_goroutines);
     tcase_add_test(tests, idle_heap_is_no_leak);
     tcase_add_test(tests, memory_outside_go_is_told);
     tcase_add_test(tests, garbage_is_no_leak);
