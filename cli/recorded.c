@@ -141,7 +141,8 @@ struct error *recorded_take(const struct recorded *recorded, const char *moment,
 
 DEFINE_CLEANUP(struct snapshot *, snapshot_unref)
 
-struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot, struct snapshot **ret_snapshot)
+struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot,
+                                   struct snapshot **ret_snapshot)
 {
     struct error *error = NULL;
     for (int direction = -1; !error && direction <= 1; direction += 2) {

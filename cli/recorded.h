@@ -31,6 +31,7 @@ struct error *recorded_take(const struct recorded *recorded, const char *moment,
 struct error *recorded_take_memory(const struct recorded *recorded, const struct snapshot *snapshot,
                                    struct snapshot **ret_snapshot);
 /* The same from a source over it, which is moved there. */
-struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot, struct snapshot **ret_snapshot);
+struct error *recorded_find_memory(struct source *source, const struct snapshot *snapshot,
+                                   struct snapshot **ret_snapshot);
 
 #endif

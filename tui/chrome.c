@@ -212,8 +212,9 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
     if (model->is_reading) {
         char percent[UNITS_BUFFER];
         snprintf(reading, sizeof(reading),
-                 model->is_coarse ? "Reading all that was before this moment, %s: until then graphs are coarse, and verdicts rough."
-                                  : "Reading what was before this moment, %s: verdicts and graphs follow.",
+                 model->is_coarse
+                     ? "Reading all that was before this moment, %s: until then graphs are coarse, and verdicts rough."
+                     : "Reading what was before this moment, %s: verdicts and graphs follow.",
                  units_format_percent(percent, rewind_progress(&model->rewind)));
         text = reading;
         level = VERDICT_WAITING;

@@ -319,7 +319,8 @@ static void gc_draw(struct session *session, void *state, struct canvas canvas)
     struct list_screen *screen = state;
     const struct model *model = &session->model;
     if (!analysis_is_go(model->analysis)) {
-        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, "Not a Go program: it has no garbage collector that is read here.");
+        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED,
+                        "Not a Go program: it has no garbage collector that is read here.");
         return;
     }
     int y = draw_activity(model, canvas, 0);

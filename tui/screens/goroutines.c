@@ -91,7 +91,8 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     const struct model *model = &session->model;
     char text[256], count[FORMAT_BUFFER];
     if (!analysis_is_go(model->analysis)) {
-        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED, "Not a Go program: it has no goroutines. Its threads are on screen 4.");
+        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED,
+                        "Not a Go program: it has no goroutines. Its threads are on screen 4.");
         return;
     }
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, format_counter(count, model->shown, COUNTER_GOROUTINES));

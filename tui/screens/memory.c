@@ -184,7 +184,8 @@ static int draw_malloc_parts(struct canvas canvas, const struct malloc_heap *hea
 {
     if (!heap || !heap->known) {
         canvas_text(canvas, 2, 0, ROLE_TEXT, "malloc");
-        canvas_text_fit(canvas, 10, 0, canvas.width - 12, ROLE_FAINT, heap && heap->reason ? heap->reason : "not read yet");
+        canvas_text_fit(canvas, 10, 0, canvas.width - 12, ROLE_FAINT,
+                        heap && heap->reason ? heap->reason : "not read yet");
         return 1;
     }
     const struct {
