@@ -2,7 +2,7 @@
  *
  *   allocations [later] MODE
  *
- * Later: prints "ready" and "end" first, and waits for a line. Prints "ready" and then "FUNCTION BYTES" for each place: bytes that it has in use. Goes on after each line of its standard input, and
+ * Later: prints "ready" and "end" first, and waits for a line. Prints "ready" and then "FUNCTION BYTES" for each place: bytes that it has in use. Goes on after each line of its standard input, with as many pairs of malloc and free as stand in it, and
  * ends with the last. */
 #include <dlfcn.h>
 #include <pthread.h>
@@ -65,11 +65,17 @@ static void ready(void)
     fflush(stdout);
 }
 
+/* A number in the line that was read last; 0: none. */
+static long asked;
+
 /* Until the next line; false: there is none. */
 static int wait_for_line(void)
 {
     char line[16];
-    return fgets(line, sizeof(line), stdin) != NULL;
+    if (!fgets(line, sizeof(line), stdin))
+        return 0;
+    asked = atol(line);
+    return 1;
 }
 
 __attribute__((noinline)) static void churn(long count)
@@ -496,7 +502,7 @@ int main(int argc, char **argv)
     }
     ready();
     while (wait_for_line()) {
-        churn(2000000);
+        churn(asked > 0 ? asked : 2000000);
         ready();
     }
     return 3;
