@@ -1,4 +1,5 @@
 /* The reader of Go programs: locates the runtime once, then decodes its state into each snapshot. */
+#include "attach/go/cgo_stacks.h"
 #include "attach/go/collector.h"
 #include "attach/go/finalizers.h"
 #include "attach/go/frames.h"
@@ -186,6 +187,10 @@ static struct error *go_reader_sample(struct reader *base, struct snapshot *snap
         error = goroutines_sample(reader->goroutines, &reader->procs, snapshot);
     if (!error)
         error = sample_scheduler(reader, snapshot);
+    if (!error) {
+        uint64_t bias = reader->process->context.load_bias;
+        error = cgo_stacks_join(snapshot, reader->process->text - bias, reader->process->end_text - bias);
+    }
     if (!error)
         error = timers_sample(&reader->procs, reader->process, snapshot);
     if (!error)

@@ -110,6 +110,16 @@ def check_idle(document):
     return faults
 
 
+def joined(document):
+    """Threads in C whose stack goes on with the goroutine that called: C's frames, the call, and who made it."""
+    count = 0
+    for thread in document["threads"]:
+        names = [frame["function"] for frame in thread["stack"] or []]
+        called = names.index("main._Cfunc_sleep_long") if "main._Cfunc_sleep_long" in names else 0
+        count += thread["role"] == "in C" and called > 0 and names[called + 1] == "main.sleepInC"
+    return count
+
+
 def check_blocked(has_c):
     def check(document):
         scheduler = document["scheduler"]
@@ -119,6 +129,7 @@ def check_blocked(has_c):
                     "goroutines locked to them": (len(locked), LOCKED)}
         if has_c:
             expected["threads in C"] = (roles(document, "in C"), IN_C)
+            expected["stacks of C and Go in one"] = (joined(document), IN_C)
             expected["counted in C"] = (scheduler["machines_in_c"], IN_C)
             expected["C's threads"] = (roles(document, "C thread"), C_THREADS)
             expected["counted as C's"] = (scheduler["foreign_threads"], C_THREADS)

@@ -229,6 +229,18 @@ static void single_close(void *state)
     vector_deinit(&single->rows);
 }
 
+/* Of one that is in C code, with the frames of that code: its thread has them. */
+static stack_id stack_of(const struct single *single, const struct snapshot *shown)
+{
+    for (size_t i = 0; single->group && i < shown->num_threads; i++) {
+        const struct thread *thread = &shown->threads[i];
+        if (thread->role == THREAD_IN_C && thread->goid == single->goid && thread->stack &&
+            catalog_stack(shown->catalog, thread->stack).depth > catalog_stack(shown->catalog, single->group->stack).depth)
+            return thread->stack;
+    }
+    return single->group ? single->group->stack : 0;
+}
+
 static struct error *single_update(struct session *session, void *state)
 {
     struct single *single = state;
@@ -237,7 +249,7 @@ static struct error *single_update(struct session *session, void *state)
     if (!single->group)
         single->goroutine = NULL;
     bool done = list_creators(single, &session->model) &&
-                stack_view_set(&single->view, session, single->group ? single->group->stack : 0);
+                stack_view_set(&single->view, session, stack_of(single, session->model.shown));
     return done ? NULL : error_no_memory();
 }
 

@@ -121,7 +121,9 @@ struct thread {
     int processor;          /* Last run on. */
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */
-    stack_id stack;         /* Where in the program it waits, native code only; 0: it runs, or it was not read. */
+    /* Where in the program it waits, native code only; behind C code that Go has called, also the frames of the goroutine that called.
+     * 0: it runs, or it was not read. */
+    stack_id stack;
     uint8_t stack_quality;  /* enum stack_quality */
     uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
     uint8_t role;           /* enum thread_role */
