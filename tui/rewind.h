@@ -18,7 +18,7 @@
 /* What lies further back than this is read in part first: so many samples of it, evenly, and all of the last of it.
  * That is shown until all has been read. */
 #define REWIND_COARSE_SPAN_NS (UINT64_C(3600) * 1000000000)
-#define REWIND_COARSE_SAMPLES 160
+#define REWIND_COARSE_SAMPLES 96
 #define REWIND_DENSE_SPAN_NS (UINT64_C(600) * 1000000000)
 
 /* What adding samples has led to. */
