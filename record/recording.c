@@ -329,21 +329,21 @@ struct error *recording_read_info(struct recording *recording, struct recording_
     return error;
 }
 
-struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks,
+struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct timeline_mark **ret_marks,
                                    size_t *ret_count)
 {
-    VECTOR(struct recording_mark) marks = {0};
+    VECTOR(struct timeline_mark) marks = {0};
     bool good = true;
     sqlite3_stmt *statement = database_prepare(&recording->database, "SELECT unix_ns, text FROM marks ORDER BY mark");
     struct row row = row_begin(&recording->database, statement);
     while (good && marks.count < RECORD_MAX_LISTED && row_next(&row)) {
-        struct recording_mark mark = {.unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
+        struct timeline_mark mark = {.unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
                                       .text = row_escaped(&row, 1, arena)};
         good = mark.text && vector_append(&marks, mark);
     }
     sqlite3_finalize(statement);
     struct error *error = database_error(&recording->database, "read", recording->path);
-    struct recording_mark *copy =
+    struct timeline_mark *copy =
         good && !error ? arena_copy_array(arena, marks.items, marks.count, sizeof(*copy)) : NULL;
     if (copy) {
         *ret_marks = copy;
@@ -353,16 +353,16 @@ struct error *recording_read_marks(struct recording *recording, struct arena *ar
     return error || copy ? error : error_no_memory();
 }
 
-struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps,
+struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct timeline_gap **ret_gaps,
                                   size_t *ret_count)
 {
-    VECTOR(struct recording_gap) gaps = {0};
+    VECTOR(struct timeline_gap) gaps = {0};
     bool good = true;
     sqlite3_stmt *statement = database_prepare(&recording->database,
                                                "SELECT from_unix_ns, to_unix_ns, ticks, reason FROM gaps ORDER BY gap");
     struct row row = row_begin(&recording->database, statement);
     while (good && gaps.count < RECORD_MAX_LISTED && row_next(&row)) {
-        struct recording_gap gap = {.from_unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
+        struct timeline_gap gap = {.from_unix_ns = (uint64_t)sqlite3_column_int64(statement, 0),
                                     .to_unix_ns = (uint64_t)sqlite3_column_int64(statement, 1),
                                     .ticks = (uint64_t)sqlite3_column_int64(statement, 2),
                                     .reason = row_escaped(&row, 3, arena)};
@@ -370,7 +370,7 @@ struct error *recording_read_gaps(struct recording *recording, struct arena *are
     }
     sqlite3_finalize(statement);
     struct error *error = database_error(&recording->database, "read", recording->path);
-    struct recording_gap *copy =
+    struct timeline_gap *copy =
         good && !error ? arena_copy_array(arena, gaps.items, gaps.count, sizeof(*copy)) : NULL;
     if (copy) {
         *ret_gaps = copy;

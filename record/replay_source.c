@@ -139,39 +139,6 @@ static int replay_descriptor(struct source *source)
 
 /* ---- the time line ---- */
 
-static struct error *copy_marks(struct recording *recording, struct arena *arena, struct timeline *timeline)
-{
-    struct recording_mark *marks;
-    size_t count;
-    struct error *error = recording_read_marks(recording, arena, &marks, &count);
-    if (error)
-        return error;
-    timeline->marks = arena_alloc_array(arena, count, sizeof(*timeline->marks));
-    if (!timeline->marks)
-        return error_no_memory();
-    timeline->num_marks = count;
-    for (size_t i = 0; i < count; i++)
-        timeline->marks[i] = (struct timeline_mark){.unix_ns = marks[i].unix_ns, .text = marks[i].text};
-    return NULL;
-}
-
-static struct error *copy_gaps(struct recording *recording, struct arena *arena, struct timeline *timeline)
-{
-    struct recording_gap *gaps;
-    size_t count;
-    struct error *error = recording_read_gaps(recording, arena, &gaps, &count);
-    if (error)
-        return error;
-    timeline->gaps = arena_alloc_array(arena, count, sizeof(*timeline->gaps));
-    if (!timeline->gaps)
-        return error_no_memory();
-    timeline->num_gaps = count;
-    for (size_t i = 0; i < count; i++)
-        timeline->gaps[i] = (struct timeline_gap){
-            .from_unix_ns = gaps[i].from_unix_ns, .to_unix_ns = gaps[i].to_unix_ns, .reason = gaps[i].reason};
-    return NULL;
-}
-
 static struct error *replay_read_timeline(struct source *source, struct arena *arena, struct timeline *ret_timeline)
 {
     struct recording *recording = ((struct replay_source *)source)->recording;
@@ -179,9 +146,9 @@ static struct error *replay_read_timeline(struct source *source, struct arena *a
     struct timeline timeline = {0};
     struct error *error = recording_read_info(recording, &info);
     if (!error && info.marks > 0)
-        error = copy_marks(recording, arena, &timeline);
+        error = recording_read_marks(recording, arena, &timeline.marks, &timeline.num_marks);
     if (!error && info.gaps > 0)
-        error = copy_gaps(recording, arena, &timeline);
+        error = recording_read_gaps(recording, arena, &timeline.gaps, &timeline.num_gaps);
     if (!error) {
         suspect_rows_read(&recording->database, arena, &timeline);
         error = database_error(&recording->database, "read", recording->path);

@@ -96,17 +96,6 @@ struct recording_info {
     bool closed;            /* Ended cleanly; else it is still being written, or its recorder was killed. */
 };
 
-struct recording_mark {
-    uint64_t unix_ns;
-    const char *text;       /* Escaped. */
-};
-
-struct recording_gap {
-    uint64_t from_unix_ns, to_unix_ns;
-    uint64_t ticks;         /* Samples that are not there; 0: there was nothing to sample. */
-    const char *reason;     /* Escaped. */
-};
-
 /* Whether this is the name of a file that begins as an SQLite file does, which a recording is: to tell a file from a
  * process's name. */
 bool recording_is_file(const char *path);
@@ -118,9 +107,9 @@ void recording_close(struct recording *recording);      /* Accepts NULL. */
 
 struct error *recording_read_info(struct recording *recording, struct recording_info *ret_info);
 /* In the arena; oldest first, at most RECORD_MAX_LISTED. */
-struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct recording_mark **ret_marks,
+struct error *recording_read_marks(struct recording *recording, struct arena *arena, struct timeline_mark **ret_marks,
                                    size_t *ret_count);
-struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct recording_gap **ret_gaps,
+struct error *recording_read_gaps(struct recording *recording, struct arena *arena, struct timeline_gap **ret_gaps,
                                   size_t *ret_count);
 #define RECORD_MAX_LISTED 65536
 

@@ -52,8 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct arena arena;
-    struct recording_mark *marks;
-    struct recording_gap *gaps;
+    struct timeline_mark *marks;
+    struct timeline_gap *gaps;
     size_t count;
     arena_init(&arena);
     error_destroy(recording_read_marks(recording, &arena, &marks, &count));

@@ -20,6 +20,7 @@ struct timeline_mark {
 /* Samples that there are not. */
 struct timeline_gap {
     uint64_t from_unix_ns, to_unix_ns;
+    uint64_t ticks;         /* How many; 0: there was nothing to sample. */
     const char *reason;     /* Escaped. */
 };
 

@@ -93,7 +93,7 @@ START_TEST(a_full_disk_leaves_a_gap_with_its_reason)
     struct recorder *recorder = NULL;
     struct recorder_status status;
     struct recording *recording = NULL;
-    struct recording_gap *gaps;
+    struct timeline_gap *gaps;
     struct arena arena;
     size_t count;
     builder_demo(snapshots, SECONDS);
@@ -297,7 +297,7 @@ START_TEST(a_queue_without_room_drops_and_says_so)
     ck_assert_uint_gt(status.dropped, 0);
     struct recording *recording = NULL;
     struct recording_info info;
-    struct recording_gap *gaps;
+    struct timeline_gap *gaps;
     struct arena arena;
     size_t count;
     uint64_t lost = 0;

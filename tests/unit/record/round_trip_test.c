@@ -285,7 +285,7 @@ START_TEST(marks_and_what_is_known_of_the_file)
     struct recorder *recorder = NULL;
     struct recording *recording = NULL;
     struct recording_info info;
-    struct recording_mark *marks;
+    struct timeline_mark *marks;
     struct arena arena;
     size_t count;
     builder_demo(snapshots, 3);

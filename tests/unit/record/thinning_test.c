@@ -274,7 +274,7 @@ START_TEST(a_process_too_large_for_the_size_loses_its_oldest_ticks)
     }
     check_good(recorder_close(recorder, &status));
     struct recording *recording = NULL;
-    struct recording_gap *gaps;
+    struct timeline_gap *gaps;
     struct arena arena;
     size_t count;
     arena_init(&arena);
