@@ -39,7 +39,8 @@ struct managed_heap managed_heap_judge(const struct series *counters, uint64_t w
         heap.growth = growth_of_series(series, window_ns, judged[i].smallest_rise);
         uint64_t from = heap.growth.since_unix_ns;
         if (heap.kind == MANAGED_JVM && from)
-            heap.collections = since(counters, COUNTER_JAVA_FULL_GCS, from) + since(counters, COUNTER_JAVA_CONCURRENT_GCS, from);
+            heap.collections =
+                since(counters, COUNTER_JAVA_FULL_GCS, from) + since(counters, COUNTER_JAVA_CONCURRENT_GCS, from);
         return heap;
     }
     return (struct managed_heap){.kind = MANAGED_NONE};
@@ -86,7 +87,8 @@ static void write_java(const struct analysis *analysis, struct text *text)
         text_append(text, " of ");
         sentence_add_bytes(text, max);
     }
-    static const char *const of_generation[] = {" grows ", " shrinks "}, *const of_heap[] = {" growing ", " shrinking "};
+    static const char *const of_generation[] = {" grows ", " shrinks "}, *const of_heap[] = {" growing ",
+                                                                                             " shrinking "};
     write_growth(analysis, has_young ? ", old generation" : ",", has_young ? of_generation : of_heap, true, text);
     if (analysis->managed.growth.verdict == GROWTH_GROWING && !(analysis->managed.collections > 0))
         text_append(text, ": not collected since, so that it may be garbage");

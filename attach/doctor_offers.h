@@ -5,7 +5,8 @@
 #include "attach/program_kind.h"
 #include "attach/reader.h"
 
-/* Nothing is tried on the program; whether the kernel lets page faults be sampled is tried on heaptop itself. ERROR_NO_MEMORY. */
+/* Nothing is tried on the program; whether the kernel lets page faults be sampled is tried on heaptop itself.
+ * ERROR_NO_MEMORY. */
 struct error *doctor_add_offers(struct doctor_report *report, const struct program_kind *kind);
 
 #endif

@@ -5,8 +5,8 @@
 #include "attach/maps.h"
 #include "attach/reader.h"
 
-/* When to look again: at first at every chance, a second apart; what has not come in half a minute is looked for seldom, as reading
- * memory maps takes the program's lock. Zeroed, a look is due at once. */
+/* When to look again: at first at every chance, a second apart; what has not come in half a minute is looked for
+ * seldom, as reading memory maps takes the program's lock. Zeroed, a look is due at once. */
 struct late_look {
     uint64_t last_ns;           /* CLOCK_MONOTONIC. */
     unsigned looks;

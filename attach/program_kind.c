@@ -17,8 +17,8 @@
 #include "heaptop/base/table.h"
 #include "heaptop/base/vector.h"
 
-/* How far words are looked for: names of symbols come to a megabyte in the largest of programs; constants are bounded for the
- * time that a look may take, and hold what is looked for near their front or not far behind. */
+/* How far words are looked for: names of symbols come to a megabyte in the largest of programs; constants are bounded
+ * for the time that a look may take, and hold what is looked for near their front or not far behind. */
 #define NAMES_LIMIT (UINT64_C(4) << 20)
 #define CONSTANTS_LIMIT (UINT64_C(8) << 20)
 #define LONGEST_CONSTANT 32
@@ -34,9 +34,10 @@
 
 /* Words in .dynstr: what a program imports or exports. */
 enum name_text {
-    NAME_PYTHON_MAIN,       /* Called by the interpreter's own main (Programs/python.c), not by who embeds it: 3.8 and newer, */
-    NAME_PYTHON_MAIN_3_7,   /* 3.7, */
-    NAME_PYTHON_MAIN_OLD,   /* and older. */
+    /* Called by the interpreter's own main (Programs/python.c), not by who embeds it: in 3.8 and newer, 3.7, older. */
+    NAME_PYTHON_MAIN,
+    NAME_PYTHON_MAIN_3_7,
+    NAME_PYTHON_MAIN_OLD,
     NAME_NODE,              /* Exported by node for its addons (src/node.h). */
     NAME_GLIBCXX,           /* Versions of libstdc++'s symbols. */
     NAME_LIBCXX,
@@ -52,7 +53,8 @@ static const char *const name_texts[NAME_COUNT] = {
     [NAME_LIBCXX] = "libc++.so.1",
 };
 
-/* Words in .rodata, which no stripping takes away: messages of allocators that are linked in, names of Rust's library in panics. */
+/* Words in .rodata, which no stripping takes away: messages of allocators that are linked in, names of Rust's library
+ * in panics. */
 enum constant_text {
     CONSTANT_RUSTC,         /* Where rustup's and the distribution's standard library was compiled. */
     CONSTANT_RUSTC_PACKAGED,
@@ -64,7 +66,8 @@ enum constant_text {
     CONSTANT_COUNT
 };
 
-/* The first letter by itself: or heaptop, which has these words among its own constants, would be taken for all of that. */
+/* The first letter by itself: or heaptop, which has these words among its own constants, would be taken for all of
+ * that. */
 static const struct {
     char first;
     const char *rest;
@@ -122,8 +125,9 @@ static void set_python(struct program_kind *kind, const char *name, size_t lengt
     static const char prefix[] = "python";
     const char *found = memmem(name, length, prefix, strlen(prefix)), *start = found ? found + strlen(prefix) : NULL;
     size_t digits = 0, left = start ? length - (size_t)(start - name) : 0;
-    while (digits < left && ((start[digits] >= '0' && start[digits] <= '9') ||
-                             (start[digits] == '.' && digits + 1 < left && start[digits + 1] >= '0' && start[digits + 1] <= '9')))
+    while (digits < left &&
+           ((start[digits] >= '0' && start[digits] <= '9') ||
+            (start[digits] == '.' && digits + 1 < left && start[digits + 1] >= '0' && start[digits + 1] <= '9')))
         digits++;
     kind->runtime = RUNTIME_CPYTHON;
     if (digits > 1 && digits < 8)
@@ -224,9 +228,9 @@ void program_kind_add_maps(struct program_kind *kind, int folder, const struct m
     static const char *const names[] = {
         [ALLOCATOR_UNKNOWN] = "",          [ALLOCATOR_GLIBC] = "glibc",       [ALLOCATOR_MUSL] = "musl",
         [ALLOCATOR_JEMALLOC] = "jemalloc", [ALLOCATOR_TCMALLOC] = "tcmalloc", [ALLOCATOR_MIMALLOC] = "mimalloc"};
-    static const char *const beside_go[] = {
-        [ALLOCATOR_UNKNOWN] = "Go",          [ALLOCATOR_GLIBC] = "Go+glibc",       [ALLOCATOR_MUSL] = "Go+musl",
-        [ALLOCATOR_JEMALLOC] = "Go+jemalloc", [ALLOCATOR_TCMALLOC] = "Go+tcmalloc", [ALLOCATOR_MIMALLOC] = "Go+mimalloc"};
+    static const char *const beside_go[] = {[ALLOCATOR_UNKNOWN] = "Go",           [ALLOCATOR_GLIBC] = "Go+glibc",
+                                            [ALLOCATOR_MUSL] = "Go+musl",         [ALLOCATOR_JEMALLOC] = "Go+jemalloc",
+                                            [ALLOCATOR_TCMALLOC] = "Go+tcmalloc", [ALLOCATOR_MIMALLOC] = "Go+mimalloc"};
     struct allocator allocator = allocator_of(maps);
     if (kind->runtime == RUNTIME_GO) {
         kind->allocator = beside_go[allocator.kind];
@@ -325,7 +329,8 @@ enum program_kind_found program_kinds_find(struct program_kinds *kinds, int fold
     if (fstatat(folder, "exe", &status, 0) != 0)
         return KIND_HIDDEN;
     const uint64_t identity[] = {status.st_dev, status.st_ino, (uint64_t)pid, start_ticks};
-    uint64_t file = table_hash_bytes(identity, 2 * sizeof(*identity), 0), process = table_hash_bytes(identity, sizeof(identity), 0);
+    uint64_t file = table_hash_bytes(identity, 2 * sizeof(*identity), 0),
+             process = table_hash_bytes(identity, sizeof(identity), 0);
     const struct program_kind *known = recall(kinds, &kinds->processes, process);
     if (known) {
         *ret_kind = *known;

@@ -7,7 +7,8 @@ static void write_bytes(struct report *report, struct text *text, const char *na
 {
     char buffer[UNITS_BUFFER];
     if (report_known(report, id))
-        text_printf(text, "%s%s %s", text->length ? ", " : "", name, units_format_bytes(buffer, report_value(report, id)));
+        text_printf(text, "%s%s %s", text->length ? ", " : "", name,
+                    units_format_bytes(buffer, report_value(report, id)));
 }
 
 static void write_count(struct report *report, struct text *text, const char *format_name, enum counter_id id)
@@ -36,7 +37,8 @@ static void add_java(struct report *report, struct text *text)
     report_add_figure(report, "Java heap", text);
     text->length = 0;
     write_bytes(report, text, "young", COUNTER_JAVA_YOUNG_USED);
-    write_bytes(report, text, report_known(report, COUNTER_JAVA_YOUNG_USED) ? "old" : "one generation", COUNTER_JAVA_OLD_USED);
+    write_bytes(report, text, report_known(report, COUNTER_JAVA_YOUNG_USED) ? "old" : "one generation",
+                COUNTER_JAVA_OLD_USED);
     report_write_growth(text, &report->analysis->managed.growth, true);
     report_add_figure(report, "generations", text);
     text->length = 0;

@@ -13,7 +13,8 @@
 #define MAJOR_VERSION 2
 #define ENTRY_OFFSET_OFFSET 24
 #define PROLOGUE_SIZE 32
-/* PerfDataEntry: entry_length, name_offset, vector_length, data_type, flags, data_units, data_variability, data_offset. */
+/* PerfDataEntry: entry_length, name_offset, vector_length, data_type, flags, data_units, data_variability,
+ * data_offset. */
 #define ENTRY_SIZE 20
 #define TYPE_LONG 'J'
 #define TYPE_BYTE 'B'

@@ -1,6 +1,7 @@
-/* The counters that a HotSpot JVM keeps in memory for jstat and others to read (JDK 6 to 25; src/hotspot/share/runtime/perfMemory.hpp
- * PerfDataPrologue, perfData.hpp PerfDataEntry, version 2.0; names: src/hotspot/share/gc/shared and services). Unlike most of a JVM's
- * inside they are an interface, which has stayed the same for twenty years. */
+/* The counters that a HotSpot JVM keeps in memory for jstat and others to read (JDK 6 to 25;
+ * src/hotspot/share/runtime/perfMemory.hpp PerfDataPrologue, perfData.hpp PerfDataEntry, version 2.0; names:
+ * src/hotspot/share/gc/shared and services). Unlike most of a JVM's inside they are an interface, which has stayed the
+ * same for twenty years. */
 #ifndef ATTACH_JVM_HSPERFDATA_H
 #define ATTACH_JVM_HSPERFDATA_H
 
@@ -49,13 +50,14 @@ enum hsperfdata_value {
 struct hsperfdata {
     bool is_known[HSPERFDATA_VALUE_COUNT];
     int64_t values[HSPERFDATA_VALUE_COUNT];
-    /* As they stand there, any bytes but NUL; "" where there is none: "17.0.15+6-Debian-1deb12u1", "GarbageFirst" (not all collectors
-     * have one). */
+    /* As they stand there, any bytes but NUL; "" where there is none: "17.0.15+6-Debian-1deb12u1", "GarbageFirst" (not
+     * all collectors have one). */
     char version[HSPERFDATA_TEXT], policy[HSPERFDATA_TEXT];
 };
 
-/* Takes the counters out of those bytes, which nobody vouches for. ERROR_BAD_DATA: it is none of that, or of another format;
- * ERROR_UNSUPPORTED: of a machine of the other byte order; ERROR_NOT_FOUND: the JVM has not finished making them. */
+/* Takes the counters out of those bytes, which nobody vouches for. ERROR_BAD_DATA: it is none of that, or of another
+ * format; ERROR_UNSUPPORTED: of a machine of the other byte order; ERROR_NOT_FOUND: the JVM has not finished making
+ * them. */
 struct error *hsperfdata_parse(const void *bytes, size_t size, struct hsperfdata *ret_data);
 
 #endif

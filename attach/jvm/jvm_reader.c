@@ -1,5 +1,5 @@
-/* The reader of JVMs: heap, collections, safepoints, classes and threads, by the counters that the JVM keeps for jstat. They are read
- * where the process has mapped them, not by their file: that may have been removed, or be another's. */
+/* The reader of JVMs: heap, collections, safepoints, classes and threads, by the counters that the JVM keeps for jstat.
+ * They are read where the process has mapped them, not by their file: that may have been removed, or be another's. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,10 +22,11 @@ struct jvm_reader {
     size_t size;
     uint8_t *bytes;             /* A copy of them; `size` bytes. */
     string_id version;
-    const char *problem;        /* Why there are none as of the last sample; static, or of the catalog. NULL: there are. */
+    const char *problem; /* Why there are none as of the last sample; static, or of the catalog. NULL: there are. */
 };
 
-static const char no_counters[] = "this JVM keeps no counters that can be read (-XX:-UsePerfData, -XX:+PerfDisableSharedMem)";
+static const char no_counters[] =
+    "this JVM keeps no counters that can be read (-XX:-UsePerfData, -XX:+PerfDisableSharedMem)";
 
 static struct error *jvm_reader_open(const struct reader_context *context, struct target_info *info,
                                      struct reader **ret_reader)
@@ -121,8 +122,9 @@ static void set(struct snapshot *snapshot, enum counter_id id, struct figure fig
         snapshot_set_unavailable(snapshot, id, reason);
 }
 
-/* Of Serial and Parallel ("Copy:MSC", "ParScav:MSC") two generations share the heap; of G1 and of ZGC with generations each may become all of it
- * (src/hotspot/share/gc/g1/g1MonitoringSupport.cpp, gc/z/zServiceability.cpp); Shenandoah's young one is of no size. */
+/* Of Serial and Parallel ("Copy:MSC", "ParScav:MSC") two generations share the heap; of G1 and of ZGC with generations
+ * each may become all of it (src/hotspot/share/gc/g1/g1MonitoringSupport.cpp, gc/z/zServiceability.cpp); Shenandoah's
+ * young one is of no size. */
 static struct figure heap_max(const struct hsperfdata *data)
 {
     struct figure young = figure_of(data, HSPERFDATA_YOUNG_MAX), old = figure_of(data, HSPERFDATA_OLD_MAX);
@@ -134,13 +136,15 @@ static void fill(const struct hsperfdata *data, struct snapshot *snapshot)
     static const char none[] = "this JVM has no such counter", no_young[] = "its collector has no generations",
                       no_collector[] = "its collector has none of that kind";
     struct figure eden = figure_of(data, HSPERFDATA_EDEN_USED), old = figure_of(data, HSPERFDATA_OLD_USED);
-    struct figure survivors = add(figure_of(data, HSPERFDATA_SURVIVOR_0_USED), figure_of(data, HSPERFDATA_SURVIVOR_1_USED));
+    struct figure survivors =
+        add(figure_of(data, HSPERFDATA_SURVIVOR_0_USED), figure_of(data, HSPERFDATA_SURVIVOR_1_USED));
     struct figure young = add(eden, survivors);
     /* Shenandoah has one without spaces, of no size. */
     struct figure young_capacity = young.is_known ? figure_of(data, HSPERFDATA_YOUNG_CAPACITY) : (struct figure){0};
     struct figure old_capacity = figure_of(data, HSPERFDATA_OLD_CAPACITY);
-    struct figure classes = subtract(add(figure_of(data, HSPERFDATA_LOADED_CLASSES), figure_of(data, HSPERFDATA_SHARED_LOADED_CLASSES)),
-                                     add(figure_of(data, HSPERFDATA_UNLOADED_CLASSES), figure_of(data, HSPERFDATA_SHARED_UNLOADED_CLASSES)));
+    struct figure classes = subtract(
+        add(figure_of(data, HSPERFDATA_LOADED_CLASSES), figure_of(data, HSPERFDATA_SHARED_LOADED_CLASSES)),
+        add(figure_of(data, HSPERFDATA_UNLOADED_CLASSES), figure_of(data, HSPERFDATA_SHARED_UNLOADED_CLASSES)));
     set(snapshot, COUNTER_JAVA_HEAP_USED, add(young, old), none);
     set(snapshot, COUNTER_JAVA_HEAP_COMMITTED, add(young_capacity, old_capacity), none);
     set(snapshot, COUNTER_JAVA_HEAP_MAX, heap_max(data), none);
@@ -176,7 +180,8 @@ static void note_version(struct jvm_reader *reader, const struct hsperfdata *dat
 }
 
 /* *ret_data: the counters now. Other errors than of memory and of a target that is gone are in reader->problem. */
-static struct error *read_counters(struct jvm_reader *reader, uint64_t now_ns, struct hsperfdata *ret_data, bool *ret_done)
+static struct error *read_counters(struct jvm_reader *reader, uint64_t now_ns, struct hsperfdata *ret_data,
+                                   bool *ret_done)
 {
     *ret_done = false;
     struct error *error = NULL;
@@ -231,9 +236,10 @@ static bool may_be_heap(const struct maps *maps, const struct map_line *line)
            memcmp(map_line_name(maps, line) + line->name_length - length, archive, length) == 0;
 }
 
-/* The Java heap is reserved as one range of its greatest size (src/hotspot/share/memory/virtualspace.cpp ReservedHeapSpace), of which
- * parts are given memory: neighbouring mappings that sum to that size. Where more than one such run is found, none is
- * believed. ZGC maps its heap under a name, three times (JDK 11 to 22; src/hotspot/os/linux/gc/z/zPhysicalMemoryBacking_linux.cpp). */
+/* The Java heap is reserved as one range of its greatest size (src/hotspot/share/memory/virtualspace.cpp
+ * ReservedHeapSpace), of which parts are given memory: neighbouring mappings that sum to that size. Where more than one
+ * such run is found, none is believed. ZGC maps its heap under a name, three times (JDK 11 to 22;
+ * src/hotspot/os/linux/gc/z/zPhysicalMemoryBacking_linux.cpp). */
 static struct error *find_heap(const struct maps *maps, uint64_t size, struct heap_survey *survey)
 {
     static const char named[] = "/memfd:java_heap";
@@ -245,7 +251,8 @@ static struct error *find_heap(const struct maps *maps, uint64_t size, struct he
             !vector_append(&survey->managed, (struct heap_range){first->start, first->end}))
             return error_no_memory();
         uint64_t end = first->start;
-        for (; i < maps->lines.count && maps->lines.items[i].start == end && may_be_heap(maps, &maps->lines.items[i]); i++)
+        for (; i < maps->lines.count && maps->lines.items[i].start == end && may_be_heap(maps, &maps->lines.items[i]);
+             i++)
             end = maps->lines.items[i].end;
         if (end == first->start)
             i++;
@@ -296,11 +303,12 @@ static struct error *jvm_reader_examine(struct reader *base, struct doctor_repor
     text_append_escaped(&version, data.version, strlen(data.version));
     text_append(&version, data.policy[0] ? ", " : "");
     text_append_escaped(&version, data.policy, strlen(data.policy));
-    error = version.failed ? error_no_memory()
-                           : doctor_report_add(report, "java counters", DOCTOR_YES, NULL,
-                                               "HotSpot %s: %zu of %d counters, read in its memory without a stop; which "
-                                               "code allocates is not read",
-                                               version.data ? version.data : "", known, HSPERFDATA_VALUE_COUNT);
+    error = version.failed
+                ? error_no_memory()
+                : doctor_report_add(report, "java counters", DOCTOR_YES, NULL,
+                                    "HotSpot %s: %zu of %d counters, read in its memory without a stop; which "
+                                    "code allocates is not read",
+                                    version.data ? version.data : "", known, HSPERFDATA_VALUE_COUNT);
     text_deinit(&version);
     return error;
 }

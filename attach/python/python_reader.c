@@ -141,7 +141,8 @@ static void note_version(struct python_reader *reader)
 }
 
 /* Other errors than of memory and of a target that is gone are in reader->problem. */
-static struct error *read_state(struct python_reader *reader, uint64_t now_ns, struct python_state *ret_state, bool *ret_done)
+static struct error *read_state(struct python_reader *reader, uint64_t now_ns, struct python_state *ret_state,
+                                bool *ret_done)
 {
     *ret_done = false;
     struct error *error = NULL;
@@ -169,7 +170,8 @@ static struct error *read_state(struct python_reader *reader, uint64_t now_ns, s
     return NULL;
 }
 
-static const char no_arenas[] = "pymalloc's arenas were not found: up to 3.11 a symbol table names where they are counted; or it does without them";
+static const char no_arenas[] =
+    "pymalloc's arenas were not found: up to 3.11 a symbol table names where they are counted; or it does without them";
 
 static void fill(const struct python_reader *reader, const struct python_state *state, struct snapshot *snapshot)
 {

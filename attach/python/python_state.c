@@ -5,8 +5,8 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
-/* CPython 3.8.18, 3.9.18, 3.10.13, 3.11.7 and 3.12.1, amd64: Include/internal/pycore_runtime.h, pycore_interp.h, cpython/pystate.h, by
- * their DWARF. */
+/* CPython 3.8.18, 3.9.18, 3.10.13, 3.11.7 and 3.12.1, amd64: Include/internal/pycore_runtime.h, pycore_interp.h,
+ * cpython/pystate.h, by their DWARF. */
 static const struct python_layout layouts[] = {
     {.minor = 8, .interpreters_head = 32, .runtime_gc = 344, .interpreter_next = 0, .interpreter_threads = 8,
      .interpreter_id = 16, .thread_next = 8, .thread_interpreter = 16, .arena_bytes = 256 << 10},
@@ -121,10 +121,12 @@ struct error *python_layout_find(unsigned minor, struct memory *memory, remote_a
 
 static struct error *say_torn(const char *what)
 {
-    return error_create(ERROR_BAD_DATA, "CPython's %s do not hold together: it starts, ends, or is laid out otherwise", what);
+    return error_create(ERROR_BAD_DATA, "CPython's %s do not hold together: it starts, ends, or is laid out otherwise",
+                        what);
 }
 
-static struct error *read_collector(struct memory *memory, remote_address address, struct python_collector *ret_collector)
+static struct error *read_collector(struct memory *memory, remote_address address,
+                                    struct python_collector *ret_collector)
 {
     uint8_t bytes[GC_SIZE];
     struct error *error = memory_read(memory, address, bytes, sizeof(bytes));
@@ -165,8 +167,8 @@ static struct error *add_collector(struct python_state *state, const struct pyth
     return fits ? NULL : say_torn("collector's figures");
 }
 
-static struct error *count_threads(const struct python_layout *layout, struct memory *memory, remote_address interpreter,
-                                   struct python_state *state)
+static struct error *count_threads(const struct python_layout *layout, struct memory *memory,
+                                   remote_address interpreter, struct python_state *state)
 {
     remote_address thread;
     struct error *error = memory_read_u64(memory, interpreter + layout->interpreter_threads, &thread);

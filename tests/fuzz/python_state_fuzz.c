@@ -1,4 +1,5 @@
-/* CPython's state in memory that holds anything: the first byte says of which version, the others are a page around which all else faults. */
+/* CPython's state in memory that holds anything: the first byte says of which version, the others are a page around
+ * which all else faults. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -26,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         error = python_layout_find(8 + data[0] % 8, memory, BASE, &layout);
     if (!error)
         error = python_state_read(&layout, memory, BASE, data[0] & 0x80 ? BASE + 8 : 0, &state);
-    if (!error && (state.interpreters > PYTHON_MAX_INTERPRETERS || state.threads > PYTHON_MAX_THREADS || state.arenas < 0))
+    if (!error &&
+        (state.interpreters > PYTHON_MAX_INTERPRETERS || state.threads > PYTHON_MAX_THREADS || state.arenas < 0))
         abort();
     error_destroy(error);
     memory_destroy(memory);

@@ -23,7 +23,8 @@ static struct image *make_image(const char *names, const void *constants, size_t
     Elf64_Shdr sections[4] = {0};
     size_t at = sizeof(Elf64_Ehdr), count = 1;
     if (names) {
-        sections[count++] = (Elf64_Shdr){.sh_name = 1, .sh_type = SHT_STRTAB, .sh_offset = at, .sh_size = strlen(names) + 1};
+        sections[count++] =
+            (Elf64_Shdr){.sh_name = 1, .sh_type = SHT_STRTAB, .sh_offset = at, .sh_size = strlen(names) + 1};
         memcpy(file + at, names, strlen(names));
         at += strlen(names) + 1;
     }
@@ -32,7 +33,8 @@ static struct image *make_image(const char *names, const void *constants, size_t
         memcpy(file + at, constants, size);
         at += size;
     }
-    sections[count++] = (Elf64_Shdr){.sh_name = 17, .sh_type = SHT_STRTAB, .sh_offset = at, .sh_size = sizeof(section_names)};
+    sections[count++] =
+        (Elf64_Shdr){.sh_name = 17, .sh_type = SHT_STRTAB, .sh_offset = at, .sh_size = sizeof(section_names)};
     memcpy(file + at, section_names, sizeof(section_names));
     at += sizeof(section_names);
     Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
@@ -193,14 +195,18 @@ START_TEST(a_jvm_is_versioned_by_its_release_file)
     /* A pipe is not waited for, and a link leads nowhere but within the root. */
     unlink(release);
     ck_assert_int_eq(mkfifo(release, 0600), 0);
-    ck_assert_str_eq(with_maps((struct program_kind){RUNTIME_C, "C", ""}, descriptor, CODE("/jdk/lib/server/libjvm.so")).name, "JVM");
+    ck_assert_str_eq(
+        with_maps((struct program_kind){RUNTIME_C, "C", ""}, descriptor, CODE("/jdk/lib/server/libjvm.so")).name,
+        "JVM");
     unlink(release);
     snprintf(path, sizeof(path), "%s/outside", folder);
     FILE *file = fopen(path, "w");
     fputs("JAVA_VERSION=\"6\"\n", file);
     fclose(file);
     ck_assert_int_eq(symlink(path, release), 0);
-    ck_assert_str_eq(with_maps((struct program_kind){RUNTIME_C, "C", ""}, descriptor, CODE("/jdk/lib/server/libjvm.so")).name, "JVM");
+    ck_assert_str_eq(
+        with_maps((struct program_kind){RUNTIME_C, "C", ""}, descriptor, CODE("/jdk/lib/server/libjvm.so")).name,
+        "JVM");
     unlink(release);
     unlink(path);
     for (size_t i = ARRAY_SIZE(folders); i-- > 0;) {

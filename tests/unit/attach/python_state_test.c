@@ -40,7 +40,8 @@ static void put_collector(remote_address gc, uint64_t scale)
     put(gc + GC_LONG_LIVED, 5000 * scale);
 }
 
-static void put_thread(const struct python_layout *layout, remote_address thread, remote_address interpreter, remote_address next)
+static void put_thread(const struct python_layout *layout, remote_address thread, remote_address interpreter,
+                       remote_address next)
 {
     put(thread + layout->thread_next, next);
     put(thread + layout->thread_interpreter, interpreter);
