@@ -1,5 +1,7 @@
 #include "analysis/malloc_history.h"
 
+#include <math.h>
+
 #include "analysis/series.h"
 
 /* A smaller rise is none. */
@@ -103,6 +105,14 @@ static bool add_types(struct malloc_history *history, const struct malloc_heap *
     return good;
 }
 
+/* Anonymous memory beyond what malloc has, if anything is known of that. */
+static bool add_outside(struct malloc_history *history, const struct snapshot *snapshot, double of_malloc, uint32_t points)
+{
+    double outside = snapshot_counter_or(snapshot, COUNTER_ANON, NAN) +
+                     snapshot_counter_or(snapshot, COUNTER_SHMEM, 0) - of_malloc;
+    return series_add(&history->outside, points, snapshot->unix_ns, outside < 0 ? 0 : outside);
+}
+
 static bool add_sums(struct malloc_history *history, const struct malloc_heap *heap, const struct snapshot *snapshot,
                      uint32_t points)
 {
@@ -114,11 +124,10 @@ static bool add_sums(struct malloc_history *history, const struct malloc_heap *h
     uint64_t large = heap->mapped_known ? heap->mapped_bytes : 0;
     for (size_t i = malloc_class_of(LARGE_BYTES) + 1; i < MALLOC_CLASSES; i++)
         large += heap->classes[i].used_bytes;
-    double outside = anonymous - (double)heap->system_bytes - (heap->mapped_known ? (double)heap->mapped_bytes : 0);
+    double of_malloc = (double)(heap->system_bytes + (heap->mapped_known ? heap->mapped_bytes : 0));
     return series_add(&history->idle, points, snapshot->unix_ns, idle > 0 ? idle : 0) &&
            series_add(&history->large, points, snapshot->unix_ns, (double)large) &&
-           (!counter_known(&snapshot->counters[COUNTER_ANON]) ||
-            series_add(&history->outside, points, snapshot->unix_ns, outside > 0 ? outside : 0));
+           add_outside(history, snapshot, of_malloc, points);
 }
 
 /* What is less than a rise cannot have risen by one: most sorts of chunks are. */
@@ -145,6 +154,8 @@ struct error *malloc_history_add(struct malloc_history *history, const struct sn
     if (!heap || (!heap->known && history->heap.known))
         return NULL;
     bool is_first = heap->known && !history->first.known;
+    if (!heap->known && !add_outside(history, snapshot, 0, points))
+        return error_no_memory();
     if (heap->known) {
         bool good = add_sums(history, heap, snapshot, points) &&
                     add_types(history, heap, is_first, points, snapshot->unix_ns);
@@ -168,7 +179,7 @@ struct error *malloc_history_add(struct malloc_history *history, const struct sn
         history->first = history->heap;
         history->first_unix_ns = snapshot->unix_ns;
     }
-    if (heap->known && (is_first || snapshot->unix_ns - history->judged_unix_ns >= verdict_age_ns)) {
+    if (is_first || snapshot->unix_ns - history->judged_unix_ns >= verdict_age_ns) {
         history->judged_unix_ns = snapshot->unix_ns;
         judge(history, window_ns);
     }

@@ -88,8 +88,12 @@ static void find_mappings(struct suspect_list *list, double of_threads)
         return;
     struct suspect *suspect = &suspicion->suspect;
     bool is_malloc_known = list->history->malloc.heap.known;
-    suspect->summary = suspect_text(list, "Memory that the program maps itself grows %s%s.",
-                                    units_format_rate(rate, growth->per_second),
+    const char *allocator = list->history->malloc.heap.allocator;
+    bool is_named = !is_malloc_known && allocator && *allocator;
+    suspect->name = is_named ? allocator : NULL;
+    suspect->summary = suspect_text(list, is_named ? "Memory of %s, and what the program maps itself, grows %s%s."
+                                                   : "Memory that %s itself grows %s%s.",
+                                    is_named ? allocator : "the program maps", units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
     suspect_add_evidence(suspicion,
                          suspect_text(list, "%s resident are in no file%s.",
@@ -97,11 +101,15 @@ static void find_mappings(struct suspect_list *list, double of_threads)
                                       is_malloc_known ? " and not malloc's" : ""));
     suspect_add_evidence(suspicion, is_malloc_known
                                         ? "malloc's heap was read at the same times, and does not account for it."
-                                        : "What allocates from it cannot be told apart: its allocator is not read.");
+                                        : suspect_text(list, "What lies in it cannot be told: %s.",
+                                                       list->history->malloc.heap.reason
+                                                           ? list->history->malloc.heap.reason
+                                                           : "its allocator is not read"));
     suspect->advice = is_malloc_known
                           ? "Look for mmap without munmap, shared memory, and allocators of its own (arenas, pools, a "
                             "JIT); --probe faults (P in the live view) shows which code touches it first."
-                          : "--probe faults (P in the live view) shows which code touches new memory first.";
+                          : "--probe allocs tells which code allocates it, --probe faults (P in the live view) which code "
+                            "touches new memory first; so does starting it by heaptop run.";
 }
 
 void suspects_find_native(struct suspect_list *list)

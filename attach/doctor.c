@@ -239,16 +239,19 @@ static struct error *examine_glibc(struct session *session, const struct maps *m
 static struct error *examine_malloc(struct session *session, struct doctor_report *report)
 {
     struct maps maps;
+    struct program_kind kind = {.allocator = ""};
     struct error *error = maps_read(session_target(session)->folder, &maps);
     if (error)
         return add_failure(report, "malloc", DOCTOR_NO, NULL, error);
+    if (session_image(session))
+        kind = program_kind_of_image(session_image(session), "");
+    program_kind_add_maps(&kind, session_target(session)->folder, &maps);
     struct allocator allocator = allocator_of(&maps);
-    if (allocator.kind == ALLOCATOR_GLIBC || allocator.kind == ALLOCATOR_UNKNOWN)
-        error = examine_glibc(session, &maps, &allocator, report);
+    const char *why = allocator_why_not_read(kind.allocator);
+    if (why)
+        error = doctor_report_add(report, "malloc", DOCTOR_PARTLY, NULL, "%s", why);
     else
-        error = doctor_report_add(report, "malloc", DOCTOR_PARTLY, NULL,
-                                  "%s: its own figures are not read; resident memory and mappings are shown",
-                                  allocator.name);
+        error = examine_glibc(session, &maps, &allocator, report);
     maps_deinit(&maps);
     return error;
 }

@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "attach/malloc/allocator.h"
 #include "attach/malloc/glibc_heap.h"
 #include "attach/memory_map.h"
 #include "attach/procfs.h"
+#include "attach/program_kind.h"
 #include "attach/residency.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
@@ -26,6 +28,8 @@ void region_reader_detach(struct region_reader *reader)
     mapping_list_destroy(reader->mappings);
     type_names_deinit(&reader->type_names);
     reader->mappings = NULL;
+    reader->image = NULL;
+    reader->allocator = NULL;
     reader->maps_read_ns = reader->malloc_due_ns = 0;
 }
 
@@ -101,6 +105,29 @@ static struct error *look_at_pages(struct region_reader *reader, struct reader_s
     return NULL;
 }
 
+/* What serves the program's allocations, found once. */
+static void find_allocator(struct region_reader *reader, const struct maps *maps)
+{
+    struct program_kind kind = {.allocator = ""};
+    if (reader->allocator)
+        return;
+    if (reader->image)
+        kind = program_kind_of_image(reader->image, "");
+    program_kind_add_maps(&kind, reader->target->folder, maps);
+    reader->allocator = kind.allocator;
+}
+
+/* A C library's malloc that another one has taken the place of has nothing; one beside it may have. */
+static void name_allocator(const struct region_reader *reader, struct malloc_heap *heap)
+{
+    const char *why = allocator_why_not_read(reader->allocator);
+    heap->allocator = reader->allocator;
+    if (!why || (heap->known && heap->system_bytes + heap->mapped_bytes > 0))
+        return;
+    heap->known = false;
+    heap->reason = why;
+}
+
 /* What lies in the heaps of C code, and which classes its objects are of. */
 static struct error *walk_malloc_heap(struct region_reader *reader, const struct maps *maps, struct snapshot *snapshot,
                                       struct malloc_heap *heap)
@@ -114,6 +141,8 @@ static struct error *walk_malloc_heap(struct region_reader *reader, const struct
     if (!error && heap->known)
         error = object_types_read(reader->memory, words, &reader->type_names, reader->names, &snapshot->arena, heap);
     first_words_deinit(words);
+    find_allocator(reader, maps);
+    name_allocator(reader, heap);
     return error;
 }
 

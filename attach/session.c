@@ -207,6 +207,7 @@ static struct error *attach_program(struct session *session)
         error = target_open_executable(session->target, &session->image);
     if (!error) {
         describe_image(session);
+        session->region_reader.image = session->image;
         error = target_find_load_bias(session->target, session->image, &context.load_bias);
     }
     if (!error) {

@@ -1,6 +1,8 @@
 /* The member of the JSON document that tells of the C library's heap. */
 #include "export/json.h"
 
+#include <string.h>
+
 /* Bytes a second since the first reading, and whether that is a growth. */
 static void add_growth(struct json_writer *writer, json_t *member, const struct malloc_growth *growth)
 {
@@ -96,6 +98,8 @@ void json_add_malloc(struct json_writer *writer, json_t *document)
                                           {"mapped_bytes", heap->mapped_bytes, heap->mapped_known},
                                           {"mapped_chunks", heap->mapped_chunks, heap->mapped_known}};
     json_add_string(writer, object, "allocator", "glibc");
+    bool has_other = heap->allocator && *heap->allocator && !strstr(heap->allocator, "glibc");
+    json_add_string(writer, object, "other_allocator", has_other ? heap->allocator : NULL);
     json_add_figures(writer, object, figures, ARRAY_SIZE(figures));
     if (!heap->mapped_known)
         json_say_unavailable(writer, "malloc.mapped_bytes",

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Rows of each list. */
 #define MAX_ROWS 8u
@@ -35,6 +36,16 @@ static void add_sums(struct report *report, const struct malloc_heap *heap)
     if (heap->torn_arenas > 0)
         text_printf(&line, "; %u changed while they were read and are left out", heap->torn_arenas);
     text_append(&line, ".");
+    report_wrap(report, 2, line.data ? line.data : "");
+    report->out->failed |= line.failed;
+    text_deinit(&line);
+}
+
+/* Where the program has another allocator besides. */
+static void add_other(struct report *report, const char *allocator)
+{
+    struct text line = {0};
+    text_printf(&line, "This is what glibc's malloc serves; %s serves the rest, and is not read.", allocator);
     report_wrap(report, 2, line.data ? line.data : "");
     report->out->failed |= line.failed;
     text_deinit(&line);
@@ -91,10 +102,19 @@ static void add_types(struct report *report)
 void report_add_malloc(struct report *report)
 {
     const struct malloc_heap *heap = report->analysis->malloc_heap;
+    bool is_go = analysis_is_go(report->analysis);
+    if (!heap || (!heap->known && (is_go || !heap->reason)))
+        return;
     /* Of a program of another runtime only where C code has a part in it. */
-    if (!heap || !heap->known || report->analysis->num_malloc_classes == 0)
+    if (heap->known && report->analysis->num_malloc_classes == 0)
         return;
     report_section(report, "Heap of C code");
+    if (!heap->known) {
+        report_wrap(report, 2, heap->reason);
+        return;
+    }
+    if (heap->allocator && *heap->allocator && strcmp(heap->allocator, "glibc") != 0)
+        add_other(report, heap->allocator);
     add_sums(report, heap);
     add_classes(report);
     add_types(report);

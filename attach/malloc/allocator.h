@@ -24,4 +24,8 @@ struct allocator {
  * program is not seen here. */
 struct allocator allocator_of(const struct maps *maps);
 
+/* Why the heap of an allocator of this name ("jemalloc", as of program_kind.allocator) is not read, and what is seen of
+ * it instead; static. NULL: it is glibc's, or not known. */
+const char *allocator_why_not_read(const char *name);
+
 #endif

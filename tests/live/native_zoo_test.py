@@ -12,6 +12,7 @@ All run at once. Exit status 77 without a C++ compiler."""
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -41,6 +42,10 @@ KINDS = {
     # The program's own function that asks the library for what it does not hand back.
     "library": ("chunks_grow", "chunks of up to 7168 bytes", "serve_library"),
 }
+
+
+# Allocators that may be there to take glibc's place.
+OTHERS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4"}
 
 
 def build(folder):
@@ -73,18 +78,33 @@ def judge(name, every, leaks, kind, subject):
     return []
 
 
-def attach(folder, kind, way):
-    """To the program as it runs."""
+def watch(folder, kind, way, environment=None):
+    """Suspects of the program as it runs."""
     target = subprocess.Popen([folder / "zoo", kind, way, str(ACTIONS_A_SECOND)], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
+                              stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
     try:
         pid = target.stdout.readline().split()[1]
-        every = moments(pid, STRETCH, SAMPLES)
+        return moments(pid, STRETCH, SAMPLES)
     finally:
         target.stdin.close()
         oracle.wait_or_kill(target)
+
+
+def attach(folder, kind, way):
     suspect, subject, _ = KINDS[kind]
-    return judge(f"{kind} {way}, attached to", every, way == "leak", suspect, subject)
+    return judge(f"{kind} {way}, attached to", watch(folder, kind, way), way == "leak", suspect, subject)
+
+
+def other(folder, name, way):
+    """With another allocator, whose heap is not read: its memory grows, and it is named."""
+    every = watch(folder, "list", way, {"LD_PRELOAD": OTHERS[name]})
+    return judge(f"list {way} of {name}", every, way == "leak", "mappings_grow", name)
+
+
+def is_there(library):
+    """Whether a program can be started with it."""
+    return "cannot be preloaded" not in subprocess.run(["true"], env={**os.environ, "LD_PRELOAD": library}, text=True,
+                                                       capture_output=True).stderr
 
 
 def samples_in(recording):
@@ -126,6 +146,11 @@ def main():
         build(folder)
         cases = [(attach, kind, way) for kind in kinds for way in ("leak", "healthy")]
         cases += [(run, kind, way) for kind in kinds for way in ("leak", "healthy") if KINDS[kind][2]]
+        for name, library in OTHERS.items():
+            if not is_there(library):
+                print(f"{name} is not there ({library}), and so not tried")
+            elif kinds == list(KINDS):
+                cases += [(other, name, way) for way in ("leak", "healthy")]
         with ThreadPoolExecutor(len(cases)) as pool:
             results = list(pool.map(lambda case: case[0](folder, *case[1:]), cases))
     for (how, kind, way), failures in zip(cases, results):

@@ -44,11 +44,29 @@ START_TEST(test_allocators)
 }
 END_TEST
 
+/* Those that are not read are named, and say what is seen instead. */
+START_TEST(test_reasons)
+{
+    static const char *const names[] = {"jemalloc", "Go+jemalloc", "tcmalloc", "mimalloc", "musl", "Go+musl"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *reason = allocator_why_not_read(names[i]), *plus = strchr(names[i], '+');
+        ck_assert_ptr_nonnull(reason);
+        ck_assert_ptr_nonnull(strstr(reason, plus ? plus + 1 : names[i]));
+        ck_assert_ptr_nonnull(strstr(reason, "mappings"));
+    }
+    ck_assert_ptr_null(allocator_why_not_read("glibc"));
+    ck_assert_ptr_null(allocator_why_not_read("Go+glibc"));
+    ck_assert_ptr_null(allocator_why_not_read("Go"));
+    ck_assert_ptr_null(allocator_why_not_read(""));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("allocators");
     TCase *tests = tcase_create("allocators");
     tcase_add_test(tests, test_allocators);
+    tcase_add_test(tests, test_reasons);
     suite_add_tcase(suite, tests);
     return suite;
 }
