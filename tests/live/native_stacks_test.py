@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Stacks of waiting threads, read without a stop, against those that eu-stack finds by stopping: frame by frame, for
+"""Stacks of waiting threads, read without a stop, against those that eu-stack and gdb find by stopping: frame by frame, for
 programs in C, C++, Rust and an interpreter. And the names that the report gives them.
 
     tests/live/native_stacks_test.py [PROGRAM]
@@ -22,6 +22,8 @@ import oracle  # noqa: E402
 PROBE = oracle.HEAPTOP.parent / "tests" / "stacks_probe"
 PROGRAMS = oracle.CACHE / "programs"
 LEAST_COMPLETE = 0.95
+# Which are compared with gdb too, where there is one; the others are the first once more.
+BESIDE_GDB = ("parked", "python3", "redis-server", "ripgrep")
 MOST_NS_A_THREAD = 50_000
 
 PYTHON = """
@@ -75,6 +77,50 @@ def by_eu_stack(pid):
     return stacks
 
 
+# Without those that gdb deduces from debug information and that have no place on the stack: of functions compiled into
+# their callers, and of those that have jumped to what they called last.
+GDB = """
+import gdb
+for thread in gdb.selected_inferior().threads():
+    thread.switch()
+    frame, found = gdb.newest_frame(), []
+    while frame:
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
+            found.append(hex(frame.pc()))
+        frame = frame.older()
+    print("STACK", thread.ptid[1], *found)
+"""
+
+
+def by_gdb(pid):
+    """{tid: [address]}, what `thread apply all bt` shows; None where there is no gdb, or one without Python."""
+    if not shutil.which("gdb"):
+        return None
+    with tempfile.NamedTemporaryFile("w", suffix=".py") as script:
+        script.write(GDB)
+        script.flush()
+        command = ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-ex", "set backtrace past-main on", "-p",
+                   str(pid), "-x", script.name]
+        lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    found = [line.split()[1:] for line in lines if line.startswith("STACK ")]
+    return {int(tid): [int(a, 16) for a in stack] for tid, *stack in found} or None
+
+
+def differing_from_gdb(pid, ours):
+    """What gdb says of complete stacks, where it goes as far: it stops early where it takes a stack for damaged."""
+    wrong = {}
+    for _ in range(5):
+        theirs = by_gdb(pid)
+        if theirs is None:
+            return None
+        wrong = {tid: theirs.get(tid) for tid, (is_complete, stack) in ours.items()
+                 if is_complete and not is_equal(stack[:len(theirs.get(tid, []))], theirs.get(tid, [0]))}
+        if not wrong:
+            break
+        ours, _ = by_probe(pid, 1)
+    return wrong
+
+
 def is_equal(ours, theirs):
     """Of where a signal has come in the probe prints the byte behind, as it cannot tell it from a call."""
     return len(ours) == len(theirs) and all(a == b or a == b + 1 for a, b in zip(ours, theirs))
@@ -107,8 +153,12 @@ def compare(name, pid, threads):
             failures.append(f"thread {tid} is cut, and wrong: {[hex(a) for a in stack]}")
     if cost > MOST_NS_A_THREAD:
         failures.append(f"{cost} ns a thread")
+    of_gdb = differing_from_gdb(pid, ours) if name in BESIDE_GDB else None
+    for tid, stack in (of_gdb or {}).items():
+        failures.append(f"thread {tid}: {[hex(a) for a in ours[tid][1]]}, gdb {[hex(a) for a in stack or []]}")
     frames = max(len(stack) for _, stack in ours.values())
-    print(f"{name}: {len(ours)} threads, {complete} complete, {equal} equal to eu-stack's, up to {frames} frames, "
+    beside = "gdb not asked" if of_gdb is None else f"{complete - len(of_gdb)} to gdb's"
+    print(f"{name}: {len(ours)} threads, {complete} complete, {equal} equal to eu-stack's, {beside}, up to {frames} frames, "
           f"{cost / 1000:.1f} us a thread")
     return failures
 
