@@ -333,7 +333,7 @@ def test_the_sql_of_the_documentation(folder):
         finish(process)
     # malloc's heap is that of a program in C.
     native = folder / "native"
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as python:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as python:
         process = record(native, python.pid, "-i", "50ms")
         wait_for_ticks(native, 3, process)
         python.stdin.close()
