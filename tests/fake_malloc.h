@@ -15,10 +15,16 @@
 #define FAKE_HEAP UINT64_C(0x555500000000)
 #define FAKE_HEAP_BYTES 0x3000u
 #define FAKE_PARAMETERS 0x1800u
+/* Of a thread's arena: the piece that it lies in itself, and the one that its top lies in. */
+#define FAKE_HOME UINT64_C(0x7e0000000000)
+#define FAKE_PIECE (FAKE_HOME + HEAP_MOST_BYTES)
+#define FAKE_PIECE_BYTES 0x1000u
 
 struct fake_malloc {
     uint8_t data[FAKE_DATA_BYTES];
     uint8_t heap[FAKE_HEAP_BYTES];
+    uint8_t home[FAKE_PIECE_BYTES], piece[FAKE_PIECE_BYTES];
+    uint64_t heap_mapped;       /* More than the heap's bytes: what its mapping is said to have. */
 };
 
 static inline void fake_put(uint8_t *bytes, size_t offset, uint64_t value)
@@ -70,6 +76,18 @@ static inline void fake_malloc_init(struct fake_malloc *fake)
     next = fake_chunk(fake, next, 0x1000 | CHUNK_PREVIOUS_IN_USE);
     fake_put(arena, ARENA_TOP, FAKE_HEAP + next);
     fake_chunk(fake, next, (FAKE_HEAP_BYTES - next) | CHUNK_PREVIOUS_IN_USE);
+}
+
+/* A thread's arena, whose pieces lead in a circle. */
+static inline void fake_malloc_add_circle(struct fake_malloc *fake)
+{
+    uint64_t arena = FAKE_HOME + HEAP_HEADER_BYTES;
+    fake_put(fake->data + (FAKE_ARENA - FAKE_DATA), ARENA_NEXT, arena);
+    fake_put(fake->home + HEAP_HEADER_BYTES, ARENA_NEXT, FAKE_ARENA);
+    fake_put(fake->home + HEAP_HEADER_BYTES, ARENA_TOP, FAKE_PIECE + 0x800);
+    fake_put(fake->piece, HEAP_ARENA, arena);
+    fake_put(fake->piece, HEAP_PREVIOUS, FAKE_PIECE);
+    fake_put(fake->piece, HEAP_BYTES_OFFSET, HEAP_MOST_BYTES);
 }
 
 /* Where a class's table, its type information, that of the class which describes it, and the names lie in the data. */
@@ -129,7 +147,7 @@ static inline struct malloc_heap *fake_malloc_read(const struct fake_malloc *fak
     struct memory *memory = NULL;
     struct malloc_heap *heap = malloc(sizeof(*heap));
     text_printf(&text, "%llx-%llx rw-p 00000000 00:00 0 [heap]\n", (unsigned long long)FAKE_HEAP,
-                (unsigned long long)FAKE_HEAP + FAKE_HEAP_BYTES);
+                (unsigned long long)FAKE_HEAP + (fake->heap_mapped ? fake->heap_mapped : FAKE_HEAP_BYTES));
     text_printf(&text, "%llx-%llx rw-p 001d0000 fe:01 42 /usr/lib/libc.so.6\n", (unsigned long long)FAKE_DATA,
                 (unsigned long long)FAKE_DATA + FAKE_DATA_BYTES);
     struct error *error = maps_parse(&text, &maps);
@@ -139,6 +157,10 @@ static inline struct malloc_heap *fake_malloc_read(const struct fake_malloc *fak
         error = memory_fake_add(memory, FAKE_DATA, fake->data, sizeof(fake->data));
     if (!error)
         error = memory_fake_add(memory, FAKE_HEAP, fake->heap, sizeof(fake->heap));
+    if (!error)
+        error = memory_fake_add(memory, FAKE_HOME, fake->home, sizeof(fake->home));
+    if (!error)
+        error = memory_fake_add(memory, FAKE_PIECE, fake->piece, sizeof(fake->piece));
     if (!error)
         error = first_words_init(&words, &maps);
     if (!error && heap)

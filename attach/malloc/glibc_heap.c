@@ -20,6 +20,8 @@ struct reading {
     struct glibc_malloc malloc;
     struct glibc_walk walk;
     struct malloc_heap *heap;
+    uint64_t left;                  /* Of GLIBC_HEAP_MAX_BYTES. */
+    const char *obstacle;           /* Of the first arena that has one. */
 };
 
 /* One arena, of which all is added to the sums once it is whole. */
@@ -29,6 +31,7 @@ struct arena_reading {
     size_t first_candidate;
     uint64_t overhead;              /* What is neither chunk nor top: headers of pieces, and what closes them. */
     bool is_torn;
+    const char *obstacle;           /* What keeps it from being read however often; else NULL. */
 };
 
 static uint64_t field(const uint8_t *arena, size_t offset)
@@ -67,6 +70,18 @@ static void add_result(struct arena_reading *reading, const struct glibc_walk_re
     reading->is_torn |= !result->reached_end;
 }
 
+/* Whether so much more may be walked over. What the target says of itself can be as large as it likes. */
+static bool may_walk(struct reading *reading, struct arena_reading *arena, uint64_t bytes)
+{
+    if (bytes > reading->left) {
+        arena->is_torn = true;
+        arena->obstacle = "it is larger than 16 GiB, which would take too long to walk over";
+        return false;
+    }
+    reading->left -= bytes;
+    return true;
+}
+
 static struct error *walk_main(struct reading *reading, struct arena_reading *arena, uint64_t top, uint64_t *ret_walked)
 {
     struct glibc_walk_result result;
@@ -81,10 +96,12 @@ static struct error *walk_main(struct reading *reading, struct arena_reading *ar
     uint64_t limit = end_of_memory(reading->maps, top), first = align_chunk(start);
     arena->arena.heaps = 1;
     arena->overhead = first - start;
-    if (start == 0 || first > top || limit <= top || limit - first > GLIBC_HEAP_MAX_BYTES) {
+    if (start == 0 || first > top || limit <= top) {
         arena->is_torn = true;
         return NULL;
     }
+    if (!may_walk(reading, arena, limit - first))
+        return NULL;
     struct error *error = glibc_walk_chunks(&reading->walk, first, top, limit, arena->classes, &result);
     if (error)
         return error;
@@ -124,7 +141,8 @@ static struct error *walk_pieces(struct reading *reading, struct arena_reading *
         struct error *error = read_piece(reading->memory, address, &piece, &good);
         if (error)
             return error;
-        good = good && piece.arena == arena->arena.address && piece.size <= HEAP_MOST_BYTES;
+        good = good && piece.arena == arena->arena.address && piece.size <= HEAP_MOST_BYTES &&
+               may_walk(reading, arena, piece.size);
         if (!good)
             break;
         uint64_t first = align_chunk(address + header + (address == home ? ARENA_BYTES : 0));
@@ -211,8 +229,9 @@ static struct error *try_arena(struct reading *reading, uint64_t address, struct
     if (error)
         return error;
     bool is_empty = top == address + ARENA_TOP;
-    bool in_pieces = field(before, ARENA_FLAGS - 4) >> 32 & ARENA_NONCONTIGUOUS && arena->arena.is_main;
-    arena->is_torn = !good || in_pieces;
+    if (field(before, ARENA_FLAGS - 4) >> 32 & ARENA_NONCONTIGUOUS && arena->arena.is_main)
+        arena->obstacle = "its main arena lies in several pieces, and nothing tells where they are";
+    arena->is_torn = !good || arena->obstacle;
     if (!arena->is_torn && !is_empty)
         error =
             arena->arena.is_main ? walk_main(reading, arena, top, &walked) : walk_pieces(reading, arena, top, &walked);
@@ -267,14 +286,18 @@ static struct error *read_arenas(struct reading *reading, struct arena_reading *
     uint64_t address = reading->malloc.main_arena, next = 0;
     do {
         size_t candidates = reading->walk.cache_candidates.count;
+        uint64_t left = reading->left;
         for (unsigned attempt = 0; attempt < GLIBC_HEAP_MAX_ATTEMPTS; attempt++) {
             reading->walk.cache_candidates.count = candidates;
+            reading->left = left;
             struct error *error = try_arena(reading, address, arena, &next);
             if (error)
                 return error;
-            if (!arena->is_torn)
+            if (!arena->is_torn || arena->obstacle)
                 break;
         }
+        if (!reading->obstacle)
+            reading->obstacle = arena->obstacle;
         add_arena(reading, arena);
         address = next;
     } while (address != 0 && address != reading->malloc.main_arena &&
@@ -302,7 +325,8 @@ struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, st
                               struct malloc_heap *ret_heap)
 {
     struct reading reading = {
-        .memory = memory, .maps = maps, .walk = {.memory = memory, .words = words}, .heap = ret_heap};
+        .memory = memory, .maps = maps, .walk = {.memory = memory, .words = words}, .heap = ret_heap,
+        .left = GLIBC_HEAP_MAX_BYTES};
     uint64_t begin = clock_ns(CLOCK_MONOTONIC), cpu_before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     uint64_t bytes_read = memory->bytes_read;
     memset(ret_heap, 0, sizeof(*ret_heap));
@@ -325,7 +349,9 @@ struct error *glibc_heap_read(struct memory *memory, const struct maps *maps, st
     if (error)
         return error;
     ret_heap->known = ret_heap->torn_arenas < ret_heap->num_arenas;
-    ret_heap->reason = ret_heap->known ? NULL : "it changed while it was read, each time";
+    ret_heap->reason = ret_heap->known     ? NULL
+                       : reading.obstacle ? reading.obstacle
+                                          : "it changed while it was read, each time";
     ret_heap->mapped_known = reading.malloc.parameters_known;
     ret_heap->mapped_bytes = reading.malloc.mapped_bytes;
     ret_heap->mapped_chunks = reading.malloc.mapped_chunks;

@@ -11,7 +11,7 @@
 #define GLIBC_HEAP_MAX_ATTEMPTS 3u
 /* Beyond, arenas are left out. */
 #define GLIBC_HEAP_MAX_ARENAS 4096u
-/* A heap of more is not walked, as that would take seconds. */
+/* Arenas beyond so much together are not walked, as that would take seconds. */
 #define GLIBC_HEAP_MAX_BYTES (UINT64_C(16) << 30)
 
 /* Fills *ret_heap, but for the types; what keeps it from being known is told there. `words`, of first_words_init, gets

@@ -86,6 +86,34 @@ START_TEST(test_torn)
 }
 END_TEST
 
+/* What is larger than is walked is not said to have changed; and what leads in a circle looks as large as one likes. */
+START_TEST(test_too_large)
+{
+    fake_malloc_init(&fake);
+    fake.heap_mapped = GLIBC_HEAP_MAX_BYTES + FAKE_HEAP_BYTES;
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
+    ck_assert(!heap->known);
+    ck_assert_str_eq(heap->reason, "it is larger than 16 GiB, which would take too long to walk over");
+    fake_malloc_init(&fake);
+    fake_malloc_add_circle(&fake);
+    _cleanup_free_ struct malloc_heap *round = fake_malloc_read(&fake, NULL);
+    ck_assert_uint_eq(round->num_arenas, 2);
+    ck_assert_uint_eq(round->torn_arenas, 1);
+    ck_assert_uint_lt(round->bytes_read, 4 << 20);
+}
+END_TEST
+
+/* Where the program has moved the break itself nothing tells the pieces of the main arena. */
+START_TEST(test_main_in_pieces)
+{
+    fake_malloc_init(&fake);
+    fake_put(fake.data + (FAKE_ARENA - FAKE_DATA), ARENA_FLAGS - 4, (uint64_t)ARENA_NONCONTIGUOUS << 32);
+    _cleanup_free_ struct malloc_heap *heap = fake_malloc_read(&fake, NULL);
+    ck_assert(!heap->known);
+    ck_assert_str_eq(heap->reason, "its main arena lies in several pieces, and nothing tells where they are");
+}
+END_TEST
+
 START_TEST(test_none)
 {
     memset(&fake, 0, sizeof(fake));
@@ -209,6 +237,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, test_whole);
     tcase_add_test(tests, test_plain_links);
     tcase_add_test(tests, test_torn);
+    tcase_add_test(tests, test_too_large);
+    tcase_add_test(tests, test_main_in_pieces);
     tcase_add_test(tests, test_none);
     tcase_add_test(tests, test_other_parameters);
     tcase_add_test(tests, test_damage);
