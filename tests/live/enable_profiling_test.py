@@ -25,7 +25,8 @@ SCHEMA = json.loads((oracle.ROOT / "docs" / "heaptop.schema.json").read_text())
 RATE = 512 * 1024
 KINDS = ("default", "stripped", "pie", "extpie", "packaged", "dynsym", "nosections")
 GONE = 4        # heaptop's status when the process has ended
-LONGEST = 30    # seconds that anything may take
+LONGEST = 90    # seconds that anything may take
+PAUSE = 0.002   # between two looks at it: looking all the while takes the processor from what is waited for
 complaints = []
 measured = {"restored by the guardian, ms": [], "seen from heaptop's start, ms": []}
 
@@ -84,6 +85,7 @@ def wait_for(what, condition):
         if time.monotonic() - started > LONGEST:
             check(False, f"{what}: not within {LONGEST} s")
             return LONGEST
+        time.sleep(PAUSE)
     return time.monotonic() - started
 
 

@@ -18,7 +18,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import oracle  # noqa: E402
 
-SAMPLES = 20
+# A stripped program is found another way, and then read the same way.
+SAMPLES = {"default": 20, "stripped": 10}
+# With threads stopped.
+REPORTS = 5
 # Those on their way: started but not counted yet, or counted and on their way out; the runtime's own may wake.
 ON_THEIR_WAY = 24
 MOVED = re.compile(r"goroutines: (\d+) (?:ran while their stacks were read|stacks are shown in part)")
@@ -33,10 +36,10 @@ def outermost_is_start(group):
     return group["start"].startswith("runtime.") or group["stack"][-1][0] == group["start"]
 
 
-def examine_counts(target, probe):
+def examine_counts(target, probe, samples):
     """(differences, samples, stacks looked at, cut, told to have moved)."""
     differences, looked, cut, moved = [], 0, 0, 0
-    for _ in range(SAMPLES):
+    for _ in range(samples):
         before = count(target)
         sample = probe.answer("sample -")
         after = count(target)
@@ -67,7 +70,7 @@ def tracer(pid):
 def examine_running(target):
     """With their threads stopped: (differences, stops, running goroutines, those with a stack)."""
     differences, stops, running, with_stack = [], 0, 0, 0
-    for _ in range(10):
+    for _ in range(REPORTS):
         report = subprocess.run([oracle.HEAPTOP, "report", "--json", "--for", "0", "--stop-running", str(target.pid)],
                                 capture_output=True, timeout=60, env={**os.environ, "NO_COLOR": "1"})
         document = json.loads(report.stdout)
@@ -94,7 +97,7 @@ def examine(version, kind, path):
     with oracle.Target(path) as target:
         count(target, "churn")
         with oracle.Probe(target.pid) as probe:
-            differences, looked, cut, moved = examine_counts(target, probe)
+            differences, looked, cut, moved = examine_counts(target, probe, SAMPLES.get(kind, 10))
         more, stops, running, with_stack = examine_running(target)
         differences += more
         count(target, "still")

@@ -150,8 +150,8 @@ def gather():
         found += [(full, lambda path=path, start=start: start(path)) for full, path in packaged(name)]
     for full, path in ((p.parts[-4], p) for p in sorted(oracle.CACHE.glob("programs/etcd-server-*/usr/bin/etcd"))):
         found.append((full, lambda path=path: start_etcd(path)))
-    # churn's own default, GOGC=10, is a GC that thrashes.
-    for program, arguments in (("oracle", ()), ("churn", ("-gogc", "100", "-for", "10m")), ("noprof", ()),
+    # churn's own default, GOGC=10, is a GC that thrashes; and without a rest its four versions would take all the processors.
+    for program, arguments in (("oracle", ()), ("churn", ("-gogc", "100", "-pause", "5ms", "-for", "10m")), ("noprof", ()),
                                ("metricsgen", ()), ("latency", ("serve", "-size", "32"))):
         for version, kind, path in oracle.targets(program):
             if kind == "default" and version in ("1.19", "1.22", "1.24", "1.27"):

@@ -22,6 +22,7 @@ var (
 	rate    = flag.Int("rate", 4096, "runtime.MemProfileRate, in bytes")
 	percent = flag.Int("gogc", 10, "GOGC: small values make many GCs")
 	keep    = flag.Int("keep", 8, "MiB that each worker holds at a time")
+	pause   = flag.Duration("pause", 0, "each worker rests so long after each round")
 	bound   = flag.Duration("for", time.Minute, "end after this time")
 )
 
@@ -78,6 +79,9 @@ func (w *worker) run() {
 		w.path++
 		w.turn()
 		atomic.AddUint64(&rounds, 1)
+		if *pause > 0 {
+			time.Sleep(*pause)
+		}
 	}
 }
 
