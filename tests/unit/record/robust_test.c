@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdatomic.h>
@@ -58,8 +57,9 @@ START_TEST(a_recorder_that_is_killed_loses_no_more_than_the_sample_in_flight)
         if (child == 0)
             record_until_killed(path, snapshots, committed);
         /* Once it has begun, at any moment. */
+        const struct timespec look = {.tv_nsec = 50000};
         while (*committed == 0)
-            sched_yield();
+            nanosleep(&look, NULL);
         random = random * 1664525 + 1013904223;
         const struct timespec moment = {.tv_nsec = (long)((random >> 8) % 20000000)};
         nanosleep(&moment, NULL);
