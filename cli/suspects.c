@@ -26,6 +26,7 @@ void suspects_record(const struct analysis *analysis, struct recorder *recorder)
                                                 .unit = suspect_kind_infos[suspect->kind].unit,
                                                 .subject = suspect->subject,
                                                 .created_by = suspect->created_by,
+                                                .name = suspect->name,
                                                 .stack = suspect->stack,
                                                 .per_second = suspect->per_second,
                                                 .share = suspect->share,

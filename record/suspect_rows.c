@@ -33,6 +33,7 @@ struct suspect_list *suspect_list_create(const struct snapshot *snapshot, const 
         *copy = suspects[i];
         copy->kind = copy_text(&list->arena, copy->kind, &failed);
         copy->confidence = copy_text(&list->arena, copy->confidence, &failed);
+        copy->name = copy_text(&list->arena, copy->name, &failed);
         copy->unit = copy_text(&list->arena, copy->unit, &failed);
         copy->summary = copy_text(&list->arena, copy->summary, &failed);
         copy->evidence = copy_text(&list->arena, copy->evidence, &failed);
@@ -117,12 +118,17 @@ static void write_one(struct suspect_rows *rows, struct dictionary *dictionary, 
     row_done(&row);
 }
 
+static uint64_t hash_name(const struct recorder_suspect *suspect)
+{
+    return suspect->name ? table_hash_bytes(suspect->name, strlen(suspect->name), 1) : 0;
+}
+
 static int64_t find_row(const struct suspect_rows *rows, int64_t target, const struct recorder_suspect *suspect)
 {
     for (size_t i = 0; i < rows->open.count; i++) {
         const struct open_suspect *open = &rows->open.items[i];
         if (open->target == target && open->subject == suspect->subject && open->created_by == suspect->created_by &&
-            strcmp(open->kind, suspect->kind) == 0)
+            open->name == hash_name(suspect) && strcmp(open->kind, suspect->kind) == 0)
             return open->row;
     }
     return 0;
@@ -141,7 +147,8 @@ void suspect_rows_write(struct suspect_rows *rows, struct dictionary *dictionary
         struct open_suspect entry = {.row = find_row(rows, target, suspect),
                                      .target = target,
                                      .subject = suspect->subject,
-                                     .created_by = suspect->created_by};
+                                     .created_by = suspect->created_by,
+                                     .name = hash_name(suspect)};
         snprintf(entry.kind, sizeof(entry.kind), "%s", suspect->kind);
         if (entry.row == 0)
             entry.row = ++last;

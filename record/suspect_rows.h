@@ -24,6 +24,7 @@ struct open_suspect {
     int64_t row, target;
     char kind[32];
     frame_id subject, created_by;
+    uint64_t name;              /* Hash of it; 0: none. */
 };
 
 struct suspect_rows {

@@ -285,9 +285,13 @@ static void read_counters(struct tick_reader *reader, int64_t first, int64_t las
         counter->provenance = provenance >= 0 && provenance <= PROVENANCE_STALE ? (enum provenance)provenance
                                                                                 : PROVENANCE_UNAVAILABLE;
         counter->reason = span_is_null(&span, 2) ? NULL : span_text(reader, &span, 2);
-        if (!counter->reason && counter->provenance == PROVENANCE_UNAVAILABLE)
+        if (!counter->reason && !counter_known(counter))
             counter->reason = "not recorded";
     }
+    /* What is not known has no value, and is written anew when it is known again. */
+    for (size_t id = 0; id < COUNTER_COUNT; id++)
+        if (!counter_known(&reader->counters[id]))
+            reader->counters[id].value.integer = 0;
 }
 
 /* ---- call sites ---- */

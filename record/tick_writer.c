@@ -164,10 +164,11 @@ static int64_t write_target(struct tick_writer *writer, const struct target_info
     return writer->last_target;
 }
 
-/* Bit by bit, so of a fraction as well. */
-static bool same_value(const struct counter *a, const struct counter *b)
+/* Whether there is nothing to be written. Bit by bit, so of a fraction as well. What is not known has no value, and what was
+ * not known a moment ago is new whatever it is. */
+static bool is_same(const struct counter *now, const struct counter *before)
 {
-    return a->value.integer == b->value.integer;
+    return !counter_known(now) || (counter_known(before) && now->value.integer == before->value.integer);
 }
 
 static void write_counter_states(struct tick_writer *writer, const struct snapshot *snapshot)
@@ -195,7 +196,7 @@ static void write_counter_table(struct tick_writer *writer, const struct snapsho
     bool any = writer->keyframe;
     for (int id = 0; id < COUNTER_COUNT && !any; id++)
         any = schema_counter_table((enum counter_id)id) == table &&
-              !same_value(&snapshot->counters[id], &writer->counters[id]);
+              !is_same(&snapshot->counters[id], &writer->counters[id]);
     if (!any)
         return;
     struct row row = tick_writer_begin(writer, (enum tick_statement)(INSERT_COUNTERS + table));
@@ -204,7 +205,7 @@ static void write_counter_table(struct tick_writer *writer, const struct snapsho
         const struct counter *now = &snapshot->counters[id];
         if (schema_counter_table((enum counter_id)id) != table)
             continue;
-        if (!writer->keyframe && same_value(now, &writer->counters[id]))
+        if (!counter_known(now) || (!writer->keyframe && is_same(now, &writer->counters[id])))
             row_null(&row);
         else if (counter_infos[id].unit == UNIT_FRACTION)
             row_real(&row, now->value.real);

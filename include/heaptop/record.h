@@ -67,7 +67,9 @@ void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_
  * no longer. Strings are copied; ids are those of the snapshot's catalog. */
 struct recorder_suspect {
     const char *kind, *confidence, *unit;   /* unit: what per_second counts; NULL: nothing. */
+    /* What it is about tells it apart from others of its kind, from one list to the next: a line, or by name; 0 and NULL for none. */
     frame_id subject, created_by;
+    const char *name;
     stack_id stack;
     double per_second, share;               /* NAN: not known. */
     uint64_t since_unix_ns;                 /* 0: not known. */

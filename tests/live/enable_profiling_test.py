@@ -8,6 +8,7 @@ asked of the program itself all the while.
 """
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -192,7 +193,10 @@ def check_sites(name, kind):
     live, known = document["go"]["heap_marked_bytes"], profile["inuse_bytes"]
     check(not before or before["inuse_bytes"] == max(live - known, 0), f"{name}: {before} is not {live} less {known}")
     if kind.program == "noprof" and before:
-        check(20 << 20 < before["inuse_bytes"] < 60 << 20, f"{name}: {before['inuse_bytes']} before, of 32 MiB")
+        # What is known of the rest is an estimate of one sample in 512 KiB: within five times its error.
+        error = 5 * math.sqrt(allocated * (512 << 10))
+        check(abs(before["inuse_bytes"] - (32 << 20)) < error + (4 << 20),
+              f"{name}: {before['inuse_bytes']} before, of 32 MiB")
     check(kind.rate() == 0, f"{name}: the rate is {kind.rate()} after a clean end")
     check(not any(is_there(g) for g in guardians), f"{name}: the guardian is still there")
     check(not has_note(pid), f"{name}: a note is left")

@@ -234,8 +234,10 @@ static stack_id stack_of(const struct single *single, const struct snapshot *sho
 {
     for (size_t i = 0; single->group && i < shown->num_threads; i++) {
         const struct thread *thread = &shown->threads[i];
-        if (thread->role == THREAD_IN_C && thread->goid == single->goid && thread->stack &&
-            catalog_stack(shown->catalog, thread->stack).depth > catalog_stack(shown->catalog, single->group->stack).depth)
+        if (thread->role != THREAD_IN_C || thread->goid != single->goid || !thread->stack)
+            continue;
+        size_t depth = catalog_stack(shown->catalog, single->group->stack).depth;
+        if (catalog_stack(shown->catalog, thread->stack).depth > depth)
             return thread->stack;
     }
     return single->group ? single->group->stack : 0;

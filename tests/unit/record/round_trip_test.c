@@ -104,6 +104,8 @@ START_TEST(files_of_the_second_format_are_read)
         ck_assert_str_eq(read->goroutines_reason, GOROUTINES_NOT_RECORDED);
         snapshots[i]->goroutines = NULL;
         snapshots[i]->malloc_heap = NULL;
+        if (snapshots[i]->memory_map)
+            snapshots[i]->memory_map->resident[REGION_MANAGED_HEAP] = (struct resident_bytes){0};
         /* Counters that there were none of then. */
         for (int id = 0; id < COUNTER_COUNT; id++)
             if (read->counters[id].reason && strcmp(read->counters[id].reason, "not recorded") == 0)
@@ -436,7 +438,7 @@ START_TEST(names_are_written_once_for_all_processes)
 }
 END_TEST
 
-static int count_suspect(void *context, int columns, char **values, char **names)
+static int add_row(void *context, int columns, char **values, char **names)
 {
     struct text *text = context;
     (void)names;
@@ -471,28 +473,68 @@ START_TEST(suspects_have_a_beginning_and_an_end)
                                            .confidence = "likely",
                                            .per_second = (double)NAN,
                                            .share = 0.5,
-                                           .summary = "It thrashes."}};
+                                           .summary = "It thrashes."},
+                                          {.kind = "type_grows", .confidence = "sure", .name = "a::Session", .summary = "More."},
+                                          {.kind = "type_grows", .confidence = "sure", .name = "a::Item", .summary = "Too."}};
     for (size_t i = 0; i < 40; i++) {
         record_one(recorder, snapshots[i]);
         suspects[0].confidence = i < 20 ? "possible" : "sure";
         /* The second one comes, goes, and comes back. */
         if (i % 5 == 0)
-            recorder_set_suspects(recorder, snapshots[i], suspects, i == 10 || i == 15 || i == 30 ? 2 : 1);
+            recorder_set_suspects(recorder, snapshots[i], suspects, i == 35 || i == 30 ? 4 : i == 10 || i == 15 ? 2 : 1);
     }
     check_good(recorder_close(recorder, NULL));
     ck_assert_int_eq(sqlite3_open(scratch_path("s"), &handle), SQLITE_OK);
     ck_assert_int_eq(sqlite3_exec(handle,
                                   "SELECT suspect, (from_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, "
                                   "(to_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, kind, confidence, per_second, share, "
-                                  "evidence FROM suspects", count_suspect, &text, NULL), SQLITE_OK);
+                                  "evidence FROM suspects", add_row, &text, NULL), SQLITE_OK);
     ck_assert_str_eq(text.data, "1|0|35|site_grows|sure|2.5|NULL|One.\nTwo.\n2|10|15|gc_thrash|likely|NULL|0.5|NULL\n"
-                                "3|30|30|gc_thrash|likely|NULL|0.5|NULL\n");
+                                "3|30|35|gc_thrash|likely|NULL|0.5|NULL\n"
+                                "4|30|35|type_grows|sure|0.0|0.0|NULL\n5|30|35|type_grows|sure|0.0|0.0|NULL\n");
     text.length = 0;
-    ck_assert_int_eq(sqlite3_exec(handle, "SELECT function, place FROM v_suspects LIMIT 1", count_suspect, &text, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(handle, "SELECT function, place FROM v_suspects LIMIT 1", add_row, &text, NULL), SQLITE_OK);
     ck_assert_msg(strstr(text.data, "getOrCreate") && strstr(text.data, "head.go:1622"), "%s", text.data);
     sqlite3_close(handle);
     text_deinit(&text);
     builder_release(snapshots, 40);
+    scratch_remove();
+}
+END_TEST
+
+/* What is not known is no zero, also not for whoever has but the sqlite3 shell; what is known again is told, though it is what it was. */
+START_TEST(what_is_not_known_has_no_value)
+{
+    enum { TICKS = 6 };
+    struct snapshot *snapshots[TICKS];
+    struct text text = {0};
+    sqlite3 *handle = NULL;
+    struct builder *b = builder_create();
+    builder_site(b, 32, "main.f main.go:7; main.main main.go:9");
+    for (int n = 0; n < TICKS; n++) {
+        builder_set(b, COUNTER_RSS, n == 4 ? 0 : 8192);
+        if (n % 2 == 0 && n != 4)
+            builder_set_unavailable(b, COUNTER_RSS, "the page went away");
+        snapshots[n] = builder_take(b);
+        builder_advance(b, 1);
+    }
+    builder_destroy(b);
+    record_all(scratch_path("u.heaptop"), snapshots, TICKS);
+    struct source *source = replay(scratch_path("u.heaptop"));
+    for (int n = 0; n < TICKS; n++) {
+        struct snapshot *read = take(source);
+        ck_assert_int_eq(counter_known(&read->counters[COUNTER_RSS]), n % 2 == 1 || n == 4);
+        compare_snapshots(snapshots[n], read);
+        snapshot_unref(read);
+    }
+    source_close(source);
+    ck_assert_int_eq(sqlite3_open(scratch_path("u.heaptop"), &handle), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(handle, "SELECT rss_bytes FROM ticks LEFT JOIN counters USING (tick) ORDER BY tick",
+                                  add_row, &text, NULL), SQLITE_OK);
+    ck_assert_str_eq(text.data, "NULL\n8192\nNULL\n8192\n0\n8192\n");
+    sqlite3_close(handle);
+    text_deinit(&text);
+    builder_release(snapshots, TICKS);
     scratch_remove();
 }
 END_TEST
@@ -542,6 +584,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, rotated_files_are_complete_each);
     tcase_add_test(tests, names_are_written_once_for_all_processes);
     tcase_add_test(tests, suspects_have_a_beginning_and_an_end);
+    tcase_add_test(tests, what_is_not_known_has_no_value);
     tcase_add_test(tests, replay_keeps_the_pace_of_the_recording);
     suite_add_tcase(suite, tests);
     return suite;

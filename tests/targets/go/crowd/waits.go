@@ -53,14 +53,24 @@ func connection() net.Conn {
 	if err != nil {
 		harness.Fail("cannot accept: %v", err)
 	}
-	kept = append(kept, far)
+	keep(far)
 	return near
 }
 
-// What must live as long as the program does.
-var kept []interface{}
+// What must live as long as the program does; many goroutines make theirs at once. A socket of which nobody knows any
+// more is closed by its finalizer, and who reads at its other end goes on.
+var (
+	kept     []interface{}
+	keptLock sync.Mutex
+)
 
-func keepAlive(waits []*wait) { kept = append(kept, waits) }
+func keep(things ...interface{}) {
+	keptLock.Lock()
+	kept = append(kept, things...)
+	keptLock.Unlock()
+}
+
+func keepAlive(waits []*wait) { keep(waits) }
 
 func channelWaits() []*wait {
 	unbuffered, full, empty, closing := make(chan int), make(chan int, 3), make(chan int, 5), make(chan int)
@@ -146,11 +156,11 @@ func outsideWaits() []*wait {
 	if err != nil {
 		harness.Fail("cannot make a pipe: %v", err)
 	}
-	kept = append(kept, near, reader, writer)
+	keep(near, reader, writer)
 	ticker := time.NewTicker(1000 * time.Hour)
 	after := time.After(1000 * time.Hour)
 	ctx, cancel := context.WithCancel(context.Background())
-	kept = append(kept, cancel, ticker)
+	keep(cancel, ticker)
 	return []*wait{
 		{name: "sleep", kind: "sleep", block: func() { time.Sleep(1000 * time.Hour) }},
 		{name: "ticker", kind: "chan receive", block: func() { receiveFrom(ticker.C) }},
@@ -165,7 +175,7 @@ func outsideWaits() []*wait {
 		{name: "socket", kind: "network", block: func() {
 			// Of two readers of one socket the second waits for a lock.
 			own := connection()
-			kept = append(kept, own)
+			keep(own)
 			var buffer [1]byte
 			own.Read(buffer[:])
 		}},
