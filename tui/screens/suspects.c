@@ -197,6 +197,16 @@ static struct error *suspects_update(struct session *session, void *state)
     return list_screen_set(session, state, analysis->suspects, analysis->num_suspects, sizeof(*analysis->suspects));
 }
 
+/* What an empty list means. */
+static const char *explain_none(const struct analysis *analysis)
+{
+    if (analysis_verdict_level(analysis) != VERDICT_WAITING && analysis->rss.verdict != GROWTH_GROWING)
+        return "Nothing grows without end, stands still or wears the GC out, as far as has been seen.";
+    return analysis_is_go(analysis)
+               ? "Too little has been seen yet to name one: that takes a minute, and call sites take GC cycles."
+               : "Too little has been seen yet to name one: that takes a minute or two.";
+}
+
 static void suspects_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct list_screen *screen = state;
@@ -205,13 +215,7 @@ static void suspects_draw(struct session *session, void *state, struct canvas ca
     if (!selected) {
         if (screen->list.num_all == 0) {
             int y = draw_wrapped(canvas, 2, 2, ROLE_TEXT, "None.");
-            enum verdict_level level = analysis_verdict_level(session->model.analysis);
-            draw_wrapped(canvas, 2, y, ROLE_MUTED,
-                         level == VERDICT_WAITING || session->model.analysis->rss.verdict == GROWTH_GROWING
-                             ? "Too little has been seen yet to name one: that takes a minute, and call "
-                               "sites take GC cycles."
-                             : "Nothing grows without end, stands still or wears the GC out, as far as "
-                               "has been seen.");
+            draw_wrapped(canvas, 2, y, ROLE_MUTED, explain_none(session->model.analysis));
         }
         return;
     }
