@@ -200,11 +200,11 @@ static struct error *look_once(struct region_reader *reader, struct reader_set *
     return error;
 }
 
-/* A reader's own figures say more of its program's heap; and a first sample is not kept waiting. */
+/* A heap profile says more of its program's heap, where collectors' figures do not; and a first sample is not kept waiting. */
 static bool malloc_is_due(struct region_reader *reader, const struct reader_set *readers, uint64_t now)
 {
     bool is_first = reader->malloc_due_ns == 0;
-    if (readers->count > 0)
+    if (reader_set_has_profile(readers))
         return false;
     if (is_first)
         reader->malloc_due_ns = now;
