@@ -54,6 +54,8 @@ static const struct offer offers[] = {
      "--enable-profiling: call sites of a program with profiling off; writes one word in it, undone at the end"},
     {ONLY(RUNTIME_GO), false, NULL,
      "--stop-running: stacks of goroutines that run; stops each such thread for 10 to 100 us"},
+    {BUT_GO, false, NULL,
+     "--stop-running: stacks of threads that run; stops each for 10 to 100 us"},
     {BUT_GO, false, try_perf_events,
      "--probe faults: which code first touches new memory; about 3 us of the program's a sample, some 250 samples a "
      "second: below 0.1% of a "

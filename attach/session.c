@@ -25,7 +25,7 @@
 
 struct session {
     struct target *target;
-    bool stops_once, stops_always;      /* Threads of running goroutines: in the next sample, in every one. */
+    bool stops_once, stops_always;      /* Threads of what runs: in the next sample, in every one. */
     uint64_t stops, stop_ns;
     struct reader_list kinds;
     struct memory *memory;
@@ -98,7 +98,7 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
             native_stacks_create(session->target, session->memory, &session->names, session->catalog, &session->stacks);
     if (error)
         return error;
-    thread_reader_set_stacks(session->threads, session->stacks);
+    thread_reader_set_stacks(session->threads, session->stacks, session->memory);
     const char *container = cgroup_reader_container(session->cgroup);
     session->container = *container ? catalog_add_string(session->catalog, container, strlen(container)) : 0;
     session->oom_kills = cgroup_reader_oom_kills(session->cgroup);
@@ -450,11 +450,14 @@ static struct error *read_once(struct session *session, struct snapshot *snapsho
     fill_process(snapshot, &stat.stat, &status);
     fill_cgroup(session, snapshot);
     fill_problems(session, snapshot);
-    error = thread_reader_sample(session->threads, stat.stat.threads, snapshot);
+    bool stops = session->stops_once || session->stops_always;
+    /* In a Go program it is the running goroutines that are asked for. */
+    error = thread_reader_sample(session->threads, stat.stat.threads,
+                                 stops && !reader_set_has(&session->readers, "go"), snapshot);
     /* For the readers too: who it is matters for the ids of its threads. */
     snapshot->target = session->info;
     if (!error)
-        error = reader_set_sample(&session->readers, session->stops_once || session->stops_always, snapshot);
+        error = reader_set_sample(&session->readers, stops, snapshot);
     if (!error)
         error = region_reader_sample(&session->region_reader, &session->readers, snapshot);
     if (error)

@@ -34,8 +34,8 @@ void session_request_profiling(struct session *session, uint64_t rate);
 /* From the next sample on the program is probed so, or no longer; until it calls exec. `budget`: attach_options.probe_budget. */
 void session_request_probe(struct session *session, enum attach_probe probe, double budget);
 
-/* The next sample alone, or every one from now on, stops the threads of running goroutines, each for a moment, to read
- * their stacks. */
+/* The next sample alone, or every one from now on, stops the threads of running goroutines, or those that run in other
+ * programs, each for a moment, to read their stacks. */
 void session_request_running_stacks(struct session *session, bool always);
 
 /* For doctor: looks at the program now, as the first sample would. ERROR_NO_MEMORY, ERROR_GONE. */

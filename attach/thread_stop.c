@@ -80,7 +80,13 @@ static struct error *read_registers(pid_t tid, struct thread_registers *ret_regi
     struct iovec into = {.iov_base = &registers, .iov_len = sizeof(registers)};
     if (ptrace(PTRACE_GETREGSET, tid, (void *)(uintptr_t)NT_PRSTATUS, &into) < 0)
         return ptrace_error(errno, tid, "read the registers of");
-    *ret_registers = (struct thread_registers){.pc = registers.rip, .sp = registers.rsp};
+    *ret_registers = (struct thread_registers){
+        .pc = registers.rip,
+        .sp = registers.rsp,
+        .all = {registers.rax, registers.rdx, registers.rcx, registers.rbx, registers.rsi, registers.rdi, registers.rbp,
+                registers.rsp, registers.r8, registers.r9, registers.r10, registers.r11, registers.r12, registers.r13,
+                registers.r14, registers.r15, registers.rip},
+    };
     return NULL;
 #else
     (void)ret_registers;

@@ -14,8 +14,13 @@
  * Until it stops it goes on as ever. */
 #define THREAD_STOP_MAX_WAIT_NS UINT64_C(50000000)
 
+/* Those that stacks are unwound by. */
+#define THREAD_STOP_REGISTERS 17
+
 struct thread_registers {
     uint64_t pc, sp;
+    /* These two and all others of that kind, as DWARF numbers them (System V ABI for AMD64, figure 3.36). */
+    uint64_t all[THREAD_STOP_REGISTERS];
 };
 
 /* Called while the thread stands still; the shorter the better. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attach/native/stopped_thread.h"
 #include "attach/process_stat.h"
 #include "attach/procfs.h"
 #include "attach/syscall_names.h"
@@ -27,6 +28,8 @@
 #define SAMPLES_A_LIST 8
 #define THREADS_A_SAMPLE_MORE 128
 #define COMM_LIMIT 64
+/* More threads are not stopped for one sample. */
+#define MAX_STOPPED 64
 
 struct entry {
     struct thread thread;
@@ -43,6 +46,7 @@ struct thread_reader {
     DIR *folder;            /* /proc/PID/task */
     struct name_cache *names;
     struct native_stacks *stacks;       /* NULL: they are not read. */
+    struct memory *memory;              /* Of which. */
     uint64_t stacks_renamed;            /* As of the last sample. */
     VECTOR(struct entry) entries;       /* In the order of /proc, which is that of creation. */
     struct table by_tid;    /* tid -> index in entries. */
@@ -71,9 +75,10 @@ struct error *thread_reader_create(int folder, struct name_cache *names, struct 
     return NULL;
 }
 
-void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks)
+void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks, struct memory *memory)
 {
     reader->stacks = stacks;
+    reader->memory = memory;
 }
 
 void thread_reader_destroy(struct thread_reader *reader)
@@ -360,7 +365,53 @@ static struct error *fill_snapshot(struct thread_reader *reader, uint64_t expect
     return NULL;
 }
 
-struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot)
+/* What was on its stack at the moment at which it stood still. */
+static struct error *read_running(struct thread_reader *reader, struct entry *entry, struct stopped_thread *stopped,
+                                  struct snapshot *snapshot)
+{
+    struct thread_stop_result result;
+    struct error *error = stopped_thread_copy(reader->memory, entry->thread.tid, stopped, &result);
+    snapshot->cost.stops += result.stopped;
+    snapshot->cost.stop_ns += result.stop_ns;
+    if (error)
+        return error;
+    const struct stack_copy copy = {.registers = stopped->registers,
+                                    .known = (1u << CALL_FRAME_REGISTERS) - 1,
+                                    .bytes = stopped->stack,
+                                    .size = stopped->size};
+    error = native_stacks_read_copy(reader->stacks, &copy, 0, 0, &entry->raw);
+    entry->has_new_stack = !error;
+    return error;
+}
+
+static struct error *read_all_running(struct thread_reader *reader, struct snapshot *snapshot)
+{
+    _cleanup_free_ struct stopped_thread *stopped = malloc(sizeof(*stopped));
+    _cleanup_error_ struct error *last = NULL;
+    unsigned asked = 0, missed = 0;
+    if (!stopped)
+        return error_no_memory();
+    for (size_t i = 0; i < reader->entries.count && asked < MAX_STOPPED; i++) {
+        struct entry *entry = &reader->entries.items[i];
+        if (!entry->is_read || entry->is_gone || entry->thread.state != 'R')
+            continue;
+        asked++;
+        struct error *error = read_running(reader, entry, stopped, snapshot);
+        if (error && error->kind == ERROR_NO_MEMORY)
+            return error;
+        missed += error != NULL;
+        if (error) {
+            error_destroy(last);
+            last = error;
+        }
+    }
+    if (missed > 0)
+        snapshot_add_problem(snapshot, "%u of %u running threads have no stack: %s", missed, asked, last->message);
+    return NULL;
+}
+
+struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, bool stops_running,
+                                   struct snapshot *snapshot)
 {
     size_t count = reader->entries.count;
     bool differs = reader->must_list || (expected != count && !reader->is_truncated);
@@ -373,6 +424,8 @@ struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expect
     if (reader->stacks)
         native_stacks_begin(reader->stacks);
     struct error *error = read_threads(reader, snapshot->monotonic_ns);
+    if (!error && stops_running && reader->stacks)
+        error = read_all_running(reader, snapshot);
     if (!error)
         error = name_stacks(reader);
     return error ? error : fill_snapshot(reader, expected, snapshot);

@@ -16,15 +16,18 @@ struct thread_reader;
 
 /* folder: of procfs_open_process; it and the names are borrowed. */
 struct error *thread_reader_create(int folder, struct name_cache *names, struct thread_reader **ret_reader);
-/* From now on stacks of threads that wait are read too, with those; NULL: no longer. Borrowed. */
-void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks);
+/* From now on stacks of threads that wait are read too, with those; NULL: no longer. Of such that run in this memory,
+ * where a sample asks for it. Both are borrowed. */
+void thread_reader_set_stacks(struct thread_reader *reader, struct native_stacks *stacks, struct memory *memory);
 void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL. */
 
 /* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run
  * since it was last looked at costs one small file, and of those that have, a limited number is read, in turn;
  * read_monotonic_ns tells how old each is. expected: the number of threads that stat gives. Only ERROR_NO_MEMORY;
- * what cannot be read becomes a problem of the snapshot. */
-struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, struct snapshot *snapshot);
+ * what cannot be read becomes a problem of the snapshot. stops_running: threads that run are stopped, each for a moment,
+ * and have stacks too. */
+struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, bool stops_running,
+                                   struct snapshot *snapshot);
 
 /* What /proc/PID/task/TID/syscall says of a thread that waits in the kernel (Linux: fs/proc/base.c proc_pid_syscall).
  */

@@ -449,7 +449,7 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_ENABLE_PROFILING] = {"enable-profiling", 0, "[=RATE]", ATTACH | RUN | RECORD | REPORT,
                                  "turn a Go program's profiling on till heaptop ends", set_enable_profiling},
     [OPTION_STOP_RUNNING] = {"stop-running", 0, NULL, ATTACH | RUN | RECORD | REPORT,
-                             "stop running goroutines' threads for their stacks", set_stop_running},
+                             "stop what runs for its stack, a moment each", set_stop_running},
     [OPTION_PROBE] = {"probe", 0, "PROBE", ATTACH | RECORD | REPORT, "faults or allocs: C code that touches, or keeps",
                       set_probe},
     [OPTION_PROBE_BUDGET] = {"probe-budget", 0, "PERCENT", ATTACH | RECORD | REPORT,

@@ -63,7 +63,7 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(RECORD, 'R', 0, TIME, "record", "record to a file from now on, or no more") \
     X(SPAN_START, '(', 0, TIME, "from here", "growth over a span: it starts here") \
     X(SPAN_END, ')', 0, TIME, "to here", "growth over a span: it ends here") \
-    X(STOP_RUNNING, 'X', 0, PROGRAM, "stop", "stop running goroutines once, for stacks; asks first") \
+    X(STOP_RUNNING, 'X', 0, PROGRAM, "stop", "stop what runs once, for its stack; asks first") \
     X(PROFILING, 'P', 0, PROGRAM, "profiling", "switch memory profiling on where it is off; asks first") \
     X(DIFFERENCE, 'D', 0, TIME, "difference", "compare the start and the end of the span") \
     X(COMMAND, ':', 0, PROGRAM, "command", "type a command by its name; Tab completes it") \

@@ -187,15 +187,26 @@ static void write_probe_off(const struct session *session, struct popup_text *te
     add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: nothing is sampled any more");
 }
 
-static void write_stop_running(const struct session *session, struct popup_text *text)
+static unsigned count_running(const struct snapshot *snapshot, bool is_go)
 {
     unsigned running = 0;
-    for (size_t i = 0; session->model.latest && i < session->model.latest->num_goroutine_groups; i++)
-        if (session->model.latest->goroutine_groups[i].kind == WAIT_RUNNING)
-            running += session->model.latest->goroutine_groups[i].count;
+    for (size_t i = 0; is_go && i < snapshot->num_goroutine_groups; i++)
+        if (snapshot->goroutine_groups[i].kind == WAIT_RUNNING)
+            running += snapshot->goroutine_groups[i].count;
+    for (size_t i = 0; !is_go && i < snapshot->num_threads; i++)
+        running += snapshot->threads[i].state == 'R';
+    return running;
+}
+
+static void write_stop_running(const struct session *session, struct popup_text *text)
+{
+    const struct snapshot *latest = session->model.latest;
+    bool is_go = latest && analysis_is_go(session->model.analysis);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s",
-             "stops the threads of running goroutines, one after the other,");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "once, in the next sample; %u ran in the last one", running);
+             is_go ? "stops the threads of running goroutines, one after the other,"
+                   : "stops the threads that run, one after the other,");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "once, in the next sample; %u ran in the last one",
+             latest ? count_running(latest, is_go) : 0);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some ten to a hundred microseconds each (ptrace)");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "their stacks; others are read without a stop");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "by the kernel, at once, should heaptop be killed");
@@ -214,7 +225,7 @@ static const struct {
     [POPUP_PROBE_ALLOCATIONS] = {" Probe the allocator? ", " y probes it, any other key does not ",
                                  write_probe_allocations},
     [POPUP_PROBE_OFF] = {" Take the probe away? ", " y takes it away, any other key does not ", write_probe_off},
-    [POPUP_STOP_RUNNING] = {" Stop running goroutines for their stacks? ", " y stops them, any other key does not ",
+    [POPUP_STOP_RUNNING] = {" Stop what runs, for its stack? ", " y stops them, any other key does not ",
                             write_stop_running},
     [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",
                              write_profiling_off},

@@ -1,4 +1,4 @@
-/* Asking whether running goroutines shall be stopped for a moment, for their stacks. */
+/* Asking whether what runs shall be stopped for a moment, for its stack: goroutines, or other programs' threads. */
 #ifndef TUI_STOP_RUNNING_H
 #define TUI_STOP_RUNNING_H
 

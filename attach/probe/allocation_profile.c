@@ -3,13 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attach/probe/allocation_sites.h"
 #include "attach/probe/allocation_trace.h"
+#include "attach/probe/sampled_blocks.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
 #include "heaptop/base/units.h"
-#include "heaptop/base/vector.h"
 
 #define MEASURE_NS (CLOCK_SECOND_NS / 10)
 /* The ring holds a thousand samples. */
@@ -18,22 +17,8 @@
 /* Measured on the machine of docs/decisions.md: what a sample takes besides. */
 #define SAMPLE_NS 4000.0
 
-struct block {
-    uint64_t serial, address, size;
-    uint32_t site;
-    bool is_mapping;                /* Had of the kernel itself, and given back to it by the range. */
-    bool is_gone;
-};
-
-/* A sample whose stack has no name yet. */
-struct fetched {
-    struct block block;
-    uint32_t raw;
-};
-
 struct allocation_profile {
-    struct native_stacks *stacks;
-    struct allocation_sites *sites;
+    struct sampled_blocks blocks;   /* The tag of a mapping, had of the kernel itself and given back to it by the range, is true. */
     struct allocation_trace *trace;
     double budget;
     bool is_sampling;
@@ -47,8 +32,6 @@ struct allocation_profile {
     bool knows_before;
     int64_t before_bytes;           /* In use of what was allocated before that. */
     struct table live;              /* Serials. */
-    VECTOR(struct block) blocks;
-    VECTOR(struct fetched) fetched;
 };
 
 DEFINE_CLEANUP(struct allocation_profile *, allocation_profile_destroy)
@@ -61,9 +44,8 @@ struct error *allocation_profile_create(struct target *target, struct native_sta
     if (!profile || !functions)
         return error_no_memory();
     table_init(&profile->live);
-    profile->stacks = stacks;
     profile->budget = budget > 0 ? budget : ATTACH_DEFAULT_PROBE_BUDGET;
-    struct error *error = allocation_sites_create(&profile->sites);
+    struct error *error = sampled_blocks_init(&profile->blocks, stacks);
     if (!error)
         error = allocator_functions_find(target, functions);
     if (!error)
@@ -83,10 +65,8 @@ void allocation_profile_destroy(struct allocation_profile *profile)
     if (!profile)
         return;
     allocation_trace_close(profile->trace);
-    allocation_sites_destroy(profile->sites);
+    sampled_blocks_deinit(&profile->blocks);
     table_deinit(&profile->live);
-    vector_deinit(&profile->blocks);
-    vector_deinit(&profile->fetched);
     free(profile);
 }
 
@@ -162,22 +142,17 @@ static struct error *visit_sample(struct allocation_profile *profile, const stru
                                     .bytes = sample->stack,
                                     .size = sample->stack_bytes < sizeof(sample->stack) ? sample->stack_bytes
                                                                                         : sizeof(sample->stack)};
-    struct fetched fetched = {.block = {.serial = sample->serial,
+    const struct sampled_block block = {.serial = sample->serial,
                                         .address = sample->address,
                                         .size = sample->size,
-                                        .is_mapping = sample->call >= ALLOCATION_CALL_MMAP}};
-    struct error *error = native_stacks_read_copy(profile->stacks, &copy, 0, 0, &fetched.raw);
-    if (error && error->kind == ERROR_NO_MEMORY)
-        return error;
-    if (error)
-        fetched.raw = UINT32_MAX;
-    error_destroy(error);
-    return vector_append(&profile->fetched, fetched) ? NULL : error_no_memory();
+                                        .tag = sample->call >= ALLOCATION_CALL_MMAP};
+    return sampled_blocks_fetch(&profile->blocks, &copy, 0, 0, &block);
 }
 
-static void end_mapping(struct allocation_profile *profile, struct block *block, const struct allocation_range *range)
+static void end_mapping(struct allocation_profile *profile, struct sampled_block *block,
+                        const struct allocation_range *range)
 {
-    if (!block->is_mapping || block->is_gone || block->address < range->start || block->address >= range->end)
+    if (!block->tag || block->is_gone || block->address < range->start || block->address >= range->end)
         return;
     block->is_gone = true;
     allocation_trace_forget(profile->trace, block->address, block->serial);
@@ -188,43 +163,17 @@ static struct error *visit(void *context, const struct allocation_sample *sample
     struct allocation_profile *profile = context;
     if (sample)
         return visit_sample(profile, sample);
-    for (size_t i = 0; i < profile->blocks.count; i++)
-        end_mapping(profile, &profile->blocks.items[i], range);
-    for (size_t i = 0; i < profile->fetched.count; i++)
-        end_mapping(profile, &profile->fetched.items[i].block, range);
+    for (size_t i = 0; i < profile->blocks.live.count; i++)
+        end_mapping(profile, &profile->blocks.live.items[i], range);
+    for (size_t i = 0; i < profile->blocks.fetched.count; i++)
+        end_mapping(profile, &profile->blocks.fetched.items[i].block, range);
     return NULL;
 }
 
-static struct error *add_fetched(struct allocation_profile *profile)
+static bool is_live(const void *context, const struct sampled_block *block)
 {
-    struct error *error = profile->fetched.count > 0 ? native_stacks_name(profile->stacks) : NULL;
-    for (size_t i = 0; i < profile->fetched.count && !error; i++) {
-        struct fetched *fetched = &profile->fetched.items[i];
-        uint8_t quality;
-        stack_id stack = fetched->raw == UINT32_MAX ? 0 : native_stacks_stack(profile->stacks, fetched->raw, &quality);
-        error = allocation_sites_add(profile->sites, stack, fetched->block.size, &fetched->block.site);
-        if (!error && !vector_append(&profile->blocks, fetched->block))
-            error = error_no_memory();
-    }
-    profile->fetched.count = 0;
-    return error;
-}
-
-static struct error *count_freed(struct allocation_profile *profile)
-{
-    size_t kept = 0;
-    struct error *error = allocation_trace_list_live(profile->trace, &profile->live);
-    if (error)
-        return error;
-    for (size_t i = 0; i < profile->blocks.count; i++) {
-        const struct block *block = &profile->blocks.items[i];
-        if (!block->is_gone && table_find(&profile->live, block->serial))
-            profile->blocks.items[kept++] = *block;
-        else
-            allocation_sites_free(profile->sites, block->site, block->size);
-    }
-    profile->blocks.count = kept;
-    return NULL;
+    const struct allocation_profile *profile = context;
+    return table_find(&profile->live, block->serial) != NULL;
 }
 
 /* What malloc says is in use, less what has a call site. It can only become less; what it seems to gain is sampling error, and what malloc adds to
@@ -234,10 +183,10 @@ static void measure_before(struct allocation_profile *profile, struct snapshot *
     const struct malloc_heap *heap = snapshot->malloc_heap;
     if (heap && heap->known && heap->torn_arenas == 0) {
         int64_t bytes = (int64_t)(heap->used_bytes - heap->cache_bytes + (heap->mapped_known ? heap->mapped_bytes : 0));
-        for (size_t i = 0; i < profile->blocks.count; i++) {
-            const struct block *block = &profile->blocks.items[i];
+        for (size_t i = 0; i < profile->blocks.live.count; i++) {
+            const struct sampled_block *block = &profile->blocks.live.items[i];
             const struct site_counts counts = {.allocs = 1, .alloc_bytes = block->size};
-            if (!block->is_mapping)
+            if (!block->tag)
                 bytes -= site_scale(&counts, ATTACH_DEFAULT_PROFILE_RATE).inuse_bytes;
         }
         bytes = bytes > 0 ? bytes : 0;
@@ -265,7 +214,7 @@ struct error *allocation_profile_look(struct allocation_profile *profile)
         error = heed_budget(profile, now);
         if (!error && !profile->is_sampling) {
             /* What is mapped now is found without delay. */
-            error = native_stacks_prepare(profile->stacks);
+            error = native_stacks_prepare(profile->blocks.stacks);
             profile->is_sampling = true;
             profile->began_unix_ns = clock_ns(CLOCK_REALTIME);
             allocation_trace_sample(profile->trace);
@@ -273,7 +222,7 @@ struct error *allocation_profile_look(struct allocation_profile *profile)
     }
     if (!error)
         error = allocation_trace_read(profile->trace, MAX_FETCHED, visit, profile);
-    return error ? error : add_fetched(profile);
+    return error ? error : sampled_blocks_count(&profile->blocks);
 }
 
 static void fill_state(const struct allocation_profile *profile, const struct allocation_trace_totals *totals,
@@ -311,11 +260,13 @@ struct error *allocation_profile_sample(struct allocation_profile *profile, stru
         return NULL;
     }
     struct allocation_trace_totals totals = {0};
-    error = count_freed(profile);
-    if (!error)
+    error = allocation_trace_list_live(profile->trace, &profile->live);
+    if (!error) {
+        sampled_blocks_sweep(&profile->blocks, is_live, profile);
         error = allocation_trace_count(profile->trace, &totals);
+    }
     if (!error)
-        error = allocation_sites_fill(profile->sites, ATTACH_DEFAULT_PROFILE_RATE, snapshot);
+        error = allocation_sites_fill(profile->blocks.sites, ATTACH_DEFAULT_PROFILE_RATE, snapshot);
     if (!error)
         fill_state(profile, &totals, snapshot);
     if (!error)

@@ -2,10 +2,9 @@
 
 #include <string.h>
 
-#include "attach/probe/allocation_sites.h"
 #include "attach/probe/preload_channel.h"
+#include "attach/probe/sampled_blocks.h"
 #include "heaptop/base/units.h"
-#include "heaptop/base/vector.h"
 
 /* Fetched at once at most, so that a command that allocates without end does not keep heaptop from all else. */
 #define MAX_FETCHED 4096u
@@ -16,25 +15,11 @@
 #define FIRST_LOOK_NS UINT64_C(2000000)
 #define MAX_FIRST_LOOKS 1000u
 
-struct live_block {
-    uint64_t serial, address, size;
-    uint32_t slot, site;
-};
-
-/* A sample whose stack has no name yet. */
-struct fetched {
-    struct live_block block;
-    uint32_t raw;
-};
-
 struct preload_reader {
     struct preload *preload;
-    struct native_stacks *stacks;
-    struct allocation_sites *sites;
+    struct sampled_blocks blocks;   /* Their tags are slots. */
     uint32_t program;
     unsigned first_looks;           /* While there was none. */
-    VECTOR(struct live_block) live;
-    VECTOR(struct fetched) fetched;
     uint64_t samples;
     bool has_profile;               /* The last sample's was this one. */
 };
@@ -45,8 +30,7 @@ struct error *preload_reader_create(struct preload *preload, struct native_stack
     if (!reader)
         return error_no_memory();
     reader->preload = preload;
-    reader->stacks = stacks;
-    struct error *error = allocation_sites_create(&reader->sites);
+    struct error *error = sampled_blocks_init(&reader->blocks, stacks);
     if (error) {
         free(reader);
         return error;
@@ -59,9 +43,7 @@ void preload_reader_destroy(struct preload_reader *reader)
 {
     if (!reader)
         return;
-    allocation_sites_destroy(reader->sites);
-    vector_deinit(&reader->live);
-    vector_deinit(&reader->fetched);
+    sampled_blocks_deinit(&reader->blocks);
     free(reader);
 }
 
@@ -71,9 +53,8 @@ static struct error *follow_program(struct preload_reader *reader, const struct 
     if (state->program == reader->program)
         return NULL;
     reader->program = state->program;
-    allocation_sites_free_all(reader->sites);
-    reader->live.count = 0;
-    struct error *error = native_stacks_prepare(reader->stacks);
+    sampled_blocks_clear(&reader->blocks);
+    struct error *error = native_stacks_prepare(reader->blocks.stacks);
     if (error && error->kind == ERROR_NO_MEMORY)
         return error;
     error_destroy(error);
@@ -87,39 +68,9 @@ static struct error *unwind_event(struct preload_reader *reader, const struct pr
                                     .known = PRELOAD_KNOWN_REGISTERS,
                                     .bytes = event->stack,
                                     .size = event->stack_bytes};
-    struct fetched fetched = {.block = {.serial = event->serial,
-                                        .address = event->address,
-                                        .size = event->size,
-                                        .slot = event->slot}};
-    struct error *error =
-        native_stacks_read_copy(reader->stacks, &copy, state->code_start, state->code_end, &fetched.raw);
-    if (error && error->kind == ERROR_NO_MEMORY)
-        return error;
-    /* Of a program that ended before its memory map was read nothing but the sum is known. */
-    if (error)
-        fetched.raw = UINT32_MAX;
-    error_destroy(error);
-    return vector_append(&reader->fetched, fetched) ? NULL : error_no_memory();
-}
-
-static struct error *add_fetched(struct preload_reader *reader)
-{
-    struct error *error = native_stacks_name(reader->stacks);
-    if (error)
-        return error;
-    for (size_t i = 0; i < reader->fetched.count; i++) {
-        struct fetched *fetched = &reader->fetched.items[i];
-        uint8_t quality;
-        stack_id stack =
-            fetched->raw == UINT32_MAX ? 0 : native_stacks_stack(reader->stacks, fetched->raw, &quality);
-        error = allocation_sites_add(reader->sites, stack, fetched->block.size, &fetched->block.site);
-        if (error)
-            return error;
-        reader->samples++;
-        if (!vector_append(&reader->live, fetched->block))
-            return error_no_memory();
-    }
-    return NULL;
+    const struct sampled_block block = {
+        .serial = event->serial, .address = event->address, .size = event->size, .tag = event->slot};
+    return sampled_blocks_fetch(&reader->blocks, &copy, state->code_start, state->code_end, &block);
 }
 
 uint64_t preload_reader_look_interval(const struct preload_reader *reader)
@@ -134,25 +85,19 @@ struct error *preload_reader_look(struct preload_reader *reader)
     preload_read_state(reader->preload, &state);
     struct error *error = follow_program(reader, &state);
     reader->first_looks += reader->program == 0;
-    reader->fetched.count = 0;
-    while (!error && reader->fetched.count < MAX_FETCHED && preload_next(reader->preload, &event))
+    size_t fetched = 0;
+    while (!error && fetched < MAX_FETCHED && preload_next(reader->preload, &event)) {
         error = unwind_event(reader, &event, &state);
-    if (!error && reader->fetched.count > 0)
-        error = add_fetched(reader);
-    return error;
+        fetched++;
+    }
+    reader->samples += fetched;
+    return error ? error : sampled_blocks_count(&reader->blocks);
 }
 
-static void count_freed(struct preload_reader *reader)
+static bool is_live(const void *context, const struct sampled_block *block)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < reader->live.count; i++) {
-        const struct live_block *block = &reader->live.items[i];
-        if (preload_is_live(reader->preload, block->slot, block->serial, block->address))
-            reader->live.items[kept++] = *block;
-        else
-            allocation_sites_free(reader->sites, block->site, block->size);
-    }
-    reader->live.count = kept;
+    const struct preload_reader *reader = context;
+    return preload_is_live(reader->preload, block->tag, block->serial, block->address);
 }
 
 static void tell_dropped(const struct preload_channel_state *state, struct snapshot *snapshot)
@@ -178,10 +123,10 @@ static void tell_absence(const struct preload_channel_state *state, struct snaps
 
 static struct error *fill(struct preload_reader *reader, const struct preload_channel_state *state, struct snapshot *snapshot)
 {
-    count_freed(reader);
+    sampled_blocks_sweep(&reader->blocks, is_live, reader);
     tell_dropped(state, snapshot);
     reader->has_profile = true;
-    return allocation_sites_fill(reader->sites, preload_rate(reader->preload), snapshot);
+    return allocation_sites_fill(reader->blocks.sites, preload_rate(reader->preload), snapshot);
 }
 
 struct error *preload_reader_sample(struct preload_reader *reader, struct snapshot *snapshot)
@@ -193,7 +138,7 @@ struct error *preload_reader_sample(struct preload_reader *reader, struct snapsh
     reader->has_profile = false;
     /* Its state is that of the program before where this one has not loaded it. */
     if (!error && state.state == PRELOAD_AT_WORK && state.program == reader->program)
-        error = native_stacks_hold(reader->stacks, state.code_end - 1, &is_there);
+        error = native_stacks_hold(reader->blocks.stacks, state.code_end - 1, &is_there);
     if (error && error->kind == ERROR_NO_MEMORY)
         return error;
     error_destroy(error);

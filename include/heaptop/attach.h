@@ -103,7 +103,8 @@ struct attach_options {
      * the source is closed, or heaptop dies: the one thing that is ever written to a target. A power of two within the
      * bounds below; 0: writes nothing. Where it cannot be done nothing is written and the snapshots say why. */
     uint64_t profile_rate;
-    /* Every sample stops the threads of running goroutines, each for some ten to a hundred microseconds, to read their stacks. */
+    /* Every sample stops the threads of running goroutines, or those that run in other programs, each for some ten to a hundred
+     * microseconds, to read their stacks. */
     bool stop_running;
     enum attach_probe probe;    /* Where it cannot be done the snapshots say why. */
     /* Of ATTACH_PROBE_ALLOCATIONS: the share of one processor above which the probes are taken away. 0: the default. */

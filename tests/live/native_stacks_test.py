@@ -217,6 +217,36 @@ def check_deleted(folder):
     return []
 
 
+SPINNER = """
+volatile long turns;
+__attribute__((noinline)) void spin_inside(void) { for (;;) turns++; }
+__attribute__((noinline)) void spin_outside(long more) { spin_inside(); turns += more; }
+int main(void) { spin_outside(1); return 0; }
+"""
+
+
+def check_running(folder):
+    """A thread that runs has a stack only when it may be stopped for that, and goes on afterwards."""
+    (folder / "spinner.c").write_text(SPINNER)
+    subprocess.run(["gcc", "-O1", "-fomit-frame-pointer", "-o", folder / "spinner", folder / "spinner.c"], check=True)
+    failures = []
+    with Started([folder / "spinner"]) as program:
+        pid = program.process.pid
+        for options, expected in (([], []), (["--stop-running"], ["spin_inside", "spin_outside", "main"])):
+            output = subprocess.run([oracle.HEAPTOP, "report", "--json", "--for", "1s", *options, str(pid)], check=True,
+                                    capture_output=True, text=True).stdout
+            document = json.loads(output)
+            functions = [frame["function"] for frame in document["threads"][0]["stack"] or []]
+            if functions[:3] != expected or (document["cost"]["stops"] > 0) != bool(expected):
+                failures.append(f"a running thread, {options}: {functions}, {document['cost']['stops']} stops, "
+                                f"{document['problems']}")
+        status = Path(f"/proc/{pid}/status").read_text()
+        if not re.search(r"^State:\s+R", status, re.M) or not re.search(r"^TracerPid:\s+0$", status, re.M):
+            failures.append(f"it does not go on: {status[:300]}")
+    print("running thread: stopped for a moment, its stack is whole" if not failures else "running thread: not as it should be")
+    return failures
+
+
 class Started:
     """A program that runs until the test is through with it; whether it is ready its threads' states tell."""
 
@@ -237,7 +267,7 @@ class Started:
 def main():
     if not shutil.which("eu-stack") or not shutil.which("g++"):
         oracle.skip("eu-stack (elfutils) and a C++ compiler are needed")
-    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "parked-debug-frames", "deleted-library", "python3", "redis-server", "ripgrep"]
+    wanted = sys.argv[1:] or ["parked", "parked-stripped", "parked-frame-pointers", "parked-debug-frames", "deleted-library", "running", "python3", "redis-server", "ripgrep"]
     failures, skipped = [], []
     with tempfile.TemporaryDirectory(prefix="heaptop-stacks-") as name:
         folder = Path(name)
@@ -275,6 +305,8 @@ def main():
                            cwd=folder)
             with Started([folder / "debug-frames"]) as program:
                 failures += compare("parked-debug-frames", program.process.pid, 51)
+        if "running" in wanted:
+            failures += check_running(folder)
         if "deleted-library" in wanted:
             failures += check_deleted(folder)
         if "python3" in wanted:

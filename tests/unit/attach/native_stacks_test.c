@@ -30,7 +30,7 @@ static void attach(pid_t pid)
     ck_assert_ptr_null(native_stacks_create(target, memory, &names, catalog, &stacks));
     native_stacks_set_patience(stacks, 60 * CLOCK_SECOND_NS);
     ck_assert_ptr_null(thread_reader_create(target->folder, &names, &reader));
-    thread_reader_set_stacks(reader, stacks);
+    thread_reader_set_stacks(reader, stacks, memory);
 }
 
 static void detach(void)
@@ -47,7 +47,7 @@ static struct snapshot *sample(uint64_t threads)
 {
     struct snapshot *snapshot;
     ck_assert_ptr_null(snapshot_create(catalog, &snapshot));
-    ck_assert_ptr_null(thread_reader_sample(reader, threads, snapshot));
+    ck_assert_ptr_null(thread_reader_sample(reader, threads, false, snapshot));
     return snapshot;
 }
 

@@ -31,7 +31,7 @@ static struct snapshot *sample(uint64_t expected, uint64_t now)
     struct snapshot *snapshot;
     ck_assert_ptr_null(snapshot_create(catalog, &snapshot));
     snapshot->monotonic_ns = now;
-    ck_assert_ptr_null(thread_reader_sample(reader, expected, snapshot));
+    ck_assert_ptr_null(thread_reader_sample(reader, expected, false, snapshot));
     return snapshot;
 }
 
