@@ -7,8 +7,9 @@
 #include "attach/reader_set.h"
 #include "attach/target.h"
 
-/* Pages are not looked at more often. */
-#define REGIONS_PAGES_PERIOD_NS UINT64_C(10000000000)
+/* Pages are not looked at more often than every ten seconds; less the time by which one sample can be earlier than it
+ * should, so that who watches for ten seconds has a look at both ends. */
+#define REGIONS_PAGES_PERIOD_NS UINT64_C(9700000000)
 /* Of a program that no reader knows the heap of malloc is read by itself, as seldom as it takes for that to use at most
  * one part in so many of a processor. */
 #define REGIONS_MALLOC_PARTS 200u

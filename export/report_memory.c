@@ -51,8 +51,13 @@ static void add_parts(struct report *report, const struct memory_parts *parts)
 {
     char amount[UNITS_BUFFER], took[UNITS_BUFFER];
     struct text note = {0};
-    text_printf(report->out, "\nMemory: RSS %s is the sum of\n",
+    uint64_t now = report->analysis->snapshot->unix_ns, interval = report->analysis->snapshot->interval_ns;
+    text_printf(report->out, "\nMemory: RSS %s",
                 units_format_bytes(amount, (double)(parts->rss_bytes + parts->excess_bytes)));
+    /* Of an older look than the figures on top are. */
+    if (now > parts->unix_ns + interval)
+        text_printf(report->out, ", %s ago,", units_format_duration(took, (double)(now - parts->unix_ns)));
+    text_append(report->out, " is the sum of\n");
     for (int part = 0; part < MEMORY_PART_COUNT; part++) {
         struct text line = {0};
         text_printf(&line, "%s: %s", memory_part_infos[part].label, memory_part_infos[part].help);

@@ -161,6 +161,22 @@ START_TEST(memory_in_parts)
 }
 END_TEST
 
+/* They were looked at earlier than the rest was: then it is said when. */
+START_TEST(memory_in_parts_of_an_earlier_moment)
+{
+    struct snapshot *snapshots[8];
+    builder_demo(snapshots, 8);
+    struct memory_map map = {.rss_bytes = 100 << 20};
+    map.resident[REGION_PROGRAM].file = 30 << 20;
+    snapshots[2]->memory_map = &map;
+    char *report = make_report(snapshots, 8, 80);
+    ck_assert_msg(strstr(report, "\nMemory: RSS 100.0 MB, 5 s ago, is the sum of\n") != NULL, "%s", report);
+    free(report);
+    snapshots[2]->memory_map = NULL;
+    builder_release(snapshots, 8);
+}
+END_TEST
+
 /* No runtime, one sample: what there is, and why there is no more. */
 START_TEST(a_process_that_is_no_go_program)
 {
@@ -245,6 +261,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_growing_service);
     tcase_add_test(tests, the_verdict_comes_before_its_figures);
     tcase_add_test(tests, memory_in_parts);
+    tcase_add_test(tests, memory_in_parts_of_an_earlier_moment);
     tcase_add_test(tests, what_is_not_sure_is_marked);
     tcase_add_test(tests, a_process_that_is_no_go_program);
     tcase_add_test(tests, a_process_that_has_ended);
