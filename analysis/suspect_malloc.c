@@ -5,9 +5,7 @@
 #include "analysis/suspects.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-/* How long, by how much, and by which part of all that is in use, a sort of chunks must have risen. */
-#define SHORTEST_SECONDS 30
-#define SURE_SECONDS 60
+/* By how much, and by which part of all that is in use, a sort of chunks must have risen. */
 #define SMALLEST_RISE (1024.0 * 1024)
 #define SMALLEST_PART 0.02
 /* A slope of so many times its confidence interval's half width is beyond doubt. */
@@ -24,8 +22,6 @@
 #define IDLE_BYTES (32.0 * 1024 * 1024)
 #define IDLE_PART 0.4
 #define IDLE_SPAN_NS (120 * SECOND_NS)
-/* What nothing is known of in bytes a second ranks below what grows. */
-#define SMALL_WEIGHT 1e-3
 #define MAX_SORTS 6u
 
 /* A sort of chunks that grows. */
@@ -41,17 +37,11 @@ struct sorts {
     VECTOR(struct sort) items;
 };
 
-static bool is_early(const struct suspect_list *list, const struct growth *growth)
-{
-    double least = suspect_is_start_up(list, growth->since_unix_ns) ? SURE_SECONDS : SHORTEST_SECONDS;
-    return suspect_seconds(list, growth->since_unix_ns) < least;
-}
-
 static bool grows(const struct suspect_list *list, const struct tracked_chunks *tracked)
 {
     const struct growth *growth = &tracked->growth;
     double rise = suspect_rise(list, growth), used = (double)list->history->malloc.heap.used_bytes;
-    return growth->verdict == GROWTH_GROWING && !is_early(list, growth) && rise >= SMALLEST_RISE &&
+    return growth->verdict == GROWTH_GROWING && !suspect_is_early(list, growth) && rise >= SMALLEST_RISE &&
            rise >= SMALLEST_PART * used;
 }
 
@@ -104,12 +94,16 @@ static const char *name_sort(struct suspect_list *list, const struct sort *sort,
     return suspect_text(list, "%s %s%llu bytes", chunks, is_one_size ? "" : "up to ", (unsigned long long)sort->largest);
 }
 
-/* A class's own chunks are in a size's; what an object refers to comes with it. */
-static bool comes_with(const struct sort *first, const struct sort *other)
+/* The size that a class's own chunks have: the same memory, counted by size. */
+static bool is_own_size(const struct sort *type, const struct sort *size)
 {
-    if (first->type && !other->type && malloc_class_of((uint64_t)mean_bytes(first->tracked)) ==
-                                           malloc_class_of(other->largest))
-        return true;
+    return type->type && !size->type &&
+           malloc_class_of((uint64_t)mean_bytes(type->tracked)) == malloc_class_of(size->largest);
+}
+
+/* What an object refers to comes at its pace. */
+static bool keeps_pace(const struct sort *first, const struct sort *other)
+{
     double pace = chunks_per_second(first) / chunks_per_second(other);
     return pace <= SAME_PACE && pace >= 1.0 / SAME_PACE;
 }
@@ -117,23 +111,21 @@ static bool comes_with(const struct sort *first, const struct sort *other)
 static enum suspect_confidence judge(const struct suspect_list *list, const struct growth *growth)
 {
     bool sure = growth->per_second >= SURE_ERRORS * growth->error_per_second &&
-                suspect_seconds(list, growth->since_unix_ns) >= SURE_SECONDS &&
-                list->analysis->rss.verdict == GROWTH_GROWING && !suspect_is_start_up(list, growth->since_unix_ns);
+                list->analysis->rss.verdict == GROWTH_GROWING && suspect_is_long(list, growth);
     return sure ? SUSPECT_SURE : SUSPECT_LIKELY;
 }
 
 static void tell_more(struct suspect_list *list, struct suspicion *suspicion, struct sorts *sorts, size_t chosen)
 {
+    const struct sort *first = &sorts->items.items[chosen];
     unsigned told = 0;
     for (size_t i = chosen + 1; i < sorts->items.count; i++) {
         struct sort *other = &sorts->items.items[i];
+        bool is_own = is_own_size(first, other);
         char rate[UNITS_BUFFER];
-        if (other->is_told || !comes_with(&sorts->items.items[chosen], other))
+        if (other->is_told || !(is_own || keeps_pace(first, other)))
             continue;
         other->is_told = true;
-        bool is_own = sorts->items.items[chosen].type && !other->type &&
-                      malloc_class_of((uint64_t)mean_bytes(sorts->items.items[chosen].tracked)) ==
-                          malloc_class_of(other->largest);
         if (is_own || told++ >= MAX_TOLD)
             continue;
         suspicion->weight += other->tracked->growth.per_second;
@@ -227,7 +219,7 @@ static void find_large(struct suspect_list *list)
     const struct growth *rss = &list->analysis->rss;
     double before, now;
     char rate[UNITS_BUFFER], bytes[UNITS_BUFFER], gained[UNITS_BUFFER];
-    if (rss->verdict != GROWTH_GROWING || is_early(list, rss) || malloc->large.count == 0)
+    if (rss->verdict != GROWTH_GROWING || suspect_is_early(list, rss) || malloc->large.count == 0)
         return;
     if (!series_value_at(&malloc->large, rss->since_unix_ns, &before))
         before = series_point(&malloc->large, 0).value;
@@ -264,11 +256,10 @@ static void find_idle(struct suspect_list *list)
     char bytes[UNITS_BUFFER], whole[UNITS_BUFFER], bins[UNITS_BUFFER], top[UNITS_BUFFER], used[UNITS_BUFFER];
     if (!(idle >= IDLE_BYTES) || !(idle >= IDLE_PART * rss))
         return;
-    struct suspicion *suspicion = suspect_add(list, SUSPECT_HEAP_IDLE, SUSPECT_POSSIBLE);
+    struct suspicion *suspicion = suspect_add_idle(list);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
-    suspicion->weight = SMALL_WEIGHT / 2;
     suspect->summary = suspect_text(list, "%s of %s resident is held but idle: free in malloc, for minutes.",
                                     units_format_bytes(bytes, idle), units_format_bytes(whole, rss));
     suspect_add_evidence(suspicion, suspect_text(list, "%s lie free between blocks in use, %s at the top of the heap; %s "

@@ -3,8 +3,6 @@
 
 #include "analysis/suspects.h"
 
-#define SHORTEST_SECONDS 30
-#define SURE_SECONDS 60
 /* Threads: by how many, and by which part of those there are, they must have risen. */
 #define SMALLEST_THREADS 8
 #define SMALLEST_THREADS_PART 0.1
@@ -25,30 +23,18 @@ static const struct thread_group *largest_group(const struct suspect_list *list,
     return group && group->count >= ONE_PLACE * rise ? group : NULL;
 }
 
-static bool is_early(const struct suspect_list *list, const struct growth *growth)
-{
-    double least = suspect_is_start_up(list, growth->since_unix_ns) ? SURE_SECONDS : SHORTEST_SECONDS;
-    return suspect_seconds(list, growth->since_unix_ns) < least;
-}
-
-static bool is_sure(const struct suspect_list *list, const struct growth *growth)
-{
-    return suspect_seconds(list, growth->since_unix_ns) >= SURE_SECONDS &&
-           !suspect_is_start_up(list, growth->since_unix_ns);
-}
-
 /* Bytes a second of RSS that they bring. */
 static double find_threads(struct suspect_list *list)
 {
     const struct growth *growth = &list->history->thread_growth;
     double rise = suspect_rise(list, growth), now = snapshot_counter_or(list->analysis->snapshot, COUNTER_THREADS, 0);
     char count[UNITS_BUFFER], all[UNITS_BUFFER];
-    if (growth->verdict != GROWTH_GROWING || is_early(list, growth) || rise < SMALLEST_THREADS ||
+    if (growth->verdict != GROWTH_GROWING || suspect_is_early(list, growth) || rise < SMALLEST_THREADS ||
         rise < SMALLEST_THREADS_PART * now)
         return 0;
     const struct thread_group *group = largest_group(list, rise);
     struct suspicion *suspicion = suspect_add_growth(
-        list, SUSPECT_THREADS_GROW, group && is_sure(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth, THREAD_BYTES);
+        list, SUSPECT_THREADS_GROW, group && suspect_is_long(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth, THREAD_BYTES);
     if (!suspicion)
         return 0;
     struct suspect *suspect = &suspicion->suspect;
@@ -79,11 +65,11 @@ static void find_mappings(struct suspect_list *list, double of_threads)
     const struct growth *growth = &list->history->malloc.outside_growth, *rss = &list->analysis->rss;
     const struct series *outside = &list->history->malloc.outside;
     char rate[UNITS_BUFFER], bytes[UNITS_BUFFER];
-    if (growth->verdict != GROWTH_GROWING || rss->verdict != GROWTH_GROWING || is_early(list, growth) ||
+    if (growth->verdict != GROWTH_GROWING || rss->verdict != GROWTH_GROWING || suspect_is_early(list, growth) ||
         suspect_rise(list, growth) < SMALLEST_RISE || of_threads > OF_THREADS * growth->per_second)
         return;
     struct suspicion *suspicion = suspect_add_growth(
-        list, SUSPECT_MAPPINGS_GROW, is_sure(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth, 1);
+        list, SUSPECT_MAPPINGS_GROW, suspect_is_long(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth, 1);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;

@@ -82,11 +82,10 @@ static void find_idle(struct suspect_list *list)
         kept = fmin(kept, (double)parts->bytes[MEMORY_PART_IDLE]);
     if (!(kept >= IDLE_BYTES) || !(kept >= IDLE_PART * rss))
         return;
-    struct suspicion *suspicion = suspect_add(list, SUSPECT_HEAP_IDLE, SUSPECT_POSSIBLE);
+    struct suspicion *suspicion = suspect_add_idle(list);
     if (!suspicion)
         return;
     struct suspect *suspect = &suspicion->suspect;
-    suspicion->weight = SMALL_WEIGHT / 2;
     suspect->summary = suspect_text(list, "%s of %s resident is idle heap that Go keeps, for ten minutes and more.",
                                     units_format_bytes(bytes, kept), units_format_bytes(whole, rss));
     suspect_add_evidence(suspicion, "It is no leak: the next peak is served from it.");

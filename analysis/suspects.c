@@ -55,6 +55,11 @@
 
 /* A process that is younger is starting. */
 #define START_UP_SECONDS 60
+/* What grows in a program that is not Go's must have done so for so long, or so long when it began at the start. */
+#define SHORTEST_SECONDS 30
+#define SURE_SECONDS 60
+/* Less than what little grows has, and than what grows by nobody knows how much. */
+#define IDLE_WEIGHT 5e-4
 /* Stacks of a call site that are looked into. */
 #define MAX_STACKS_OF_SITE 32
 /* Call sites that are named among the evidence of what explains them. */
@@ -100,6 +105,14 @@ struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kin
     suspicion->weight = growth->per_second * bytes_each;
     suspicion->suspect.per_second = growth->per_second;
     suspicion->suspect.since_unix_ns = growth->since_unix_ns;
+    return suspicion;
+}
+
+struct suspicion *suspect_add_idle(struct suspect_list *list)
+{
+    struct suspicion *suspicion = suspect_add(list, SUSPECT_HEAP_IDLE, SUSPECT_POSSIBLE);
+    if (suspicion)
+        suspicion->weight = IDLE_WEIGHT;
     return suspicion;
 }
 
@@ -185,6 +198,18 @@ double suspect_seconds(const struct suspect_list *list, uint64_t since_unix_ns)
 double suspect_rise(const struct suspect_list *list, const struct growth *growth)
 {
     return growth->per_second * suspect_seconds(list, growth->since_unix_ns);
+}
+
+bool suspect_is_early(const struct suspect_list *list, const struct growth *growth)
+{
+    double least = suspect_is_start_up(list, growth->since_unix_ns) ? SURE_SECONDS : SHORTEST_SECONDS;
+    return suspect_seconds(list, growth->since_unix_ns) < least;
+}
+
+bool suspect_is_long(const struct suspect_list *list, const struct growth *growth)
+{
+    return suspect_seconds(list, growth->since_unix_ns) >= SURE_SECONDS &&
+           !suspect_is_start_up(list, growth->since_unix_ns);
 }
 
 double suspect_least_over(const struct suspect_list *list, const struct series *series, uint64_t span_ns)

@@ -31,6 +31,8 @@ struct suspicion *suspect_add(struct suspect_list *list, enum suspect_kind kind,
 struct suspicion *suspect_add_growth(struct suspect_list *list, enum suspect_kind kind,
                                      enum suspect_confidence confidence, const struct growth *growth,
                                      double bytes_each);
+/* The same of room that is kept without need: ranked below all that grows. */
+struct suspicion *suspect_add_idle(struct suspect_list *list);
 /* Formatted in the arena; "" when memory is out. */
 const char *suspect_text(struct suspect_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "tsdb.(*Head).getOrCreate  head.go:1622" */
@@ -51,6 +53,9 @@ double suspect_rise(const struct suspect_list *list, const struct growth *growth
 double suspect_seconds(const struct suspect_list *list, uint64_t since_unix_ns);        /* Until now. */
 /* It began while the program was starting: what is loaded and filled then is no leak yet. */
 bool suspect_is_start_up(const struct suspect_list *list, uint64_t since_unix_ns);
+/* Of programs that are not Go's: it has lasted too short to be named; so long that it may be called sure. */
+bool suspect_is_early(const struct suspect_list *list, const struct growth *growth);
+bool suspect_is_long(const struct suspect_list *list, const struct growth *growth);
 
 /* Whether any frame of a stack is in this function; whether any of a call site's stacks has one. */
 bool suspect_stack_has(const struct suspect_list *list, stack_id stack, string_id function);

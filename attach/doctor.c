@@ -236,45 +236,23 @@ static struct error *examine_glibc(struct session *session, const struct maps *m
                              heap->torn_arenas ? "some changed meanwhile" : "whole");
 }
 
-static struct error *examine_malloc(struct session *session, struct doctor_report *report)
+static struct error *examine_malloc(struct session *session, const struct maps *maps, const struct program_kind *kind,
+                                    struct doctor_report *report)
 {
-    struct maps maps;
-    struct program_kind kind = {.allocator = ""};
-    struct error *error = maps_read(session_target(session)->folder, &maps);
-    if (error)
-        return add_failure(report, "malloc", DOCTOR_NO, NULL, error);
-    if (session_image(session))
-        kind = program_kind_of_image(session_image(session), "");
-    program_kind_add_maps(&kind, session_target(session)->folder, &maps);
-    struct allocator allocator = allocator_of(&maps);
-    const char *why = allocator_why_not_read(kind.allocator);
-    if (why)
-        error = doctor_report_add(report, "malloc", DOCTOR_PARTLY, NULL, "%s", why);
-    else
-        error = examine_glibc(session, &maps, &allocator, report);
-    maps_deinit(&maps);
-    return error;
+    struct allocator allocator = allocator_of(maps);
+    const char *why = allocator_why_not_read(kind->allocator);
+    return why ? doctor_report_add(report, "malloc", DOCTOR_PARTLY, NULL, "%s", why)
+               : examine_glibc(session, maps, &allocator, report);
 }
 
-/* What the program is, and what that means for what can be seen. */
-static struct error *examine_kind(struct session *session, struct doctor_report *report)
+/* By its executable, as far as that can be read. */
+static struct program_kind find_kind(struct session *session)
 {
-    struct image *image = session_image(session);
-    const struct target *target = session_target(session);
     char link[4096] = "";
-    struct maps maps;
-    if (!image)
-        return NULL;
-    error_destroy(procfs_read_link(target->folder, "exe", link, sizeof(link)));
+    struct program_kind unknown = {.allocator = ""};
+    error_destroy(procfs_read_link(session_target(session)->folder, "exe", link, sizeof(link)));
     const char *slash = strrchr(link, '/');
-    struct program_kind kind = program_kind_of_image(image, slash ? slash + 1 : link);
-    struct error *error = maps_read(target->folder, &maps);
-    if (!error) {
-        program_kind_add_maps(&kind, target->folder, &maps);
-        maps_deinit(&maps);
-    }
-    error_destroy(error);
-    return doctor_add_offers(report, &kind);
+    return session_image(session) ? program_kind_of_image(session_image(session), slash ? slash + 1 : link) : unknown;
 }
 
 /* What a heaptop has changed in it. */
@@ -288,6 +266,25 @@ static struct error *examine_switch(const struct target *target, struct doctor_r
     return doctor_report_add(report, "changed", DOCTOR_PARTLY, NULL,
                              "a heaptop has switched memory profiling on in it %s ago, and puts it back when it ends",
                              ago);
+}
+
+/* What the program is and allocates with, and what that means for what can be seen. */
+static struct error *examine_kind(struct session *session, struct doctor_report *report)
+{
+    struct target *target = session_target(session);
+    struct program_kind kind = find_kind(session);
+    struct maps maps;
+    struct error *error = maps_read(target->folder, &maps);
+    if (error) {
+        error = add_failure(report, "malloc", DOCTOR_NO, NULL, error);
+    } else {
+        program_kind_add_maps(&kind, target->folder, &maps);
+        error = examine_malloc(session, &maps, &kind, report);
+        maps_deinit(&maps);
+    }
+    if (!error)
+        error = examine_switch(target, report);
+    return error || !session_image(session) ? error : doctor_add_offers(report, &kind);
 }
 
 /* All that needs the memory to be readable. */
@@ -304,14 +301,10 @@ static struct error *examine_inside(pid_t pid, struct reader_list readers, struc
     if (!error)
         error = examine_executable(session, report);
     /* Go's come from tables of its own. */
-    if (!error && session_readers(session)->count == 0)
+    if (!error && !reader_set_has(session_readers(session), "go"))
         error = examine_lines(session, report);
     if (!error)
         error = examine_runtime(session, report);
-    if (!error)
-        error = examine_malloc(session, report);
-    if (!error)
-        error = examine_switch(session_target(session), report);
     if (!error)
         error = examine_kind(session, report);
     return error;

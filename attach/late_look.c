@@ -14,16 +14,6 @@ bool late_look_is_due(struct late_look *look, uint64_t now_ns)
     return true;
 }
 
-const struct map_line *maps_find_file(const struct maps *maps, const char *start)
-{
-    for (size_t i = 0; i < maps->lines.count; i++) {
-        const struct map_line *line = &maps->lines.items[i];
-        if (line->inode != 0 && map_line_file_begins(maps, line, start))
-            return line;
-    }
-    return NULL;
-}
-
 bool reader_context_has_file(const struct reader_context *context, const char *start)
 {
     for (size_t i = 0; i < context->num_regions; i++) {

@@ -2,7 +2,6 @@
 #ifndef ATTACH_LATE_LOOK_H
 #define ATTACH_LATE_LOOK_H
 
-#include "attach/maps.h"
 #include "attach/reader.h"
 
 /* When to look again: at first at every chance, a second apart; what has not come in half a minute is looked for
@@ -18,10 +17,7 @@ struct late_look {
 /* Whether a look is due at now_ns, which then is taken. */
 bool late_look_is_due(struct late_look *look, uint64_t now_ns);
 
-/* The first line of a file whose name, without folders, begins so; NULL: there is none. */
-const struct map_line *maps_find_file(const struct maps *maps, const char *start);
-
-/* Whether such a file was mapped when the program was attached to. */
+/* Whether a file whose name, without folders, begins so was mapped when the program was attached to. */
 bool reader_context_has_file(const struct reader_context *context, const char *start);
 
 /* Whether the executable's table of dynamic names holds one (a word that stands in no other name). */

@@ -254,6 +254,27 @@ static void live_set_interval(struct source *source, uint64_t interval_ns)
     event_raise(live->wake);
 }
 
+/* Whether a request is for a probe, or for none. */
+static bool find_probe(enum source_request what, enum attach_probe *ret_probe)
+{
+    switch (what) {
+    case SOURCE_REQUEST_PROBE_FAULTS:
+        *ret_probe = ATTACH_PROBE_FAULTS;
+        return true;
+    case SOURCE_REQUEST_PROBE_ALLOCATIONS:
+        *ret_probe = ATTACH_PROBE_ALLOCATIONS;
+        return true;
+    case SOURCE_REQUEST_PROBE_COUNT:
+        *ret_probe = ATTACH_PROBE_COUNT;
+        return true;
+    case SOURCE_REQUEST_PROBE_OFF:
+        *ret_probe = ATTACH_PROBE_NONE;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void live_request(struct source *source, enum source_request what)
 {
     struct live_source *live = (struct live_source *)source;
@@ -264,16 +285,8 @@ static void live_request(struct source *source, enum source_request what)
         live->wants_sample = true;
     else if (what == SOURCE_REQUEST_RUNNING_STACKS)
         live->wants_running_stacks = true;
-    else if (what >= SOURCE_REQUEST_PROBE_FAULTS && what <= SOURCE_REQUEST_PROBE_ALLOCATIONS) {
-        static const enum attach_probe probes[] = {
-            [SOURCE_REQUEST_PROBE_FAULTS - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_FAULTS,
-            [SOURCE_REQUEST_PROBE_OFF - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_NONE,
-            [SOURCE_REQUEST_PROBE_COUNT - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_COUNT,
-            [SOURCE_REQUEST_PROBE_ALLOCATIONS - SOURCE_REQUEST_PROBE_FAULTS] = ATTACH_PROBE_ALLOCATIONS,
-        };
+    else if (find_probe(what, &live->wanted_probe))
         live->wants_probe = true;
-        live->wanted_probe = probes[what - SOURCE_REQUEST_PROBE_FAULTS];
-    }
     else
         live->wants_profiling = what == SOURCE_REQUEST_PROFILING_ON ? PROFILING_ON : PROFILING_OFF;
     pthread_mutex_unlock(&live->mutex);
@@ -349,7 +362,7 @@ struct error *live_source_create(pid_t pid, const struct attach_options *options
     if (!error)
         error = session_open(pid, readers, &live->session);
     if (!error)
-        error = session_use_preload(live->session, options);
+        error = session_use_options(live->session, options);
     if (!error && options->memory_map)
         session_request_memory_map(live->session);
     live->profile_rate = options->profile_rate ? options->profile_rate : ATTACH_DEFAULT_PROFILE_RATE;

@@ -106,6 +106,22 @@ bool map_line_file_begins(const struct maps *maps, const struct map_line *line, 
     return (size_t)(end - file) >= strlen(start) && strncmp(file, start, strlen(start)) == 0;
 }
 
+const struct map_line *maps_find_file(const struct maps *maps, const char *start)
+{
+    for (size_t i = 0; i < maps->lines.count; i++) {
+        const struct map_line *line = &maps->lines.items[i];
+        if (line->inode != 0 && map_line_file_begins(maps, line, start))
+            return line;
+    }
+    return NULL;
+}
+
+bool map_line_is_same_file(const struct map_line *one, const struct map_line *other)
+{
+    return one->inode == other->inode && one->device_major == other->device_major &&
+           one->device_minor == other->device_minor;
+}
+
 struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,
                                 struct region **ret_regions, size_t *ret_count)
 {

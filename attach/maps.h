@@ -47,6 +47,10 @@ static inline const char *map_line_name(const struct maps *maps, const struct ma
 
 /* Whether the name of its file, without folders, begins so. */
 bool map_line_file_begins(const struct maps *maps, const struct map_line *line, const char *start);
+/* The first line of a file whose name begins so; NULL: there is none. */
+const struct map_line *maps_find_file(const struct maps *maps, const char *start);
+/* Whether both are of one file, or of none. */
+bool map_line_is_same_file(const struct map_line *one, const struct map_line *other);
 
 /* Regions for a snapshot, in the arena: neighbours of one name and the same permissions are joined. */
 struct error *maps_make_regions(const struct maps *maps, struct arena *arena, struct name_cache *names,

@@ -175,16 +175,6 @@ struct program_kind program_kind_of_image(struct image *image, const char *name)
 
 /* ---- what is mapped ---- */
 
-static const struct map_line *find_library(const struct maps *maps, const char *start)
-{
-    for (size_t i = 0; i < maps->lines.count; i++) {
-        const struct map_line *line = &maps->lines.items[i];
-        if (line->inode != 0 && line->permissions[2] == 'x' && map_line_file_begins(maps, line, start))
-            return line;
-    }
-    return NULL;
-}
-
 /* The value of JAVA_VERSION="..." in the release file above libjvm.so (JEP 223; since JDK 7), escaped. */
 static bool read_java_version(int folder, const char *library, size_t length, struct text *version)
 {
@@ -240,8 +230,8 @@ void program_kind_add_maps(struct program_kind *kind, int folder, const struct m
     bool is_own = allocator.kind != ALLOCATOR_GLIBC && allocator.kind != ALLOCATOR_MUSL;
     if (allocator.kind != ALLOCATOR_UNKNOWN && (is_own || kind->allocator[0] == '\0'))
         kind->allocator = names[allocator.kind];
-    const struct map_line *java = find_library(maps, "libjvm.so");
-    const struct map_line *python = kind->runtime == RUNTIME_CPYTHON ? find_library(maps, "libpython") : NULL;
+    const struct map_line *java = maps_find_file(maps, "libjvm.so");
+    const struct map_line *python = kind->runtime == RUNTIME_CPYTHON ? maps_find_file(maps, "libpython") : NULL;
     if (java)
         set_java(kind, folder, map_line_name(maps, java), java->name_length);
     else if (python)

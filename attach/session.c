@@ -20,8 +20,10 @@
 #define OWN_RSS_PERIOD_NS (10 * CLOCK_SECOND_NS)
 /* A sample during which the process called exec is taken anew. */
 #define MAX_ATTEMPTS 3
-/* So long a sample waits, once, for lines of source; then they come with a later sample. */
+/* So long a sample waits, once, for lines of source; then they come with a later sample. One that somebody looks out
+ * for has those of small programs, too. */
 #define LINE_PATIENCE_NS (5 * CLOCK_SECOND_NS)
+#define SHOWN_LINE_PATIENCE_NS (CLOCK_SECOND_NS / 20)
 
 struct session {
     struct target *target;
@@ -37,6 +39,7 @@ struct session {
     struct preload_reader *preloaded;   /* NULL: nothing was preloaded. */
     uint64_t preload_rate;
     const char *preload_refusal;
+    bool is_shown_at_once;              /* As of attach_options. */
     struct target_info info;
     string_id container;
 
@@ -110,9 +113,10 @@ struct error *session_open(pid_t pid, struct reader_list readers, struct session
     return NULL;
 }
 
-struct error *session_use_preload(struct session *session, const struct attach_options *options)
+struct error *session_use_options(struct session *session, const struct attach_options *options)
 {
     session->preload_refusal = options->preload_refusal;
+    session->is_shown_at_once = options->shown_at_once;
     if (!options->preload)
         return NULL;
     session->preload_rate = preload_rate(options->preload);
@@ -184,11 +188,13 @@ static void describe_image(struct session *session)
     session->info.runtime = add_static(session, "native");
 }
 
-/* A sample of a Go program never waits for lines of C code: they come with a later one. */
+/* A sample of a Go program never waits for lines of C code. Call sites are told apart by theirs. */
 static void set_line_patience(struct session *session)
 {
     bool is_go = strncmp(catalog_string(session->catalog, session->info.runtime), "go", 2) == 0;
-    native_stacks_set_patience(session->stacks, is_go ? 0 : LINE_PATIENCE_NS);
+    bool has_sites = session->preloaded || session->probe.wanted != ATTACH_PROBE_NONE;
+    uint64_t patience_ns = session->is_shown_at_once && !has_sites ? SHOWN_LINE_PATIENCE_NS : LINE_PATIENCE_NS;
+    native_stacks_set_patience(session->stacks, is_go ? 0 : patience_ns);
 }
 
 /* Looks at the program that runs now: its executable, its memory map, its runtime. */
@@ -317,6 +323,8 @@ void session_request_probe(struct session *session, enum attach_probe probe, dou
 {
     session->probe.budget = budget;
     probe_request(&session->probe, probe);
+    if (session->is_attached)
+        set_line_patience(session);
 }
 
 /* The sooner of two that want to look, of which 0 does not. */
@@ -344,6 +352,13 @@ void session_look(struct session *session)
     "it keeps no heap profile: `heaptop run` would sample its allocations, --probe tells of the running one which code " \
     "allocates or touches memory"
 
+static void explain_group(struct snapshot *snapshot, const char *group, const char *reason)
+{
+    for (int id = 0; id < COUNTER_COUNT; id++)
+        if (strcmp(counter_infos[id].group, group) == 0 && !counter_known(&snapshot->counters[id]))
+            snapshot_set_unavailable(snapshot, (enum counter_id)id, reason);
+}
+
 /* With no reader for a runtime, says why its figures are missing. */
 static void fill_reasons(struct session *session, struct snapshot *snapshot)
 {
@@ -358,13 +373,10 @@ static void fill_reasons(struct session *session, struct snapshot *snapshot)
         snapshot->profile_state = PROFILE_NONE;
         snapshot->profile_reason = set->is_blind ? reader_set_empty_reason(set) : NO_PROFILE;
     }
-    for (int id = 0; id < COUNTER_COUNT; id++) {
-        for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-            if (strcmp(counter_infos[id].group, groups[i].group) == 0 && !reader_set_has(set, groups[i].reader) &&
-                !counter_known(&snapshot->counters[id]))
-                snapshot_set_unavailable(snapshot, (enum counter_id)id,
-                                         set->is_blind ? reader_set_empty_reason(set) : groups[i].reason);
-        }
+    for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+        const char *reason = set->is_blind ? reader_set_empty_reason(set) : groups[i].reason;
+        if (!reader_set_has(set, groups[i].reader))
+            explain_group(snapshot, groups[i].group, reason);
     }
 }
 

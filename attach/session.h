@@ -12,8 +12,9 @@ struct session;
 struct error *session_open(pid_t pid, struct reader_list readers, struct session **ret_session);
 void session_close(struct session *session);        /* Accepts NULL. */
 
-/* Before the first sample: what the options say of a library preloaded into the process. ERROR_NO_MEMORY. */
-struct error *session_use_preload(struct session *session, const struct attach_options *options);
+/* Before the first sample: what the options say of a library preloaded into the process, and of lines of source.
+ * ERROR_NO_MEMORY. */
+struct error *session_use_options(struct session *session, const struct attach_options *options);
 
 /* One snapshot, sealed. When the process has ended it is the last one: `exited`, with the figures of the one before,
  * marked stale. */

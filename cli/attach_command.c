@@ -11,6 +11,7 @@ enum exit_status attach_process(pid_t pid, const struct options *options, bool *
 {
     struct source *source = NULL;
     const struct attach_options attach = {.interval_ns = options->interval_ns, .profile_rate = options->profile_rate,
+                                          .shown_at_once = true,
                                           .stop_running = options->stop_running, .preload = options->preload,
                                           .preload_refusal = options->preload_refusal, .probe = options->probe,
                                           .probe_budget = options->probe_budget};

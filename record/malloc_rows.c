@@ -285,14 +285,6 @@ void malloc_rows_forget(struct tick_reader *reader)
     table_clear(&reader->malloc.types_by_name);
 }
 
-static int compare_types(const void *left, const void *right)
-{
-    const struct malloc_type *a = left, *b = right;
-    if (a->bytes != b->bytes)
-        return a->bytes > b->bytes ? -1 : 1;
-    return (a->name > b->name) - (a->name < b->name);
-}
-
 static bool fill_types(struct tick_reader *reader, struct snapshot *snapshot, struct malloc_heap *heap)
 {
     const struct malloc_reader *own = &reader->malloc;
@@ -306,8 +298,7 @@ static bool fill_types(struct tick_reader *reader, struct snapshot *snapshot, st
             heap->types[heap->num_types++] = (struct malloc_type){
                 .name = names_string(&reader->names, type->name), .objects = type->objects, .bytes = type->bytes};
     }
-    if (heap->num_types > 1)
-        qsort(heap->types, heap->num_types, sizeof(*heap->types), compare_types);
+    malloc_types_sort(heap->types, heap->num_types);
     heap->num_types = heap->num_types < MALLOC_MAX_TYPES ? heap->num_types : MALLOC_MAX_TYPES;
     return heap->types != NULL;
 }

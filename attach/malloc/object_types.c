@@ -204,19 +204,10 @@ static struct error *read_groups(struct group *group, struct type_names *names, 
     return error;
 }
 
-static int compare_types(const void *left, const void *right)
-{
-    const struct malloc_type *a = left, *b = right;
-    if (a->bytes != b->bytes)
-        return a->bytes > b->bytes ? -1 : 1;
-    return a->name < b->name ? -1 : a->name > b->name;
-}
-
 static struct error *hand_over(const struct found *found, struct arena *arena, struct malloc_heap *heap)
 {
     size_t count = found->types.count;
-    if (count > 1)
-        qsort(found->types.items, count, sizeof(*found->types.items), compare_types);
+    malloc_types_sort(found->types.items, count);
     heap->num_types = count < MALLOC_MAX_TYPES ? count : MALLOC_MAX_TYPES;
     heap->types_left_out = (uint32_t)(count - heap->num_types);
     heap->types = arena_alloc_array(arena, heap->num_types, sizeof(*heap->types));

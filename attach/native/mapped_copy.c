@@ -13,12 +13,6 @@
 #define MAX_HEADERS 64u
 #define MAX_DYNAMIC_BYTES ((size_t)16 << 10)
 
-static bool is_same_file(const struct map_line *one, const struct map_line *other)
-{
-    return one->inode == other->inode && one->device_major == other->device_major &&
-           one->device_minor == other->device_minor;
-}
-
 /* Pages that cannot be read stay zeros. */
 static struct error *copy_mapping(struct memory *memory, const struct map_line *line, uint8_t *chunk, int descriptor)
 {
@@ -45,7 +39,7 @@ static struct error *copy_mappings(struct memory *memory, const struct maps *map
         return error_no_memory();
     for (size_t i = 0; i < maps->lines.count; i++) {
         const struct map_line *other = &maps->lines.items[i];
-        if (!is_same_file(other, line) || other->permissions[0] != 'r')
+        if (!map_line_is_same_file(other, line) || other->permissions[0] != 'r')
             continue;
         total += other->end - other->start;
         if (total > MAPPED_COPY_MAX_BYTES)

@@ -73,32 +73,10 @@ struct search {
     struct allocator_functions *found;
 };
 
-static const char *file_name(const struct maps *maps, const struct map_line *line, size_t *ret_length)
-{
-    const char *name = map_line_name(maps, line), *end = name + line->name_length, *file = end;
-    while (file > name && file[-1] != '/')
-        file--;
-    *ret_length = (size_t)(end - file);
-    return file;
-}
-
-static bool is_named(const struct maps *maps, const struct map_line *line, const char *start)
-{
-    size_t length;
-    const char *file = file_name(maps, line, &length);
-    return length >= strlen(start) && memcmp(file, start, strlen(start)) == 0;
-}
-
 static bool is_libc(const struct maps *maps, const struct map_line *line)
 {
-    return is_named(maps, line, "libc.so") || is_named(maps, line, "libc-2.") || is_named(maps, line, "ld-musl-") ||
-           is_named(maps, line, "libc.musl-");
-}
-
-static bool is_same_file(const struct map_line *one, const struct map_line *other)
-{
-    return one->inode == other->inode && one->device_major == other->device_major &&
-           one->device_minor == other->device_minor;
+    return map_line_file_begins(maps, line, "libc.so") || map_line_file_begins(maps, line, "libc-2.") || map_line_file_begins(maps, line, "ld-musl-") ||
+           map_line_file_begins(maps, line, "libc.musl-");
 }
 
 static bool is_program(const struct search *search, const struct map_line *line)
@@ -113,7 +91,7 @@ static void find_code(const struct search *search, const struct map_line *wanted
     *ret_start = *ret_end = 0;
     for (size_t i = 0; i < search->maps.lines.count; i++) {
         const struct map_line *line = &search->maps.lines.items[i];
-        if (line->permissions[2] != 'x' || !is_same_file(line, wanted))
+        if (line->permissions[2] != 'x' || !map_line_is_same_file(line, wanted))
             continue;
         *ret_start = *ret_start ? *ret_start : line->start;
         *ret_end = line->end;
@@ -203,7 +181,7 @@ static bool has_symbol(struct image *image, const char *name)
 /* By its name, or by what only its malloc has where it is linked into the program (musl 1.2.2 and later: src/malloc/free.c). */
 static bool is_musl(const struct search *search, const struct map_line *line, struct image *image)
 {
-    return is_named(&search->maps, line, "ld-musl-") || is_named(&search->maps, line, "libc.musl-") ||
+    return map_line_file_begins(&search->maps, line, "ld-musl-") || map_line_file_begins(&search->maps, line, "libc.musl-") ||
            has_symbol(image, "__libc_malloc_impl");
 }
 
@@ -260,7 +238,7 @@ enum turn { TURN_PROGRAM, TURN_LIBRARIES, TURN_LIBC, TURN_NONE };
 
 static enum turn turn_of(const struct search *search, const struct map_line *line)
 {
-    if (line->permissions[2] != 'x' || line->inode == 0 || is_named(&search->maps, line, "ld-linux"))
+    if (line->permissions[2] != 'x' || line->inode == 0 || map_line_file_begins(&search->maps, line, "ld-linux"))
         return TURN_NONE;
     return is_program(search, line)         ? TURN_PROGRAM
            : is_libc(&search->maps, line) ? TURN_LIBC
@@ -277,7 +255,7 @@ static struct error *find_malloc(struct search *search, bool *ret_has_malloc)
         const struct map_line *last = NULL;
         for (size_t i = 0; i < search->maps.lines.count && !*ret_has_malloc && tried < MAX_FILES; i++) {
             const struct map_line *line = &search->maps.lines.items[i];
-            if (turn_of(search, line) != turn || (last && is_same_file(line, last)))
+            if (turn_of(search, line) != turn || (last && map_line_is_same_file(line, last)))
                 continue;
             last = line;
             tried++;

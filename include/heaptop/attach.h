@@ -99,6 +99,9 @@ struct attach_options {
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */
     bool sample_once;           /* Take one sample in source_open's own thread, start no sampler. */
     bool memory_map;            /* The first sample has one. */
+    /* Somebody looks at a screen: no sample waits noticeably for lines of source, which come with a later one, unless
+     * call sites of allocations are named by them. Else a sample may wait for seconds, once. */
+    bool shown_at_once;
     /* Switches memory profiling on in a Go program that has it off, one sample in so many bytes, and puts it back when
      * the source is closed, or heaptop dies: the one thing that is ever written to a target. A power of two within the
      * bounds below; 0: writes nothing. Where it cannot be done nothing is written and the snapshots say why. */

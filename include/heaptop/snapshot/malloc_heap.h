@@ -45,6 +45,9 @@ struct malloc_type {
     uint64_t objects, bytes;        /* Chunks, and their sizes: an array or a vector of such objects counts as one. */
 };
 
+/* Sorts by falling bytes; those with equal bytes by their names' numbers. */
+void malloc_types_sort(struct malloc_type *types, size_t count);
+
 /* More types are left out, those with the fewest bytes. */
 #define MALLOC_MAX_TYPES 1024u
 
