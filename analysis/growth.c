@@ -459,9 +459,10 @@ static double rise_from(const struct series *series, uint32_t begin, uint64_t le
     return highest;
 }
 
-/* A rise as large and as quick, not long before the span, whose height was kept: then the span is one of several steps, and
- * a rate that holds for longer than a step is that of several. The span then begins where the first of them has ended, so that
- * a step for each pause between them counts. When the first began is returned; `since` where there is none. */
+/* A rise as large and as quick, not long before the span, whose height was kept: then the span is one of several steps,
+ * and a rate that holds for longer than a step is that of several. The span then begins where the first of them has
+ * ended, so that a step for each pause between them counts. When the first began is returned; `since` where there is
+ * none. */
 static uint64_t widen_to_steps(struct span *span, const struct growth_input *input, double sign, uint64_t since)
 {
     const struct series *series = input->values;

@@ -84,7 +84,8 @@ struct runner {
     uint64_t since_unix_ns;     /* Since when it has been seen at the same place. */
     bool seen;                  /* In the latest snapshot that had groups. */
 };
-/* The runtime starts one for finalizers, and for cleanups at most as many as there are Ps (runtime/mcleanup.go, Go 1.25-1.27). */
+/* The runtime starts one for finalizers, and for cleanups at most as many as there are Ps (runtime/mcleanup.go, Go
+ * 1.25-1.27). */
 #define MAX_RUNNERS 32
 
 /* What is observed at every sample need not be judged at each: a verdict over fifteen minutes does not change in a

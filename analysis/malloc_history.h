@@ -1,5 +1,5 @@
-/* What a session remembers of the heap of C code: chunks by size and objects by type, over time. Private to the analysis
- * room. */
+/* What a session remembers of the heap of C code: chunks by size and objects by type, over time. Private to the
+ * analysis room. */
 #ifndef ANALYSIS_MALLOC_HISTORY_H
 #define ANALYSIS_MALLOC_HISTORY_H
 

@@ -84,8 +84,8 @@ static void divide_heap_by_counts(const struct snapshot *snapshot, struct memory
  * (runtime/malloc.go, persistentChunkSize), and counts what it hands out of them. */
 #define RUNTIME_UNCOUNTED_BYTES (UINT64_C(1) << 20)
 
-/* The kernel joins what the program maps to mappings of the runtime beside it, unless these have names: what the runtime
- * does not count for itself is not its own. */
+/* The kernel joins what the program maps to mappings of the runtime beside it, unless these have names: what the
+ * runtime does not count for itself is not its own. */
 static void divide_runtime(const struct snapshot *snapshot, struct memory_parts *parts)
 {
     static const enum counter_id counted[] = {COUNTER_MSPAN_SYS, COUNTER_MCACHE_SYS, COUNTER_BUCKHASH_SYS,

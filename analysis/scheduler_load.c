@@ -88,7 +88,8 @@ static double mean_of(const struct history *history, enum counter_id id)
     return recent_mean(series, now + step, SCHEDULER_RECENT_NS);
 }
 
-/* Of what only rises: series keep 24 bits of a value, so that a rate that falls to nothing may be kept as a little less. */
+/* Of what only rises: series keep 24 bits of a value, so that a rate that falls to nothing may be kept as a little
+ * less. */
 static double rate_of(const struct history *history, enum counter_id id)
 {
     double rate = recent_mean(&history->rates[id], history->latest->unix_ns + 1, SCHEDULER_RECENT_NS);

@@ -1,5 +1,6 @@
-/* What grows in malloc's heap of a program that is not Go's: C++ objects of a class, chunks of a size, large blocks; and
- * what it keeps without need. Where call sites are known that grow, they are the suspects and this is their evidence. */
+/* What grows in malloc's heap of a program that is not Go's: C++ objects of a class, chunks of a size, large blocks;
+ * and what it keeps without need. Where call sites are known that grow, they are the suspects and this is their
+ * evidence. */
 #include <math.h>
 
 #include "analysis/suspects.h"
@@ -14,7 +15,8 @@
 #define SAME_PACE 8
 /* Sorts that are named among the evidence of what they come with. */
 #define MAX_TOLD 3
-/* From here on malloc takes mappings of their own (DEFAULT_MMAP_THRESHOLD), and what grows is a block, not their number. */
+/* From here on malloc takes mappings of their own (DEFAULT_MMAP_THRESHOLD), and what grows is a block, not their
+ * number. */
 #define LARGE_BYTES (UINT64_C(128) << 10)
 /* The part of RSS's rise that large blocks must account for. */
 #define LARGE_PART 0.5

@@ -29,11 +29,11 @@
  *    growth verdict over minutes, and beyond all that Go has mapped; or, where the pages were looked at twice, what
  *    has grown of their parts, and then it may be sure.
  *  - Of programs that are not Go's: C++ objects of a class, malloc's chunks of a size, large blocks (suspect_malloc.c),
- * threads and mappings (suspect_native.c) grow. What counts is a growth verdict on what was counted exactly, over half a
- * minute, a minute if it began while the program started, and a rise that is worth a word. What comes at one pace is one
- * thing: an object's class stands for the sizes of what it refers to. Where a call site grows it is the suspect,
- * and these are its evidence. Room that malloc keeps is held but idle, not leaked: a possible suspect when it is most of
- * RSS, throughout minutes.
+ * threads and mappings (suspect_native.c) grow. What counts is a growth verdict on what was counted exactly, over half
+ * a minute, a minute if it began while the program started, and a rise that is worth a word. What comes at one pace is
+ * one thing: an object's class stands for the sizes of what it refers to. Where a call site grows it is the suspect,
+ * and these are its evidence. Room that malloc keeps is held but idle, not leaked: a possible suspect when it is most
+ * of RSS, throughout minutes.
  *  - The limit is near: only by something that grows, and then it stands with that; by itself where nothing else is
  *    known to grow.
  *

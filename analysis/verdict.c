@@ -72,7 +72,8 @@ static const struct suspect *find_suspect(const struct analysis *analysis, enum 
     return NULL;
 }
 
-/* Idle heap that is still resident. The runtime's counts take for it what was never touched as well: its pages, once looked at, tell better. */
+/* Idle heap that is still resident. The runtime's counts take for it what was never touched as well: its pages, once
+ * looked at, tell better. */
 static double kept_heap(const struct analysis *analysis)
 {
     if (analysis->memory_parts.known && analysis->memory_parts.heap_known)
@@ -275,8 +276,8 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
     text_append(text, ".");
     const struct suspect *suspect = top_suspect(analysis);
     const struct allocation_row *fastest = top_site(analysis);
-    /* While a program starts its call sites are not suspected: goroutines that are must not seem to be the cause of what
-     * a site gains. */
+    /* While a program starts its call sites are not suspected: goroutines that are must not seem to be the cause of
+     * what a site gains. */
     if (suspect && suspect->kind == SUSPECT_GOROUTINES_GROW && fastest &&
         fastest->growth_share > (isnan(suspect->share) ? 0 : suspect->share))
         suspect = NULL;

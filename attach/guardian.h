@@ -30,8 +30,8 @@ struct guardian {
     int line;       /* To it: its end tells the guardian that heaptop is gone. */
 };
 
-/* Forks it, and returns once it watches. From then on it lives until heaptop ends it or dies, or the target ends. It has
- * a session of its own and no signal but SIGKILL ends it; it borrows nothing. target_descriptor: a pidfd, or -1. */
+/* Forks it, and returns once it watches. From then on it lives until heaptop ends it or dies, or the target ends. It
+ * has a session of its own and no signal but SIGKILL ends it; it borrows nothing. target_descriptor: a pidfd, or -1. */
 struct error *guardian_start(const struct changed_word *word, int target_descriptor, const struct switch_file *file,
                              struct guardian *ret_guardian);
 /* Whether it still watches; one that does not is waited for. */

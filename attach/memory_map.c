@@ -8,7 +8,8 @@
 
 /* glibc malloc/arena.c: HEAP_MAX_SIZE, to which the arenas of threads are aligned (64-bit). */
 #define C_ARENA_BYTES (UINT64_C(64) << 20)
-/* What lies below a thread's stack may not be touched: a page in glibc (pthread_attr_setguardsize), up to 64 KiB elsewhere. */
+/* What lies below a thread's stack may not be touched: a page in glibc (pthread_attr_setguardsize), up to 64 KiB
+ * elsewhere. */
 #define MAX_GUARD_BYTES (UINT64_C(64) << 10)
 /* Memory right behind a library's data is taken for its bss up to this size; it may as well be another mapping. */
 #define MAX_LIBRARY_BSS_BYTES (UINT64_C(1) << 20)
@@ -44,7 +45,8 @@ static bool starts_within(const struct heap_range *ranges, size_t count, const s
     return low < count && line->start >= ranges[low].start;
 }
 
-/* An arena of a thread starts at a multiple of 64 MiB; what it has not used yet, up to the next one, may not be touched. */
+/* An arena of a thread starts at a multiple of 64 MiB; what it has not used yet, up to the next one, may not be
+ * touched. */
 static bool is_c_arena(const struct maps *maps, size_t index)
 {
     const struct map_line *line = &maps->lines.items[index];
@@ -191,7 +193,8 @@ static void add_range(void *context, const struct resident_range *range)
         add_to_spans(measuring, range->start, range->end);
 }
 
-/* Of what is not resident of a span of small objects the free slots are taken to be first: they are the last to be touched. */
+/* Of what is not resident of a span of small objects the free slots are taken to be first: they are the last to be
+ * touched. */
 static void add_span(struct heap_use *heap, const struct heap_span *span, uint64_t resident)
 {
     if (span->use == SPAN_MANUAL) {
@@ -266,7 +269,8 @@ static int compare_classes(const void *left, const void *right)
     return (int)a->no_scan - (int)b->no_scan;
 }
 
-/* runtime/sizeclasses.go has 68 classes, each with and without pointers (Go 1.19-1.27); a target that says otherwise is not believed. */
+/* runtime/sizeclasses.go has 68 classes, each with and without pointers (Go 1.19-1.27); a target that says otherwise
+ * is not believed. */
 #define MAX_CLASSES 256u
 
 static struct error *add_spans(const struct measuring *measuring, struct snapshot *snapshot)

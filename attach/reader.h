@@ -39,16 +39,18 @@ struct reader_ops {
     /* A quick look at what the runtime will have forgotten by the next sample, which then tells of it. Costs a few
      * microseconds. Errors as of sample. */
     struct error *(*look)(struct reader *reader);
-    /* How soon after a sample or a look to look again, in nanoseconds; 0: not before the next sample. Both NULL where there is
-     * nothing to look at. */
+    /* How soon after a sample or a look to look again, in nanoseconds; 0: not before the next sample. Both NULL where
+     * there is nothing to look at. */
     uint64_t (*look_interval)(struct reader *reader);
-    /* Tells where the runtime's heap lies and what it is used for, into an empty survey; NULL where there is nothing to tell. Errors as of sample. */
+    /* Tells where the runtime's heap lies and what it is used for, into an empty survey; NULL where there is nothing
+     * to tell. Errors as of sample. */
     struct error *(*survey)(struct reader *reader, struct heap_survey *survey);
     /* Where the variable lies that holds how often allocations are sampled, 0 meaning never; borne out by more than one
-     * witness, since it will be written to. NULL where there is none. ERROR_NO_MEMORY, ERROR_UNSUPPORTED (why it is not known). */
+     * witness, since it will be written to. NULL where there is none. ERROR_NO_MEMORY, ERROR_UNSUPPORTED (why it is
+     * not known). */
     struct error *(*find_profile_rate)(struct reader *reader, remote_address *ret_address);
-    /* The next samples stop threads that run the program's own code, each for a moment, to read their stacks; or no longer.
-     * Stops are added to snapshot->cost.stops and stop_ns. NULL where nothing is gained by it. */
+    /* The next samples stop threads that run the program's own code, each for a moment, to read their stacks; or no
+     * longer. Stops are added to snapshot->cost.stops and stop_ns. NULL where nothing is gained by it. */
     void (*stop_running)(struct reader *reader, bool stops);
     /* Appends doctor rows for what it can and cannot read; strings in the report's arena. */
     struct error *(*examine)(struct reader *reader, struct doctor_report *report);

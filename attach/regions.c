@@ -81,8 +81,8 @@ static struct error *measure(const struct region_reader *reader, const struct ma
     return memory_map_measure(residency, maps, kinds, survey, snapshot);
 }
 
-/* With the readers' sample already made, so that the figures of both are of nearly the same moment. `before` is RSS as it
- * was before the maps were read: *ret_moved is whether it is another since. */
+/* With the readers' sample already made, so that the figures of both are of nearly the same moment. `before` is RSS as
+ * it was before the maps were read: *ret_moved is whether it is another since. */
 static struct error *look_at_pages(struct region_reader *reader, struct reader_set *readers, const struct maps *maps,
                                    uint64_t before, struct snapshot *snapshot, bool *ret_moved)
 {
@@ -200,7 +200,8 @@ static struct error *look_once(struct region_reader *reader, struct reader_set *
     return error;
 }
 
-/* A heap profile says more of its program's heap, where collectors' figures do not; and a first sample is not kept waiting. */
+/* A heap profile says more of its program's heap, where collectors' figures do not; and a first sample is not kept
+ * waiting. */
 static bool malloc_is_due(struct region_reader *reader, const struct reader_set *readers, uint64_t now)
 {
     bool is_first = reader->malloc_due_ns == 0;
@@ -211,8 +212,8 @@ static bool malloc_is_due(struct region_reader *reader, const struct reader_set 
     return !is_first && now >= reader->malloc_due_ns;
 }
 
-/* Where RSS has moved meanwhile, as on a machine that has more to do than it can, maps and pages are looked at once more:
- * a heap that has grown since the maps were read is in none of their lines. */
+/* Where RSS has moved meanwhile, as on a machine that has more to do than it can, maps and pages are looked at once
+ * more: a heap that has grown since the maps were read is in none of their lines. */
 struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot)
 {
     bool measures = reader->wants_pages &&

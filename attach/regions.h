@@ -39,7 +39,8 @@ void region_reader_detach(struct region_reader *reader);
 void region_reader_request_pages(struct region_reader *reader);
 
 /* Fills regions, mappings and, where it was asked for, memory_map of a snapshot that has the readers' sample; and
- * malloc_heap when it is due. What cannot be read is a problem of the snapshot; only final errors (reader_error_is_final). */
+ * malloc_heap when it is due. What cannot be read is a problem of the snapshot; only final errors
+ * (reader_error_is_final). */
 struct error *region_reader_sample(struct region_reader *reader, struct reader_set *readers, struct snapshot *snapshot);
 
 #endif

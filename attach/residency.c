@@ -9,11 +9,12 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
-/* What one residency reads at most: ranges from the kernel that can list them, page entries from one that cannot (128 GiB of addresses). */
+/* What one residency reads at most: ranges from the kernel that can list them, page entries from one that cannot
+ * (128 GiB of addresses). */
 #define MAX_RANGES (UINT64_C(1) << 24)
 #define MAX_ENTRIES (UINT64_C(1) << 25)
-/* No more than the kernel keeps itself between two copies to us (fs/proc/task_mmu.c pagemap_scan_init_bounce_buffer): with a longer list 6.18 was
- * seen to give the ranges of the last part twice. */
+/* No more than the kernel keeps itself between two copies to us (fs/proc/task_mmu.c pagemap_scan_init_bounce_buffer):
+ * with a longer list 6.18 was seen to give the ranges of the last part twice. */
 #define RANGES_A_CALL 512u
 #define ENTRIES_A_READ 8192u
 

@@ -32,7 +32,8 @@ void session_request_memory_map(struct session *session);
 /* The next sample shall begin with memory profiling switched on, one sample in so many bytes; 0: put back. */
 void session_request_profiling(struct session *session, uint64_t rate);
 
-/* From the next sample on the program is probed so, or no longer; until it calls exec. `budget`: attach_options.probe_budget. */
+/* From the next sample on the program is probed so, or no longer; until it calls exec. `budget`:
+ * attach_options.probe_budget. */
 void session_request_probe(struct session *session, enum attach_probe probe, double budget);
 
 /* The next sample alone, or every one from now on, stops the threads of running goroutines, or those that run in other

@@ -1,6 +1,6 @@
 /* Stopping one thread of the target for a moment, when somebody has asked for it. The only place that uses ptrace. The
- * kernel lets the thread go on by itself when the stopping thread of heaptop ends, however it does: killed with -9 in the
- * middle too. */
+ * kernel lets the thread go on by itself when the stopping thread of heaptop ends, however it does: killed with -9 in
+ * the middle too. */
 #ifndef HEAPTOP_ATTACH_THREAD_STOP_H
 #define HEAPTOP_ATTACH_THREAD_STOP_H
 
@@ -10,8 +10,8 @@
 
 #include "heaptop/base/error.h"
 
-/* A thread that has not stopped in this time is left alone: it is in the kernel, uninterruptible, or has got no processor.
- * Until it stops it goes on as ever. */
+/* A thread that has not stopped in this time is left alone: it is in the kernel, uninterruptible, or has got no
+ * processor. Until it stops it goes on as ever. */
 #define THREAD_STOP_MAX_WAIT_NS UINT64_C(50000000)
 
 /* Those that stacks are unwound by. */

@@ -24,8 +24,8 @@ void thread_reader_destroy(struct thread_reader *reader);       /* Accepts NULL.
 /* Fills snapshot->threads. A sample costs about the same however many threads there are: a thread that has not run
  * since it was last looked at costs one small file, and of those that have, a limited number is read, in turn;
  * read_monotonic_ns tells how old each is. expected: the number of threads that stat gives. Only ERROR_NO_MEMORY;
- * what cannot be read becomes a problem of the snapshot. stops_running: threads that run are stopped, each for a moment,
- * and have stacks too. */
+ * what cannot be read becomes a problem of the snapshot. stops_running: threads that run are stopped, each for a
+ * moment, and have stacks too. */
 struct error *thread_reader_sample(struct thread_reader *reader, uint64_t expected, bool stops_running,
                                    struct snapshot *snapshot);
 

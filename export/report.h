@@ -25,7 +25,8 @@ bool report_known(const struct report *report, enum counter_id id);
 /* Of an integer counter that is known. */
 double report_value(const struct report *report, enum counter_id id);
 
-/* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns, and a newline: the place is kept whole, the name is cut. */
+/* "tsdb.(*Head).getOrCreate  head.go:1622" in so many columns, and a newline: the place is kept whole, the name is
+ * cut. */
 void report_add_frame(struct report *report, const struct catalog *catalog, frame_id id, size_t columns);
 
 /* "  label       text", wrapped below its own column. */

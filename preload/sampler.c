@@ -18,8 +18,8 @@
 #define PAGE 4096u
 #define NEVER (UINT64_MAX / 2)
 #define FILTER_FULL UINT8_MAX
-/* The kernel keeps at least so much below the top of the main thread's stack free of other mappings (arch/x86/mm/mmap.c,
- * SIZE_128M). */
+/* The kernel keeps at least so much below the top of the main thread's stack free of other mappings
+ * (arch/x86/mm/mmap.c, SIZE_128M). */
 #define MAIN_STACK_MAX ((uintptr_t)128 << 20)
 
 enum { UNKNOWN, ATTACHING, ON, OFF };
@@ -285,7 +285,8 @@ void sampler_mark(const void *block)
 
 /* ---- samples ---- */
 
-/* Where what is a thread's own begins: the first word there points to itself (ELF Handling for Thread-Local Storage, 3.4.6). */
+/* Where what is a thread's own begins: the first word there points to itself (ELF Handling for Thread-Local Storage,
+ * 3.4.6). */
 static uintptr_t thread_pointer(void)
 {
     uintptr_t pointer;
@@ -293,8 +294,8 @@ static uintptr_t thread_pointer(void)
     return pointer;
 }
 
-/* How many bytes of the stack there are from sp on, at most as many as are to be copied. *ret_is_own: all of them stay, being this
- * thread's; else they are to be copied with care. */
+/* How many bytes of the stack there are from sp on, at most as many as are to be copied. *ret_is_own: all of them stay,
+ * being this thread's; else they are to be copied with care. */
 static uint32_t measure_stack(uintptr_t sp, bool *ret_is_own)
 {
     uintptr_t top = sampler.main_stack_top, end = sp + sampler.stack_bytes;
@@ -305,8 +306,8 @@ static uint32_t measure_stack(uintptr_t sp, bool *ret_is_own)
     return (uint32_t)((sp < top && top < end ? top : end) - sp);
 }
 
-/* Of a coroutine's stack nothing tells where it ends, and what lies behind it may be unmapped by others at any moment: the kernel copies
- * up to there. Where it is not allowed to, only the page that is in use is certain. */
+/* Of a coroutine's stack nothing tells where it ends, and what lies behind it may be unmapped by others at any moment:
+ * the kernel copies up to there. Where it is not allowed to, only the page that is in use is certain. */
 static uint32_t copy_with_care(void *copy, uintptr_t sp, uint32_t bytes)
 {
     struct iovec pages[PRELOAD_STACK_MAX / PAGE + 1], whole = {copy, bytes};

@@ -1,5 +1,5 @@
-/* Numbers for things that come and go, each given out again once its thing is gone: rows about them then need no table of
- * what they ever were. */
+/* Numbers for things that come and go, each given out again once its thing is gone: rows about them then need no table
+ * of what they ever were. */
 #ifndef HEAPTOP_RECORD_PLACES_H
 #define HEAPTOP_RECORD_PLACES_H
 

@@ -174,7 +174,8 @@ const char *schema_table_sql(const struct schema_table *table, unsigned version)
     return table->sql;
 }
 
-/* For people with the sqlite3 shell; the reader never uses them. 1 / (1 - exp(-size/rate)) is how pprof scales a sampled bucket. */
+/* For people with the sqlite3 shell; the reader never uses them. 1 / (1 - exp(-size/rate)) is how pprof scales a
+ * sampled bucket. */
 #define TIME(column) "strftime('%Y-%m-%d %H:%M:%f', " column " / 1e9, 'unixepoch')"
 #define TICK(table) "(" table ".at >> 24)"
 #define KEY(table) "(" table ".at & 16777215)"

@@ -50,8 +50,8 @@ extern const size_t schema_num_tables;
 /* The table's text in a version of the format; NULL where that has no such table. */
 const char *schema_table_sql(const struct schema_table *table, unsigned version);
 
-/* Tables of counters have one column for each, NULL where nothing changed. A NULL takes a byte, a row some ten: so those
- * that change in most ticks stand together, and those that hardly ever do. Version 1 has the first table only. A
+/* Tables of counters have one column for each, NULL where nothing changed. A NULL takes a byte, a row some ten: so
+ * those that change in most ticks stand together, and those that hardly ever do. Version 1 has the first table only. A
  * reader goes by the names of the columns. */
 enum { SCHEMA_COUNTER_TABLES = 3, SCHEMA_MAX_COUNTER_COLUMNS = 256 };
 extern const char *const schema_counter_tables[SCHEMA_COUNTER_TABLES];
@@ -63,8 +63,8 @@ size_t schema_counter_table(enum counter_id id);
 void schema_write_counter_table(size_t table, struct text *text);
 void schema_write_views(struct text *text);
 
-/* X(ID, column): what a tick tells that seldom changes. NULL: as before. sequence and samples_taken rise with the ticks,
- * so that it is their distance to the tick's number that stays. */
+/* X(ID, column): what a tick tells that seldom changes. NULL: as before. sequence and samples_taken rise with the
+ * ticks, so that it is their distance to the tick's number that stays. */
 #define TICK_FACTS(X) \
     X(SEQUENCE, "sequence_less_tick") \
     X(EXIT_REASON, "exit_reason") \

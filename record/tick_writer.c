@@ -164,8 +164,8 @@ static int64_t write_target(struct tick_writer *writer, const struct target_info
     return writer->last_target;
 }
 
-/* Whether there is nothing to be written. Bit by bit, so of a fraction as well. What is not known has no value, and what was
- * not known a moment ago is new whatever it is. */
+/* Whether there is nothing to be written. Bit by bit, so of a fraction as well. What is not known has no value, and
+ * what was not known a moment ago is new whatever it is. */
 static bool is_same(const struct counter *now, const struct counter *before)
 {
     return !counter_known(now) || (counter_known(before) && now->value.integer == before->value.integer);

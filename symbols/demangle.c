@@ -8,8 +8,8 @@
 
 /* A longer symbol is shown as it is: what comes from a file shall not take the time and the stack it likes. */
 #define MAX_SYMBOL 4000
-/* Of what it means: each substitution can double a name, so that some hundred bytes of a symbol mean more than there is memory or time
- * for. */
+/* Of what it means: each substitution can double a name, so that some hundred bytes of a symbol mean more than there is
+ * memory or time for. */
 #define MAX_NAME 16000
 
 struct name {
@@ -23,8 +23,9 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Demanglers go on whatever becomes of what they print: the way out when there is enough of it is past them. With a callback they keep
- * all on the stack (libiberty cp-demangle.c), but for the few bytes of a Rust identifier in Punycode. */
+/* Demanglers go on whatever becomes of what they print: the way out when there is enough of it is past them. With a
+ * callback they keep all on the stack (libiberty cp-demangle.c), but for the few bytes of a Rust identifier in
+ * Punycode. */
 static void take_piece(const char *bytes, size_t length, void *context)
 {
     struct name *name = context;

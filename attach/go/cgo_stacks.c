@@ -6,8 +6,8 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/table.h"
 
-/* How cmd/cgo names the functions that make a call (src/cmd/cgo/out.go, Go 1.19 to 1.27): main._Cfunc_puts in Go, and in C
- * _cgo_0123456789ab_Cfunc_puts; _C2func where the caller wants errno too. */
+/* How cmd/cgo names the functions that make a call (src/cmd/cgo/out.go, Go 1.19 to 1.27): main._Cfunc_puts in Go, and
+ * in C _cgo_0123456789ab_Cfunc_puts; _C2func where the caller wants errno too. */
 static const char *const call_names[] = {"_Cfunc_", "_C2func_"};
 
 /* What is called, as such a name tells; NULL when it is none. */

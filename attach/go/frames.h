@@ -21,8 +21,8 @@ struct error *go_frames_prepare(struct go_frames *frames, uint64_t *pcs, size_t 
 struct error *go_frames_stack(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
 
 /* The stack of a goroutine as Go's own tracebacks show it (/debug/pprof/goroutine?debug=2): the run-time pc of its
- * innermost frame, then return addresses. Inlined calls are expanded; wrappers and the runtime's unexported functions are
- * hidden unless nothing would remain. */
+ * innermost frame, then return addresses. Inlined calls are expanded; wrappers and the runtime's unexported functions
+ * are hidden unless nothing would remain. */
 struct error *go_frames_traceback(struct go_frames *frames, const uint64_t *pcs, size_t count, stack_id *ret_stack);
 
 /* The same with the runtime's functions, as /debug/pprof/goroutine has it: only wrappers are left out, and goexit. */

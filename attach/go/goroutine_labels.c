@@ -7,8 +7,8 @@
 #include "heaptop/base/cursor.h"
 #include "heaptop/base/text.h"
 
-/* runtime/pprof/label.go: up to Go 1.23 g.labels points at a map[string]string, from 1.24 on at a slice of key and value,
- * sorted by key. */
+/* runtime/pprof/label.go: up to Go 1.23 g.labels points at a map[string]string, from 1.24 on at a slice of key and
+ * value, sorted by key. */
 #define MINOR_WITH_SLICE 24
 #define PAIR_BYTES 32u
 

@@ -27,8 +27,8 @@ struct goroutine_labels {
 
 void goroutine_labels_deinit(struct goroutine_labels *labels);
 
-/* Sets label_text of all goroutines; what was read of one before is kept while it has the same labels. ERROR_NO_MEMORY, or
- * when nothing more can ever be read. */
+/* Sets label_text of all goroutines; what was read of one before is kept while it has the same labels. ERROR_NO_MEMORY,
+ * or when nothing more can ever be read. */
 struct error *goroutine_labels_read(struct goroutine_labels *labels, struct goroutine *goroutines, size_t count);
 
 #endif

@@ -139,7 +139,8 @@ stack_id goroutine_stacks_profile(const struct goroutine_stacks *stacks, stack_i
     return profile_stack ? (stack_id)*profile_stack : 0;
 }
 
-/* What two stacks differ in that are shown alike hardly ever matters: which of the runtime's functions a call came to. */
+/* What two stacks differ in that are shown alike hardly ever matters: which of the runtime's functions a call came
+ * to. */
 static struct error *note_profile_stack(struct goroutine_stacks *stacks, stack_id stack, const uint64_t *pcs,
                                         size_t count)
 {

@@ -234,8 +234,8 @@ static struct group *find_group(struct goroutines *goroutines, const struct grou
     }
 }
 
-/* A record_visitor: notes what one g says. Where nothing tells that the goroutine has run since the last sample, it keeps
- * the stack that it had. */
+/* A record_visitor: notes what one g says. Where nothing tells that the goroutine has run since the last sample, it
+ * keeps the stack that it had. */
 static void take_goroutine(void *context, size_t index, const uint8_t *bytes)
 {
     struct goroutines *goroutines = context;
@@ -533,7 +533,8 @@ struct error *goroutines_sample(struct goroutines *goroutines, struct procs *pro
     goroutines->groups.count = 0;
     goroutines->unreadable = goroutines->invalid = goroutines->ungrouped = 0;
     goroutines->out_of_memory = false;
-    /* The sample's time, not that of this reading: since when one waits, as seen from there, is then the same in every sample. */
+    /* The sample's time, not that of this reading: since when one waits, as seen from there, is then the same in
+     * every sample. */
     goroutines->now = snapshot->monotonic_ns;
     error = read_goroutines(goroutines, snapshot);
     for (size_t i = 0; !error && i < goroutines->all.count; i++)

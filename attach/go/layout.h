@@ -1,14 +1,16 @@
-/* Where the fields of the Go runtime's structs lie, by name, for one version. Filled from the target's DWARF where it has any, else from its
- * type descriptors, else from the generated table (layout_table.c, made by tools/generate-layouts from the toolchains' DWARF). */
+/* Where the fields of the Go runtime's structs lie, by name, for one version. Filled from the target's DWARF where it
+ * has any, else from its type descriptors, else from the generated table (layout_table.c, made by
+ * tools/generate-layouts from the toolchains' DWARF). */
 #ifndef HEAPTOP_ATTACH_GO_LAYOUT_H
 #define HEAPTOP_ATTACH_GO_LAYOUT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(id, type, field): "" as the field stands for the struct's size. Add a row here, run tools/generate-layouts, and it is there. A field that
- * was renamed keeps the row's id; its other names stand in go_field_aliases. Free goroutines (runtime/proc.go gcount): up to 1.24 one count of
- * all, SCHED_GFREE_N; from 1.25 those with a stack, SCHED_GFREE_N, and those without, SCHED_GFREE_NO_STACK_N: add both where both are there. */
+/* X(id, type, field): "" as the field stands for the struct's size. Add a row here, run tools/generate-layouts, and it
+ * is there. A field that was renamed keeps the row's id; its other names stand in go_field_aliases. Free goroutines
+ * (runtime/proc.go gcount): up to 1.24 one count of all, SCHED_GFREE_N; from 1.25 those with a stack, SCHED_GFREE_N,
+ * and those without, SCHED_GFREE_NO_STACK_N: add both where both are there. */
 #define GO_FIELDS(X) \
     X(G_STACK_LO, "runtime.g", "stack.lo") \
     X(G_STACK_HI, "runtime.g", "stack.hi") \

@@ -4,7 +4,8 @@
 
 #include "attach/go/process.h"
 
-/* A bit per source of variables that may be used; the layout takes the DWARF and the type descriptors by the bits below. */
+/* A bit per source of variables that may be used; the layout takes the DWARF and the type descriptors by the bits
+ * below. */
 #define LOCATE_SYMBOLS (1u << 0)
 #define LOCATE_DWARF (1u << 1)          /* Variables and layout. */
 #define LOCATE_OPERANDS (1u << 2)

@@ -80,8 +80,8 @@ struct operand_recipe {
 extern const struct operand_recipe go_operand_recipes[];
 extern const unsigned go_operand_recipe_count;
 
-/* A field that a function is known to touch, whatever it does with it: where none of its operands lies there, the variable's fields are not where
- * the layout has them. */
+/* A field that a function is known to touch, whatever it does with it: where none of its operands lies there, the
+ * variable's fields are not where the layout has them. */
 struct operand_confirmation {
     enum go_variable variable;
     enum go_function_id function;
@@ -93,8 +93,9 @@ extern const unsigned go_operand_confirmation_count;
 /* False when the function has operands and none is on the address. */
 bool operand_confirms(const struct operand_list *operands, uint64_t address);
 
-/* The addresses that a recipe names among a function's operands, in the order to try them; at most `capacity` (the count is returned). `before` is
- * the address of the variable that PICK_BEFORE looks for, in the operands' address space, or 0. */
+/* The addresses that a recipe names among a function's operands, in the order to try them; at most `capacity` (the
+ * count is returned). `before` is the address of the variable that PICK_BEFORE looks for, in the operands' address
+ * space, or 0. */
 size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands, const struct go_layout *layout,
                             uint64_t before, uint64_t *ret_addresses, size_t capacity);
 

@@ -1,13 +1,13 @@
 /* As much of decoding amd64 code as that takes: how long each instruction is, whether its memory operand is relative to
- * RIP, and what it does with it. Read from the opcode maps of the Intel 64 manual, volume 2, appendix A. A library would
- * tell more, and takes five times as long over code that is decoded before the first frame is drawn. */
+ * RIP, and what it does with it. Read from the opcode maps of the Intel 64 manual, volume 2, appendix A. A library
+ * would tell more, and takes five times as long over code that is decoded before the first frame is drawn. */
 #include "attach/go/operands.h"
 
 #include <string.h>
 
 /* What follows each opcode in 64-bit mode, a character for each:
- *   . nothing            m a ModRM byte         b a byte          z 4 bytes, or 2        w 2 bytes       e 2 bytes and one
- *   B ModRM and a byte   Z ModRM and 4 or 2     v 4, 2, or 8      o an address           r 4 bytes
+ *   . nothing            m a ModRM byte         b a byte          z 4 bytes, or 2        w 2 bytes       e 2 bytes and
+ *   one B ModRM and a byte   Z ModRM and 4 or 2     v 4, 2, or 8      o an address           r 4 bytes
  *   3 ModRM, and a byte in the first two of the group             4 the same with 4 or 2 bytes
  *   x no instruction; prefixes are none by themselves */
 static const char one_byte_map[] =

@@ -1,5 +1,5 @@
-/* The memory operands of a piece of amd64 code whose address the code itself tells: RIP-relative ones. Where they point is
- * where a runtime's variables and type descriptors lie. */
+/* The memory operands of a piece of amd64 code whose address the code itself tells: RIP-relative ones. Where they point
+ * is where a runtime's variables and type descriptors lie. */
 #ifndef HEAPTOP_ATTACH_GO_OPERANDS_H
 #define HEAPTOP_ATTACH_GO_OPERANDS_H
 
@@ -32,8 +32,8 @@ struct operand_list {
 #define OPERANDS_MAX_CODE ((size_t)64 << 10)
 #define OPERANDS_MAX 4096
 
-/* Appends the operands of `code`, which stands at `address`, in the order of the code. What is no instruction is passed over
- * a byte at a time. Beyond the bounds above nothing is decoded. ERROR_NO_MEMORY. */
+/* Appends the operands of `code`, which stands at `address`, in the order of the code. What is no instruction is passed
+ * over a byte at a time. Beyond the bounds above nothing is decoded. ERROR_NO_MEMORY. */
 struct error *operands_decode(const uint8_t *code, size_t size, uint64_t address, struct operand_list *list);
 
 static inline void operand_list_deinit(struct operand_list *list)

@@ -1,5 +1,5 @@
-/* Reads a value at a time from a target that may hold anything: what cannot be read is 0 and sets `failed`, as with a cursor. A target that is
- * gone sets `error`, which ends every further read. */
+/* Reads a value at a time from a target that may hold anything: what cannot be read is 0 and sets `failed`, as with a
+ * cursor. A target that is gone sets `error`, which ends every further read. */
 #ifndef HEAPTOP_ATTACH_GO_PEEK_H
 #define HEAPTOP_ATTACH_GO_PEEK_H
 

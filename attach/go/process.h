@@ -1,5 +1,5 @@
-/* A Go process whose runtime has been located: version, variables and struct layouts, each checked. Made by locate.c, used by every reader of
- * runtime state (heap_profile.c, memory_stats.c, goroutines.c, collector.c). */
+/* A Go process whose runtime has been located: version, variables and struct layouts, each checked. Made by locate.c,
+ * used by every reader of runtime state (heap_profile.c, memory_stats.c, goroutines.c, collector.c). */
 #ifndef HEAPTOP_ATTACH_GO_PROCESS_H
 #define HEAPTOP_ATTACH_GO_PROCESS_H
 
@@ -70,8 +70,8 @@ struct go_process {
     uint64_t symbols_ns;                    /* Wall time that locating took. */
 };
 
-/* *ret_process is NULL when the target is no Go program (no pclntab). A Go program of which little can be read still gives a process, with
- * reasons in `variables`. ERROR_NO_MEMORY, ERROR_GONE. */
+/* *ret_process is NULL when the target is no Go program (no pclntab). A Go program of which little can be read still
+ * gives a process, with reasons in `variables`. ERROR_NO_MEMORY, ERROR_GONE. */
 struct error *go_process_locate(const struct reader_context *context, struct go_process **ret_process);
 void go_process_destroy(struct go_process *process);        /* Accepts NULL. */
 

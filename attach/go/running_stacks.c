@@ -43,8 +43,8 @@ static void copy_stack(void *context, const struct thread_registers *registers)
     struct stack_copy copy = {.pc = registers->pc, .sp = registers->sp, .high = running->now.stack_high};
     uint64_t low = copied_struct_get_or_zero(&copied, GO_FIELD_G_STACK_LO);
     if (copy.sp <= low || copy.sp >= copy.high) {
-        /* On the thread's own stack, in the runtime: where the goroutine left its own is noted in its g. Outside of Go's
-         * code (in the kernel's clock) it is not. */
+        /* On the thread's own stack, in the runtime: where the goroutine left its own is noted in its g. Outside of
+         * Go's code (in the kernel's clock) it is not. */
         if (registers->pc < process->text || registers->pc >= process->end_text)
             return;
         copy.pc = running->now.pc;

@@ -9,7 +9,8 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/cursor.h"
 
-/* runtime/malloc.go, linux/amd64: heapArenaBytes, arenaBaseOffset. An arena's index counts from the lowest canonical address. */
+/* runtime/malloc.go, linux/amd64: heapArenaBytes, arenaBaseOffset. An arena's index counts from the lowest canonical
+ * address. */
 #define ARENA_BYTES (UINT64_C(64) << 20)
 #define ARENA_BASE_OFFSET UINT64_C(0xffff800000000000)
 /* arenas[0], the only first level, points at so many (1 << arenaL2Bits). */
@@ -43,8 +44,8 @@ static const enum go_field span_fields[] = {
     GO_FIELD_MSPAN_NELEMS, GO_FIELD_MSPAN_ALLOC_COUNT, GO_FIELD_MSPAN_ELEMSIZE, GO_FIELD_MSPAN_SWEEPGEN,
 };
 
-/* runtime/mheap.go mspan.sweepgen, Go 1.19-1.27: two below the heap's where it is to be swept, one below while it is being
- * swept; one above in a cache that was filled before the sweep began. */
+/* runtime/mheap.go mspan.sweepgen, Go 1.19-1.27: two below the heap's where it is to be swept, one below while it is
+ * being swept; one above in a cache that was filled before the sweep began. */
 static bool is_unswept(uint32_t generation, uint32_t heap_generation)
 {
     return heap_generation != 0 && (generation == heap_generation - 2 || generation == heap_generation - 1 ||
@@ -248,7 +249,8 @@ static struct error *read_spans(const struct go_process *process, struct peek *p
         error = record_set_init(&set, process->context.memory, reading.size);
     if (!error)
         error = list_spans(peek, spans, count, survey, &set, reading.start);
-    /* The list moves when it grows; what was read of it then is the old one, of which the runtime lets go at leisure. */
+    /* The list moves when it grows; what was read of it then is the old one, of which the runtime lets go at
+     * leisure. */
     if (!error && !peek->failed && vector_reserve(&survey->spans, set.addresses.count))
         error = record_set_read(&set, take_span, &reading);
     record_set_deinit(&set);

@@ -10,7 +10,8 @@
 /* Arenas of 64 MiB: 1 TiB. */
 #define SPANS_MAX_ARENAS (1u << 14)
 
-/* Adds to an empty survey. What cannot be had is said in its reason; errors are for lack of memory or a target that is gone. */
+/* Adds to an empty survey. What cannot be had is said in its reason; errors are for lack of memory or a target that
+ * is gone. */
 struct error *spans_survey(const struct go_process *process, struct heap_survey *survey);
 
 #endif

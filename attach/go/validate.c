@@ -411,7 +411,8 @@ static bool check_init_time(struct check *check)
     uint64_t total = peek_field(check, sched, GO_FIELD_SCHED_TOTALTIME);
     if (total == 0)
         return resized != 0 && time >= resized && time - resized < NS_PER_S * 10;
-    /* GOMAXPROCS has been changed since: `total` is the time from the first to the last change, times the Ps there were. */
+    /* GOMAXPROCS has been changed since: `total` is the time from the first to the last change, times the Ps there
+     * were. */
     return total < resized && time < resized && resized - time <= total;
 }
 

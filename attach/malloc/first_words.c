@@ -2,8 +2,8 @@
 
 #define NONE SIZE_MAX
 
-/* Tables of functions lie in data that is read-only once relocated; in old programs among variables or code; and where a
- * program at a fixed address has copies of a library's, among its zeroed variables, which follow the file's pages. */
+/* Tables of functions lie in data that is read-only once relocated; in old programs among variables or code; and where
+ * a program at a fixed address has copies of a library's, among its zeroed variables, which follow the file's pages. */
 static bool may_hold_tables(const struct maps *maps, size_t index)
 {
     const struct map_line *line = &maps->lines.items[index];

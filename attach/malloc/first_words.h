@@ -1,5 +1,5 @@
-/* The first words of live chunks, counted where they point into a file's data: there a C++ object has the address of its
- * class's table of functions. Which of them are such tables, object_types.h tells. */
+/* The first words of live chunks, counted where they point into a file's data: there a C++ object has the address of
+ * its class's table of functions. Which of them are such tables, object_types.h tells. */
 #ifndef ATTACH_MALLOC_FIRST_WORDS_H
 #define ATTACH_MALLOC_FIRST_WORDS_H
 

@@ -38,8 +38,8 @@ struct group {
     uint8_t bytes[GROUP][NAME_BYTES];
 };
 
-/* Reads so many bytes for every candidate from the address that `place` has of it, less than what is asked for where the
- * file's memory ends. What lies in no file is out. */
+/* Reads so many bytes for every candidate from the address that `place` has of it, less than what is asked for where
+ * the file's memory ends. What lies in no file is out. */
 static struct error *read_all(struct group *group, size_t place, int64_t distance, size_t size)
 {
     size_t count = 0;

@@ -176,8 +176,8 @@ static bool is_live(const void *context, const struct sampled_block *block)
     return table_find(&profile->live, block->serial) != NULL;
 }
 
-/* What malloc says is in use, less what has a call site. It can only become less; what it seems to gain is sampling error, and what malloc adds to
- * each block. */
+/* What malloc says is in use, less what has a call site. It can only become less; what it seems to gain is sampling
+ * error, and what malloc adds to each block. */
 static void measure_before(struct allocation_profile *profile, struct snapshot *snapshot)
 {
     const struct malloc_heap *heap = snapshot->malloc_heap;

@@ -37,7 +37,8 @@ enum allocation_call {
 
 enum allocation_record { ALLOCATION_RECORD_SAMPLE, ALLOCATION_RECORD_RANGE };
 
-/* In the ring: memory that was given back to the kernel otherwise than a block was had, with all blocks that begin in it. */
+/* In the ring: memory that was given back to the kernel otherwise than a block was had, with all blocks that begin
+ * in it. */
 struct allocation_range {
     __u32 record;                   /* ALLOCATION_RECORD_RANGE */
     __u32 unused;

@@ -1,6 +1,6 @@
-/* Sampled allocations of a program that keeps no heap profile of its own, summed as Go's runtime sums its own: by stack and size. However
- * they were come by, one in so many bytes must have been sampled (Poisson): what they stand for is then what pprof makes of
- * Go's counts. */
+/* Sampled allocations of a program that keeps no heap profile of its own, summed as Go's runtime sums its own: by stack
+ * and size. However they were come by, one in so many bytes must have been sampled (Poisson): what they stand for is
+ * then what pprof makes of Go's counts. */
 #ifndef ATTACH_PROBE_ALLOCATION_SITES_H
 #define ATTACH_PROBE_ALLOCATION_SITES_H
 
@@ -17,8 +17,8 @@ void allocation_sites_destroy(struct allocation_sites *sites);      /* Accepts N
 /* The program has become another, and with it all that it had allocated is gone. */
 void allocation_sites_free_all(struct allocation_sites *sites);
 
-/* Counts a sampled allocation. *ret_site: what allocation_sites_free takes when it is freed; ALLOCATION_SITES_MAX when it
- * is left out. ERROR_NO_MEMORY. */
+/* Counts a sampled allocation. *ret_site: what allocation_sites_free takes when it is freed; ALLOCATION_SITES_MAX when
+ * it is left out. ERROR_NO_MEMORY. */
 struct error *allocation_sites_add(struct allocation_sites *sites, stack_id stack, uint64_t size, uint32_t *ret_site);
 void allocation_sites_free(struct allocation_sites *sites, uint32_t site, uint64_t size);
 

@@ -32,7 +32,8 @@ struct link_create_uprobe_multi {
 /* So many calls take a millisecond; a tenth of them where they are stepped through. */
 #define CALIBRATION_CALLS 500u
 #define CALIBRATION_TURNS 3u
-/* What deciding whether to sample, or whether a block was sampled, adds to a call that is only counted: measured on the machine of docs/decisions.md. */
+/* What deciding whether to sample, or whether a block was sampled, adds to a call that is only counted: measured on
+ * the machine of docs/decisions.md. */
 #define SAMPLING_NS 150.0
 
 /* A program and its links: all that is to be closed. */
@@ -88,8 +89,8 @@ static bool kernel_is_from(unsigned major, unsigned minor)
     return have_major > major || (have_major == major && have_minor >= minor);
 }
 
-/* A returning function enters the kernel by a system call from 6.11 on, which filters killed the process for until 6.14 (cf6cb56ef244); and a
- * shadow stack did not know of it before 6.11 (488af8ea7131). */
+/* A returning function enters the kernel by a system call from 6.11 on, which filters killed the process for until 6.14
+ * (cf6cb56ef244); and a shadow stack did not know of it before 6.11 (488af8ea7131). */
 static struct error *check_returns_are_safe(struct target *target)
 {
     char text[8192];
@@ -203,7 +204,8 @@ static struct error *link_all(struct allocation_trace *trace, pid_t pid, const s
 
 /* ---- what a call costs ---- */
 
-/* Functions of our own, one of which begins with an instruction that the kernel emulates, and the other with one that it does not. */
+/* Functions of our own, one of which begins with an instruction that the kernel emulates, and the other with one
+ * that it does not. */
 void allocation_trace_call_emulated(void);
 void allocation_trace_call_stepped(void);
 __asm__(".text\n"
@@ -244,8 +246,8 @@ static double measure_call(void (*call)(void), unsigned calls)
     return least;
 }
 
-/* Heaptop's own calls are counted with the others: before these are looked at. Without returns, which are seen of samples alone or cost as much
- * again. */
+/* Heaptop's own calls are counted with the others: before these are looked at. Without returns, which are seen of
+ * samples alone or cost as much again. */
 static struct error *calibrate(struct allocation_trace *trace)
 {
     _cleanup_free_ struct allocator_file *file = calloc(1, sizeof(*file));

@@ -1,6 +1,7 @@
-/* BPF programs at the functions by which a process allocates (uprobes; Linux 5.15 and later): which allocations are sampled is decided in the
- * kernel, and so is which calls of free matter. The kernel places a breakpoint in the process's own copy of each function's page and takes it
- * out again when the links are closed, however heaptop ends. Left out where heaptop was built without libbpf. */
+/* BPF programs at the functions by which a process allocates (uprobes; Linux 5.15 and later): which allocations are
+ * sampled is decided in the kernel, and so is which calls of free matter. The kernel places a breakpoint in the
+ * process's own copy of each function's page and takes it out again when the links are closed, however heaptop ends.
+ * Left out where heaptop was built without libbpf. */
 #ifndef ATTACH_PROBE_ALLOCATION_TRACE_H
 #define ATTACH_PROBE_ALLOCATION_TRACE_H
 
@@ -23,15 +24,15 @@ struct allocation_trace_totals {
 
 struct allocation_trace;
 
-/* Begins to count calls. A sample is taken for one in `rate` bytes, once it is switched on. ERROR_PERMISSION (what it takes is said),
- * ERROR_UNSUPPORTED, ERROR_NO_MEMORY, ERROR_SYSTEM. */
+/* Begins to count calls. A sample is taken for one in `rate` bytes, once it is switched on. ERROR_PERMISSION (what it
+ * takes is said), ERROR_UNSUPPORTED, ERROR_NO_MEMORY, ERROR_SYSTEM. */
 struct error *allocation_trace_open(struct target *target, const struct allocator_functions *functions, uint64_t rate,
                                     enum allocation_trace_links links, struct allocation_trace **ret_trace);
 void allocation_trace_close(struct allocation_trace *trace);    /* Accepts NULL. */
 
 bool allocation_trace_sees_all_returns(const struct allocation_trace *trace);
-/* How much longer a call takes on this machine, in nanoseconds, as heaptop has measured on calls of its own: where the kernel emulates the
- * probed instruction, and where the processor steps through it. */
+/* How much longer a call takes on this machine, in nanoseconds, as heaptop has measured on calls of its own: where the
+ * kernel emulates the probed instruction, and where the processor steps through it. */
 struct allocation_trace_costs {
     double call_ns, stepped_call_ns;
 };
@@ -42,13 +43,14 @@ void allocation_trace_sample(struct allocation_trace *trace);
 /* ERROR_SYSTEM. */
 struct error *allocation_trace_count(struct allocation_trace *trace, struct allocation_trace_totals *ret_totals);
 
-/* Visits the samples that have come, and the ranges given back, in order; so many at most. One of the two is NULL. Stops at the first error
- * of a visitor. */
+/* Visits the samples that have come, and the ranges given back, in order; so many at most. One of the two is NULL.
+ * Stops at the first error of a visitor. */
 typedef struct error *allocation_visitor(void *context, const struct allocation_sample *sample,
                                          const struct allocation_range *range);
 struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit, void *context);
 
-/* The serials of sampled blocks that are still allocated, as keys; empties the table first. ERROR_NO_MEMORY, ERROR_SYSTEM. */
+/* The serials of sampled blocks that are still allocated, as keys; empties the table first. ERROR_NO_MEMORY,
+ * ERROR_SYSTEM. */
 struct error *allocation_trace_list_live(struct allocation_trace *trace, struct table *serials);
 /* A block is no longer allocated. */
 void allocation_trace_forget(struct allocation_trace *trace, uint64_t address, uint64_t serial);

@@ -1,6 +1,7 @@
-/* Runs in the kernel at each call of a probed process's allocator: decides by bytes which allocations are sampled (Poisson), copies the stacks
- * of those, and remembers their addresses, so that of all the calls that free something the others cost no more than a look-up. Links
- * restrict it to the one process; it only ever reads that process's memory, and all it does is bounded. */
+/* Runs in the kernel at each call of a probed process's allocator: decides by bytes which allocations are sampled
+ * (Poisson), copies the stacks of those, and remembers their addresses, so that of all the calls that free something
+ * the others cost no more than a look-up. Links restrict it to the one process; it only ever reads that process's
+ * memory, and all it does is bounded. */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
 #include <stdbool.h>

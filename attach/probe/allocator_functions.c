@@ -18,7 +18,8 @@ struct function {
     uint8_t arguments;                  /* That are read: the first so many. */
 };
 
-/* The C library's, and those that allocators have besides. operator new and delete of libstdc++ call malloc and free; allocators have their own. */
+/* The C library's, and those that allocators have besides. operator new and delete of libstdc++ call malloc and
+ * free; allocators have their own. */
 static const struct function allocator_table[] = {
     {"malloc", ALLOCATION_CALL_MALLOC, 1},
     {"free", ALLOCATION_CALL_FREE, 1},
@@ -178,14 +179,16 @@ static bool has_symbol(struct image *image, const char *name)
     return symbol.source != SYMBOL_MISSING;
 }
 
-/* By its name, or by what only its malloc has where it is linked into the program (musl 1.2.2 and later: src/malloc/free.c). */
+/* By its name, or by what only its malloc has where it is linked into the program (musl 1.2.2 and later:
+ * src/malloc/free.c). */
 static bool is_musl(const struct search *search, const struct map_line *line, struct image *image)
 {
     return map_line_file_begins(&search->maps, line, "ld-musl-") || map_line_file_begins(&search->maps, line, "libc.musl-") ||
            has_symbol(image, "__libc_malloc_impl");
 }
 
-/* The C library's realloc calls malloc where there is nothing yet (glibc malloc/malloc.c __libc_realloc); jemalloc's does not. */
+/* The C library's realloc calls malloc where there is nothing yet (glibc malloc/malloc.c __libc_realloc); jemalloc's
+ * does not. */
 static bool is_jemalloc(struct image *image)
 {
     return has_symbol(image, "mallctl");

@@ -1,5 +1,5 @@
-/* The functions by which a process allocates and frees: in which of its files they are, and where in them probes go. By symbols, of which
- * an allocator that is a library always has those that it is called by. */
+/* The functions by which a process allocates and frees: in which of its files they are, and where in them probes go. By
+ * symbols, of which an allocator that is a library always has those that it is called by. */
 #ifndef ATTACH_PROBE_ALLOCATOR_FUNCTIONS_H
 #define ATTACH_PROBE_ALLOCATOR_FUNCTIONS_H
 
@@ -28,7 +28,8 @@ struct allocator_functions {
     uint64_t allocator_start, allocator_end, libc_start, libc_end;  /* Run-time addresses of their code; 0, 0: not to be told apart. */
 };
 
-/* ERROR_UNSUPPORTED: no file has a malloc that can be found, or the program is for another processor. Errors of reading the memory map. */
+/* ERROR_UNSUPPORTED: no file has a malloc that can be found, or the program is for another processor. Errors of
+ * reading the memory map. */
 struct error *allocator_functions_find(struct target *target, struct allocator_functions *ret_functions);
 
 #endif

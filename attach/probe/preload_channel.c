@@ -11,8 +11,8 @@
 #include "heaptop/base/cleanup.h"
 #include "heaptop/base/clock.h"
 
-/* Two hundred stacks of 16 KB, or thousands of usual ones; and more where more samples are wanted. What is touched of it counts as the
- * command's shared memory. */
+/* Two hundred stacks of 16 KB, or thousands of usual ones; and more where more samples are wanted. What is touched of
+ * it counts as the command's shared memory. */
 #define USUAL_RING_BYTES (UINT32_C(4) << 20)
 #define MOST_RING_BYTES (UINT32_C(64) << 20)
 /* At the usual rate as many as 32 GB in use have; and more for lower rates. */
@@ -20,7 +20,8 @@
 #define MOST_SLOTS (UINT32_C(1) << 20)
 /* Out of the way of a program that counts on the lowest descriptors being free. */
 #define LOWEST_DESCRIPTOR 200
-/* A sample is written in microseconds. One that is not whole after so long never will be: its thread has left the function. */
+/* A sample is written in microseconds. One that is not whole after so long never will be: its thread has left the
+ * function. */
 #define GIVE_UP_NS (5 * CLOCK_SECOND_NS)
 
 struct preload {
@@ -169,8 +170,8 @@ static void pass_over(struct preload *preload, uint64_t position)
     atomic_store(&preload->header->tail, position);
 }
 
-/* Where a sample is that is not whole, and has not been for long, those who write have got stuck: goes on behind all that was
- * begun by now. */
+/* Where a sample is that is not whole, and has not been for long, those who write have got stuck: goes on behind all
+ * that was begun by now. */
 static void wait_for(struct preload *preload, uint64_t head)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);

@@ -1,5 +1,5 @@
-/* heaptop's end of what it shares with the library that is preloaded into a command (heaptop/preload.h). All that the command can write to
- * is checked before it is believed. */
+/* heaptop's end of what it shares with the library that is preloaded into a command (heaptop/preload.h). All that the
+ * command can write to is checked before it is believed. */
 #ifndef ATTACH_PROBE_PRELOAD_CHANNEL_H
 #define ATTACH_PROBE_PRELOAD_CHANNEL_H
 

@@ -76,7 +76,8 @@ static bool find_program(const char *name, char path[PATH_MAX])
     }
 }
 
-/* The dynamic linker leaves preloaded libraries out of programs that may do more than who starts them (ld.so(8), secure-execution mode). */
+/* The dynamic linker leaves preloaded libraries out of programs that may do more than who starts them (ld.so(8),
+ * secure-execution mode). */
 static bool is_privileged(int descriptor)
 {
     struct stat status;
@@ -87,8 +88,8 @@ static bool is_privileged(int descriptor)
            (geteuid() != 0 && fgetxattr(descriptor, "security.capability", NULL, 0) > 0);
 }
 
-/* Sanitizers' runtimes want to come before all other libraries, and end the program when they do not. Whether it uses one is told by the
- * names of the functions that it is linked with. */
+/* Sanitizers' runtimes want to come before all other libraries, and end the program when they do not. Whether it uses
+ * one is told by the names of the functions that it is linked with. */
 static bool has_sanitizer(struct image *image)
 {
     static const char *const names[] = {"__asan_init", "__tsan_init", "__msan_init", "__hwasan_init"};

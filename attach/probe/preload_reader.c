@@ -10,8 +10,8 @@
 #define MAX_FETCHED 4096u
 
 #define LOOK_NS UINT64_C(20000000)
-/* Until the library has begun: a program that ends soon shall have been seen with its code. And so many times at most, as some never load
- * it. */
+/* Until the library has begun: a program that ends soon shall have been seen with its code. And so many times at most,
+ * as some never load it. */
 #define FIRST_LOOK_NS UINT64_C(2000000)
 #define MAX_FIRST_LOOKS 1000u
 

@@ -20,7 +20,8 @@ struct error *preload_reader_look(struct preload_reader *reader);
 /* Fetches them, and makes of all of them the snapshot's heap profile, if it has none. Errors as of look. */
 struct error *preload_reader_sample(struct preload_reader *reader, struct snapshot *snapshot);
 
-/* The same after the end of the process, of whose last sample the snapshot is a copy: what it had not freed is in use. */
+/* The same after the end of the process, of whose last sample the snapshot is a copy: what it had not freed is in
+ * use. */
 struct error *preload_reader_finish(struct preload_reader *reader, struct snapshot *snapshot);
 
 #endif

@@ -15,7 +15,8 @@ static const x86_reg arguments_in_order[][NAMES] = {
 };
 static const x86_reg stack_pointer[NAMES] = {X86_REG_RSP, X86_REG_ESP, X86_REG_SP, X86_REG_SPL};
 
-/* By its first byte, as the kernel tells them: calls, jumps and conditional ones to a fixed place, the shortest nop, pushes of a register. */
+/* By its first byte, as the kernel tells them: calls, jumps and conditional ones to a fixed place, the shortest nop,
+ * pushes of a register. */
 static bool is_emulated(const uint8_t *bytes, size_t length)
 {
     bool is_prefixed = bytes[0] == 0x40 || bytes[0] == 0x41;

@@ -1,5 +1,5 @@
-/* Sampled allocations that are still in use, from the copies of their stacks to call sites: what the readers of allocations share,
- * however they come by their samples and learn of what was freed. */
+/* Sampled allocations that are still in use, from the copies of their stacks to call sites: what the readers of
+ * allocations share, however they come by their samples and learn of what was freed. */
 #ifndef ATTACH_PROBE_SAMPLED_BLOCKS_H
 #define ATTACH_PROBE_SAMPLED_BLOCKS_H
 
@@ -34,8 +34,8 @@ void sampled_blocks_deinit(struct sampled_blocks *blocks);      /* Also of what 
 /* The program has become another. */
 void sampled_blocks_clear(struct sampled_blocks *blocks);
 
-/* Unwinds the copy of its stack, without the innermost frames that lie in [skip_start, skip_end). Where nothing is known of the
- * stack, it counts without one. ERROR_NO_MEMORY. */
+/* Unwinds the copy of its stack, without the innermost frames that lie in [skip_start, skip_end). Where nothing is
+ * known of the stack, it counts without one. ERROR_NO_MEMORY. */
 struct error *sampled_blocks_fetch(struct sampled_blocks *blocks, const struct stack_copy *copy, uint64_t skip_start,
                                    uint64_t skip_end, const struct sampled_block *block);
 /* Names and counts all that was fetched. ERROR_NO_MEMORY. */

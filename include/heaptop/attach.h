@@ -18,10 +18,11 @@ struct process_row {
     pid_t pid, parent;
     uid_t uid;
     const char *user, *comm, *command_line, *exe;   /* exe: "" when it may not be read. */
-    /* What the program is: "go1.24.4", "JVM 17.0.15", "CPython 3.11", "node", "Rust", "C++", "C", "native" (nothing tells); "" when it may
-     * not be read or was not looked at. */
+    /* What the program is: "go1.24.4", "JVM 17.0.15", "CPython 3.11", "node", "Rust", "C++", "C", "native" (nothing
+     * tells); "" when it may not be read or was not looked at. */
     const char *runtime;
-    /* What serves its allocations: "Go", "Go+glibc" (a cgo program), "glibc", "musl", "jemalloc", "tcmalloc", "mimalloc"; "" when not known. */
+    /* What serves its allocations: "Go", "Go+glibc" (a cgo program), "glibc", "musl", "jemalloc", "tcmalloc",
+     * "mimalloc"; "" when not known. */
     const char *allocator;
     uint64_t rss_bytes, cpu_ns, start_unix_ns;
     bool readable;              /* heaptop may read its memory. */
@@ -40,7 +41,8 @@ struct error *program_kinds_create(struct program_kinds **ret_kinds);      /* ER
 void program_kinds_destroy(struct program_kinds *kinds);        /* Accepts NULL. */
 
 /* All processes but kernel threads, heaptop itself and what it has begun for itself, by falling RSS. With `kinds`
- * executables and memory maps that are not in it yet are looked at for runtime and allocator, the largest processes' first, for at most PROCESS_LIST_LOOK_NS; NULL: those stay "". */
+ * executables and memory maps that are not in it yet are looked at for runtime and allocator, the largest processes'
+ * first, for at most PROCESS_LIST_LOOK_NS; NULL: those stay "". */
 struct error *process_list_read(struct program_kinds *kinds, struct process_list *ret_list);
 #define PROCESS_LIST_LOOK_NS UINT64_C(40000000)
 void process_list_deinit(struct process_list *list);
@@ -61,12 +63,12 @@ void attach_write_runtimes(struct text *text);
 
 struct preload;
 
-/* The library to be preloaded: where HEAPTOP_PRELOAD_LIBRARY says, else beside this program, or in ../lib/heaptop from there. Its path is
- * malloc'd. ERROR_NOT_FOUND; ERROR_UNSUPPORTED: its path cannot be given to a dynamic linker. */
+/* The library to be preloaded: where HEAPTOP_PRELOAD_LIBRARY says, else beside this program, or in ../lib/heaptop from
+ * there. Its path is malloc'd. ERROR_NOT_FOUND; ERROR_UNSUPPORTED: its path cannot be given to a dynamic linker. */
 struct error *preload_find_library(char **ret_path);
 
-/* Why the library cannot be loaded into the program that execvp would start by this name, as a sentence that begins with "it"; static. NULL:
- * nothing speaks against it. */
+/* Why the library cannot be loaded into the program that execvp would start by this name, as a sentence that begins
+ * with "it"; static. NULL: nothing speaks against it. */
 const char *preload_judge_program(const char *name);
 
 /* Makes what is shared with a command, of whose allocations one in `rate` bytes is sampled (Poisson). ERROR_NO_MEMORY,
@@ -74,19 +76,21 @@ const char *preload_judge_program(const char *name);
 struct error *preload_create(const char *library, uint64_t rate, struct preload **ret_preload);
 void preload_destroy(struct preload *preload);      /* Accepts NULL. */
 
-/* In the child process that will be the command: sets its environment and what it inherits. Libraries that were to be preloaded anyway
- * come after ours. False when memory is out. */
+/* In the child process that will be the command: sets its environment and what it inherits. Libraries that were to be
+ * preloaded anyway come after ours. False when memory is out. */
 bool preload_enter(struct preload *preload);
 
 /* What is asked of a running program that keeps no heap profile, to see which code allocates. */
 enum attach_probe {
     ATTACH_PROBE_NONE,
     /* Page-fault samples with stacks, by perf_event_open: which code first touches new memory. Places nothing in the
-     * program and ends with heaptop; costs it some microseconds a sample, of which there are a few hundred a second at most. */
+     * program and ends with heaptop; costs it some microseconds a sample, of which there are a few hundred a second
+     * at most. */
     ATTACH_PROBE_FAULTS,
-    /* BPF programs at the functions by which it allocates (uprobes): what is in use of what was allocated since, by call site. The kernel
-     * places breakpoints in the program's own copy of their pages, and takes them out when heaptop ends, however it does. Each call takes
-     * about half a microsecond longer: they are counted for a tenth of a second first. */
+    /* BPF programs at the functions by which it allocates (uprobes): what is in use of what was allocated since, by
+     * call site. The kernel places breakpoints in the program's own copy of their pages, and takes them out when
+     * heaptop ends, however it does. Each call takes about half a microsecond longer: they are counted for a tenth
+     * of a second first. */
     ATTACH_PROBE_ALLOCATIONS,
     /* Only counts those calls, once, and says in the snapshots what the probes would cost. */
     ATTACH_PROBE_COUNT,
@@ -106,8 +110,8 @@ struct attach_options {
      * the source is closed, or heaptop dies: the one thing that is ever written to a target. A power of two within the
      * bounds below; 0: writes nothing. Where it cannot be done nothing is written and the snapshots say why. */
     uint64_t profile_rate;
-    /* Every sample stops the threads of running goroutines, or those that run in other programs, each for some ten to a hundred
-     * microseconds, to read their stacks. */
+    /* Every sample stops the threads of running goroutines, or those that run in other programs, each for some ten to a
+     * hundred microseconds, to read their stacks. */
     bool stop_running;
     enum attach_probe probe;    /* Where it cannot be done the snapshots say why. */
     /* Of ATTACH_PROBE_ALLOCATIONS: the share of one processor above which the probes are taken away. 0: the default. */

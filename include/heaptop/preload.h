@@ -1,14 +1,15 @@
-/* What heaptop and the library that it preloads into a command (preload/) share: a file in memory, made by heaptop, mapped by both.
- * The library writes sampled allocations into a ring; which of them are still allocated is told by a table of slots. Either side
- * may end at any moment: nobody waits for the other. heaptop trusts nothing that it finds in here. */
+/* What heaptop and the library that it preloads into a command (preload/) share: a file in memory, made by heaptop,
+ * mapped by both. The library writes sampled allocations into a ring; which of them are still allocated is told by a
+ * table of slots. Either side may end at any moment: nobody waits for the other. heaptop trusts nothing that it
+ * finds in here. */
 #ifndef HEAPTOP_PRELOAD_H
 #define HEAPTOP_PRELOAD_H
 
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Of the environment of the command: "DESCRIPTOR:TOKEN", the file's descriptor, which the command inherits, and the header's token in
- * hexadecimal, so that no other file is ever taken for it. */
+/* Of the environment of the command: "DESCRIPTOR:TOKEN", the file's descriptor, which the command inherits, and the
+ * header's token in hexadecimal, so that no other file is ever taken for it. */
 #define PRELOAD_VARIABLE "HEAPTOP_PRELOAD"
 #define PRELOAD_LIBRARY "libheaptop-preload.so"
 

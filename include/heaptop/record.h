@@ -11,8 +11,8 @@
 #include "heaptop/snapshot.h"
 
 /* Of the files that are written (user_version). 2: counters in three tables, what ticks seldom tell apart from them,
- * states of threads once, regions by number and not by position. 3: goroutines one by one as well, and malloc's heap. 1 and 2
- * are read as well. */
+ * states of threads once, regions by number and not by position. 3: goroutines one by one as well, and malloc's heap. 1
+ * and 2 are read as well. */
 #define RECORD_FORMAT_VERSION 3
 
 /* ---- writing ---- */
@@ -67,7 +67,8 @@ void recorder_gap(struct recorder *recorder, uint64_t from_unix_ns, uint64_t to_
  * no longer. Strings are copied; ids are those of the snapshot's catalog. */
 struct recorder_suspect {
     const char *kind, *confidence, *unit;   /* unit: what per_second counts; NULL: nothing. */
-    /* What it is about tells it apart from others of its kind, from one list to the next: a line, or by name; 0 and NULL for none. */
+    /* What it is about tells it apart from others of its kind, from one list to the next: a line, or by name; 0 and
+     * NULL for none. */
     frame_id subject, created_by;
     const char *name;
     stack_id stack;

@@ -1,4 +1,5 @@
-/* Any sequence of reads stays inside the bytes. The first byte tells how many bytes of orders follow; the rest is read. */
+/* Any sequence of reads stays inside the bytes. The first byte tells how many bytes of orders follow; the rest is
+ * read. */
 #include <stdint.h>
 #include <stdlib.h>
 

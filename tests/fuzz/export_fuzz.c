@@ -1,5 +1,5 @@
-/* Snapshots that hold anything, as a recording may make them: two are built from the input, compared, and written in every format. What comes
- * out must be text without control characters, and a graph whose tags are balanced. */
+/* Snapshots that hold anything, as a recording may make them: two are built from the input, compared, and written in
+ * every format. What comes out must be text without control characters, and a graph whose tags are balanced. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* What a program may write into the memory that it shares with heaptop. The input is written over the header's second part, from `state` on, and
- * into the ring, where the first byte says. */
+/* What a program may write into the memory that it shares with heaptop. The input is written over the header's second
+ * part, from `state` on, and into the ring, where the first byte says. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* Replays a fuzz target's corpus without libFuzzer: every file (and every file of every folder) named on the command
- * line is fed to LLVMFuzzerTestOneInput once, then again truncated at a few lengths, so that ctest keeps the corpus alive. */
+ * line is fed to LLVMFuzzerTestOneInput once, then again truncated at a few lengths, so that ctest keeps the corpus
+ * alive. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>

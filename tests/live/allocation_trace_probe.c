@@ -1,5 +1,6 @@
-/* allocation_trace_probe session|pairs PID: the live tests' way to probes on allocations alone. Prints "on" once they sample; after a line of its
- * standard input, or when that ends, {"inuse_bytes": ..., "calls": ..., "samples": ..., "lost": ..., "call_ns": ...}, and ends. */
+/* allocation_trace_probe session|pairs PID: the live tests' way to probes on allocations alone. Prints "on" once they
+ * sample; after a line of its standard input, or when that ends, {"inuse_bytes": ..., "calls": ..., "samples": ...,
+ * "lost": ..., "call_ns": ...}, and ends. */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

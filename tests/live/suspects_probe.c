@@ -1,6 +1,6 @@
 /* suspects_probe RECORDING [STRETCH]: what would have been suspected at each moment of it, or if all of it had taken
- * STRETCH times as long. suspects_probe PID STRETCH SAMPLES: the same of a process, watched for so many samples at four a
- * second. Prints a line of JSON for each tick: the seconds since the first, and the kind, confidence, line and
+ * STRETCH times as long. suspects_probe PID STRETCH SAMPLES: the same of a process, watched for so many samples at four
+ * a second. Prints a line of JSON for each tick: the seconds since the first, and the kind, confidence, line and
  * words of each suspect. */
 #include <limits.h>
 #include <stdio.h>

@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* Check writes to a file where each assertion stands that holds, so as to tell behind which one a test has crashed, and reads all of
- * it: in loops that takes longer than what is tested. A place is told once, or again when another has taken its place here. */
+/* Check writes to a file where each assertion stands that holds, so as to tell behind which one a test has crashed, and
+ * reads all of it: in loops that takes longer than what is tested. A place is told once, or again when another has
+ * taken its place here. */
 static inline void mark_once(const char *file, int line)
 {
     static struct {
@@ -38,8 +39,8 @@ static inline int run_suite(Suite *suite)
     return failed == 0 && run > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A suite of this name that has these tests, START_TEST's names, one after the other; run, it is main's exit status. For
- * those that need loops or fixtures, run_suite. */
+/* A suite of this name that has these tests, START_TEST's names, one after the other; run, it is main's exit status.
+ * For those that need loops or fixtures, run_suite. */
 static inline int run_tests(const char *name, const TTest *const *tests, size_t count)
 {
     Suite *suite = suite_create(name);

@@ -1,4 +1,5 @@
-/* Whether a sanitizer is at work: it brings an allocator of its own, makes frames larger, and takes several times as long. */
+/* Whether a sanitizer is at work: it brings an allocator of its own, makes frames larger, and takes several times as
+ * long. */
 #ifndef HEAPTOP_TESTS_UNIT_SANITIZED_H
 #define HEAPTOP_TESTS_UNIT_SANITIZED_H
 

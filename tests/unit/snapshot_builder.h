@@ -402,8 +402,8 @@ __attribute__((unused)) static void builder_advance(struct builder *b, double se
 
 #define BUILDER_LISTED 20u
 
-/* Lists some goroutines of each group one by one. The first is made by none, each other by the first of the group before
- * its own, and each group's by one that has ended. */
+/* Lists some goroutines of each group one by one. The first is made by none, each other by the first of the group
+ * before its own, and each group's by one that has ended. */
 static void builder_list_goroutines(struct snapshot *snapshot)
 {
     size_t groups = snapshot->num_goroutine_groups, count = 0;

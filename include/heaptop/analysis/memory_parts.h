@@ -41,7 +41,8 @@ struct memory_parts {
     uint64_t took_ns;           /* What that took, wall time. */
     uint64_t rss_bytes;
     uint64_t bytes[MEMORY_PART_COUNT];
-    /* The parts sum to rss_bytes + excess_bytes: more pages were seen than the kernel counts, as when some came while they were looked at. */
+    /* The parts sum to rss_bytes + excess_bytes: more pages were seen than the kernel counts, as when some came
+     * while they were looked at. */
     uint64_t excess_bytes;
     uint64_t released_bytes;    /* Heap given back to the system: not resident, in no part. */
     bool released_known;
@@ -53,8 +54,8 @@ struct memory_parts {
 /* Of a snapshot that has a memory map; of others `known` is false. */
 struct memory_parts memory_parts_of(const struct snapshot *snapshot);
 
-/* What the parts mean, in one to three sentences for a person: which of them is the most, what of it is no leak, what stays open. Nothing
- * where the parts are not known. */
+/* What the parts mean, in one to three sentences for a person: which of them is the most, what of it is no leak, what
+ * stays open. Nothing where the parts are not known. */
 struct error *memory_parts_write_note(const struct memory_parts *parts, struct text *ret_text);
 
 #endif

@@ -24,7 +24,8 @@ struct error {
     char *message;      /* One line, no full stop, no newline; quoted names are already escaped. Owned by the error. */
 };
 
-/* Returns a new error; never NULL: when memory is out it is the static out-of-memory error, which error_destroy accepts. */
+/* Returns a new error; never NULL: when memory is out it is the static out-of-memory error, which error_destroy
+ * accepts. */
 struct error *error_create(enum error_kind kind, const char *format, ...)
     __attribute__((format(printf, 2, 3), returns_nonnull));
 struct error *error_create_at(enum error_kind kind, uint64_t address, const char *format, ...)
@@ -38,7 +39,8 @@ struct error *error_from_errno(int errno_value, const char *format, ...)
 /* The static error for a failed allocation. */
 struct error *error_no_memory(void) __attribute__((returns_nonnull));
 
-/* Prefixes the message with "CONTEXT: ". Takes ownership of error and returns it (or error_no_memory's). NULL stays NULL. */
+/* Prefixes the message with "CONTEXT: ". Takes ownership of error and returns it (or error_no_memory's). NULL stays
+ * NULL. */
 struct error *error_prefix(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Accepts NULL and the static error. */

@@ -21,7 +21,8 @@ void table_deinit(struct table *table);
 /* The value's place, or NULL. The pointer holds until the next table_insert. */
 uint64_t *table_find(const struct table *table, uint64_t key);
 
-/* The place of the key's value, made (as 0) when the key is new (*ret_new tells; may be NULL). NULL when memory is out. */
+/* The place of the key's value, made (as 0) when the key is new (*ret_new tells; may be NULL). NULL when memory is
+ * out. */
 uint64_t *table_insert(struct table *table, uint64_t key, bool *ret_new);
 
 /* Empties the table and keeps its storage. */

@@ -24,7 +24,8 @@ void text_append_escaped(struct text *text, const char *bytes, size_t length);
 /* Hands the string over (malloc'd; "" when nothing was appended) and empties the text; NULL when memory ran out. */
 char *text_take(struct text *text);
 
-/* Decodes one character at `bytes`: returns its length in bytes (1 for an invalid byte, *ret_rune then U+FFFD); 0 at length 0. */
+/* Decodes one character at `bytes`: returns its length in bytes (1 for an invalid byte, *ret_rune then U+FFFD); 0 at
+ * length 0. */
 size_t utf8_decode(const char *bytes, size_t length, uint32_t *ret_rune);
 /* Writes up to 4 bytes, returns how many. What is no character (a surrogate, above U+10FFFF) is written as U+FFFD. */
 size_t utf8_from_rune(uint32_t rune, char bytes[4]);

@@ -1,4 +1,5 @@
-/* A growing array of one type: `VECTOR(struct site) sites = {0};`. Elements move when it grows: keep indices, not pointers. */
+/* A growing array of one type: `VECTOR(struct site) sites = {0};`. Elements move when it grows: keep indices, not
+ * pointers. */
 #ifndef HEAPTOP_BASE_VECTOR_H
 #define HEAPTOP_BASE_VECTOR_H
 

@@ -25,11 +25,12 @@ enum frame_origin {
 };
 
 struct frame {
-    /* Link-time code address looked up (a return address minus 1); of inlined calls the innermost one's. 0 when unknown. */
+    /* Link-time code address looked up (a return address minus 1); of inlined calls the innermost one's. 0 when
+     * unknown. */
     uint64_t address;
     string_id function;     /* Full name, escaped: "github.com/prometheus/prometheus/tsdb.(*Head).getOrCreate". */
-    /* Full path as compiled in, escaped; of native code of which no source is known the program or library it is of; 0 when
-     * unknown. */
+    /* Full path as compiled in, escaped; of native code of which no source is known the program or library it is of; 0
+     * when unknown. */
     string_id file;
     uint32_t line;          /* 0 when unknown. */
     uint32_t start_line;    /* First line of the function; 0 when unknown (Go < 1.20). */

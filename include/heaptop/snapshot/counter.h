@@ -1,4 +1,5 @@
-/* The process-wide figures of a sample: one table, from which screens, JSON, CSV, OpenMetrics and recordings are all made. */
+/* The process-wide figures of a sample: one table, from which screens, JSON, CSV, OpenMetrics and recordings are all
+ * made. */
 #ifndef HEAPTOP_SNAPSHOT_COUNTER_H
 #define HEAPTOP_SNAPSHOT_COUNTER_H
 

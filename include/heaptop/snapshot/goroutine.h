@@ -8,7 +8,8 @@
 
 #include "heaptop/snapshot/catalog.h"
 
-/* X(ID, name): what goroutines do or wait for, in the sorts that a person looks for. Names are those of JSON and recordings. */
+/* X(ID, name): what goroutines do or wait for, in the sorts that a person looks for. Names are those of JSON and
+ * recordings. */
 #define WAIT_KINDS(X) \
     X(UNKNOWN, "unknown")           /* A wait reason that this version of heaptop does not sort. */ \
     X(RUNNING, "running") \

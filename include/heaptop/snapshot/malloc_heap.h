@@ -56,8 +56,8 @@ void malloc_types_sort(struct malloc_type *types, size_t count);
 struct malloc_heap {
     bool known;
     const char *reason;             /* Static: why it is not known; NULL when it is. */
-    /* Static: what serves the program's allocations: "glibc", "jemalloc"; NULL or "": not known. Where it is another than
-     * glibc and the heap is known all the same, that is of what glibc's malloc serves beside. */
+    /* Static: what serves the program's allocations: "glibc", "jemalloc"; NULL or "": not known. Where it is another
+     * than glibc and the heap is known all the same, that is of what glibc's malloc serves beside. */
     const char *allocator;
     uint64_t system_bytes, used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks;
     uint64_t cache_bytes, cache_chunks;     /* In threads' caches. */

@@ -55,7 +55,8 @@ struct span_class {
     uint64_t slots, objects, object_bytes;
     uint64_t free_bytes;            /* Of slots without an object. */
     uint64_t tail_bytes;            /* What is left of spans behind their last slot. */
-    /* Who holds the spans: a P's cache (mcache), else the list of their class (mcentral), with free slots or without. */
+    /* Who holds the spans: a P's cache (mcache), else the list of their class (mcentral), with free slots or
+     * without. */
     uint64_t cached_spans, partial_spans, full_spans;
     uint64_t unswept_spans;         /* Of all of them: what the last GC found dead still counts as objects. */
 };

@@ -1,5 +1,5 @@
-/* One sample of one process as plain data. Built by a source (live, or replay), then sealed: const from then on, shared by
- * reference count, and freed all at once with its arena. */
+/* One sample of one process as plain data. Built by a source (live, or replay), then sealed: const from then on, shared
+ * by reference count, and freed all at once with its arena. */
 #ifndef HEAPTOP_SNAPSHOT_SNAPSHOT_H
 #define HEAPTOP_SNAPSHOT_SNAPSHOT_H
 
@@ -20,7 +20,8 @@
 /* Whether a yes-or-no fact is known. */
 enum known { KNOWN_NOT, KNOWN_NO, KNOWN_YES };
 
-/* Who the target is: fixed for a session, but for a runtime that is recognised late. All strings are catalog ids, escaped. */
+/* Who the target is: fixed for a session, but for a runtime that is recognised late. All strings are catalog ids,
+ * escaped. */
 struct target_info {
     pid_t pid;                  /* As seen from heaptop. */
     pid_t inner_pid;            /* In the target's innermost pid namespace; equal to pid outside containers. */
@@ -55,8 +56,8 @@ struct site_values {
     int64_t alloc_objects, alloc_bytes, inuse_objects, inuse_bytes;
 };
 
-/* One heap profile bucket: a stack and an object size. Several may share a stack. Their order is the order of discovery and an
- * index stays with its bucket for the session. */
+/* One heap profile bucket: a stack and an object size. Several may share a stack. Their order is the order of discovery
+ * and an index stays with its bucket for the session. */
 struct site {
     stack_id stack;
     uint64_t object_size;               /* bucket.size, bytes. */
@@ -64,8 +65,9 @@ struct site {
     struct site_counts provisional;     /* Everything counted up to now. */
 };
 
-/* Unsampled as pprof does (runtime/pprof/protomem.go scaleHeapSample, Go 1.19-1.27): each of the allocated and the in-use pair is scaled by
- * 1 / (1 - exp(-(bytes/objects)/rate)), truncated to integers; rate <= 1 leaves them as they are. */
+/* Unsampled as pprof does (runtime/pprof/protomem.go scaleHeapSample, Go 1.19-1.27): each of the allocated and the
+ * in-use pair is scaled by 1 / (1 - exp(-(bytes/objects)/rate)), truncated to integers; rate <= 1 leaves them as
+ * they are. */
 struct site_values site_scale(const struct site_counts *counts, int64_t rate);
 
 enum profile_state {
@@ -121,8 +123,8 @@ struct thread {
     int processor;          /* Last run on. */
     string_id system_call;  /* "futex", "epoll_pwait", or 0 when running or not readable. */
     string_id wait_channel; /* The kernel function it sleeps in, or 0. */
-    /* Where in the program it waits, native code only; behind C code that Go has called, also the frames of the goroutine that called.
-     * 0: it runs, or it was not read. */
+    /* Where in the program it waits, native code only; behind C code that Go has called, also the frames of the
+     * goroutine that called. 0: it runs, or it was not read. */
     stack_id stack;
     uint8_t stack_quality;  /* enum stack_quality */
     uint64_t goid;          /* Goroutine that the thread's M runs now, or 0. */
@@ -187,7 +189,8 @@ struct size_class {
     uint64_t mallocs, frees;
 };
 
-/* Something about this sample that is not as it should be, in a person's words: "allgs: 3 of 2,030 pointers not readable". */
+/* Something about this sample that is not as it should be, in a person's words: "allgs: 3 of 2,030 pointers not
+ * readable". */
 struct problem {
     const char *text;       /* In the snapshot's arena; escaped. */
 };
@@ -222,8 +225,8 @@ struct snapshot {
     enum profile_state profile_state;
     const char *profile_reason;         /* In the arena or static; NULL when PROFILE_ON. */
     uint64_t profile_cycle;             /* The GC cycle that `published` stands for. */
-    /* When a heaptop switched profiling on in this process: what was allocated before is in no site. 0: the program has had
-     * it on from its start, as far as is known. */
+    /* When a heaptop switched profiling on in this process: what was allocated before is in no site. 0: the program has
+     * had it on from its start, as far as is known. */
     uint64_t profile_since_unix_ns;
     enum profile_switch_state profile_switch;
     bool profile_torn;                  /* No consistent reading was had; sites repeat the last good one. */
@@ -255,8 +258,8 @@ struct snapshot {
     struct region *regions;             /* Read seldom; NULL in most snapshots. */
     size_t num_regions;
     struct memory_map *memory_map;      /* Made on request only (source_request); NULL in all other snapshots. */
-    /* Of C code. Read with the memory map, and where no other runtime is known as often as that is cheap; NULL in all other
-     * snapshots. */
+    /* Of C code. Read with the memory map, and where no other runtime is known as often as that is cheap; NULL in all
+     * other snapshots. */
     struct malloc_heap *malloc_heap;
     struct mapping *mappings;           /* Set in every snapshot, small. */
     size_t num_mappings;
@@ -277,14 +280,15 @@ const char *snapshot_profile_held(const struct snapshot *snapshot);
 /* What brings new figures of them: "GC cycle", "sample". Static. */
 const char *snapshot_profile_step(const struct snapshot *snapshot);
 #define SNAPSHOT_MOMENT_BUFFER 64
-/* As of when that is: "as of GC 1,204", "as of now", "freed since or not". Static, or in the buffer of SNAPSHOT_MOMENT_BUFFER bytes. */
+/* As of when that is: "as of GC 1,204", "as of now", "freed since or not". Static, or in the buffer of
+ * SNAPSHOT_MOMENT_BUFFER bytes. */
 const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffer);
 /* How long before the snapshot its goroutines were listed one by one; 0: with it. */
 uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot);
 /* How long one of them had waited when they were; false when that is not known. */
 bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns);
-/* Whether a counter is not known that should be: those of probes are known only where one was asked for, those of a runtime only in
- * programs of it. */
+/* Whether a counter is not known that should be: those of probes are known only where one was asked for, those of a
+ * runtime only in programs of it. */
 bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id);
 /* The value of an integer counter; `otherwise` when it is not known. */
 double snapshot_counter_or(const struct snapshot *snapshot, enum counter_id id, double otherwise);

@@ -26,8 +26,9 @@ enum source_request {
 };
 
 struct source_ops {
-    /* Waits at most timeout_ns (0: do not wait) for the next snapshot. *ret_snapshot is NULL when none came in time; else the
-     * caller's reference. After the snapshot with `exited` set none follow. Errors: whatever keeps the source from ever going on. */
+    /* Waits at most timeout_ns (0: do not wait) for the next snapshot. *ret_snapshot is NULL when none came in time;
+     * else the caller's reference. After the snapshot with `exited` set none follow. Errors: whatever keeps the
+     * source from ever going on. */
     struct error *(*next)(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot);
     /* Moves to the last snapshot at or before this time. NULL in sources that cannot. */
     struct error *(*seek)(struct source *source, uint64_t unix_ns);
@@ -35,7 +36,8 @@ struct source_ops {
     void (*set_interval)(struct source *source, uint64_t interval_ns);
     /* Becomes readable when `next` would return something at once; -1 when there is no such descriptor. */
     int (*descriptor)(struct source *source);
-    /* NULL in sources that cannot. To be repeated for as long as it is wanted; how often it is granted is up to the source. */
+    /* NULL in sources that cannot. To be repeated for as long as it is wanted; how often it is granted is up to the
+     * source. */
     void (*request)(struct source *source, enum source_request what);
     void (*close)(struct source *source);
     /* NULL in sources that remember nothing; those that have it can seek. */

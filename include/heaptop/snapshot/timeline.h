@@ -65,7 +65,8 @@ enum timeline_landmark {
 struct timeline_ops {
     /* In the arena. */
     struct error *(*read)(struct source *source, struct arena *arena, struct timeline *ret_timeline);
-    /* The next points after *position (0: from the beginning), which is moved along; none when that was all (for now). */
+    /* The next points after *position (0: from the beginning), which is moved along; none when that was all (for
+     * now). */
     struct error *(*scan)(struct source *source, int64_t *position, struct timeline_point *points, size_t room,
                           size_t *ret_count);
     /* The nearest one after (+1) or before (-1) a time; 0 when there is none. */

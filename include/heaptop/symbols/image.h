@@ -56,8 +56,9 @@ struct error *image_read(struct image *image, uint64_t address, void *buffer, si
 /* Bytes at a file offset. */
 struct error *image_read_file(struct image *image, uint64_t offset, void *buffer, size_t size);
 
-/* Sets ret_found[i] where texts[i] (shorter than IMAGE_MAX_TEXT bytes) stands in the first `limit` bytes of a section; none, where there is
- * no such section. For telling by what words a program is what. ERROR_NO_MEMORY; others are those of reading. */
+/* Sets ret_found[i] where texts[i] (shorter than IMAGE_MAX_TEXT bytes) stands in the first `limit` bytes of a section;
+ * none, where there is no such section. For telling by what words a program is what. ERROR_NO_MEMORY; others are
+ * those of reading. */
 struct error *image_find_texts(struct image *image, const char *section, uint64_t limit, const char *const *texts,
                                size_t count, bool *ret_found);
 #define IMAGE_MAX_TEXT ((size_t)256)

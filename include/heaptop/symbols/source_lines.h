@@ -30,8 +30,8 @@ struct error *source_lines_open(int descriptor, int supplement, struct source_li
 void source_lines_close(struct source_lines *lines);        /* Accepts NULL. */
 
 /* The functions at a link-time address, innermost first, at most SOURCE_LINES_MAX_INLINED; strings live as long as
- * `lines`. No frames (*ret_count is 0) where nothing is said of the address; one without a function where only the line is known.
- * ERROR_NO_MEMORY. */
+ * `lines`. No frames (*ret_count is 0) where nothing is said of the address; one without a function where only the line
+ * is known. ERROR_NO_MEMORY. */
 struct error *source_lines_find(struct source_lines *lines, uint64_t address,
                                 struct source_frame frames[SOURCE_LINES_MAX_INLINED], size_t *ret_count);
 

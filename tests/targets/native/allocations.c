@@ -2,8 +2,9 @@
  *
  *   allocations [later] MODE
  *
- * Later: prints "ready" and "end" first, and waits for a line. Prints "ready" and then "FUNCTION BYTES" for each place: bytes that it has in use. Goes on after each line of its standard input, with as many pairs of malloc and free as stand in it, and
- * ends with the last. */
+ * Later: prints "ready" and "end" first, and waits for a line. Prints "ready" and then "FUNCTION BYTES" for each place:
+ * bytes that it has in use. Goes on after each line of its standard input, with as many pairs of malloc and free as
+ * stand in it, and ends with the last. */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
@@ -209,8 +210,8 @@ __attribute__((noinline)) static uintptr_t take_up(void)
     return (uintptr_t)block;
 }
 
-/* A block that NULL, of which free and realloc are called as well, shares its place in the library's filter with: tries at what
- * addresses lie at the end of the heap. */
+/* A block that NULL, of which free and realloc are called as well, shares its place in the library's filter with: tries
+ * at what addresses lie at the end of the heap. */
 __attribute__((noinline)) static void *beside_null(void)
 {
     for (;;) {

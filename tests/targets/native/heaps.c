@@ -1,6 +1,6 @@
-/* heaps MODE: builds a heap of glibc's malloc whose state it knows, prints `ready {JSON}` with what mallinfo2 says of it, and
- * answers each line on standard input with the same once more; ends with its standard input. It allocates nothing
- * meanwhile, so that what heaptop reads in between must be equal to the byte.
+/* heaps MODE: builds a heap of glibc's malloc whose state it knows, prints `ready {JSON}` with what mallinfo2 says of
+ * it, and answers each line on standard input with the same once more; ends with its standard input. It allocates
+ * nothing meanwhile, so that what heaptop reads in between must be equal to the byte.
  *
  *   plain     one thread, chunks of all sizes, every third freed, some large ones in mappings of their own
  *   tcache    the lists of a thread's cache full, and fastbins

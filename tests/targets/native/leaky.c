@@ -1,9 +1,9 @@
-/* A server of sorts, to be built with -O2 -fomit-frame-pointer: each request allocates what is freed at its end, and one kind of
- * record that never is. Several threads serve. Prints "ready PID" and serves until its standard input ends, at most a
- * minute.
+/* A server of sorts, to be built with -O2 -fomit-frame-pointer: each request allocates what is freed at its end, and
+ * one kind of record that never is. Several threads serve. Prints "ready PID" and serves until its standard input ends,
+ * at most a minute.
  *
  *     leaky THREADS REQUESTS_A_SECOND RECORD_BYTES         (0: it keeps no records)
- */
+ * */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,9 +2,9 @@
  *
  *   malloc_pairs THREADS ROUNDS
  *
- * Prints CPU time, in nanoseconds, of a pair of malloc and free: in the best of so many rounds, of the thread for which that was worst. "same": a
- * block of 64 bytes, again and again; "mixed": 10,000 blocks of 16 to 1,000 bytes, replaced in no order. 64 MB lie beside them, so that
- * there are samples among the blocks in use. */
+ * Prints CPU time, in nanoseconds, of a pair of malloc and free: in the best of so many rounds, of the thread for which
+ * that was worst. "same": a block of 64 bytes, again and again; "mixed": 10,000 blocks of 16 to 1,000 bytes, replaced
+ * in no order. 64 MB lie beside them, so that there are samples among the blocks in use. */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A library that is preloaded already, and makes things hard: it counts allocations itself, and whoever looks up a function causes
- * allocations before any function is known. */
+/* A library that is preloaded already, and makes things hard: it counts allocations itself, and whoever looks up a
+ * function causes allocations before any function is known. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A program that brings an allocator of its own, but not all of its functions: those of the C library that are left work on its blocks,
- * by calling what it has. */
+/* A program that brings an allocator of its own, but not all of its functions: those of the C library that are left
+ * work on its blocks, by calling what it has. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

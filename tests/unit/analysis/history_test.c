@@ -525,7 +525,8 @@ START_TEST(goroutines_are_listed_by_creator_and_by_state)
 }
 END_TEST
 
-/* Where nothing of the program's own is on the stack, it is what the goroutine runs, and not the runtime's frame beneath. */
+/* Where nothing of the program's own is on the stack, it is what the goroutine runs, and not the runtime's frame
+ * beneath. */
 START_TEST(the_subject_is_what_the_goroutine_runs)
 {
     struct builder *b = builder_create();

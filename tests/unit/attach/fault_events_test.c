@@ -10,7 +10,8 @@
 #include "heaptop/base/cleanup.h"
 #include "unit/check_main.h"
 
-/* One as perf_event_open(2) lays it out for the fields that are asked for: registers by the kernel's numbers, ascending. */
+/* One as perf_event_open(2) lays it out for the fields that are asked for: registers by the kernel's numbers,
+ * ascending. */
 #define KERNEL_REGISTERS 17
 #define STACK_BYTES 64
 struct record {

@@ -96,8 +96,8 @@ static bool is_relative(const cs_x86_op *operand)
     return operand->type == X86_OP_MEM && operand->mem.base == X86_REG_RIP;
 }
 
-/* Capstone 4 calls the stores of SETcc and of vectors loads, so of what is done it is asked for that only which it knows.
- * A load behind the instruction is found only if its length is. */
+/* Capstone 4 calls the stores of SETcc and of vectors loads, so of what is done it is asked for that only which it
+ * knows. A load behind the instruction is found only if its length is. */
 static void check_against(const cs_insn *instruction, uint64_t address, size_t *count)
 {
     static const uint8_t load[] = {0x8b, 0x05, 0x00, 0x00, 0x00, 0x00};

@@ -355,8 +355,8 @@ START_TEST(test_exec_is_followed)
     fixture_order(&fixture, "et"[_i]);
     for (;;) {
         snapshot = next(source);
-        /* Arguments come last: a sample taken just before shows the new program without them, and is followed by one that
-         * finds it changed once more. */
+        /* Arguments come last: a sample taken just before shows the new program without them, and is followed by one
+         * that finds it changed once more. */
         if (has_problem(snapshot, "exec") && snapshot->target.command_line)
             break;
         snapshot_unref(snapshot);

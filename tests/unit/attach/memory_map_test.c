@@ -132,7 +132,8 @@ START_TEST(test_measure)
 
     struct heap_survey survey = {.spans_known = true};
     ck_assert(vector_append(&survey.arenas, (struct heap_range){start, start + size}));
-    /* 2 pages of objects of a quarter page, 5 of 8 used; 4 free pages; 8 pages of stacks; a large object, of which 6 of 10 pages are resident. */
+    /* 2 pages of objects of a quarter page, 5 of 8 used; 4 free pages; 8 pages of stacks; a large object, of which 6
+     * of 10 pages are resident. */
     const struct heap_span spans[] = {
         {.start = start, .size = 2 * page, .object_size = page / 4, .slots = 8, .objects = 5, .use = SPAN_OBJECTS},
         {.start = start + 6 * page, .size = 8 * page, .object_size = 8 * page, .use = SPAN_MANUAL, .is_large = true},

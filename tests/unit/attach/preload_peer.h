@@ -1,4 +1,5 @@
-/* The other end of a preload channel, as the preloaded library has it, for tests that write there what it would, or never would. */
+/* The other end of a preload channel, as the preloaded library has it, for tests that write there what it would, or
+ * never would. */
 #ifndef TESTS_UNIT_ATTACH_PRELOAD_PEER_H
 #define TESTS_UNIT_ATTACH_PRELOAD_PEER_H
 

@@ -1,5 +1,5 @@
-/* Every screen over a recording, at the largest, the usual and the smallest size, in 256 colours and in none: one file a
- * screen, tests/screens/recorded/NAME.txt. One session is resized from each to the next. Renewed as the other golden
+/* Every screen over a recording, at the largest, the usual and the smallest size, in 256 colours and in none: one file
+ * a screen, tests/screens/recorded/NAME.txt. One session is resized from each to the next. Renewed as the other golden
  * screens are, with HEAPTOP_UPDATE_GOLDEN=1. */
 #include "tests/unit/tui/tui_test.h"
 

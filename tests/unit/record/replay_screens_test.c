@@ -80,7 +80,8 @@ static void check_same(struct stage *live, struct stage *replayed, const char *w
     free(b);
 }
 
-/* The last is one in which goroutines are listed one by one, though all else in it is what changed since the one before. */
+/* The last is one in which goroutines are listed one by one, though all else in it is what changed since the one
+ * before. */
 static void record_marked(const char *path, struct snapshot *const *snapshots, size_t count)
 {
     struct recorder *recorder = NULL;

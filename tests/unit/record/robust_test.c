@@ -231,8 +231,8 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* Each write of a page takes 20 ms, and samples come as fast as they can: handing one over never waits for the disk, and
- * what is lost has a gap. */
+/* Each write of a page takes 20 ms, and samples come as fast as they can: handing one over never waits for the disk,
+ * and what is lost has a gap. */
 START_TEST(a_slow_disk_drops_ticks_and_holds_nobody_up)
 {
     enum { MANY = 300 };

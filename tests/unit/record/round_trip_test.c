@@ -91,7 +91,8 @@ START_TEST(files_of_the_first_format_are_read)
 }
 END_TEST
 
-/* The same minute as the second format had it, in which goroutines were not listed one by one, nor malloc's heap was there. */
+/* The same minute as the second format had it, in which goroutines were not listed one by one, nor malloc's heap was
+ * there. */
 START_TEST(files_of_the_second_format_are_read)
 {
     struct source *source = replay(SOURCE_DIR "/tests/unit/record/fixtures/format-2.heaptop");
@@ -502,7 +503,8 @@ START_TEST(suspects_have_a_beginning_and_an_end)
 }
 END_TEST
 
-/* What is not known is no zero, also not for whoever has but the sqlite3 shell; what is known again is told, though it is what it was. */
+/* What is not known is no zero, also not for whoever has but the sqlite3 shell; what is known again is told, though
+ * it is what it was. */
 START_TEST(what_is_not_known_has_no_value)
 {
     enum { TICKS = 6 };

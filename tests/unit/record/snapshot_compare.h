@@ -186,7 +186,8 @@ static bool is_same_group(struct pair c, const struct goroutine_group *a, const 
     return is_same;
 }
 
-/* The goroutines of `b` are those that were listed in `a`, in whatever order, but for those of groups that `b` has not any more. */
+/* The goroutines of `b` are those that were listed in `a`, in whatever order, but for those of groups that `b` has
+ * not any more. */
 __attribute__((unused)) static void compare_goroutines(const struct snapshot *a, const struct snapshot *b)
 {
     struct pair c = {a->catalog, b->catalog};

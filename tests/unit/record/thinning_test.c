@@ -200,8 +200,8 @@ static void pass(struct builder *b, unsigned seconds)
     }
 }
 
-/* Thirty days at a tick in two minutes: 21,600 of them (ten days under a sanitizer). The file and its log stay below their bound at any time, and
- * what is left reaches from the first day to the last. */
+/* Thirty days at a tick in two minutes: 21,600 of them (ten days under a sanitizer). The file and its log stay below
+ * their bound at any time, and what is left reaches from the first day to the last. */
 START_TEST(a_month_stays_within_its_size)
 {
     enum { TICKS = (IS_SANITIZED ? 10 : 30) * 720, BOUND = 4 << 20 };

@@ -1,5 +1,5 @@
-/* Screens held against tests/screens/NAME.txt. When a change is meant, run the test with HEAPTOP_UPDATE_GOLDEN=1 and look
- * at the difference. */
+/* Screens held against tests/screens/NAME.txt. When a change is meant, run the test with HEAPTOP_UPDATE_GOLDEN=1 and
+ * look at the difference. */
 #ifndef TESTS_UNIT_TUI_GOLDEN_H
 #define TESTS_UNIT_TUI_GOLDEN_H
 
