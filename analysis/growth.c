@@ -478,7 +478,8 @@ static uint64_t widen_to_steps(struct span *span, const struct growth_input *inp
         if (kept - point.value * sign < size || rise_from(series, i - 1, 2 * length, edge, sign, &top) < size)
             continue;
         struct point height = series_point(series, top);
-        if (fabs(height.value - point.value) < LIKELY * change_error(input, point.unix_ns, point.value, height.value, &churn))
+        if (fabs(height.value - point.value) <
+            LIKELY * change_error(input, point.unix_ns, point.value, height.value, &churn))
             continue;
         edge = since = point.unix_ns;
         start = height.unix_ns;

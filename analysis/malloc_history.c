@@ -106,7 +106,8 @@ static bool add_types(struct malloc_history *history, const struct malloc_heap *
 }
 
 /* Anonymous memory beyond what malloc has, if anything is known of that. */
-static bool add_outside(struct malloc_history *history, const struct snapshot *snapshot, double of_malloc, uint32_t points)
+static bool add_outside(struct malloc_history *history, const struct snapshot *snapshot, double of_malloc,
+                        uint32_t points)
 {
     double outside = snapshot_counter_or(snapshot, COUNTER_ANON, NAN) +
                      snapshot_counter_or(snapshot, COUNTER_SHMEM, 0) - of_malloc;

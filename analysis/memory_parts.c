@@ -54,7 +54,8 @@ static void divide_heap(const struct snapshot *snapshot, struct memory_parts *pa
 /* Without spans the runtime's counts are all there is: what is in use is taken to be resident. */
 static void divide_heap_by_counts(const struct snapshot *snapshot, struct memory_parts *parts)
 {
-    static const enum counter_id needed[] = {COUNTER_HEAP_MARKED, COUNTER_HEAP_ALLOC, COUNTER_HEAP_INUSE, COUNTER_STACK_INUSE};
+    static const enum counter_id needed[] = {COUNTER_HEAP_MARKED, COUNTER_HEAP_ALLOC, COUNTER_HEAP_INUSE,
+                                             COUNTER_STACK_INUSE};
     uint64_t left = both(&snapshot->memory_map->resident[REGION_GO_HEAP]);
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
         if (!counter_known(&snapshot->counters[needed[i]])) {
@@ -62,7 +63,8 @@ static void divide_heap_by_counts(const struct snapshot *snapshot, struct memory
             return;
         }
     }
-    uint64_t marked = counter_or_zero(snapshot, COUNTER_HEAP_MARKED), alloc = counter_or_zero(snapshot, COUNTER_HEAP_ALLOC);
+    uint64_t marked = counter_or_zero(snapshot, COUNTER_HEAP_MARKED),
+             alloc = counter_or_zero(snapshot, COUNTER_HEAP_ALLOC);
     uint64_t in_use = counter_or_zero(snapshot, COUNTER_HEAP_INUSE);
     const struct {
         enum memory_part part;
@@ -174,13 +176,16 @@ static void write_outside(const struct memory_parts *parts, struct text *text)
     if (is_notable(parts, c) && parts->heap_known)
         write_sentence(text, c, " are malloc of C code: no Go profile shows them.");
     if (is_notable(parts, anonymous))
-        write_sentence(text, anonymous, parts->heap_known
-                                            ? " are mapped outside the Go heap, by mmap or by C code: no Go profile shows them."
-                                            : " are mapped, by mmap or as large blocks.");
+        write_sentence(text, anonymous,
+                       parts->heap_known
+                           ? " are mapped outside the Go heap, by mmap or by C code: no Go profile shows them."
+                           : " are mapped, by mmap or as large blocks.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_FILES]))
-        write_sentence(text, parts->bytes[MEMORY_PART_FILES], " are pages of mapped files, which the kernel takes back when it needs them.");
+        write_sentence(text, parts->bytes[MEMORY_PART_FILES],
+                       " are pages of mapped files, which the kernel takes back when it needs them.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_SHARED]))
-        write_sentence(text, parts->bytes[MEMORY_PART_SHARED], " are shared memory, which other processes may hold as well.");
+        write_sentence(text, parts->bytes[MEMORY_PART_SHARED],
+                       " are shared memory, which other processes may hold as well.");
 }
 
 struct error *memory_parts_write_note(const struct memory_parts *parts, struct text *ret_text)
@@ -190,20 +195,25 @@ struct error *memory_parts_write_note(const struct memory_parts *parts, struct t
     if (is_notable(parts, idle))
         write_sentence(&text, idle, " are heap kept for reuse: not a leak; Go gives it back bit by bit.");
     if (is_notable(parts, slack))
-        write_sentence(&text, slack, " are free slots between live objects: fragmentation, reused for objects of the same sizes only.");
+        write_sentence(
+            &text, slack,
+            " are free slots between live objects: fragmentation, reused for objects of the same sizes only.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_RECENT]))
-        write_sentence(&text, parts->bytes[MEMORY_PART_RECENT], " came since the last GC: how much of it is garbage the next one tells.");
+        write_sentence(&text, parts->bytes[MEMORY_PART_RECENT],
+                       " came since the last GC: how much of it is garbage the next one tells.");
     if (is_notable(parts, parts->bytes[MEMORY_PART_GOROUTINES]))
         write_sentence(&text, parts->bytes[MEMORY_PART_GOROUTINES], " are stacks: very many goroutines, or deep ones.");
     write_outside(parts, &text);
     if ((double)parts->bytes[MEMORY_PART_UNEXPLAINED] > OPEN_SHARE * (double)parts->rss_bytes)
         write_sentence(&text, parts->bytes[MEMORY_PART_UNEXPLAINED], " are not explained.");
     if ((double)parts->excess_bytes > OPEN_SHARE * (double)parts->rss_bytes)
-        write_sentence(&text, parts->excess_bytes, " more were seen than RSS counts: pages came while they were looked at.");
+        write_sentence(&text, parts->excess_bytes,
+                       " more were seen than RSS counts: pages came while they were looked at.");
     if (parts->known && text.length == 0 && parts->bytes[MEMORY_PART_LIVE])
         write_sentence(&text, parts->bytes[MEMORY_PART_LIVE], " are live objects; nothing else stands out.");
     if (parts->released_bytes >= NOTABLE_BYTES)
-        write_sentence(&text, parts->released_bytes, " of address space were given back to the system: they cost nothing.");
+        write_sentence(&text, parts->released_bytes,
+                       " of address space were given back to the system: they cost nothing.");
     if (text.failed) {
         text_deinit(&text);
         return error_no_memory();

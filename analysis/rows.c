@@ -162,7 +162,8 @@ static double seconds_to_hard_limit(const struct analysis *analysis, double limi
 static double seconds_to_soft_limit(const struct analysis *analysis, double limit)
 {
     const struct snapshot *snapshot = analysis->snapshot;
-    double other = snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_SYS, 0);
+    double other =
+        snapshot_counter_or(snapshot, COUNTER_GO_SYS, 0) - snapshot_counter_or(snapshot, COUNTER_HEAP_SYS, 0);
     double used = snapshot_counter_or(snapshot, COUNTER_HEAP_MARKED, 0) + fmax(other, 0);
     return analysis->heap.verdict == GROWTH_GROWING ? fmax(limit - used, 0) / analysis->heap.per_second : INFINITY;
 }
@@ -214,7 +215,8 @@ static struct error *copy_memory_parts(const struct history *history, struct ana
     for (size_t i = 0; i < count; i++)
         analysis->span_classes[i] = history->span_classes.items[i];
     analysis->num_span_classes = count;
-    analysis->heap_caches = arena_alloc_array(&analysis->arena, history->heap_caches.count, sizeof(*analysis->heap_caches));
+    analysis->heap_caches =
+        arena_alloc_array(&analysis->arena, history->heap_caches.count, sizeof(*analysis->heap_caches));
     if (!analysis->heap_caches)
         return error_no_memory();
     for (size_t i = 0; i < history->heap_caches.count; i++)

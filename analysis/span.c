@@ -226,7 +226,8 @@ static void write_sites(struct text *text, const struct analysis *analysis)
         text_append(text, ".");
 }
 
-struct error *analysis_write_span(const struct analysis *analysis, const struct chosen_span *span, struct text *ret_text)
+struct error *analysis_write_span(const struct analysis *analysis, const struct chosen_span *span,
+                                  struct text *ret_text)
 {
     struct text text = {0}, figures = {0};
     char duration[UNITS_BUFFER];

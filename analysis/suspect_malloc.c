@@ -93,7 +93,8 @@ static const char *name_sort(struct suspect_list *list, const struct sort *sort,
         return suspect_text(list, "%s %s", objects, catalog_string(list->catalog, sort->type));
     size_t class = malloc_class_of(sort->largest);
     bool is_one_size = class > 0 && sort->largest - malloc_class_largest(class - 1) <= 16;
-    return suspect_text(list, "%s %s%llu bytes", chunks, is_one_size ? "" : "up to ", (unsigned long long)sort->largest);
+    return suspect_text(list, "%s %s%llu bytes", chunks, is_one_size ? "" : "up to ",
+                        (unsigned long long)sort->largest);
 }
 
 /* The size that a class's own chunks have: the same memory, counted by size. */
@@ -240,12 +241,14 @@ static void find_large(struct suspect_list *list)
     suspect_add_evidence(suspicion, suspect_text(list, "Blocks above 128 KB take %s, %s more than when it began.",
                                                  units_format_bytes(bytes, now),
                                                  units_format_bytes(gained, now - before)));
-    suspect_add_evidence(suspicion, "No smaller chunks grow as fast: it is a vector, string, table or buffer that becomes "
-                                    "larger, or large blocks that become more.");
-    suspect->advice = suspect->subject
-                          ? "Find what this line appends to, and where it should be emptied or bounded."
-                          : "Find the container that is only appended to; started by heaptop run, the program would tell "
-                            "the line.";
+    suspect_add_evidence(suspicion,
+                         "No smaller chunks grow as fast: it is a vector, string, table or buffer that becomes "
+                         "larger, or large blocks that become more.");
+    suspect->advice =
+        suspect->subject
+            ? "Find what this line appends to, and where it should be emptied or bounded."
+            : "Find the container that is only appended to; started by heaptop run, the program would tell "
+              "the line.";
 }
 
 /* What malloc has had to spare throughout the last minutes: a peak has gone, or what is left of it lies in between. */
@@ -264,16 +267,18 @@ static void find_idle(struct suspect_list *list)
     struct suspect *suspect = &suspicion->suspect;
     suspect->summary = suspect_text(list, "%s of %s resident is held but idle: free in malloc, for minutes.",
                                     units_format_bytes(bytes, idle), units_format_bytes(whole, rss));
-    suspect_add_evidence(suspicion, suspect_text(list, "%s lie free between blocks in use, %s at the top of the heap; %s "
-                                                       "are in use.",
+    suspect_add_evidence(suspicion, suspect_text(list,
+                                                 "%s lie free between blocks in use, %s at the top of the heap; %s "
+                                                 "are in use.",
                                                  units_format_bytes(bins, (double)heap->free_bytes),
                                                  units_format_bytes(top, (double)heap->top_bytes),
                                                  units_format_bytes(used, (double)heap->used_bytes)));
     suspect_add_evidence(suspicion, "It is no leak: what is allocated next is served from it, if it fits.");
-    suspect->advice = heap->top_bytes > heap->free_bytes
-                          ? "Call malloc_trim(0) after peaks, or set M_TRIM_THRESHOLD lower."
-                          : "What was freed lies between what is kept: call malloc_trim(0) after peaks, which gives whole "
-                            "free pages back, or keep what lives long apart from what does not.";
+    suspect->advice =
+        heap->top_bytes > heap->free_bytes
+            ? "Call malloc_trim(0) after peaks, or set M_TRIM_THRESHOLD lower."
+            : "What was freed lies between what is kept: call malloc_trim(0) after peaks, which gives whole "
+              "free pages back, or keep what lives long apart from what does not.";
 }
 
 void suspects_find_malloc(struct suspect_list *list)

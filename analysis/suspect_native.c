@@ -34,7 +34,8 @@ static double find_threads(struct suspect_list *list)
         return 0;
     const struct thread_group *group = largest_group(list, rise);
     struct suspicion *suspicion = suspect_add_growth(
-        list, SUSPECT_THREADS_GROW, group && suspect_is_long(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth, THREAD_BYTES);
+        list, SUSPECT_THREADS_GROW, group && suspect_is_long(list, growth) ? SUSPECT_SURE : SUSPECT_LIKELY, growth,
+        THREAD_BYTES);
     if (!suspicion)
         return 0;
     struct suspect *suspect = &suspicion->suspect;
@@ -77,10 +78,11 @@ static void find_mappings(struct suspect_list *list, double of_threads)
     const char *allocator = list->history->malloc.heap.allocator;
     bool is_named = !is_malloc_known && allocator && *allocator;
     suspect->name = is_named ? allocator : NULL;
-    suspect->summary = suspect_text(list, is_named ? "Memory of %s, and what the program maps itself, grows %s%s."
-                                                   : "Memory that %s itself grows %s%s.",
-                                    is_named ? allocator : "the program maps", units_format_rate(rate, growth->per_second),
-                                    suspect_since(list, growth->since_unix_ns));
+    suspect->summary = suspect_text(
+        list,
+        is_named ? "Memory of %s, and what the program maps itself, grows %s%s." : "Memory that %s itself grows %s%s.",
+        is_named ? allocator : "the program maps", units_format_rate(rate, growth->per_second),
+        suspect_since(list, growth->since_unix_ns));
     suspect_add_evidence(suspicion,
                          suspect_text(list, "%s resident are in no file%s.",
                                       units_format_bytes(bytes, series_point(outside, outside->count - 1).value),
@@ -91,11 +93,12 @@ static void find_mappings(struct suspect_list *list, double of_threads)
                                                        list->history->malloc.heap.reason
                                                            ? list->history->malloc.heap.reason
                                                            : "its allocator is not read"));
-    suspect->advice = is_malloc_known
-                          ? "Look for mmap without munmap, shared memory, and allocators of its own (arenas, pools, a "
-                            "JIT); --probe faults (P in the live view) shows which code touches it first."
-                          : "--probe allocs tells which code allocates it, --probe faults (P in the live view) which code "
-                            "touches new memory first; so does starting it by heaptop run.";
+    suspect->advice =
+        is_malloc_known
+            ? "Look for mmap without munmap, shared memory, and allocators of its own (arenas, pools, a "
+              "JIT); --probe faults (P in the live view) shows which code touches it first."
+            : "--probe allocs tells which code allocates it, --probe faults (P in the live view) which code "
+              "touches new memory first; so does starting it by heaptop run.";
 }
 
 void suspects_find_native(struct suspect_list *list)

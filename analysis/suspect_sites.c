@@ -109,10 +109,11 @@ static void add_site(struct suspect_list *list, size_t index)
     suspect->summary = suspect_text(list, "%s %s: %s more%s.", suspect_frame(list, row->subject), keeps,
                                     units_format_rate(rate, growth->per_second),
                                     suspect_since(list, growth->since_unix_ns));
-    suspect->advice = is_touched ? "Look at what this code allocates and whether it is freed; started by heaptop run, the "
-                                   "program would tell what is kept."
-                                 : "Find what holds on to the objects that are made at this line (a map, slice, cache or "
-                                   "channel that is only added to) and where they should be let go.";
+    suspect->advice = is_touched
+                          ? "Look at what this code allocates and whether it is freed; started by heaptop run, the "
+                            "program would tell what is kept."
+                          : "Find what holds on to the objects that are made at this line (a map, slice, cache or "
+                            "channel that is only added to) and where they should be let go.";
     tell_evidence(list, row, suspicion);
     for (size_t i = index + 1; i < analysis->num_call_sites; i++) {
         const struct allocation_row *other = &analysis->call_sites[i];

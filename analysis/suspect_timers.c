@@ -23,7 +23,8 @@
 /* Which function of package time is on this stack, or NULL. */
 static const char *maker_on_stack(const struct suspect_list *list, stack_id stack)
 {
-    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After", "time.Tick"};
+    static const char *const makers[] = {"time.NewTicker", "time.NewTimer", "time.AfterFunc", "time.After",
+                                         "time.Tick"};
     struct stack frames = catalog_stack(list->catalog, stack);
     const char *found = NULL;
     for (uint32_t i = 0; i < frames.depth; i++) {

@@ -115,7 +115,8 @@ static uint32_t decode(struct disassembler *disassembler, const uint8_t *code, u
 {
     const cs_insn *instruction = disassembler->decoder.instruction;
     uint8_t first = code[0];
-    bool is_known = cs_disasm_iter(disassembler->decoder.handle, &code, &size, &address, disassembler->decoder.instruction);
+    bool is_known =
+        cs_disasm_iter(disassembler->decoder.handle, &code, &size, &address, disassembler->decoder.instruction);
     if (text && is_known) {
         text_printf(text, "%s%s%s", instruction->mnemonic, instruction->op_str[0] ? " " : "", instruction->op_str);
         append_called(disassembler, text);

@@ -205,10 +205,11 @@ static struct error *examine_runtime(struct session *session, struct doctor_repo
     struct reader_set *readers = session_readers(session);
     if (readers->count > 0)
         return reader_set_examine(readers, report);
-    return doctor_report_add(report, "runtime", session_image(session) ? DOCTOR_NO : DOCTOR_UNKNOWN, NULL, "%s",
-                             session_image(session)
-                                 ? "neither Go, a JVM nor CPython: memory, threads and regions are shown, call sites on request"
-                                 : "not known without the executable");
+    return doctor_report_add(
+        report, "runtime", session_image(session) ? DOCTOR_NO : DOCTOR_UNKNOWN, NULL, "%s",
+        session_image(session)
+            ? "neither Go, a JVM nor CPython: memory, threads and regions are shown, call sites on request"
+            : "not known without the executable");
 }
 
 /* glibc's heap is read as a snapshot would, so that what is said has been tried. */

@@ -67,10 +67,11 @@ static struct error *try_reading(struct line_resolver *resolver, struct findings
 
 static struct error *add_row(const struct findings *findings, const char *problem, struct doctor_report *report)
 {
-    const char *remedy = debuginfod_library_is_configured()
-                             ? "its debug package (-dbgsym, -debuginfo); DEBUGINFOD_URLS is set: files are fetched while "
-                               "heaptop watches"
-                             : "its debug package (-dbgsym, -debuginfo), or a debug server in DEBUGINFOD_URLS";
+    const char *remedy =
+        debuginfod_library_is_configured()
+            ? "its debug package (-dbgsym, -debuginfo); DEBUGINFOD_URLS is set: files are fetched while "
+              "heaptop watches"
+            : "its debug package (-dbgsym, -debuginfo), or a debug server in DEBUGINFOD_URLS";
     char took[UNITS_BUFFER];
     struct image *lines = findings->program ? module_lines(findings->program) : NULL;
     if (!lines)
@@ -84,14 +85,15 @@ static struct error *add_row(const struct findings *findings, const char *proble
     text_append_escaped(&path, image_path(lines), strlen(image_path(lines)));
     units_format_duration(took, (double)findings->took_ns);
     struct error *error =
-        path.failed ? error_no_memory()
-                    : doctor_report_add(report, "source lines", DOCTOR_YES, NULL,
-                                        "%s debug information%s%s, opened in %s by a process of its own; %zu of %zu files "
-                                        "have some",
-                                        lines == findings->program->image ? "the program's own" : "separate",
-                                        lines == findings->program->image ? "" : ": ",
-                                        lines == findings->program->image ? "" : path.data, took, findings->with_lines,
-                                        findings->files);
+        path.failed
+            ? error_no_memory()
+            : doctor_report_add(report, "source lines", DOCTOR_YES, NULL,
+                                "%s debug information%s%s, opened in %s by a process of its own; %zu of %zu files "
+                                "have some",
+                                lines == findings->program->image ? "the program's own" : "separate",
+                                lines == findings->program->image ? "" : ": ",
+                                lines == findings->program->image ? "" : path.data, took, findings->with_lines,
+                                findings->files);
     text_deinit(&path);
     return error;
 }

@@ -32,7 +32,8 @@ static void copy_counters(struct snapshot *snapshot, const struct snapshot *last
 /* Copies an array of the last snapshot; it holds catalog ids and no pointers. */
 #define copy_array(snapshot, last, array, count) \
     __extension__({ \
-        (snapshot)->array = arena_copy_array(&(snapshot)->arena, (last)->array, (last)->count, sizeof(*(last)->array)); \
+        (snapshot)->array = \
+            arena_copy_array(&(snapshot)->arena, (last)->array, (last)->count, sizeof(*(last)->array)); \
         (snapshot)->count = (snapshot)->array ? (last)->count : 0; \
         (snapshot)->array != NULL; \
     })

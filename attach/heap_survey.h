@@ -37,7 +37,8 @@ struct heap_survey {
     VECTOR(struct heap_range) arenas;               /* By address, apart. */
     VECTOR(struct heap_span) spans;                 /* By address, apart. */
     VECTOR(struct heap_range) managed;              /* Another runtime's heap, by address, apart; it is not divided. */
-    VECTOR(remote_address) runtime_addresses;       /* Of things that the runtime keeps outside the heap: their regions are its own. */
+    /* Of things that the runtime keeps outside the heap: their regions are its own. */
+    VECTOR(remote_address) runtime_addresses;
     VECTOR(struct heap_cache) caches;               /* None where they could not be read. */
     bool spans_known;
     const char *reason;     /* Static: why spans are not known; NULL when they are. */

@@ -57,7 +57,8 @@ static bool is_c_arena(const struct maps *maps, size_t index)
     if (index + 1 >= maps->lines.count)
         return false;
     const struct map_line *next = line + 1;
-    return next->start == line->end && is_untouchable(next) && next->end >= line->start / C_ARENA_BYTES * C_ARENA_BYTES + C_ARENA_BYTES;
+    return next->start == line->end && is_untouchable(next) &&
+           next->end >= line->start / C_ARENA_BYTES * C_ARENA_BYTES + C_ARENA_BYTES;
 }
 
 static bool is_thread_stack(const struct maps *maps, size_t index)
@@ -104,7 +105,8 @@ static enum region_kind kind_of_unnamed(const struct maps *maps, size_t index, c
     const struct map_line *before = index > 0 && line[-1].end == line->start ? line - 1 : NULL;
     if (before && kinds[index - 1] == REGION_PROGRAM)
         return REGION_PROGRAM;
-    if (before && kinds[index - 1] == REGION_FILE && before->permissions[1] == 'w' && line->end - line->start <= MAX_LIBRARY_BSS_BYTES)
+    if (before && kinds[index - 1] == REGION_FILE && before->permissions[1] == 'w' &&
+        line->end - line->start <= MAX_LIBRARY_BSS_BYTES)
         return REGION_FILE;
     if (is_c_arena(maps, index))
         return REGION_C_HEAP;
@@ -307,9 +309,11 @@ static struct error *add_spans(const struct measuring *measuring, struct snapsho
 }
 
 /* Regions are made of one line or of neighbours: those that start within. */
-static void add_to_region(struct snapshot *snapshot, size_t *next, const struct map_line *line, uint8_t kind, uint64_t resident)
+static void add_to_region(struct snapshot *snapshot, size_t *next, const struct map_line *line, uint8_t kind,
+                          uint64_t resident)
 {
-    while (*next < snapshot->num_regions && line->start >= snapshot->regions[*next].start + snapshot->regions[*next].size)
+    while (*next < snapshot->num_regions &&
+           line->start >= snapshot->regions[*next].start + snapshot->regions[*next].size)
         (*next)++;
     if (*next >= snapshot->num_regions || line->start < snapshot->regions[*next].start)
         return;

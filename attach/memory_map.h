@@ -10,7 +10,8 @@
 
 /* What each line of the map is for: kinds has maps->lines.count entries. program: the name of the executable as in
  * the map, or "". */
-void memory_map_classify(const struct maps *maps, const struct heap_survey *survey, const char *program, uint8_t *kinds);
+void memory_map_classify(const struct maps *maps, const struct heap_survey *survey, const char *program,
+                         uint8_t *kinds);
 
 /* Looks at the pages of all lines; fills snapshot->memory_map (but rss_bytes and took_ns) and what was measured of
  * snapshot->regions, which were made of the same maps. ERROR_NO_MEMORY, or whatever keeps the pages from being

@@ -21,10 +21,12 @@ struct region_reader {
     struct name_cache *names;           /* Borrowed. */
     struct mapping_list *mappings;      /* Of the program that runs now. */
     uint64_t maps_read_ns, pages_ns;    /* CLOCK_MONOTONIC: when last read, last looked at; 0: never. */
-    struct image *image;                /* The executable, borrowed; NULL: it cannot be read. Set by whoever attaches. */
+    /* The executable, borrowed; NULL: it cannot be read. Set by whoever attaches. */
+    struct image *image;
     const char *allocator;              /* Static: as of program_kind; NULL: not looked for yet. */
     struct type_names type_names;       /* Of the program that runs now. */
-    uint64_t malloc_due_ns;             /* CLOCK_MONOTONIC: when malloc's heap is read again; 0: not before a second sample. */
+    /* CLOCK_MONOTONIC: when malloc's heap is read again; 0: not before a second sample. */
+    uint64_t malloc_due_ns;
     bool wants_pages;
 };
 

@@ -68,8 +68,8 @@ void residency_close(struct residency *residency)
     free(residency);
 }
 
-static struct error *visit_listed(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit, void *context,
-                                  uint64_t *ret_end)
+static struct error *visit_listed(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit,
+                                  void *context, uint64_t *ret_end)
 {
     uint64_t last = start;      /* What comes out of order has been seen. */
     while (start < end && residency->num_ranges < MAX_RANGES) {
@@ -103,14 +103,15 @@ static struct error *visit_listed(struct residency *residency, uint64_t start, u
 }
 
 /* An entry for each page, resident or not. */
-static struct error *visit_entries(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit, void *context,
-                                   uint64_t *ret_end)
+static struct error *visit_entries(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit,
+                                   void *context, uint64_t *ret_end)
 {
     struct resident_range range = {0};
     while (start < end && residency->num_entries < MAX_ENTRIES) {
         uint64_t pages = (end - start) / residency->page_size;
         size_t wanted = pages < ENTRIES_A_READ ? (size_t)pages * 8 : sizeof(residency->buffer.entries);
-        ssize_t got = pread(residency->descriptor, residency->buffer.entries, wanted, (off_t)(start / residency->page_size * 8));
+        ssize_t got =
+            pread(residency->descriptor, residency->buffer.entries, wanted, (off_t)(start / residency->page_size * 8));
         if (got < 0)
             return error_from_errno(errno, "cannot read pagemap");
         if (got < 8)
@@ -119,7 +120,8 @@ static struct error *visit_entries(struct residency *residency, uint64_t start, 
         for (ssize_t i = 0; i < got / 8; i++, start += residency->page_size) {
             uint64_t entry = cursor_u64(&cursor);
             bool is_file = entry & ENTRY_FILE;
-            if (range.end > range.start && (!(entry & ENTRY_PRESENT) || is_file != range.is_file || range.end != start)) {
+            if (range.end > range.start &&
+                (!(entry & ENTRY_PRESENT) || is_file != range.is_file || range.end != start)) {
                 visit(context, &range);
                 range = (struct resident_range){0};
             }
@@ -137,8 +139,8 @@ static struct error *visit_entries(struct residency *residency, uint64_t start, 
     return NULL;
 }
 
-struct error *residency_visit(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit, void *context,
-                              uint64_t *ret_end)
+struct error *residency_visit(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit,
+                              void *context, uint64_t *ret_end)
 {
     if (residency->lists_ranges) {
         struct error *error = visit_listed(residency, start, end, visit, context, ret_end);

@@ -26,7 +26,7 @@ void residency_close(struct residency *residency);      /* Accepts NULL. */
 
 /* The resident ranges between two page-aligned addresses, by address. *ret_end is where it stopped: before `end` only
  * where the bound on the work of one residency was met. */
-struct error *residency_visit(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit, void *context,
-                              uint64_t *ret_end);
+struct error *residency_visit(struct residency *residency, uint64_t start, uint64_t end, resident_visitor *visit,
+                              void *context, uint64_t *ret_end);
 
 #endif

@@ -349,8 +349,8 @@ void session_look(struct session *session)
 }
 
 #define NO_PROFILE \
-    "it keeps no heap profile: `heaptop run` would sample its allocations, --probe tells of the running one which code " \
-    "allocates or touches memory"
+    "it keeps no heap profile: `heaptop run` would sample its allocations, --probe tells of the running one which " \
+    "code allocates or touches memory"
 
 static void explain_group(struct snapshot *snapshot, const char *group, const char *reason)
 {

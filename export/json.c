@@ -345,7 +345,8 @@ static void add_profile(struct json_writer *writer, json_t *document)
     json_add(writer, object, "sample_rate_bytes", isnan(rate) ? json_null() : json_integer((json_int_t)rate));
     if (isnan(rate)) {
         json_say_unavailable(writer, "heap_profile.provenance", "how often allocations are sampled is not known");
-        json_say_unavailable(writer, "heap_profile.sample_rate_bytes", "how often allocations are sampled is not known");
+        json_say_unavailable(writer, "heap_profile.sample_rate_bytes",
+                             "how often allocations are sampled is not known");
     }
     json_add_unsigned(writer, object, "gc_cycle", snapshot->profile_cycle);
     json_add_boolean(writer, object, "torn", snapshot->profile_torn);

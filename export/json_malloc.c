@@ -43,7 +43,8 @@ static void add_types(struct json_writer *writer, json_t *object)
         add_growth(writer, member, &row->growth);
     }
     if (analysis->malloc_heap->types_cut)
-        json_say_unavailable(writer, "malloc.types", "incomplete: too many different words stand at the start of chunks");
+        json_say_unavailable(writer, "malloc.types",
+                             "incomplete: too many different words stand at the start of chunks");
 }
 
 static void add_arenas(struct json_writer *writer, json_t *object, const struct malloc_heap *heap)

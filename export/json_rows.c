@@ -108,9 +108,10 @@ static void add_thread_stack(struct json_writer *writer, json_t *object, const s
     json_add(writer, object, "stack", json_null());
     json_add(writer, object, "stack_quality", json_null());
     json_say_unavailable(writer, "threads[].stack",
-                         writer->recorded ? "recordings keep no stacks of threads"
-                                          : "a thread that runs has none without a stop, nor has one in code that does not tell "
-                                            "of its frames, as Go's");
+                         writer->recorded
+                             ? "recordings keep no stacks of threads"
+                             : "a thread that runs has none without a stop, nor has one in code that does not tell "
+                               "of its frames, as Go's");
 }
 
 void json_add_threads(struct json_writer *writer, json_t *document)

@@ -380,11 +380,12 @@ static void add_growing_sites(struct report *report, size_t growing)
         text_printf(report->out, "  ... and %zu more\n", growing - MAX_SITES);
     /* All are, or none: it depends on the number of cycles. */
     if (growing > 0 && report->analysis->call_sites[0].growth.provisional)
-        report_wrap(report, 2,
-                    snapshot_profile_kind(report->analysis->snapshot) == PROFILE_OF_RUNTIME
-                        ? "? Growing by what was counted since the last GC cycle: fewer than 5 have come, and the next may "
-                          "take it back."
-                        : "? Growing by fewer than 5 samples: the next ones may take it back.");
+        report_wrap(
+            report, 2,
+            snapshot_profile_kind(report->analysis->snapshot) == PROFILE_OF_RUNTIME
+                ? "? Growing by what was counted since the last GC cycle: fewer than 5 have come, and the next may "
+                  "take it back."
+                : "? Growing by fewer than 5 samples: the next ones may take it back.");
 }
 
 static int compare_inuse(const void *a, const void *b)

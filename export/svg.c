@@ -449,7 +449,8 @@ static void draw(struct drawing *drawing, struct text *out)
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" "
                 "height=\"%u\" viewBox=\"0 0 %d %u\" data-width=\"%d\" data-margin=\"%d\" data-top=\"%d\" "
                 "data-row=\"%u\" data-rows=\"%u\" data-icicle=\"%d\" role=\"img\">\n<desc>",
-                WIDTH, height, WIDTH, height, WIDTH, MARGIN, TOP, drawing->row_height, drawing->rows, drawing->request->icicle);
+                WIDTH, height, WIDTH, height, WIDTH, MARGIN, TOP, drawing->row_height, drawing->rows,
+                drawing->request->icicle);
     append_heading(drawing, out);
     text_printf(out, "</desc>\n<style>%s</style>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n", style);
     text_printf(out, "<text class=\"head\" x=\"%d\" y=\"26\">", MARGIN);

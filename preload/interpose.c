@@ -40,7 +40,8 @@ static void *early_alloc(size_t alignment, size_t size)
     alignment = alignment < EARLY_ALIGNMENT ? EARLY_ALIGNMENT : alignment;
     size_t needed = size + alignment + EARLY_ALIGNMENT, start = 0;
     if (size > EARLY_BYTES || alignment > EARLY_BYTES ||
-        (start = atomic_fetch_add(&early_used, (needed + EARLY_ALIGNMENT - 1) & ~(size_t)(EARLY_ALIGNMENT - 1))) + needed >
+        (start = atomic_fetch_add(&early_used, (needed + EARLY_ALIGNMENT - 1) & ~(size_t)(EARLY_ALIGNMENT - 1))) +
+                needed >
             EARLY_BYTES) {
         errno = ENOMEM;
         return NULL;

@@ -77,8 +77,8 @@ static bool map_ring(int descriptor, uint32_t bytes, off_t offset)
     if (space == MAP_FAILED)
         return false;
     for (unsigned i = 0; i < 2; i++) {
-        if (mmap(space + i * (size_t)bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor, offset) ==
-            MAP_FAILED)
+        if (mmap(space + i * (size_t)bytes, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, descriptor,
+                 offset) == MAP_FAILED)
             return false;
     }
     sampler.ring = space;
@@ -225,7 +225,8 @@ static void filter_remove(uint64_t address)
 {
     _Atomic uint8_t *count = &sampler_filter[preload_hash(address, SAMPLER_FILTER_BITS)];
     uint8_t before = atomic_load(count);
-    while (before != FILTER_FULL && before != 0 && !atomic_compare_exchange_weak(count, &before, (uint8_t)(before - 1))) {
+    while (before != FILTER_FULL && before != 0 &&
+           !atomic_compare_exchange_weak(count, &before, (uint8_t)(before - 1))) {
     }
 }
 

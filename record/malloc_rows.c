@@ -115,7 +115,8 @@ static bool is_same(const void *a, const void *b, const size_t *offsets, size_t 
 {
     bool same = true;
     for (size_t i = 0; i < count; i++)
-        same = same && *(const uint64_t *)((const char *)a + offsets[i]) == *(const uint64_t *)((const char *)b + offsets[i]);
+        same = same &&
+               *(const uint64_t *)((const char *)a + offsets[i]) == *(const uint64_t *)((const char *)b + offsets[i]);
     return same;
 }
 

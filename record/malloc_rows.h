@@ -21,7 +21,8 @@ struct written_type {
 };
 
 struct malloc_writer {
-    struct malloc_heap *heap;   /* Its arenas and classes as the file has them, all zeros in the beginning; NULL: not needed yet. */
+    /* Its arenas and classes as the file has them, all zeros in the beginning; NULL: not needed yet. */
+    struct malloc_heap *heap;
     VECTOR(struct written_type) types;
     struct table types_by_name; /* To index + 1. */
 };

@@ -42,15 +42,19 @@ void memory_map_rows_init_writer(struct memory_map_rows *rows, struct database *
 void memory_map_rows_init_reader(struct memory_map_rows *rows, struct database *database)
 {
     static const char *const texts[MEMORY_MAP_TABLES] = {
-        [ROW_MAP] = ("SELECT at, rss_bytes, took_ns, not_looked_at_bytes, heap_known, heap_reason, object_bytes, slack_bytes, "
-                    "manual_bytes, object_resident_bytes, slack_resident_bytes, manual_resident_bytes, free_resident_bytes "
-                    "FROM memory_maps WHERE at BETWEEN ? AND ? ORDER BY at"),
-        [ROW_KIND] = "SELECT at, file_bytes, anonymous_bytes FROM memory_map_kinds WHERE at BETWEEN ? AND ? ORDER BY at",
-        [ROW_SPAN_CLASS] = ("SELECT at, object_size, no_scan, spans, bytes, resident_bytes, slots, objects, object_bytes, "
-                           "free_bytes, tail_bytes, cached_spans, partial_spans, full_spans, unswept_spans FROM span_classes "
-                           "WHERE at BETWEEN ? AND ? ORDER BY at"),
-        [ROW_CACHE] = ("SELECT at, spans, bytes, free_slots, free_bytes, tiny_free_bytes, page_bytes, released_page_bytes "
-                      "FROM heap_caches WHERE at BETWEEN ? AND ? ORDER BY at"),
+        [ROW_MAP] =
+            ("SELECT at, rss_bytes, took_ns, not_looked_at_bytes, heap_known, heap_reason, object_bytes, slack_bytes, "
+             "manual_bytes, object_resident_bytes, slack_resident_bytes, manual_resident_bytes, free_resident_bytes "
+             "FROM memory_maps WHERE at BETWEEN ? AND ? ORDER BY at"),
+        [ROW_KIND] =
+            "SELECT at, file_bytes, anonymous_bytes FROM memory_map_kinds WHERE at BETWEEN ? AND ? ORDER BY at",
+        [ROW_SPAN_CLASS] =
+            ("SELECT at, object_size, no_scan, spans, bytes, resident_bytes, slots, objects, object_bytes, "
+             "free_bytes, tail_bytes, cached_spans, partial_spans, full_spans, unswept_spans FROM span_classes "
+             "WHERE at BETWEEN ? AND ? ORDER BY at"),
+        [ROW_CACHE] =
+            ("SELECT at, spans, bytes, free_slots, free_bytes, tiny_free_bytes, page_bytes, released_page_bytes "
+             "FROM heap_caches WHERE at BETWEEN ? AND ? ORDER BY at"),
         [ROW_REGION] = "SELECT at, kind, resident_bytes FROM region_residents WHERE at BETWEEN ? AND ? ORDER BY at",
     };
     init(rows, database, texts);

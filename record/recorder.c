@@ -372,7 +372,8 @@ static struct error *start_thread(struct recorder *recorder)
 }
 
 /* The file itself, or the first of several. */
-static struct error *create_first(const char *path, const struct recorder_options *options, struct recording_file **ret_file)
+static struct error *create_first(const char *path, const struct recorder_options *options,
+                                  struct recording_file **ret_file)
 {
     if (!options->rotate_ns && !options->rotate_bytes)
         return recording_file_create(path, options, ret_file);

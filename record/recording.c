@@ -82,7 +82,8 @@ bool recording_is_file(const char *path)
 /* ---- its tables ---- */
 
 /* The columns of a table of counters after the first, in the arena: names of small letters, digits and '_'. */
-static bool read_counter_columns(const char *sql, const char *table, struct arena *arena, struct counter_columns *columns)
+static bool read_counter_columns(const char *sql, const char *table, struct arena *arena,
+                                 struct counter_columns *columns)
 {
     char head[96];
     int length = snprintf(head, sizeof(head), "CREATE TABLE %s (tick INTEGER PRIMARY KEY", table);
@@ -264,7 +265,8 @@ struct error *recording_open(const char *path, struct recording **ret_recording)
     if (error)
         return error;
     open_handle(recording);
-    return prepare_reading(recording, big_endian(header + HEADER_USER_VERSION), name.data ? name.data : "", ret_recording);
+    return prepare_reading(recording, big_endian(header + HEADER_USER_VERSION), name.data ? name.data : "",
+                           ret_recording);
 }
 
 struct error *recording_open_bytes(const void *bytes, size_t size, struct recording **ret_recording)

@@ -167,12 +167,13 @@ uint64_t mapping_rows_write(struct tick_writer *writer, const struct snapshot *s
             tick_writer_out_of_memory(writer);
             return 0;
         }
-        int64_t file = tick_writer_string(writer, mapping->file), build_id = tick_writer_string(writer, mapping->build_id);
+        int64_t file = tick_writer_string(writer, mapping->file),
+                build_id = tick_writer_string(writer, mapping->build_id);
         struct row row = tick_writer_begin(writer, INSERT_MAPPING);
         row_integers(&row,
-                 (const int64_t[]){tick_writer_key(writer, (int64_t)i), (int64_t)mapping->start, (int64_t)mapping->limit,
-                                   (int64_t)mapping->offset, file, build_id},
-                 6);
+                     (const int64_t[]){tick_writer_key(writer, (int64_t)i), (int64_t)mapping->start,
+                                       (int64_t)mapping->limit, (int64_t)mapping->offset, file, build_id},
+                     6);
         row_done(&row);
     }
     return writer->mappings_tick = writer->tick;

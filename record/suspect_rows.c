@@ -62,10 +62,11 @@ void suspect_rows_init(struct suspect_rows *rows, struct database *database)
     *rows = (struct suspect_rows){.database = database};
     /* A row that is there keeps when it began. */
     rows->write = database_prepare(
-        database, "INSERT INTO suspects VALUES (?1,?2,?3,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) "
-                  "ON CONFLICT (suspect) DO UPDATE SET to_unix_ns = excluded.to_unix_ns, confidence = excluded.confidence, "
-                  "per_second = excluded.per_second, since_unix_ns = excluded.since_unix_ns, share = excluded.share, "
-                  "summary = excluded.summary, evidence = excluded.evidence, advice = excluded.advice");
+        database,
+        "INSERT INTO suspects VALUES (?1,?2,?3,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15) "
+        "ON CONFLICT (suspect) DO UPDATE SET to_unix_ns = excluded.to_unix_ns, confidence = excluded.confidence, "
+        "per_second = excluded.per_second, since_unix_ns = excluded.since_unix_ns, share = excluded.share, "
+        "summary = excluded.summary, evidence = excluded.evidence, advice = excluded.advice");
 }
 
 void suspect_rows_deinit(struct suspect_rows *rows)
@@ -193,8 +194,9 @@ void suspect_rows_read(struct database *database, struct arena *arena, struct ti
     VECTOR(struct timeline_suspect) suspects = {0};
     bool good = true;
     sqlite3_stmt *statement = database_prepare(
-        database, "SELECT from_unix_ns, to_unix_ns, coalesce(kind, ''), coalesce(confidence, ''), coalesce(summary, '') "
-                  "FROM suspects ORDER BY from_unix_ns, suspect");
+        database,
+        "SELECT from_unix_ns, to_unix_ns, coalesce(kind, ''), coalesce(confidence, ''), coalesce(summary, '') "
+        "FROM suspects ORDER BY from_unix_ns, suspect");
     struct row row = row_begin(database, statement);
     while (good && suspects.count < RECORD_MAX_LISTED && row_next(&row)) {
         struct timeline_suspect suspect;

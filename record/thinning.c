@@ -158,15 +158,18 @@ void thinning_init(struct thinning *thinning, struct database *database, uint64_
         add_table(thinning, schema_counter_tables[i], THIN_COLUMNS);
     thinning->select_ticks = database_prepare(
         own, "SELECT tick, unix_ns, target, exited, CASE WHEN EXISTS (SELECT 1 FROM memory_maps WHERE at = tick << 24) "
-             "THEN 2 ELSE regions > 0 OR EXISTS (SELECT 1 FROM malloc_heaps WHERE at = tick << 24) END FROM ticks WHERE tick > ? ORDER BY tick");
+             "THEN 2 ELSE regions > 0 OR EXISTS (SELECT 1 FROM malloc_heaps WHERE at = tick << 24) END FROM ticks "
+             "WHERE tick > ? ORDER BY tick");
     thinning->select_marked = database_prepare(
-        own, "SELECT EXISTS (SELECT 1 FROM marks WHERE unix_ns > ?1 AND unix_ns <= ?2) + "
-             "2 * EXISTS (SELECT 1 FROM gaps WHERE ?2 BETWEEN from_unix_ns AND to_unix_ns OR to_unix_ns BETWEEN ?1 AND ?2 "
-             "OR from_unix_ns BETWEEN ?2 AND ?3)");
+        own,
+        "SELECT EXISTS (SELECT 1 FROM marks WHERE unix_ns > ?1 AND unix_ns <= ?2) + "
+        "2 * EXISTS (SELECT 1 FROM gaps WHERE ?2 BETWEEN from_unix_ns AND to_unix_ns OR to_unix_ns BETWEEN ?1 AND ?2 "
+        "OR from_unix_ns BETWEEN ?2 AND ?3)");
     thinning->select_keyframe = database_prepare(own, "SELECT max(tick) FROM keyframes WHERE tick BETWEEN ? AND ?");
     thinning->select_other_process = database_prepare(
-        own, "SELECT max(t.tick) FROM ticks t JOIN targets a USING (target), ticks u JOIN targets b ON b.target = u.target "
-             "WHERE t.tick BETWEEN ?1 AND ?2 AND u.tick = ?2 AND (a.pid <> b.pid OR a.start_unix_ns <> b.start_unix_ns)");
+        own,
+        "SELECT max(t.tick) FROM ticks t JOIN targets a USING (target), ticks u JOIN targets b ON b.target = u.target "
+        "WHERE t.tick BETWEEN ?1 AND ?2 AND u.tick = ?2 AND (a.pid <> b.pid OR a.start_unix_ns <> b.start_unix_ns)");
     thinning->insert_keyframe = database_prepare(own, "INSERT OR IGNORE INTO keyframes VALUES (?)");
     thinning->trim_events = database_prepare(
         own, "DELETE FROM gc_cycles WHERE at BETWEEN ?1 AND ?2 AND at NOT IN "

@@ -242,8 +242,8 @@ static void write_proc(struct tick_writer *writer, size_t i, const struct proc *
     int64_t key = tick_writer_key(writer, (int64_t)i);
     if (!before || !same_proc(proc, before)) {
         struct row row = tick_writer_begin(writer, INSERT_PROC);
-        row_integers(&row,
-                     (const int64_t[]){key, proc->state, proc->queue, proc->machine, proc->tid, (int64_t)proc->goid}, 6);
+        row_integers(
+            &row, (const int64_t[]){key, proc->state, proc->queue, proc->machine, proc->tid, (int64_t)proc->goid}, 6);
         row_done(&row);
     }
     if (!before || !same_ticks(proc, before)) {

@@ -18,46 +18,55 @@
 static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_TICKS] =
 #define X(id, column) ", f." column
-        "SELECT t.tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, sample_cpu_ns"
-        TICK_FACTS(X) " FROM ticks t LEFT JOIN tick_facts f ON f.tick = t.tick WHERE t.tick BETWEEN ? AND ? ORDER BY t.tick",
+        "SELECT t.tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, "
+        "sample_cpu_ns" TICK_FACTS(
+            X) " FROM ticks t LEFT JOIN tick_facts f ON f.tick = t.tick WHERE t.tick BETWEEN ? AND ? ORDER BY t.tick",
 #undef X
     [SELECT_COUNTER_STATES] = SPAN("provenance, reason", "counter_states"),
-    [SELECT_TARGET] =
-        "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, comm, command_line, "
-        "container, runtime, runtime_version, main_module, build_id, how_located, how_laid_out FROM targets WHERE target = ?",
+    [SELECT_TARGET] = "SELECT pid, inner_pid, start_unix_ns, uid, stripped, position_independent, load_bias, exe, "
+                      "comm, command_line, "
+                      "container, runtime, runtime_version, main_module, build_id, how_located, how_laid_out FROM "
+                      "targets WHERE target = ?",
     [SELECT_SITE] = "SELECT position, stack, object_size FROM sites WHERE site = ?",
     [SELECT_SITE_PUBLISHED] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_published"),
     [SELECT_SITE_PROVISIONAL] = SPAN("allocs, frees, alloc_bytes, free_bytes", "site_provisional"),
-    [SELECT_GROUP] =
-        "SELECT state, wait_reason, created_by, start, stack, system, labels, profile_stack, kind FROM goroutine_groups "
-        "WHERE goroutine_group = ?",
+    [SELECT_GROUP] = "SELECT state, wait_reason, created_by, start, stack, system, labels, profile_stack, kind FROM "
+                     "goroutine_groups "
+                     "WHERE goroutine_group = ?",
     [SELECT_GROUP_VALUES] = SPAN("count, newest_wait_monotonic_ns, oldest_wait_monotonic_ns", "goroutine_group_values"),
-    [SELECT_GROUP_WAITS] = SPAN("stack_cut, parent, parent_created_by, parent_start, examined, objects, object_kind, object_flags, "
-                                "object_address, object_goroutines, length, capacity, senders, receivers",
-                                "goroutine_group_waits"),
+    [SELECT_GROUP_WAITS] =
+        SPAN("stack_cut, parent, parent_created_by, parent_start, examined, objects, object_kind, object_flags, "
+             "object_address, object_goroutines, length, capacity, senders, receivers",
+             "goroutine_group_waits"),
     [SELECT_GOROUTINE_LISTS] = SPAN("monotonic_ns, not_listed", "goroutine_lists"),
     [SELECT_GOROUTINES] = SPAN("goid, parent_goid, goroutine_group, wait_since_monotonic_ns, waits", "goroutines"),
     [SELECT_GOROUTINE_WAITS] = SPAN("wait_object", "goroutine_waits"),
-    [SELECT_WAIT_OBJECTS] = SPAN("kind, flags, address, goroutines, length, capacity, senders, receivers", "wait_objects"),
-    [SELECT_MALLOC_HEAPS] = SPAN("reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, "
-                                 "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, "
-                                 "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns",
-                                 "malloc_heaps"),
-    [SELECT_MALLOC_ARENAS] = SPAN("flags, heaps, address, system_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, "
-                                  "used_chunks",
-                                  "malloc_arenas"),
-    [SELECT_MALLOC_CLASSES] = SPAN("used_chunks, used_bytes, free_chunks, free_bytes, cached_chunks, cached_bytes", "malloc_classes"),
+    [SELECT_WAIT_OBJECTS] =
+        SPAN("kind, flags, address, goroutines, length, capacity, senders, receivers", "wait_objects"),
+    [SELECT_MALLOC_HEAPS] =
+        SPAN("reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, "
+             "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, "
+             "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns",
+             "malloc_heaps"),
+    [SELECT_MALLOC_ARENAS] =
+        SPAN("flags, heaps, address, system_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, "
+             "used_chunks",
+             "malloc_arenas"),
+    [SELECT_MALLOC_CLASSES] =
+        SPAN("used_chunks, used_bytes, free_chunks, free_bytes, cached_chunks, cached_bytes", "malloc_classes"),
     [SELECT_MALLOC_TYPES] = SPAN("objects, bytes", "malloc_types"),
     [SELECT_THREAD] = "SELECT tid, name FROM threads WHERE thread = ?",
     [SELECT_THREAD_VALUES] =
-        "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, s.system_call, "
+        "SELECT v.at, CASE WHEN v.thread_state NOT NULL THEN coalesce(s.state, '') END, v.cpu_us * 1000, v.processor, "
+        "s.system_call, "
         "s.wait_channel, v.goid, s.role, coalesce(v.proc, -1), s.machine, s.locked_goid, s.stack, s.stack_quality "
         "FROM thread_values v "
         "LEFT JOIN thread_states s ON s.thread_state = v.thread_state WHERE v.at BETWEEN ? AND ? ORDER BY v.at",
     [SELECT_THREAD_READS] = SPAN("read_monotonic_ns", "thread_reads"),
     [SELECT_PROCS] = SPAN("state, queue, machine, tid, goid", "procs"),
     [SELECT_PROC_TICKS] = SPAN("schedule_ticks, syscall_ticks", "proc_ticks"),
-    [SELECT_GC_CYCLES] = SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal, cause, since_init_ns, "
+    [SELECT_GC_CYCLES] =
+        SPAN("number, end_unix_ns, pause_ns, heap_before, heap_peak, heap_after, heap_goal, cause, since_init_ns, "
              "sweep_termination_ns, mark_ns, mark_termination_ns, procs, stop_procs, assist_cpu_ns, background_cpu_ns, "
              "idle_cpu_ns, stack_bytes, globals_bytes, cpu_fraction",
              "gc_cycles"),
@@ -74,9 +83,12 @@ static const char *text_of_version_1(enum read_statement statement)
 {
     switch (statement) {
     case SELECT_TICKS:
-        return "SELECT tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, sample_ns, "
-               "sample_cpu_ns, sequence - tick, exit_reason, profile_state, profile_reason, profile_cycle, profile_torn, "
-               "sites_truncated, sites, mappings, interval_ns, stops, stop_ns, writes, attach_ns, symbols_ns, rss_bytes, "
+        return "SELECT tick, unix_ns, monotonic_ns, target, exited, regions, cpu_ns, bytes_read, read_calls, "
+               "sample_ns, "
+               "sample_cpu_ns, sequence - tick, exit_reason, profile_state, profile_reason, profile_cycle, "
+               "profile_torn, "
+               "sites_truncated, sites, mappings, interval_ns, stops, stop_ns, writes, attach_ns, symbols_ns, "
+               "rss_bytes, "
                "samples_taken - tick, samples_retried, samples_dropped, profile_since_unix_ns, 0 "
                "FROM ticks WHERE tick BETWEEN ? AND ? ORDER BY tick";
     case SELECT_THREAD_VALUES:
@@ -126,7 +138,8 @@ static sqlite3_stmt *prepare_counters(struct tick_reader *reader, size_t table)
     char sql[128];
     if (reader->columns[table].count == 0)
         return NULL;
-    snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE tick BETWEEN ? AND ? ORDER BY tick", schema_counter_tables[table]);
+    snprintf(sql, sizeof(sql), "SELECT * FROM %s WHERE tick BETWEEN ? AND ? ORDER BY tick",
+             schema_counter_tables[table]);
     return database_prepare(reader->database, sql);
 }
 

@@ -340,7 +340,8 @@ static void write_size_classes(struct tick_writer *writer, const struct snapshot
         if (now->size > RECORD_MAX_KEY || (!writer->keyframe && is_same))
             continue;
         struct row row = tick_writer_begin(writer, INSERT_SIZE_CLASS);
-        row_integers(&row, (const int64_t[]){tick_writer_key(writer, now->size), (int64_t)now->mallocs, (int64_t)now->frees}, 3);
+        row_integers(
+            &row, (const int64_t[]){tick_writer_key(writer, now->size), (int64_t)now->mallocs, (int64_t)now->frees}, 3);
         row_done(&row);
     }
     writer->size_classes.count = count;

@@ -159,7 +159,8 @@ const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffe
     case PROFILE_OF_RUNTIME:
         break;
     }
-    snprintf(buffer, SNAPSHOT_MOMENT_BUFFER, "as of GC %s", units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
+    snprintf(buffer, SNAPSHOT_MOMENT_BUFFER, "as of GC %s",
+             units_format_exact(cycle, (int64_t)snapshot->profile_cycle));
     return buffer;
 }
 
@@ -187,7 +188,8 @@ uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot)
     return listed != 0 && listed < now ? now - listed : 0;
 }
 
-bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns)
+bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine,
+                               uint64_t *ret_ns)
 {
     uint64_t listed = snapshot->monotonic_ns - snapshot_goroutines_age_ns(snapshot), since = goroutine->wait_since_ns;
     *ret_ns = since < listed ? listed - since : 0;

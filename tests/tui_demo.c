@@ -69,8 +69,9 @@ static struct error *list_processes(void *context, const struct picker_row **ret
     static char commands[40][64];
     static const struct {
         const char *name, *runtime, *allocator;
-    } programs[] = {{"prometheus", "go1.24.4", "Go"}, {"etcd", "go1.24.4", "Go"}, {"postgres", "C", "glibc"},
-                    {"node_exporter", "go1.23.5", "Go+glibc"}, {"caddy", "go1.23.5", "Go"}, {"java", "JVM 17.0.15", "glibc"},
+    } programs[] = {{"prometheus", "go1.24.4", "Go"},  {"etcd", "go1.24.4", "Go"},
+                    {"postgres", "C", "glibc"},        {"node_exporter", "go1.23.5", "Go+glibc"},
+                    {"caddy", "go1.23.5", "Go"},       {"java", "JVM 17.0.15", "glibc"},
                     {"redis-server", "C", "jemalloc"}, {"sshd", "C", "glibc"}};
     unsigned *second = context;
     for (int i = 0; i < 40; i++) {

@@ -22,7 +22,8 @@ static const char *called_function(const char *name)
 }
 
 /* The number of frames before the first of Go's code; the depth when there is none of it. */
-static uint32_t count_outside(const struct catalog *catalog, const struct stack *stack, uint64_t text, uint64_t end_text)
+static uint32_t count_outside(const struct catalog *catalog, const struct stack *stack, uint64_t text,
+                              uint64_t end_text)
 {
     uint32_t count = 0;
     while (count < stack->depth) {
@@ -42,8 +43,8 @@ static bool is_same_call(const struct catalog *catalog, const struct stack *c, u
     return made && depth > 0 && (!seen || strcmp(made, seen) == 0);
 }
 
-static struct error *join(struct snapshot *snapshot, struct thread *thread, const struct goroutine_group *group, uint64_t text,
-                          uint64_t end_text)
+static struct error *join(struct snapshot *snapshot, struct thread *thread, const struct goroutine_group *group,
+                          uint64_t text, uint64_t end_text)
 {
     struct catalog *catalog = snapshot->catalog;
     struct stack c = catalog_stack(catalog, thread->stack), go = catalog_stack(catalog, group->stack);
@@ -74,7 +75,8 @@ struct error *cgo_stacks_join(struct snapshot *snapshot, uint64_t text, uint64_t
     struct error *error = NULL;
     table_init(&threads);
     for (size_t i = 0; i < snapshot->num_threads && !error; i++) {
-        uint64_t *place = may_join(&snapshot->threads[i]) ? table_insert(&threads, snapshot->threads[i].goid, NULL) : NULL;
+        uint64_t *place =
+            may_join(&snapshot->threads[i]) ? table_insert(&threads, snapshot->threads[i].goid, NULL) : NULL;
         if (place)
             *place = i + 1;
         else if (may_join(&snapshot->threads[i]))
@@ -85,7 +87,8 @@ struct error *cgo_stacks_join(struct snapshot *snapshot, uint64_t text, uint64_t
         const struct listed_goroutine *goroutine = &snapshot->goroutines[i];
         const uint64_t *place = table_find(&threads, goroutine->goid);
         if (place && *place > 0 && goroutine->group < snapshot->num_goroutine_groups)
-            error = join(snapshot, &snapshot->threads[*place - 1], &snapshot->goroutine_groups[goroutine->group], text, end_text);
+            error = join(snapshot, &snapshot->threads[*place - 1], &snapshot->goroutine_groups[goroutine->group], text,
+                         end_text);
     }
     table_deinit(&threads);
     return error;

@@ -344,12 +344,12 @@ static struct error *examine_sample(struct go_reader *reader, struct doctor_repo
         return error;
     error = go_reader_sample(&reader->reader, snapshot);
     if (!error && snapshot->profile_state == PROFILE_ON)
-        error = doctor_report_add(report, "profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES,
-                                  NULL, "on, one sample in %lld bytes; %zu call stacks%s%s",
-                                  (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer,
-                                  snapshot->num_sites,
-                                  snapshot->profile_since_unix_ns ? "; switched on while it ran: older memory has none" : "",
-                                  snapshot->profile_torn ? "; no consistent reading yet" : "");
+        error = doctor_report_add(
+            report, "profile sampling", snapshot->profile_torn ? DOCTOR_PARTLY : DOCTOR_YES, NULL,
+            "on, one sample in %lld bytes; %zu call stacks%s%s",
+            (long long)snapshot->counters[COUNTER_MEM_PROFILE_RATE].value.integer, snapshot->num_sites,
+            snapshot->profile_since_unix_ns ? "; switched on while it ran: older memory has none" : "",
+            snapshot->profile_torn ? "; no consistent reading yet" : "");
     else if (!error && snapshot->profile_state == PROFILE_OFF)
         error = examine_off(reader->process, snapshot->profile_reason ? snapshot->profile_reason : "off", report);
     else if (!error)

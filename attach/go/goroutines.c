@@ -494,7 +494,8 @@ static void note_problems(const struct goroutines *goroutines, struct snapshot *
     if (goroutines->stacks.moved > 0)
         snapshot_add_problem(snapshot, "goroutines: %zu ran while their stacks were read", goroutines->stacks.moved);
     if (goroutines->stacks.cut > 0)
-        snapshot_add_problem(snapshot, "goroutines: %zu stacks are shown in part: deeper than %u frames, or not readable",
+        snapshot_add_problem(snapshot,
+                             "goroutines: %zu stacks are shown in part: deeper than %u frames, or not readable",
                              goroutines->stacks.cut, UNWIND_MAX_FRAMES);
     if (goroutines->waits.unusable)
         snapshot_add_problem(snapshot, "goroutines: what they wait on is not read: %s", goroutines->waits.unusable);

@@ -218,7 +218,8 @@ enum go_field {
 #define GO_OFFSET_MISSING (-1)
 
 struct go_layout {
-    int32_t offset[GO_FIELD_COUNT];     /* Bytes from the struct's start (the struct's size for size rows), or GO_OFFSET_MISSING. */
+    /* Bytes from the struct's start (the struct's size for size rows), or GO_OFFSET_MISSING. */
+    int32_t offset[GO_FIELD_COUNT];
     uint16_t size[GO_FIELD_COUNT];      /* Bytes of the field, capped at 65,535. */
 };
 

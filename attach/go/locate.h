@@ -15,7 +15,8 @@
 
 struct locate_options {
     unsigned sources;       /* Of the bits above. */
-    unsigned minor;         /* Read by this version's row of the table, as if the program had said that it is of it; 0: by what it says. */
+    /* Read by this version's row of the table, as if the program had said that it is of it; 0: by what it says. */
+    unsigned minor;
 };
 
 struct error *go_process_locate_by(const struct reader_context *context, const struct locate_options *options,

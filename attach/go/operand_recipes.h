@@ -96,7 +96,7 @@ bool operand_confirms(const struct operand_list *operands, uint64_t address);
 /* The addresses that a recipe names among a function's operands, in the order to try them; at most `capacity` (the
  * count is returned). `before` is the address of the variable that PICK_BEFORE looks for, in the operands' address
  * space, or 0. */
-size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands, const struct go_layout *layout,
-                            uint64_t before, uint64_t *ret_addresses, size_t capacity);
+size_t operand_recipe_apply(const struct operand_recipe *recipe, const struct operand_list *operands,
+                            const struct go_layout *layout, uint64_t before, uint64_t *ret_addresses, size_t capacity);
 
 #endif

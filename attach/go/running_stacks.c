@@ -146,6 +146,7 @@ struct error *running_stacks_read(struct goroutine_stacks *stacks, struct gorout
             return error;
     }
     if (missed > 0)
-        snapshot_add_problem(snapshot, "running goroutines: of %zu stopped, %zu show no stack: %s", asked, missed, reason);
+        snapshot_add_problem(snapshot, "running goroutines: of %zu stopped, %zu show no stack: %s", asked, missed,
+                             reason);
     return NULL;
 }

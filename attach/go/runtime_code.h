@@ -18,6 +18,7 @@ void runtime_code_deinit(struct runtime_code *code);
 
 /* A function's operands at link-time addresses; none when the program has no such function, or its code cannot be read.
  * Owned by the code. ERROR_NO_MEMORY. */
-struct error *runtime_code_operands(struct runtime_code *code, enum go_function_id id, const struct operand_list **ret_operands);
+struct error *runtime_code_operands(struct runtime_code *code, enum go_function_id id,
+                                    const struct operand_list **ret_operands);
 
 #endif

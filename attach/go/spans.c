@@ -74,7 +74,8 @@ static void take_span(void *context, size_t index, const uint8_t *bytes)
     struct span_reading *reading = context;
     if (!bytes)
         return;
-    const struct copied_struct copied = {.layout = reading->layout, .bytes = bytes, .size = reading->size, .start = reading->start};
+    const struct copied_struct copied = {
+        .layout = reading->layout, .bytes = bytes, .size = reading->size, .start = reading->start};
     uint64_t state = copied_struct_get_or_zero(&copied, GO_FIELD_MSPAN_STATE);
     uint64_t start = copied_struct_get_or_zero(&copied, GO_FIELD_MSPAN_START_ADDR);
     uint64_t pages = copied_struct_get_or_zero(&copied, GO_FIELD_MSPAN_NPAGES);
@@ -101,7 +102,8 @@ static void take_span(void *context, size_t index, const uint8_t *bytes)
         span.objects = (uint32_t)(objects < slots ? objects : slots);
         span.is_unswept = is_unswept((uint32_t)copied_struct_get_or_zero(&copied, GO_FIELD_MSPAN_SWEEPGEN),
                                      reading->sweep_generation);
-        const uint64_t *cache = table_find(&reading->cached.by_address, reading->set->addresses.items[index] - reading->start);
+        const uint64_t *cache =
+            table_find(&reading->cached.by_address, reading->set->addresses.items[index] - reading->start);
         span.cache = cache ? (uint32_t)*cache : 0;
     }
     if (!vector_append(&reading->survey->spans, span))
@@ -138,7 +140,8 @@ static void order_spans(struct heap_survey *survey)
 static struct error *add_runtime_address(struct heap_survey *survey, remote_address address)
 {
     size_t count = survey->runtime_addresses.count;
-    if (address == 0 || (count > 0 && survey->runtime_addresses.items[count - 1] >> ADDRESS_BLOCK_SHIFT == address >> ADDRESS_BLOCK_SHIFT))
+    if (address == 0 || (count > 0 && survey->runtime_addresses.items[count - 1] >> ADDRESS_BLOCK_SHIFT ==
+                                          address >> ADDRESS_BLOCK_SHIFT))
         return NULL;
     return vector_append(&survey->runtime_addresses, address) ? NULL : error_no_memory();
 }
@@ -185,8 +188,8 @@ static struct error *read_arenas(const struct go_process *process, struct peek *
 }
 
 /* The pointers of mheap.allspans into the set. */
-static struct error *list_spans(struct peek *peek, remote_address spans, uint64_t count, struct heap_survey *survey, struct record_set *set,
-                                size_t start)
+static struct error *list_spans(struct peek *peek, remote_address spans, uint64_t count, struct heap_survey *survey,
+                                struct record_set *set, size_t start)
 {
     _cleanup_free_ uint8_t *chunk = malloc(POINTERS_A_READ * 8);
     if (!chunk)
@@ -227,7 +230,8 @@ static struct error *read_spans(const struct go_process *process, struct peek *p
     const struct go_layout *layout = &process->layout;
     struct span_reading reading = {.layout = layout, .survey = survey};
     survey->reason = spans_missing;
-    if (!go_layout_has(layout, GO_FIELD_MHEAP_ALLSPANS) || !go_layout_has_all(layout, span_fields, ARRAY_SIZE(span_fields)) ||
+    if (!go_layout_has(layout, GO_FIELD_MHEAP_ALLSPANS) ||
+        !go_layout_has_all(layout, span_fields, ARRAY_SIZE(span_fields)) ||
         !go_layout_range(layout, span_fields, ARRAY_SIZE(span_fields), &reading.start, &reading.size) ||
         reading.size > RECORD_SET_MAX_RECORD_BYTES)
         return NULL;

@@ -220,8 +220,8 @@ static struct error *count_queues(struct waits *waits)
 {
     size_t counted = 0;
     struct error *error = NULL;
-    for (unsigned step = 0; !error && step < MAX_QUEUE_COUNTED && waits->queues.count > 0 && counted < MAX_QUEUES_COUNTED;
-         step++)
+    for (unsigned step = 0;
+         !error && step < MAX_QUEUE_COUNTED && waits->queues.count > 0 && counted < MAX_QUEUES_COUNTED; step++)
         error = step_queues(waits, &counted);
     for (size_t i = 0; i < waits->queues.count; i++)
         waits->objects.items[waits->queues.items[i].object].is_bounded = true;

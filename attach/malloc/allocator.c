@@ -41,10 +41,12 @@ const char *allocator_why_not_read(const char *name)
     static const struct {
         const char *name, *reason;
     } reasons[] = {
-        {"jemalloc", "jemalloc serves it, which tells its figures (mallctl) only to code that runs in the program: seen are "
-                     "its mappings and their growth"},
-        {"tcmalloc", "tcmalloc serves it, which tells its figures (MallocExtension) only to code that runs in the program: "
-                     "seen are its mappings and their growth"},
+        {"jemalloc",
+         "jemalloc serves it, which tells its figures (mallctl) only to code that runs in the program: seen are "
+         "its mappings and their growth"},
+        {"tcmalloc",
+         "tcmalloc serves it, which tells its figures (MallocExtension) only to code that runs in the program: "
+         "seen are its mappings and their growth"},
         {"mimalloc", "mimalloc serves it, which tells its figures only to code that runs in the program: seen are its "
                      "mappings and their growth"},
         {"musl", "musl's malloc serves it, which keeps no figures: seen are its mappings and their growth"},

@@ -20,7 +20,8 @@
 /* What is known of one address. */
 struct place {
     uint64_t address;           /* Run-time, in the executable's terms. */
-    string_id symbol;           /* What holds it by the symbol tables, else "libfoo.so.1+0x12f0"; 0: it is in no file. */
+    /* What holds it by the symbol tables, else "libfoo.so.1+0x12f0"; 0: it is in no file. */
+    string_id symbol;
     bool has_symbol;            /* The first of these. */
     uint8_t origin;             /* enum frame_origin of its module. */
     string_id module_file;      /* 0: it lies in no file. */

@@ -18,7 +18,8 @@
 #define SAMPLE_NS 4000.0
 
 struct allocation_profile {
-    struct sampled_blocks blocks;   /* The tag of a mapping, had of the kernel itself and given back to it by the range, is true. */
+    /* The tag of a mapping, had of the kernel itself and given back to it by the range, is true. */
+    struct sampled_blocks blocks;
     struct allocation_trace *trace;
     double budget;
     bool is_sampling;
@@ -49,7 +50,8 @@ struct error *allocation_profile_create(struct target *target, struct native_sta
     if (!error)
         error = allocator_functions_find(target, functions);
     if (!error)
-        error = allocation_trace_open(target, functions, ATTACH_DEFAULT_PROFILE_RATE, ALLOCATION_TRACE_BEST, &profile->trace);
+        error = allocation_trace_open(target, functions, ATTACH_DEFAULT_PROFILE_RATE, ALLOCATION_TRACE_BEST,
+                                      &profile->trace);
     if (!error)
         error = allocation_trace_count(profile->trace, &profile->looked);
     if (error)
@@ -85,12 +87,13 @@ static double cost_of(const struct allocation_profile *profile, const struct all
 static struct error *refuse(const struct allocation_profile *profile)
 {
     char calls[UNITS_BUFFER], share[UNITS_BUFFER];
-    return error_create(ERROR_UNSUPPORTED,
-                        "%s: %s calls a second of its allocator, and probes on them take about %s of a processor, more than the "
-                        "%.3g%% that is allowed (--probe-budget); --probe faults costs less",
-                        profile->is_sampling ? "the probes were taken away" : "no sample was taken",
-                        units_format_count(calls, profile->cost.calls_per_second), units_format_percent(share, profile->cost.processor_share),
-                        100 * profile->budget);
+    return error_create(
+        ERROR_UNSUPPORTED,
+        "%s: %s calls a second of its allocator, and probes on them take about %s of a processor, more than the "
+        "%.3g%% that is allowed (--probe-budget); --probe faults costs less",
+        profile->is_sampling ? "the probes were taken away" : "no sample was taken",
+        units_format_count(calls, profile->cost.calls_per_second),
+        units_format_percent(share, profile->cost.processor_share), 100 * profile->budget);
 }
 
 /* Over the time since the look before, which is long enough. */
@@ -101,7 +104,8 @@ static struct error *measure_cost(struct allocation_profile *profile, uint64_t n
     if (error)
         return error;
     double cost_ns = cost_of(profile, &profile->looked, &totals), passed_ns = (double)(now - profile->looked_ns);
-    profile->cost.calls_per_second = (double)(totals.calls - profile->looked.calls) / passed_ns * (double)CLOCK_SECOND_NS;
+    profile->cost.calls_per_second =
+        (double)(totals.calls - profile->looked.calls) / passed_ns * (double)CLOCK_SECOND_NS;
     profile->cost.processor_share = cost_ns / passed_ns;
     profile->cost_ns += cost_ns;
     profile->looked = totals;
@@ -115,7 +119,8 @@ static struct error *heed_budget(struct allocation_profile *profile, uint64_t no
     return !error && profile->cost.processor_share > profile->budget ? refuse(profile) : error;
 }
 
-struct error *allocation_profile_count(struct allocation_profile *profile, bool *ret_is_known, struct allocation_cost *ret_cost)
+struct error *allocation_profile_count(struct allocation_profile *profile, bool *ret_is_known,
+                                       struct allocation_cost *ret_cost)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
     bool is_known = now - profile->looked_ns >= MEASURE_NS;
@@ -239,14 +244,17 @@ static void fill_state(const struct allocation_profile *profile, const struct al
     snapshot->profile_since_unix_ns = profile->began_unix_ns;
     if (totals->stepped_calls > 0)
         snapshot_add_problem(snapshot,
-                             "allocation probes: in %zu functions the processor steps through the probed instruction, which makes a call "
+                             "allocation probes: in %zu functions the processor steps through the probed instruction, "
+                             "which makes a call "
                              "of them some %.0f us longer",
                              profile->num_stepped, allocation_trace_costs(profile->trace).stepped_call_ns / 1e3);
     if (allocation_trace_sees_all_returns(profile->trace))
-        snapshot_add_problem(snapshot, "allocation probes: this kernel cannot choose which returns are seen (6.13 can): a call costs "
-                                       "more than it need");
+        snapshot_add_problem(
+            snapshot, "allocation probes: this kernel cannot choose which returns are seen (6.13 can): a call costs "
+                      "more than it need");
     if (totals->lost > 0)
-        snapshot_add_problem(snapshot, "allocation probes: %llu samples were lost for want of room, and stand in no call site",
+        snapshot_add_problem(snapshot,
+                             "allocation probes: %llu samples were lost for want of room, and stand in no call site",
                              (unsigned long long)totals->lost);
 }
 

@@ -22,7 +22,8 @@ struct error *allocation_profile_create(struct target *target, struct native_sta
 void allocation_profile_destroy(struct allocation_profile *profile);    /* Accepts NULL. */
 
 /* While only calls are counted: whether they have been for long enough, and then what they cost. ERROR_SYSTEM. */
-struct error *allocation_profile_count(struct allocation_profile *profile, bool *ret_is_known, struct allocation_cost *ret_cost);
+struct error *allocation_profile_count(struct allocation_profile *profile, bool *ret_is_known,
+                                       struct allocation_cost *ret_cost);
 
 uint64_t allocation_profile_look_interval(const struct allocation_profile *profile);
 /* Once a tenth of a second has been counted, begins to sample, and then fetches samples. ERROR_UNSUPPORTED: it costs

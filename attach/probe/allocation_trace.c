@@ -70,10 +70,11 @@ static int keep_quiet(enum libbpf_print_level level, const char *format, va_list
 static struct error *explain(int errno_value, const char *what)
 {
     if (errno_value == EPERM || errno_value == EACCES)
-        return error_create(ERROR_PERMISSION,
-                            "the kernel refuses to %s: probes on allocations need root, or CAP_BPF, CAP_PERFMON and the right to read "
-                            "the process's files; --probe faults needs less",
-                            what);
+        return error_create(
+            ERROR_PERMISSION,
+            "the kernel refuses to %s: probes on allocations need root, or CAP_BPF, CAP_PERFMON and the right to read "
+            "the process's files; --probe faults needs less",
+            what);
     if (errno_value == ENOMEM)
         return error_no_memory();
     return error_create(ERROR_UNSUPPORTED, "this kernel does not let heaptop %s: %s; --probe faults needs less", what,
@@ -103,11 +104,13 @@ static struct error *check_returns_are_safe(struct target *target)
     size_t line = features ? strcspn(features + 1, "\n") : 0;
     bool has_shadow_stack = features && memmem(features, line + 1, "shstk", 5) != NULL;
     if (is_filtered && kernel_is_from(6, 11) && !kernel_is_from(6, 14))
-        return error_create(ERROR_UNSUPPORTED, "the process's system calls are filtered (seccomp), and on kernels from 6.11 to 6.13 "
-                                               "probes on returning functions could kill it: none is placed");
+        return error_create(ERROR_UNSUPPORTED,
+                            "the process's system calls are filtered (seccomp), and on kernels from 6.11 to 6.13 "
+                            "probes on returning functions could kill it: none is placed");
     if (has_shadow_stack && !kernel_is_from(6, 11))
-        return error_create(ERROR_UNSUPPORTED, "the process has a shadow stack, and on kernels before 6.11 probes on returning functions "
-                                               "would kill it: none is placed");
+        return error_create(ERROR_UNSUPPORTED,
+                            "the process has a shadow stack, and on kernels before 6.11 probes on returning functions "
+                            "would kill it: none is placed");
     return NULL;
 }
 
@@ -308,8 +311,8 @@ static struct error *make_buffers(struct allocation_trace *trace)
 
 DEFINE_CLEANUP(struct allocation_trace *, allocation_trace_close)
 
-static struct error *open_with(pid_t pid, const struct allocator_functions *functions, uint64_t rate, bool sees_all_returns,
-                               struct allocation_trace **ret_trace)
+static struct error *open_with(pid_t pid, const struct allocator_functions *functions, uint64_t rate,
+                               bool sees_all_returns, struct allocation_trace **ret_trace)
 {
     _cleanup_(allocation_trace_closep) struct allocation_trace *trace = calloc(1, sizeof(*trace));
     if (!trace)
@@ -413,7 +416,8 @@ struct error *allocation_trace_count(struct allocation_trace *trace, struct allo
     return NULL;
 }
 
-struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit, void *context)
+struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit,
+                                    void *context)
 {
     trace->visit = visit;
     trace->context = context;

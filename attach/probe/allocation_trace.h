@@ -17,7 +17,8 @@ enum allocation_trace_links {
 };
 
 struct allocation_trace_totals {
-    uint64_t calls, stepped_calls;      /* Of the process; the latter are those where the processor steps through the instruction. */
+    /* Of the process; the latter are those where the processor steps through the instruction. */
+    uint64_t calls, stepped_calls;
     uint64_t samples;
     uint64_t lost;                      /* Samples for which there was no room. */
 };
@@ -47,7 +48,8 @@ struct error *allocation_trace_count(struct allocation_trace *trace, struct allo
  * Stops at the first error of a visitor. */
 typedef struct error *allocation_visitor(void *context, const struct allocation_sample *sample,
                                          const struct allocation_range *range);
-struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit, void *context);
+struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit,
+                                    void *context);
 
 /* The serials of sampled blocks that are still allocated, as keys; empties the table first. ERROR_NO_MEMORY,
  * ERROR_SYSTEM. */

@@ -4,8 +4,9 @@
 
 struct error *allocation_trace_refusal(void)
 {
-    return error_create(ERROR_UNSUPPORTED, "this heaptop was built without libbpf, clang or bpftool: allocations cannot be probed; "
-                                           "--probe faults needs none of them");
+    return error_create(ERROR_UNSUPPORTED,
+                        "this heaptop was built without libbpf, clang or bpftool: allocations cannot be probed; "
+                        "--probe faults needs none of them");
 }
 
 struct error *allocation_trace_open(struct target *target, const struct allocator_functions *functions, uint64_t rate,
@@ -49,7 +50,8 @@ struct error *allocation_trace_count(struct allocation_trace *trace, struct allo
     return NULL;
 }
 
-struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit, void *context)
+struct error *allocation_trace_read(struct allocation_trace *trace, size_t most, allocation_visitor *visit,
+                                    void *context)
 {
     (void)trace;
     (void)most;

@@ -28,7 +28,8 @@ struct task_struct {
 #define IS_FAILURE(address) ((address) == 0 || (address) > (__u64)-4096)
 
 /* Set before it is loaded. */
-const volatile __u64 distances[ALLOCATION_DISTANCES];      /* Bytes from one sample to the next, each as likely as any other. */
+/* Bytes from one sample to the next, each as likely as any other. */
+const volatile __u64 distances[ALLOCATION_DISTANCES];
 const volatile __u64 allocator_start, allocator_end, libc_start, libc_end;  /* Run-time addresses of code. */
 
 /* Until heaptop sets it calls are only counted. */
@@ -54,7 +55,8 @@ struct {
 /* A call that has to be looked at again when it returns. */
 struct pending {
     __u64 size;             /* 0: not sampled. */
-    __u64 old, old_serial;  /* The block that it takes the place of, if that is sampled; of posix_memalign the result's address. */
+    /* The block that it takes the place of, if that is sampled; of posix_memalign the result's address. */
+    __u64 old, old_serial;
     __u64 sp;
     __u32 call;
     bool frees;             /* realloc(block, 0) */

@@ -63,7 +63,8 @@ static const struct function mapping_table[] = {
     {"mremap", ALLOCATION_CALL_MREMAP, 3},   {"brk", ALLOCATION_CALL_BRK, 1},       {"sbrk", ALLOCATION_CALL_SBRK, 1},
 };
 
-_Static_assert(ARRAY_SIZE(allocator_table) + ARRAY_SIZE(mapping_table) <= ALLOCATOR_PROBES_MAX, "all fit into one file");
+_Static_assert(ARRAY_SIZE(allocator_table) + ARRAY_SIZE(mapping_table) <= ALLOCATOR_PROBES_MAX,
+               "all fit into one file");
 
 /* jemalloc, built into a program beside the C library's: redis calls it so, Rust's tikv-jemallocator too. */
 static const char *const prefixes[] = {"je_", "_rjem_"};
@@ -76,8 +77,8 @@ struct search {
 
 static bool is_libc(const struct maps *maps, const struct map_line *line)
 {
-    return map_line_file_begins(maps, line, "libc.so") || map_line_file_begins(maps, line, "libc-2.") || map_line_file_begins(maps, line, "ld-musl-") ||
-           map_line_file_begins(maps, line, "libc.musl-");
+    return map_line_file_begins(maps, line, "libc.so") || map_line_file_begins(maps, line, "libc-2.") ||
+           map_line_file_begins(maps, line, "ld-musl-") || map_line_file_begins(maps, line, "libc.musl-");
 }
 
 static bool is_program(const struct search *search, const struct map_line *line)
@@ -87,7 +88,8 @@ static bool is_program(const struct search *search, const struct map_line *line)
 }
 
 /* Where all code of the line's file lies. */
-static void find_code(const struct search *search, const struct map_line *wanted, uint64_t *ret_start, uint64_t *ret_end)
+static void find_code(const struct search *search, const struct map_line *wanted, uint64_t *ret_start,
+                      uint64_t *ret_end)
 {
     *ret_start = *ret_end = 0;
     for (size_t i = 0; i < search->maps.lines.count; i++) {
@@ -183,8 +185,8 @@ static bool has_symbol(struct image *image, const char *name)
  * src/malloc/free.c). */
 static bool is_musl(const struct search *search, const struct map_line *line, struct image *image)
 {
-    return map_line_file_begins(&search->maps, line, "ld-musl-") || map_line_file_begins(&search->maps, line, "libc.musl-") ||
-           has_symbol(image, "__libc_malloc_impl");
+    return map_line_file_begins(&search->maps, line, "ld-musl-") ||
+           map_line_file_begins(&search->maps, line, "libc.musl-") || has_symbol(image, "__libc_malloc_impl");
 }
 
 /* The C library's realloc calls malloc where there is nothing yet (glibc malloc/malloc.c __libc_realloc); jemalloc's

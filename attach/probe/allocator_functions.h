@@ -25,7 +25,8 @@ struct allocator_functions {
     struct allocator_file files[ALLOCATOR_FILES_MAX];
     size_t num_files;
     size_t num_stepped;                 /* Probes that cost ten times as much as the others. */
-    uint64_t allocator_start, allocator_end, libc_start, libc_end;  /* Run-time addresses of their code; 0, 0: not to be told apart. */
+    /* Run-time addresses of their code; 0, 0: not to be told apart. */
+    uint64_t allocator_start, allocator_end, libc_start, libc_end;
 };
 
 /* ERROR_UNSUPPORTED: no file has a malloc that can be found, or the program is for another processor. Errors of

@@ -33,7 +33,8 @@ struct preload {
     size_t mapped;                  /* From the header on. */
     uint32_t slot_count, ring_bytes;
     uint64_t rate, token;
-    uint64_t tail;                  /* heaptop's own copies of what stands in the header: the command could write there. */
+    /* heaptop's own copies of what stands in the header: the command could write there. */
+    uint64_t tail;
     uint32_t program;
     uint64_t waited_for, waiting_since_ns;      /* The position of a sample that is not whole yet. */
     struct preload_sample sample;
@@ -81,8 +82,8 @@ static struct error *map_file(struct preload *preload, size_t ring_offset)
         {ring_offset + preload->ring_bytes, preload->ring_bytes, (off_t)ring_offset, PROT_READ},
     };
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-        if (mmap(start + parts[i].place, parts[i].size, parts[i].protection, MAP_SHARED | MAP_FIXED, preload->descriptor,
-                 parts[i].offset) == MAP_FAILED)
+        if (mmap(start + parts[i].place, parts[i].size, parts[i].protection, MAP_SHARED | MAP_FIXED,
+                 preload->descriptor, parts[i].offset) == MAP_FAILED)
             return error_from_errno(errno, "cannot map memory shared with the command");
     }
     preload->slots = (struct preload_slot *)(start + PRELOAD_HEADER_BYTES);

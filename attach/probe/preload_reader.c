@@ -24,7 +24,8 @@ struct preload_reader {
     bool has_profile;               /* The last sample's was this one. */
 };
 
-struct error *preload_reader_create(struct preload *preload, struct native_stacks *stacks, struct preload_reader **ret_reader)
+struct error *preload_reader_create(struct preload *preload, struct native_stacks *stacks,
+                                    struct preload_reader **ret_reader)
 {
     struct preload_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
@@ -105,9 +106,9 @@ static void tell_dropped(const struct preload_channel_state *state, struct snaps
     char count[32], bytes[32];
     if (state->dropped == 0)
         return;
-    snapshot_add_problem(snapshot, "%s samples of allocations were dropped, for about %s: heaptop came too late for them",
-                         units_format_exact(count, (int64_t)state->dropped),
-                         units_format_bytes(bytes, (double)state->dropped_bytes));
+    snapshot_add_problem(
+        snapshot, "%s samples of allocations were dropped, for about %s: heaptop came too late for them",
+        units_format_exact(count, (int64_t)state->dropped), units_format_bytes(bytes, (double)state->dropped_bytes));
 }
 
 /* A program that the library is not in has no profile. */
@@ -115,13 +116,16 @@ static void tell_absence(const struct preload_channel_state *state, struct snaps
 {
     snapshot->profile_reason =
         state->state == PRELOAD_FAILED
-            ? arena_printf(&snapshot->arena, "its allocations are not sampled: the preloaded library could not begin: %s",
+            ? arena_printf(&snapshot->arena,
+                           "its allocations are not sampled: the preloaded library could not begin: %s",
                            strerror(state->failure))
-            : "its allocations are not sampled: the preloaded library is not in this program, which is static, for another "
+            : "its allocations are not sampled: the preloaded library is not in this program, which is static, for "
+              "another "
               "kind of machine, may do more than who started it, or is still starting";
 }
 
-static struct error *fill(struct preload_reader *reader, const struct preload_channel_state *state, struct snapshot *snapshot)
+static struct error *fill(struct preload_reader *reader, const struct preload_channel_state *state,
+                          struct snapshot *snapshot)
 {
     sampled_blocks_sweep(&reader->blocks, is_live, reader);
     tell_dropped(state, snapshot);

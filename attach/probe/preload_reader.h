@@ -8,7 +8,8 @@
 struct preload_reader;
 
 /* All are borrowed. ERROR_NO_MEMORY. */
-struct error *preload_reader_create(struct preload *preload, struct native_stacks *stacks, struct preload_reader **ret_reader);
+struct error *preload_reader_create(struct preload *preload, struct native_stacks *stacks,
+                                    struct preload_reader **ret_reader);
 void preload_reader_destroy(struct preload_reader *reader);     /* Accepts NULL. */
 
 /* How soon to fetch samples again, lest there be no room for more, in nanoseconds. */

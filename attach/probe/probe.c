@@ -92,10 +92,10 @@ static void tell_counted(const struct probe *probe, struct snapshot *snapshot)
 {
     char calls[UNITS_BUFFER], share[UNITS_BUFFER];
     snapshot->profile_switch = PROFILE_SWITCH_COUNTED;
-    snapshot->profile_reason =
-        arena_printf(&snapshot->arena, "%s calls a second of its allocator: probes on them would take about %s of a processor",
-                     units_format_count(calls, probe->counted.calls_per_second),
-                     units_format_percent(share, probe->counted.processor_share));
+    snapshot->profile_reason = arena_printf(
+        &snapshot->arena, "%s calls a second of its allocator: probes on them would take about %s of a processor",
+        units_format_count(calls, probe->counted.calls_per_second),
+        units_format_percent(share, probe->counted.processor_share));
     snapshot_set_real(snapshot, COUNTER_PROBE_SHARE, probe->counted.processor_share);
     snapshot->counters[COUNTER_PROBE_SHARE].provenance = PROVENANCE_SAMPLED;
 }

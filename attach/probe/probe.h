@@ -15,7 +15,8 @@ struct probe {
     double budget;                /* Of allocation probes; 0: the default. */
     struct fault_profile *faults; /* NULL: off. */
     struct allocation_profile *allocations; /* NULL: off. */
-    bool is_counted;                        /* Of ATTACH_PROBE_COUNT: it is known what probes on its allocator would cost. */
+    /* Of ATTACH_PROBE_COUNT: it is known what probes on its allocator would cost. */
+    bool is_counted;
     struct allocation_cost counted;
     char *refusal;                /* Why it is not on although wanted; NULL when it is, or is not wanted. */
 };

@@ -51,8 +51,8 @@ struct error *sampled_blocks_count(struct sampled_blocks *blocks)
     return error;
 }
 
-void sampled_blocks_sweep(struct sampled_blocks *blocks, bool (*is_live)(const void *context, const struct sampled_block *block),
-                          const void *context)
+void sampled_blocks_sweep(struct sampled_blocks *blocks,
+                          bool (*is_live)(const void *context, const struct sampled_block *block), const void *context)
 {
     size_t kept = 0;
     for (size_t i = 0; i < blocks->live.count; i++) {

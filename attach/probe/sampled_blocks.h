@@ -42,7 +42,7 @@ struct error *sampled_blocks_fetch(struct sampled_blocks *blocks, const struct s
 struct error *sampled_blocks_count(struct sampled_blocks *blocks);
 
 /* Counts those as freed that are gone, or not live any more. */
-void sampled_blocks_sweep(struct sampled_blocks *blocks, bool (*is_live)(const void *context, const struct sampled_block *block),
-                          const void *context);
+void sampled_blocks_sweep(struct sampled_blocks *blocks,
+                          bool (*is_live)(const void *context, const struct sampled_block *block), const void *context);
 
 #endif

@@ -91,7 +91,8 @@ enum managed_kind { MANAGED_NONE, MANAGED_JVM, MANAGED_PYTHON };
 
 struct managed_heap {
     enum managed_kind kind;
-    enum counter_id counter;    /* By which its growth is judged: the old generation's use, pymalloc's arenas, objects that survive. */
+    /* By which its growth is judged: the old generation's use, pymalloc's arenas, objects that survive. */
+    enum counter_id counter;
     struct growth growth;
     double collections;         /* Of a JVM: full and concurrent ones since it began to grow or shrink. */
 };
@@ -264,7 +265,8 @@ struct analysis {
     size_t num_span_classes;
     struct heap_cache_use *heap_caches; /* Of the same time; by P. */
     size_t num_heap_caches;
-    struct malloc_heap *malloc_heap;    /* Of C code, as of malloc_unix_ns, without its types; NULL: never looked for. */
+    /* Of C code, as of malloc_unix_ns, without its types; NULL: never looked for. */
+    struct malloc_heap *malloc_heap;
     struct malloc_class_row *malloc_classes;    /* Those that have chunks, by size; none where it is not known. */
     size_t num_malloc_classes;
     struct malloc_type_row *malloc_types;       /* By falling bytes. */

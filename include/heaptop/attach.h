@@ -32,7 +32,8 @@ struct process_list {
     struct arena arena;
     struct process_row *rows;
     size_t count;
-    bool unfinished;            /* The time for looking at programs was up: runtimes are missing that the next list will have. */
+    /* The time for looking at programs was up: runtimes are missing that the next list will have. */
+    bool unfinished;
 };
 
 /* What was found out of programs, for the next list to know. */
@@ -97,7 +98,8 @@ enum attach_probe {
 };
 
 struct attach_options {
-    struct preload *preload;    /* Of the command that this process was started as; borrowed, outlives the source. Or NULL. */
+    /* Of the command that this process was started as; borrowed, outlives the source. Or NULL. */
+    struct preload *preload;
     /* Why it has none, to be shown instead of a heap profile: static or outliving the source; NULL: nothing to say. */
     const char *preload_refusal;
     uint64_t interval_ns;       /* 0: one second. At least ATTACH_MIN_INTERVAL_NS. */

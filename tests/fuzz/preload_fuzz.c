@@ -33,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!preload_peer_open(preload, &peer))
         abort();
     memcpy((uint8_t *)peer.header + first, data + 1, header_size);
-    preload_peer_write(&peer, data[0] % 16 * (uint64_t)PRELOAD_ALIGNMENT, data + 1 + header_size, size - 1 - header_size);
+    preload_peer_write(&peer, data[0] % 16 * (uint64_t)PRELOAD_ALIGNMENT, data + 1 + header_size,
+                       size - 1 - header_size);
     preload_read_state(preload, &state);
     take_some(preload);
     /* As if the program had gone on, from where heaptop is. */

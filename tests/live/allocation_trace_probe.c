@@ -50,7 +50,8 @@ int main(int argc, char **argv)
     check(target_open((pid_t)atoi(argv[2]), &target));
     check(allocator_functions_find(target, &functions));
     check(allocation_trace_open(target, &functions, RATE,
-                                strcmp(argv[1], "pairs") == 0 ? ALLOCATION_TRACE_PAIRS : ALLOCATION_TRACE_SESSION, &trace));
+                                strcmp(argv[1], "pairs") == 0 ? ALLOCATION_TRACE_PAIRS : ALLOCATION_TRACE_SESSION,
+                                &trace));
     allocation_trace_sample(trace);
     printf("on\n");
     fflush(stdout);
@@ -71,9 +72,9 @@ int main(int argc, char **argv)
         sum = (struct site_counts){.allocs = 1, .alloc_bytes = block->size};
         inuse += table_find(&live, block->serial) ? site_scale(&sum, RATE).inuse_bytes : 0;
     }
-    printf("{\"inuse_bytes\": %lld, \"calls\": %llu, \"samples\": %llu, \"lost\": %llu, \"call_ns\": %.0f}\n", (long long)inuse,
-           (unsigned long long)totals.calls, (unsigned long long)totals.samples, (unsigned long long)totals.lost,
-           allocation_trace_costs(trace).call_ns);
+    printf("{\"inuse_bytes\": %lld, \"calls\": %llu, \"samples\": %llu, \"lost\": %llu, \"call_ns\": %.0f}\n",
+           (long long)inuse, (unsigned long long)totals.calls, (unsigned long long)totals.samples,
+           (unsigned long long)totals.lost, allocation_trace_costs(trace).call_ns);
     allocation_trace_close(trace);
     target_close(target);
     table_deinit(&live);

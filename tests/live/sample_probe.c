@@ -154,8 +154,8 @@ static void print_object(const struct wait_object *object)
     printf("{\"kind\":%u,\"address\":%" PRIu64 ",\"read\":%s,\"closed\":%s,\"timer\":%s,\"bounded\":%s,\"senders\":%u,"
            "\"receivers\":%u,\"goroutines\":%u,\"length\":%" PRIu64 ",\"capacity\":%" PRIu64 "}",
            object->kind, object->address, object->is_read ? "true" : "false", object->is_closed ? "true" : "false",
-           object->is_timer ? "true" : "false", object->is_bounded ? "true" : "false", object->senders, object->receivers,
-           object->goroutines, object->length, object->capacity);
+           object->is_timer ? "true" : "false", object->is_bounded ? "true" : "false", object->senders,
+           object->receivers, object->goroutines, object->length, object->capacity);
 }
 
 /* Every goroutine that is listed, with what it waits on. */

@@ -24,8 +24,8 @@ static void print_suspects(const struct analysis *analysis, double seconds)
         struct text frame = {0};
         catalog_write_frame(catalog, suspect->subject, &frame);
         /* The words are heaptop's, and names in them escaped. */
-        printf("%s{\"kind\":\"%s\",\"confidence\":\"%s\",\"subject\":\"%s\",\"name\":\"%s\",\"words\":\"%s", i ? "," : "",
-               suspect_kind_infos[suspect->kind].name, suspect_confidence_name(suspect->confidence),
+        printf("%s{\"kind\":\"%s\",\"confidence\":\"%s\",\"subject\":\"%s\",\"name\":\"%s\",\"words\":\"%s",
+               i ? "," : "", suspect_kind_infos[suspect->kind].name, suspect_confidence_name(suspect->confidence),
                suspect->subject && frame.data ? frame.data : "-", suspect->name ? suspect->name : "", suspect->summary);
         for (unsigned j = 0; j < suspect->num_evidence; j++)
             printf(" %s", suspect->evidence[j]);

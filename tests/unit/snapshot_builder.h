@@ -151,7 +151,8 @@ __attribute__((unused)) static enum frame_origin builder_origin(struct builder *
     size_t first = strcspn(function, "/");
     if (strncmp(function, "runtime.", 8) == 0 || strncmp(function, "internal/runtime/", 17) == 0)
         return FRAME_RUNTIME;
-    if (strncmp(function, "main.", 5) == 0 || strcmp(function, "main") == 0 || strstr(function, "::") || (*module && strncmp(function, module, strlen(module)) == 0))
+    if (strncmp(function, "main.", 5) == 0 || strcmp(function, "main") == 0 || strstr(function, "::") ||
+        (*module && strncmp(function, module, strlen(module)) == 0))
         return FRAME_APPLICATION;
     if (function[first] == '/' && memchr(function, '.', first))
         return FRAME_DEPENDENCY;
@@ -355,8 +356,8 @@ __attribute__((unused)) static void builder_role(struct builder *b, size_t index
     thread->goid = goid;
 }
 
-__attribute__((unused)) static void builder_proc(struct builder *b, enum proc_state state, uint32_t queue, int64_t machine,
-                                                 pid_t tid, uint64_t goid)
+__attribute__((unused)) static void builder_proc(struct builder *b, enum proc_state state, uint32_t queue,
+                                                 int64_t machine, pid_t tid, uint64_t goid)
 {
     struct proc proc = {.id = (uint32_t)b->procs.count,
                         .state = (uint8_t)state,

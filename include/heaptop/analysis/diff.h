@@ -33,7 +33,8 @@ struct diff_change {
     enum diff_kind kind;
     int64_t change;         /* New minus old. */
     double error;           /* Standard error of the change, from sampling; 0 where it is exact. */
-    double share;           /* 0 to 1, for rows that grew of all that grew in this list, for others of all that shrank. */
+    /* 0 to 1, for rows that grew of all that grew in this list, for others of all that shrank. */
+    double share;
 };
 
 /* A call site (all stacks with one subject frame), or one stack. */
@@ -41,7 +42,8 @@ struct diff_allocation_row {
     struct diff_change change;          /* Of diff_options.value. */
     struct site_values values[2];       /* Unsampled, as pprof shows; 0 where there is none. */
     uint32_t lines[2];                  /* Of the subject: across builds they may differ. 0: not known, or not there. */
-    frame_id subject;                   /* In diff.catalog, as in all rows; as at the new moment, else at the old one. */
+    /* In diff.catalog, as in all rows; as at the new moment, else at the old one. */
+    frame_id subject;
     stack_id stack;                     /* For a call site the one that changed most. */
     uint32_t first_stack, num_stacks;   /* For a call site: its rows in diff.stacks. */
 };

@@ -9,12 +9,15 @@
 #define MEMORY_PARTS(X) \
     X(LIVE, "heap_live", "live heap", "objects that the last GC found in use") \
     X(RECENT, "heap_not_collected", "not yet collected", "allocated since the last GC, or garbage not swept yet") \
-    X(SLACK, "heap_span_slack", "free slots in spans", "room in heap spans that hold objects: reused for objects of the same size") \
-    X(IDLE, "heap_idle", "free spans kept", "heap kept for reuse, and given back to the system bit by bit: not a leak") \
+    X(SLACK, "heap_span_slack", "free slots in spans", \
+      "room in heap spans that hold objects: reused for objects of the same size") \
+    X(IDLE, "heap_idle", "free spans kept", \
+      "heap kept for reuse, and given back to the system bit by bit: not a leak") \
     X(UNDIVIDED, "heap_undivided", "Go heap, undivided", "pages of the Go heap of which no more is known") \
     X(GOROUTINES, "goroutine_stacks", "goroutine stacks", "stacks of goroutines, free ones that are kept included") \
     X(RUNTIME, "go_runtime", "Go runtime", "metadata of GC and heap, profile buckets, the GC's work buffers") \
-    X(MANAGED_HEAP, "managed_heap", "Java heap", "objects of a JVM, garbage not collected yet, room kept for new ones") \
+    X(MANAGED_HEAP, "managed_heap", "Java heap", \
+      "objects of a JVM, garbage not collected yet, room kept for new ones") \
     X(PROGRAM, "program", "program", "the executable: code, tables, global variables") \
     X(C_HEAP, "c_heap", "C heaps", "malloc of C code: [heap] and the arenas of threads") \
     X(THREAD_STACKS, "thread_stacks", "thread stacks", "stacks of operating system threads") \

@@ -19,6 +19,7 @@ struct chosen_span {
 struct error *analysis_set_span(struct analysis *analysis, const struct chosen_span *span);
 
 /* The sentence on top for it: how much RSS, heap and goroutines changed, and which call sites and goroutines most. */
-struct error *analysis_write_span(const struct analysis *analysis, const struct chosen_span *span, struct text *ret_text);
+struct error *analysis_write_span(const struct analysis *analysis, const struct chosen_span *span,
+                                  struct text *ret_text);
 
 #endif

@@ -71,7 +71,8 @@ struct goroutine_group {
     bool system;            /* The runtime's own (not in NumGoroutine). */
     bool wait_known;
     uint32_t count;
-    uint64_t wait_ns_min, wait_ns_max;  /* How long they have waited; 0, 0 when the runtime has not noted it (it does at GC). */
+    /* How long they have waited; 0, 0 when the runtime has not noted it (it does at GC). */
+    uint64_t wait_ns_min, wait_ns_max;
     uint64_t oldest_goid, newest_goid;  /* The least and the greatest id; 0 when not known (recordings). */
     /* Who ran the go statement: the goroutine that one of them names as its parent. */
     frame_id parent_created_by, parent_start;   /* Of that goroutine, 0 when it has ended or is not known. */

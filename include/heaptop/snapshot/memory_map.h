@@ -40,7 +40,8 @@ struct resident_bytes {
 
 /* The pages of the Go heap's arenas. Bytes; "resident" is what is in memory of them. */
 struct heap_use {
-    uint64_t object_bytes, slack_bytes, manual_bytes;   /* In spans of objects: allocated slots, the rest; in spans of stacks and the like. */
+    /* In spans of objects: allocated slots, the rest; in spans of stacks and the like. */
+    uint64_t object_bytes, slack_bytes, manual_bytes;
     uint64_t object_resident;       /* Of allocated slots, garbage not swept yet included. */
     uint64_t slack_resident;        /* Of spans that have objects: free slots, and what no slot fits in. */
     uint64_t manual_resident;       /* Goroutine stacks, the GC's work buffers. */

@@ -34,7 +34,8 @@ struct target_info {
     string_id build_id;         /* GNU build id in hex, or 0. */
     enum known stripped;        /* No .symtab. */
     enum known position_independent;
-    uint64_t load_bias;         /* Run-time minus link-time code addresses of the executable; 0 unless position-independent. */
+    /* Run-time minus link-time code addresses of the executable; 0 unless position-independent. */
+    uint64_t load_bias;
     string_id how_located;      /* "symtab", "dynsym", "dwarf", "operands": how the runtime's variables were found. */
     string_id how_laid_out;     /* "dwarf", "types", "table go1.24": where struct layouts come from. */
 };
@@ -72,7 +73,8 @@ struct site_values site_scale(const struct site_counts *counts, int64_t rate);
 
 enum profile_state {
     PROFILE_NONE,           /* Not a runtime with a heap profile, or not found: see profile_reason. */
-    PROFILE_OFF,            /* The runtime has one, switched off (MemProfileRate 0): see profile_reason for what turns it on. */
+    /* The runtime has one, switched off (MemProfileRate 0): see profile_reason for what turns it on. */
+    PROFILE_OFF,
     PROFILE_ON,
 };
 
@@ -80,14 +82,18 @@ enum profile_state {
 enum profile_kind {
     PROFILE_OF_RUNTIME,     /* The runtime's own, as of a GC cycle. */
     PROFILE_OF_ALLOCATIONS, /* Sampled allocations, frees matched, as of now. */
-    PROFILE_OF_FAULTS,      /* Memory that was touched for the first time, whatever became of it: nothing is ever freed in it. */
+    /* Memory that was touched for the first time, whatever became of it: nothing is ever freed in it. */
+    PROFILE_OF_FAULTS,
 };
 
 /* What heaptop has to do with the profile being on. */
 enum profile_switch_state {
     PROFILE_SWITCH_NONE,    /* Nothing: it is on, or cannot be switched on, or this is a recording. */
-    PROFILE_SWITCH_OFFERED, /* It is off, or there is none and page faults may be sampled: source_request may ask for it. */
-    PROFILE_SWITCH_COUNTED, /* The same, and it was counted what probes on its allocator would cost: COUNTER_PROBE_SHARE, and in words profile_reason. */
+    /* It is off, or there is none and page faults may be sampled: source_request may ask for it. */
+    PROFILE_SWITCH_OFFERED,
+    /* The same, and it was counted what probes on its allocator would cost: COUNTER_PROBE_SHARE, and in words
+     * profile_reason. */
+    PROFILE_SWITCH_COUNTED,
     PROFILE_SWITCH_ON,      /* This session has switched it on, and puts it back at its end. */
 };
 /* snapshot.profile_since_unix_ns: from outside, at a time that is not known. */
@@ -132,7 +138,8 @@ struct thread {
     int32_t proc;           /* The P that its M holds, or -1. */
     int64_t machine;        /* Its M's id, or -1. */
     uint64_t locked_goid;   /* The goroutine that is locked to it (runtime.LockOSThread), or 0. */
-    uint64_t read_monotonic_ns;     /* When this was read: before the snapshot's time where a process has very many threads. */
+    /* When this was read: before the snapshot's time where a process has very many threads. */
+    uint64_t read_monotonic_ns;
 };
 
 /* A P: what a thread needs to run Go code; there are GOMAXPROCS. */
@@ -151,7 +158,8 @@ struct proc {
     int64_t machine;        /* The id of the M that holds it, or -1. */
     pid_t tid;              /* Of that M, as the process numbers it; 0 when there is none. */
     uint64_t goid;          /* The goroutine that runs on it, or 0. */
-    uint32_t schedule_ticks, system_call_ticks;     /* Times it took up a goroutine, or lost it to a system call; they wrap. */
+    /* Times it took up a goroutine, or lost it to a system call; they wrap. */
+    uint32_t schedule_ticks, system_call_ticks;
 };
 
 /* What made a GC cycle start. */
@@ -170,10 +178,13 @@ struct gc_cycle {
     uint8_t cause;          /* enum gc_cause */
     uint64_t end_unix_ns;
     uint64_t pause_ns;      /* Stop-the-world in this cycle, all phases. */
-    uint64_t heap_before, heap_peak, heap_after, heap_goal;     /* Bytes: at start, at mark termination, marked, the goal it ran for. */
+    /* Bytes: at start, at mark termination, marked, the goal it ran for. */
+    uint64_t heap_before, heap_peak, heap_after, heap_goal;
     uint64_t since_init_ns;             /* From the start of the program to that of the cycle. */
-    uint64_t sweep_termination_ns, mark_ns, mark_termination_ns;    /* Wall time; the world stands still in the first and the last. */
-    uint64_t assist_cpu_ns, background_cpu_ns, idle_cpu_ns;         /* Of marking: by allocating goroutines, by workers, by idle Ps. */
+    /* Wall time; the world stands still in the first and the last. */
+    uint64_t sweep_termination_ns, mark_ns, mark_termination_ns;
+    /* Of marking: by allocating goroutines, by workers, by idle Ps. */
+    uint64_t assist_cpu_ns, background_cpu_ns, idle_cpu_ns;
     uint64_t stack_bytes, globals_bytes;                            /* Scanned as roots. */
     uint32_t procs, stop_procs;         /* GOMAXPROCS, and those of them that have a CPU of their own. */
     double cpu_fraction;                /* counter gc_cpu_fraction as of its end. */
@@ -202,10 +213,12 @@ struct cost {
     uint64_t read_calls;        /* process_vm_readv calls. */
     uint64_t stops, stop_ns;    /* Of the target. */
     uint64_t writes;            /* To the target. */
-    uint64_t preload_rate;      /* A library that heaptop has preloaded into the target samples an allocation in so many bytes; 0: none. */
+    /* A library that heaptop has preloaded into the target samples an allocation in so many bytes; 0: none. */
+    uint64_t preload_rate;
     uint64_t sample_ns;         /* Wall time this sample took. */
     uint64_t sample_cpu_ns;     /* CPU time this sample took. */
-    uint64_t attach_ns, symbols_ns; /* Wall time from attach to the first sample, and the part of it spent on symbols. */
+    /* Wall time from attach to the first sample, and the part of it spent on symbols. */
+    uint64_t attach_ns, symbols_ns;
     uint64_t rss_bytes;         /* heaptop's own. */
     uint64_t samples_taken, samples_retried, samples_dropped;
 };
@@ -251,7 +264,8 @@ struct snapshot {
     size_t num_threads;
     struct proc *procs;                 /* By id. */
     size_t num_procs;
-    struct gc_cycle *gc_cycles;         /* Completed since the previous snapshot; in the first, all that the ring still holds. Oldest first. */
+    /* Completed since the previous snapshot; in the first, all that the ring still holds. Oldest first. */
+    struct gc_cycle *gc_cycles;
     size_t num_gc_cycles;
     struct size_class *size_classes;
     size_t num_size_classes;
@@ -286,7 +300,8 @@ const char *snapshot_profile_moment(const struct snapshot *snapshot, char *buffe
 /* How long before the snapshot its goroutines were listed one by one; 0: with it. */
 uint64_t snapshot_goroutines_age_ns(const struct snapshot *snapshot);
 /* How long one of them had waited when they were; false when that is not known. */
-bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine, uint64_t *ret_ns);
+bool snapshot_goroutine_waited(const struct snapshot *snapshot, const struct listed_goroutine *goroutine,
+                               uint64_t *ret_ns);
 /* Whether a counter is not known that should be: those of probes are known only where one was asked for, those of a
  * runtime only in programs of it. */
 bool snapshot_misses(const struct snapshot *snapshot, enum counter_id id);

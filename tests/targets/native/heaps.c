@@ -25,11 +25,12 @@ static void report(const char *word)
 {
     static char line[1024];
     struct mallinfo2 info = mallinfo2();
-    int length = snprintf(line, sizeof(line),
-                          "%s{\"arena\":%zu,\"smblks\":%zu,\"hblks\":%zu,\"hblkhd\":%zu,\"fsmblks\":%zu,\"uordblks\":%zu,"
-                          "\"fordblks\":%zu,\"keepcost\":%zu}\n",
-                          word, info.arena, info.smblks, info.hblks, info.hblkhd, info.fsmblks, info.uordblks,
-                          info.fordblks, info.keepcost);
+    int length =
+        snprintf(line, sizeof(line),
+                 "%s{\"arena\":%zu,\"smblks\":%zu,\"hblks\":%zu,\"hblkhd\":%zu,\"fsmblks\":%zu,\"uordblks\":%zu,"
+                 "\"fordblks\":%zu,\"keepcost\":%zu}\n",
+                 word, info.arena, info.smblks, info.hblks, info.hblkhd, info.fsmblks, info.uordblks, info.fordblks,
+                 info.keepcost);
     if (write(1, line, (size_t)length) != length)
         _exit(1);
 }

@@ -156,8 +156,9 @@ START_TEST(two_processes_of_one_build)
     /* Two estimates from 128 samples each differ by as much by chance. */
     ck_assert_int_eq(diff->call_sites[0].change.kind, DIFF_SAME);
     ck_assert(diff->call_sites[0].change.error > 4 * MB);
-    check_verdict(diff, "NEW and OLD hold the same: 66.1 MB of live objects, within the error of sampling. RSS stays at "
-                        "32.0 MB.");
+    check_verdict(diff,
+                  "NEW and OLD hold the same: 66.1 MB of live objects, within the error of sampling. RSS stays at "
+                  "32.0 MB.");
     diff_destroy(diff);
     snapshot_unref(before);
     snapshot_unref(after);
@@ -218,8 +219,9 @@ START_TEST(goroutines_by_who_started_them)
                      "chan receive");
     ck_assert_int_eq(diff->goroutine_groups[worker->first_group + 1].change.change, 2);
     ck_assert_int_eq(diff->goroutines[1].change.kind, DIFF_SAME);
-    check_verdict(diff, "NEW and OLD hold the same: 0 B of live objects. 2,002 more goroutines, 100% of them created by "
-                        "main.main  m.go:4. RSS stays at 32.0 MB.");
+    check_verdict(diff,
+                  "NEW and OLD hold the same: 0 B of live objects. 2,002 more goroutines, 100% of them created by "
+                  "main.main  m.go:4. RSS stays at 32.0 MB.");
     diff_destroy(diff);
     snapshot_unref(before);
     snapshot_unref(after);

@@ -345,8 +345,10 @@ START_TEST(steps_are_not_taken_for_the_slope)
         {45, 20, 4, 0.3, 1}, {45, 20, 4, 0, 1}, {45, 20, 2, 0.3, 2}, {200, 40, 12, 0.3, 2}, {100, 60, 8, 0.5, 8},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct parameters parameters = {
-            .objects = cases[i].objects, .period = cases[i].period, .lifetime = cases[i].lifetime, .jitter = cases[i].jitter};
+        struct parameters parameters = {.objects = cases[i].objects,
+                                        .period = cases[i].period,
+                                        .lifetime = cases[i].lifetime,
+                                        .jitter = cases[i].jitter};
         struct outcome outcome = simulate(run_steps, parameters, cases[i].step, 2.5 * cases[i].period, 900);
         ck_assert_double_gt(outcome.growing, 0.8 * outcome.judged);
         ck_assert_double_eq_tol(outcome.slope_of_all, outcome.rate, 0.15 * outcome.rate);

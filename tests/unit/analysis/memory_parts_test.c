@@ -22,7 +22,10 @@ static struct snapshot *make_snapshot(struct memory_map *map)
         .rss_bytes = 200 * MIB,
         .took_ns = 2000000,
         .heap_known = true,
-        .heap = {.object_resident = 60 * MIB, .slack_resident = 8 * MIB, .manual_resident = 4 * MIB, .free_resident = 28 * MIB},
+        .heap = {.object_resident = 60 * MIB,
+                 .slack_resident = 8 * MIB,
+                 .manual_resident = 4 * MIB,
+                 .free_resident = 28 * MIB},
     };
     map->resident[REGION_GO_HEAP].anonymous = 100 * MIB;
     map->resident[REGION_GO_RUNTIME].anonymous = 9 * MIB;

@@ -55,7 +55,8 @@ START_TEST(rows_show_what_changed_between_the_edges)
         ck_assert(row->growth.verdict != GROWTH_SHRINKING || change < 0);
     }
     ck_assert_uint_ge(growing, 1);
-    int64_t rss = snapshots[90]->counters[COUNTER_RSS].value.integer - snapshots[20]->counters[COUNTER_RSS].value.integer;
+    int64_t rss =
+        snapshots[90]->counters[COUNTER_RSS].value.integer - snapshots[20]->counters[COUNTER_RSS].value.integer;
     ck_assert(analysis->rss.change == (double)rss);
     double goroutines = 0;
     for (size_t i = 0; i < analysis->num_goroutines; i++)

@@ -449,9 +449,10 @@ START_TEST(python_is_told_by_its_arenas_and_its_collector)
                      "Python: 10.0 MB of arenas for small objects, steady; 1 full collection, 1,200 objects freed in "
                      "cycles. RSS 120.0 MB, steady for 2 min.");
     ck_assert_int_eq(last_level, VERDICT_CALM);
-    ck_assert_str_eq(verdict_after(python_growing, 121, builder_create()),
-                     "Python: 130.0 MB of arenas for small objects, growing 1.00 MB/s for 2 min; 1 full collection, 1,200 "
-                     "objects freed in cycles. RSS 120.0 MB, steady for 2 min.");
+    ck_assert_str_eq(
+        verdict_after(python_growing, 121, builder_create()),
+        "Python: 130.0 MB of arenas for small objects, growing 1.00 MB/s for 2 min; 1 full collection, 1,200 "
+        "objects freed in cycles. RSS 120.0 MB, steady for 2 min.");
     ck_assert_int_eq(last_level, VERDICT_GROWING);
     ck_assert_ptr_nonnull(strstr(verdict_after(python_stripped, 121, builder_create()),
                                  "containers after the last full collection, growing "));

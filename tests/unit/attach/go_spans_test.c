@@ -26,8 +26,8 @@ static void put(unsigned char *bytes, const struct go_layout *layout, enum go_fi
     memcpy(bytes + layout->offset[field], &value, layout->size[field] < 8 ? layout->size[field] : 8);
 }
 
-static void add_span(struct heap *heap, uint64_t start, uint64_t pages, unsigned state, unsigned class, uint64_t slots, uint64_t objects,
-                     uint64_t size)
+static void add_span(struct heap *heap, uint64_t start, uint64_t pages, unsigned state, unsigned class, uint64_t slots,
+                     uint64_t objects, uint64_t size)
 {
     unsigned char *bytes = heap->spans[heap->count++];
     const struct go_layout *layout = &heap->process.layout;

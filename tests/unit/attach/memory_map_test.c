@@ -35,9 +35,11 @@ START_TEST(test_classify)
         {"7f0000021000-7f0004000000 ---p 00000000 00:00 0 \n", REGION_RESERVED},
         {"7f0010000000-7f0010001000 ---p 00000000 00:00 0 \n", REGION_RESERVED},
         {"7f0010001000-7f0010801000 rw-p 00000000 00:00 0 \n", REGION_THREAD_STACK},
-        {"7f0020000000-7f0020100000 rw-p 00000000 00:00 0 \n", REGION_ANONYMOUS},            /* 64 MiB-aligned, nothing reserved behind it. */
+        /* 64 MiB-aligned, nothing reserved behind it. */
+        {"7f0020000000-7f0020100000 rw-p 00000000 00:00 0 \n", REGION_ANONYMOUS},
         {"7f0030000000-7f0030100000 rw-p 00000000 00:00 0   [anon: Go: gc bits]\n", REGION_GO_RUNTIME},
-        {"7f0031000000-7f0031100000 rw-p 00000000 00:00 0 \n", REGION_GO_RUNTIME},           /* Holds something of the runtime's. */
+        /* Holds something of the runtime's. */
+        {"7f0031000000-7f0031100000 rw-p 00000000 00:00 0 \n", REGION_GO_RUNTIME},
         {"7f0032000000-7f0032100000 rw-p 00000000 00:00 0 \n", REGION_ANONYMOUS},
         {"7f0040000000-7f0040100000 r-xp 00000000 fd:01 9   /usr/lib/libc.so.6\n", REGION_FILE},
         {"7f0040100000-7f0040102000 rw-p 00100000 fd:01 9   /usr/lib/libc.so.6\n", REGION_FILE},
@@ -59,7 +61,8 @@ START_TEST(test_classify)
     uint8_t kinds[ARRAY_SIZE(expected)];
     memory_map_classify(&maps, &survey, "/usr/bin/server", kinds);
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
-        ck_assert_msg(kinds[i] == expected[i].kind, "%s is of kind %d, not %d", expected[i].line, kinds[i], expected[i].kind);
+        ck_assert_msg(kinds[i] == expected[i].kind, "%s is of kind %d, not %d", expected[i].line, kinds[i],
+                      expected[i].kind);
     heap_survey_deinit(&survey);
     maps_deinit(&maps);
 }
@@ -126,7 +129,8 @@ START_TEST(test_measure)
     memset(mapping, 1, 20 * page);
     uint64_t start = (uint64_t)(uintptr_t)mapping;
     struct text text = {0};
-    text_printf(&text, "%llx-%llx rw-p 00000000 00:00 0 \n", (unsigned long long)start, (unsigned long long)(start + size));
+    text_printf(&text, "%llx-%llx rw-p 00000000 00:00 0 \n", (unsigned long long)start,
+                (unsigned long long)(start + size));
     struct maps maps = parse(text.data);
     text_deinit(&text);
 
@@ -137,8 +141,14 @@ START_TEST(test_measure)
     const struct heap_span spans[] = {
         {.start = start, .size = 2 * page, .object_size = page / 4, .slots = 8, .objects = 5, .use = SPAN_OBJECTS},
         {.start = start + 6 * page, .size = 8 * page, .object_size = 8 * page, .use = SPAN_MANUAL, .is_large = true},
-        {.start = start + 14 * page, .size = 10 * page, .object_size = 10 * page - 16, .slots = 1, .objects = 1, .use = SPAN_OBJECTS,
-         .is_large = true, .no_scan = true},
+        {.start = start + 14 * page,
+         .size = 10 * page,
+         .object_size = 10 * page - 16,
+         .slots = 1,
+         .objects = 1,
+         .use = SPAN_OBJECTS,
+         .is_large = true,
+         .no_scan = true},
     };
     for (size_t i = 0; i < ARRAY_SIZE(spans); i++)
         ck_assert(vector_append(&survey.spans, spans[i]));

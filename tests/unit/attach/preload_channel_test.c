@@ -27,7 +27,8 @@ static uint64_t write_sample(uint64_t serial, uint32_t stack_bytes)
 {
     uint8_t stack[4096];
     struct preload_sample sample = {
-        .length = (uint32_t)(sizeof(sample) + stack_bytes + PRELOAD_ALIGNMENT - 1) / PRELOAD_ALIGNMENT * PRELOAD_ALIGNMENT,
+        .length =
+            (uint32_t)(sizeof(sample) + stack_bytes + PRELOAD_ALIGNMENT - 1) / PRELOAD_ALIGNMENT * PRELOAD_ALIGNMENT,
         .stack_bytes = stack_bytes,
         .serial = serial,
         .address = 0x1000 * serial,

@@ -24,7 +24,8 @@ static inline bool preload_peer_open(struct preload *preload, struct preload_pee
     int descriptor;
     struct stat status;
     unsetenv("LD_PRELOAD");
-    if (!preload_enter(preload) || sscanf(getenv(PRELOAD_VARIABLE), "%d:", &descriptor) != 1 || fstat(descriptor, &status) != 0)
+    if (!preload_enter(preload) || sscanf(getenv(PRELOAD_VARIABLE), "%d:", &descriptor) != 1 ||
+        fstat(descriptor, &status) != 0)
         return false;
     uint8_t *start = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (start == MAP_FAILED)

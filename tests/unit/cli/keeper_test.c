@@ -114,8 +114,8 @@ START_TEST(the_past_looks_as_it_looked)
         for (; end && (next = strstr(end + 1, "\n RSS  ")); end = next)
             ;
         ck_assert_ptr_nonnull(end);
-        ck_assert_msg(strncmp(body, body_again, (size_t)(end - body)) == 0, "%s:\n%.1800s\nthen\n%.1800s", looks[i], body,
-                      body_again);
+        ck_assert_msg(strncmp(body, body_again, (size_t)(end - body)) == 0, "%s:\n%.1800s\nthen\n%.1800s", looks[i],
+                      body, body_again);
         free(again);
         free(before[i]);
     }

@@ -37,7 +37,8 @@ START_TEST(sites_are_a_table)
     request = (struct export_request){.snapshot = after, .base = before};
     text = make_csv(&request);
     ck_assert_ptr_nonnull(strstr(text, ",old_inuse_bytes,new_inuse_bytes,change_inuse_bytes,stack\n"));
-    ck_assert_ptr_nonnull(strstr(text, "main.fill,/src/a.go,4,100,3,3,0,300,300,0,3,0,-3,300,0,-300,main.main;main.fill\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text, "main.fill,/src/a.go,4,100,3,3,0,300,300,0,3,0,-3,300,0,-300,main.main;main.fill\n"));
     free(text);
     snapshot_unref(before);
     snapshot_unref(after);
@@ -73,7 +74,8 @@ START_TEST(openmetrics_names_units_and_escapes)
 {
     struct builder *b = builder_create();
     size_t site = builder_site(b, 1024, "main.fill a.go:4; main.main a.go:9");
-    struct frame hostile = {.function = catalog_add_string(b->catalog, "a\\b\"c\nd", 7), .line = 3, .origin = FRAME_APPLICATION};
+    struct frame hostile = {
+        .function = catalog_add_string(b->catalog, "a\\b\"c\nd", 7), .line = 3, .origin = FRAME_APPLICATION};
     frame_id id = catalog_add_frame(b->catalog, &hostile);
     size_t second = builder_site(b, 1024, "main.unused a.go:1");
     b->sites.items[second].stack = catalog_add_stack(b->catalog, &id, 1);
@@ -93,7 +95,8 @@ START_TEST(openmetrics_names_units_and_escapes)
     static const char *const parts[] = {
         ("# HELP heaptop_memory_rss_bytes Resident set size\n# TYPE heaptop_memory_rss_bytes gauge\n"
          "# UNIT heaptop_memory_rss_bytes bytes\nheaptop_memory_rss_bytes{pid=\"4242\",comm=\"app\"} 33554432\n"),
-        "; only rises\n# UNIT heaptop_process_cpu_seconds seconds\nheaptop_process_cpu_seconds{pid=\"4242\",comm=\"app\"} 1.5\n",
+        "; only rises\n# UNIT heaptop_process_cpu_seconds "
+        "seconds\nheaptop_process_cpu_seconds{pid=\"4242\",comm=\"app\"} 1.5\n",
         "heaptop_go_last_gc_timestamp_seconds{pid=\"4242\",comm=\"app\"} 1767323045.000\n",
         ",function=\"main.fill\",file=\"/src/a.go\",line=\"4\"} ",
         ",function=\"a\\\\b\\\"c\\\\x0ad\",file=\"\",line=\"3\"} ",
@@ -180,7 +183,8 @@ START_TEST(a_comparison_is_read_by_people)
         ck_assert_ptr_null(export_diff_report(diff, columns, &text));
         ck_assert_msg(strncmp(text.data, "NEW holds 249.", 14) == 0, "%.100s", text.data);
         ck_assert_ptr_nonnull(strstr(text.data, "one process at two moments"));
-        ck_assert_msg(strstr(text.data, "    32.0 MB     500.0 MB    +468.0 MB  x15.62\n") != NULL, "%.900s", text.data);
+        ck_assert_msg(strstr(text.data, "    32.0 MB     500.0 MB    +468.0 MB  x15.62\n") != NULL, "%.900s",
+                      text.data);
         ck_assert_ptr_nonnull(strstr(text.data, "(gone)  main.goes"));
         ck_assert_ptr_nonnull(strstr(text.data, "      +488  100%        12       500  main.worker"));
         for (const char *line = text.data; *line; line += strcspn(line, "\n") + 1)

@@ -135,8 +135,9 @@ START_TEST(differences_hold_both_sides)
     ck_assert_int_eq(flame_node_change(&tree.nodes.items[0]), -150);
     flame_tree_deinit(&tree);
     /* Wide enough for what is gone, too: 50 + 400 + 300. */
-    ck_assert_ptr_nonnull(strstr(text, "<g data-new=\"350\" data-old=\"500\"><title>all\n-150 B: 350 B, was 500 B</title>"
-                                       "<rect x=\"10.00\" y=\"98\" width=\"1180.00\""));
+    ck_assert_ptr_nonnull(strstr(text,
+                                 "<g data-new=\"350\" data-old=\"500\"><title>all\n-150 B: 350 B, was 500 B</title>"
+                                 "<rect x=\"10.00\" y=\"98\" width=\"1180.00\""));
     ck_assert_ptr_nonnull(strstr(text, "<g data-new=\"0\" data-old=\"400\"><title>main.goes\n-400 B: 0 B, was 400 B"));
     ck_assert_ptr_nonnull(strstr(text, "width=\"629.33\""));
     free(text);
@@ -174,7 +175,8 @@ END_TEST
 /* Names come from a target, or from a file that anyone may have made. */
 START_TEST(hostile_names_are_escaped)
 {
-    static const char hostile[] = "main.<script>alert(\"1\")</script>&'\x1b[31m\x01\n]]>\xff\xef\xbf\xbf\xe2\x80\xae;x y";
+    static const char hostile[] =
+        "main.<script>alert(\"1\")</script>&'\x1b[31m\x01\n]]>\xff\xef\xbf\xbf\xe2\x80\xae;x y";
     struct builder *b = builder_create();
     struct frame frames[] = {{.function = catalog_add_string(b->catalog, hostile, strlen(hostile)),
                               .file = catalog_add_string(b->catalog, "/<&\">.go\x02", 10),
@@ -198,7 +200,8 @@ START_TEST(hostile_names_are_escaped)
     ck_assert_uint_eq(count_of(svg, "<script>"), 1);
     ck_assert_uint_eq(count_of(svg, "]]>"), 1);
     ck_assert_ptr_null(strstr(svg, "\xef\xbf\xbf"));
-    ck_assert_ptr_nonnull(strstr(svg, "main.&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;\\x1b[31m\\x01"));
+    ck_assert_ptr_nonnull(
+        strstr(svg, "main.&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;&#39;\\x1b[31m\\x01"));
     ck_assert_uint_lt(strlen(svg), 20000);
     ck_assert_ptr_nonnull(strstr(svg, "<title>0x2000\n"));
     /* One line, whatever is in a name. */

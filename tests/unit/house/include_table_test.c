@@ -31,9 +31,9 @@ static char complaints[COMPLAINTS_SIZE];
 static const struct {
     const char *prefix, *library;
 } libraries[] = {
-    {"curses.h", "ncursesw"}, {"ncurses", "ncursesw"},  {"capstone/", "Capstone"}, {"bpf/", "libbpf"}, {"libelf.h", "libelf"},
-    {"gelf.h", "libelf"},     {"dwarf.h", "libdw"},     {"elfutils/", "libdw"}, {"jansson.h", "jansson"},
-    {"zlib.h", "zlib"},       {"sqlite3.h", "SQLite"},  {"zstd", "zstd"},
+    {"curses.h", "ncursesw"}, {"ncurses", "ncursesw"},     {"capstone/", "Capstone"}, {"bpf/", "libbpf"},
+    {"libelf.h", "libelf"},   {"gelf.h", "libelf"},        {"dwarf.h", "libdw"},      {"elfutils/", "libdw"},
+    {"jansson.h", "jansson"}, {"zlib.h", "zlib"},          {"sqlite3.h", "SQLite"},   {"zstd", "zstd"},
     {"lzma.h", "liblzma"},    {"demangle.h", "libiberty"},
 };
 
@@ -324,7 +324,8 @@ START_TEST(one_file_includes_curses)
         free(text);
     }
     /* Without screens none needs to. */
-    ck_assert_msg(users == 1 || (users == 0 && !has_screens), "%zu files include curses, not one\n%s", users, complaints);
+    ck_assert_msg(users == 1 || (users == 0 && !has_screens), "%zu files include curses, not one\n%s", users,
+                  complaints);
 }
 END_TEST
 
@@ -367,17 +368,17 @@ START_TEST(every_listed_file_is_there)
 }
 END_TEST
 
-/* Rooms whose lines are no longer than LINE_COLUMNS; the others are on their way. */
-static const char *const narrow_places[] = {"base/", "cli/", "tui/", "include/heaptop/tui.h"};
+/* Tables whose rows say more on one line than on several: of SQL, and of offsets, which is generated. */
+static const char *const wide_files[] = {"attach/go/layout_table.c", "record/schema.c"};
 #define LINE_COLUMNS 120
 
 START_TEST(lines_are_no_longer_than_they_may_be)
 {
     for (size_t i = 0; i < file_count; i++) {
-        bool is_narrow = false;
-        for (size_t k = 0; k < sizeof narrow_places / sizeof narrow_places[0]; k++)
-            is_narrow |= strncmp(files[i], narrow_places[k], strlen(narrow_places[k])) == 0;
-        if (!is_narrow)
+        bool is_wide = false;
+        for (size_t k = 0; k < sizeof wide_files / sizeof wide_files[0]; k++)
+            is_wide |= strcmp(files[i], wide_files[k]) == 0;
+        if (is_wide)
             continue;
         char *text = read_source(files[i]);
         unsigned line = 1, columns = 0;

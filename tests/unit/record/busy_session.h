@@ -15,15 +15,17 @@ static void busy_memory_map(struct snapshot *snapshot, size_t n)
     struct memory_map *map = arena_alloc(&snapshot->arena, sizeof(*map));
     uint64_t figure = 1000 * n;
     builder_check(map != NULL);
-    *map =
-        (struct memory_map){.rss_bytes = busy_next(&figure), .took_ns = busy_next(&figure), .not_looked_at = n % 40 == 10 ? busy_next(&figure) : 0};
+    *map = (struct memory_map){.rss_bytes = busy_next(&figure),
+                               .took_ns = busy_next(&figure),
+                               .not_looked_at = n % 40 == 10 ? busy_next(&figure) : 0};
     for (size_t kind = 0; kind < REGION_MANAGED_HEAP; kind++)
         map->resident[kind] = (struct resident_bytes){.file = busy_next(&figure), .anonymous = busy_next(&figure)};
     /* A kind that files of older formats do not have takes no figure that others have there. */
     map->resident[REGION_MANAGED_HEAP] = (struct resident_bytes){.file = 7 * n, .anonymous = 9 * n};
     map->heap_known = n % 40 == 10;
     map->heap_reason = map->heap_known ? NULL : "spans: torn";
-    map->heap = (struct heap_use){busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure)};
+    map->heap = (struct heap_use){busy_next(&figure), busy_next(&figure), busy_next(&figure), busy_next(&figure),
+                                  busy_next(&figure), busy_next(&figure), busy_next(&figure)};
     map->num_span_classes = map->heap_known ? 5 : 0;
     map->span_classes = arena_alloc_array(&snapshot->arena, map->num_span_classes, sizeof(*map->span_classes));
     builder_check(map->span_classes != NULL);
@@ -72,9 +74,10 @@ static void busy_malloc_heap(struct snapshot *snapshot, size_t n)
     snapshot->malloc_heap = heap;
     if (!heap->known)
         return;
-    uint64_t *const sums[] = {&heap->system_bytes, &heap->used_bytes,   &heap->free_bytes, &heap->free_chunks,  &heap->fast_bytes,
-                              &heap->fast_chunks,  &heap->top_bytes,    &heap->used_chunks, &heap->cache_bytes, &heap->cache_chunks,
-                              &heap->mapped_bytes, &heap->mapped_chunks, &heap->took_ns,    &heap->cpu_ns,      &heap->bytes_read};
+    uint64_t *const sums[] = {&heap->system_bytes, &heap->used_bytes,   &heap->free_bytes,   &heap->free_chunks,
+                              &heap->fast_bytes,   &heap->fast_chunks,  &heap->top_bytes,    &heap->used_chunks,
+                              &heap->cache_bytes,  &heap->cache_chunks, &heap->mapped_bytes, &heap->mapped_chunks,
+                              &heap->took_ns,      &heap->cpu_ns,       &heap->bytes_read};
     for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
         *sums[i] = busy_next(&figure);
     heap->mapped_known = n % 2;
@@ -99,11 +102,14 @@ static void busy_malloc_heap(struct snapshot *snapshot, size_t n)
                                                  .cached_chunks = i % 64 == 1};
     heap->types = arena_alloc_array(&snapshot->arena, 4, sizeof(*heap->types));
     builder_check(heap->types != NULL);
-    static const char *const names[] = {"net::Session", "ui::Widget", "(anonymous namespace)::Job", "cache::Entry<int>"};
+    static const char *const names[] = {"net::Session", "ui::Widget", "(anonymous namespace)::Job",
+                                        "cache::Entry<int>"};
     for (size_t i = 0; i < 4; i++)
         if ((n / 7 + i) % 4 != 0)
-            heap->types[heap->num_types++] = (struct malloc_type){
-                .name = catalog_add_string(snapshot->catalog, names[i], strlen(names[i])), .objects = 1 + n / 50, .bytes = 900 - 100 * i};
+            heap->types[heap->num_types++] =
+                (struct malloc_type){.name = catalog_add_string(snapshot->catalog, names[i], strlen(names[i])),
+                                     .objects = 1 + n / 50,
+                                     .bytes = 900 - 100 * i};
 }
 
 __attribute__((unused)) static void busy_session(struct snapshot **snapshots, size_t count)

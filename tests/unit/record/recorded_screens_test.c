@@ -9,8 +9,9 @@
 
 #define SECONDS 300
 #define LISTED (SECONDS - 10)
-#define VERDICT \
-    "Growing 3.1 MB/s for 5 min. 82% of it: tsdb.(*Head).getOrCreate  head.go:1622. At this rate the 2.0 GB limit is met in 4 h 10 min."
+#define VERDICT                                                                                                        \
+    "Growing 3.1 MB/s for 5 min. 82% of it: tsdb.(*Head).getOrCreate  head.go:1622. At this rate the 2.0 GB limit is " \
+    "met in 4 h 10 min."
 
 static const struct {
     const char *name, *keys;

@@ -385,10 +385,9 @@ START_TEST(what_is_no_recording_is_refused_with_a_reason)
     run_sql(scratch_path("x"), "PRAGMA user_version=1");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     /* A view in the place of a table would be run. */
-    run_sql(
-        scratch_path("x"),
-        "PRAGMA user_version=3; ALTER TABLE problems RENAME TO elsewhere; "
-        "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at + 1, 1 FROM c) SELECT * FROM c");
+    run_sql(scratch_path("x"), "PRAGMA user_version=3; ALTER TABLE problems RENAME TO elsewhere; "
+                               "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at "
+                               "+ 1, 1 FROM c) SELECT * FROM c");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     ck_assert(recording_is_file(scratch_path("x")));
     ck_assert(!recording_is_file("/tmp"));
@@ -498,7 +497,8 @@ START_TEST(nothing_of_a_file_is_run)
     }
     /* A table in the place of one of ours that computes its rows is none of ours. */
     write_file(scratch_path("trap"), bytes, size);
-    run_sql(scratch_path("trap"), "DROP TABLE problems; CREATE TABLE problems (at INTEGER PRIMARY KEY, text TEXT AS (hex(at)))");
+    run_sql(scratch_path("trap"),
+            "DROP TABLE problems; CREATE TABLE problems (at INTEGER PRIMARY KEY, text TEXT AS (hex(at)))");
     check_refused(scratch_path("trap"), ERROR_BAD_DATA, "tables");
     free(bytes);
     builder_release(snapshots, SECONDS);
@@ -510,9 +510,11 @@ START_TEST(hostile_rows_are_bounded_and_said)
 {
     static const char *const harm[] = {
         "INSERT INTO site_provisional VALUES ((5 << 24) + 16777215, 1, 1, 1, 1)",
-        "INSERT INTO sites VALUES (900, 9000000000000000000, 1, 1); INSERT INTO site_provisional VALUES ((5 << 24) + 900, 1, 1, 1, 1)",
+        "INSERT INTO sites VALUES (900, 9000000000000000000, 1, 1); INSERT INTO site_provisional VALUES ((5 << 24) + "
+        "900, 1, 1, 1, 1)",
         "INSERT INTO thread_values VALUES ((5 << 24) + 1048577, 1, 1, 1, 1, 1)",
-        "UPDATE thread_values SET proc = 9000000000000000000, cpu_us = 9000000000000000000, thread_state = thread_state + 1",
+        "UPDATE thread_values SET proc = 9000000000000000000, cpu_us = 9000000000000000000, thread_state = "
+        "thread_state + 1",
         "UPDATE thread_states SET role = 77, machine = -5, state = NULL",
         "DELETE FROM thread_states",
         "INSERT INTO thread_reads VALUES ((5 << 24) + 1048577, 1), ((6 << 24) + 1, -9000000000000000000)",
@@ -522,9 +524,11 @@ START_TEST(hostile_rows_are_bounded_and_said)
         "DELETE FROM tick_facts",
         "UPDATE procs SET state = 77, queue = -1, tid = 9000000000000000000",
         "UPDATE gc_cycles SET cause = 77, procs = -1, cpu_fraction = 1e300, mark_ns = -9000000000000000000",
-        "INSERT INTO strings VALUES (9000000000000000000, 'x'); INSERT INTO problems VALUES (5 << 24, 9000000000000000000)",
+        "INSERT INTO strings VALUES (9000000000000000000, 'x'); INSERT INTO problems VALUES (5 << 24, "
+        "9000000000000000000)",
         "UPDATE ticks SET regions = 9000000000000000000, target = 77",
-        "UPDATE tick_facts SET sites = 9000000000000000000, mappings = -5, profile_state = 9, sequence_less_tick = -9000000000000000000",
+        "UPDATE tick_facts SET sites = 9000000000000000000, mappings = -5, profile_state = 9, sequence_less_tick = "
+        "-9000000000000000000",
         "UPDATE strings SET text = x'1b5b324a00ff'",
         "UPDATE strings SET text = NULL",
         "UPDATE stack_frames SET frame = 123456",
@@ -537,8 +541,10 @@ START_TEST(hostile_rows_are_bounded_and_said)
         "UPDATE counter_states SET provenance = 77, reason = 9999",
         "INSERT INTO ticks (tick, unix_ns) VALUES (9000000000000000000, 9000000000000000000)",
         "INSERT INTO ticks (tick, unix_ns) VALUES (-7, -9000000000000000000)",
-        ("INSERT INTO memory_maps (at, heap_known) VALUES (5 << 24, 77); INSERT INTO memory_map_kinds VALUES ((5 << 24) + 16777215, 'x', -1, -1); "
-         "INSERT INTO span_classes (at, object_size) VALUES (5 << 24, -9000000000000000000); INSERT INTO region_residents VALUES (5 << 24, 200, -1)"),
+        ("INSERT INTO memory_maps (at, heap_known) VALUES (5 << 24, 77); INSERT INTO memory_map_kinds VALUES ((5 << "
+         "24) + 16777215, 'x', -1, -1); "
+         "INSERT INTO span_classes (at, object_size) VALUES (5 << 24, -9000000000000000000); INSERT INTO "
+         "region_residents VALUES (5 << 24, 200, -1)"),
         "INSERT INTO suspects (suspect, kind, evidence) VALUES (9000000000000000000, x'1b5b32', x'00ff')",
         "DELETE FROM ticks WHERE tick > 3 AND tick < 20",
         "UPDATE targets SET pid = -9000000000000000000, start_unix_ns = tick FROM ticks",

@@ -53,7 +53,11 @@ START_TEST(files_of_the_first_format_are_read)
         ck_assert_uint_eq(snapshots[i]->num_procs, 2);
         ck_assert_uint_eq(snapshots[i]->num_problems, i % 23 == 5);
         ck_assert_uint_eq(snapshots[i]->num_threads, i >= 20 && i < 40 ? 5 : 4);
-        ck_assert_uint_eq(snapshots[i]->num_regions, i == 0 ? 2 : i == 10 || i == 30 ? 3 : i == 20 ? 4 : i % 10 ? 0 : 5);
+        ck_assert_uint_eq(snapshots[i]->num_regions, i == 0               ? 2
+                                                     : i == 10 || i == 30 ? 3
+                                                     : i == 20            ? 4
+                                                     : i % 10             ? 0
+                                                                          : 5);
         ck_assert_int_eq(snapshots[i]->memory_map != NULL, i % 20 == 10);
         ck_assert_int_eq(snapshots[i]->exited, i == 59);
     }
@@ -418,7 +422,8 @@ START_TEST(names_are_written_once_for_all_processes)
     ck_assert_int_eq(sqlite3_prepare_v2(handle,
                                         "SELECT (SELECT count(*) - count(DISTINCT text) FROM strings), "
                                         "(SELECT count(*) FROM stacks), (SELECT count(DISTINCT stack) FROM sites), "
-                                        "(SELECT count(*) FROM keyframes), (SELECT count(*) FROM gaps)", -1, &statement, NULL),
+                                        "(SELECT count(*) FROM keyframes), (SELECT count(*) FROM gaps)",
+                                        -1, &statement, NULL),
                      SQLITE_OK);
     ck_assert_int_eq(sqlite3_step(statement), SQLITE_ROW);
     ck_assert_int_eq(sqlite3_column_int(statement, 0), 0);
@@ -460,41 +465,50 @@ START_TEST(suspects_have_a_beginning_and_an_end)
     check_good(recorder_open(scratch_path("s"), NULL, &recorder));
     stack_id stack = snapshots[0]->sites[0].stack;
     frame_id subject = catalog_stack(snapshots[0]->catalog, stack).frames[0];
-    struct recorder_suspect suspects[] = {{.kind = "site_grows",
-                                           .confidence = "possible",
-                                           .unit = "bytes",
-                                           .subject = subject,
-                                           .stack = stack,
-                                           .per_second = 2.5,
-                                           .share = (double)NAN,
-                                           .summary = "It grows.",
-                                           .evidence = "One.\nTwo.",
-                                           .advice = "Look."},
-                                          {.kind = "gc_thrash",
-                                           .confidence = "likely",
-                                           .per_second = (double)NAN,
-                                           .share = 0.5,
-                                           .summary = "It thrashes."},
-                                          {.kind = "type_grows", .confidence = "sure", .name = "a::Session", .summary = "More."},
-                                          {.kind = "type_grows", .confidence = "sure", .name = "a::Item", .summary = "Too."}};
+    struct recorder_suspect suspects[] = {
+        {.kind = "site_grows",
+         .confidence = "possible",
+         .unit = "bytes",
+         .subject = subject,
+         .stack = stack,
+         .per_second = 2.5,
+         .share = (double)NAN,
+         .summary = "It grows.",
+         .evidence = "One.\nTwo.",
+         .advice = "Look."},
+        {.kind = "gc_thrash",
+         .confidence = "likely",
+         .per_second = (double)NAN,
+         .share = 0.5,
+         .summary = "It thrashes."},
+        {.kind = "type_grows", .confidence = "sure", .name = "a::Session", .summary = "More."},
+        {.kind = "type_grows", .confidence = "sure", .name = "a::Item", .summary = "Too."}};
     for (size_t i = 0; i < 40; i++) {
         record_one(recorder, snapshots[i]);
         suspects[0].confidence = i < 20 ? "possible" : "sure";
         /* The second one comes, goes, and comes back. */
         if (i % 5 == 0)
-            recorder_set_suspects(recorder, snapshots[i], suspects, i == 35 || i == 30 ? 4 : i == 10 || i == 15 ? 2 : 1);
+            recorder_set_suspects(recorder, snapshots[i], suspects,
+                                  i == 35 || i == 30   ? 4
+                                  : i == 10 || i == 15 ? 2
+                                                       : 1);
     }
     check_good(recorder_close(recorder, NULL));
     ck_assert_int_eq(sqlite3_open(scratch_path("s"), &handle), SQLITE_OK);
-    ck_assert_int_eq(sqlite3_exec(handle,
-                                  "SELECT suspect, (from_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, "
-                                  "(to_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, kind, confidence, per_second, share, "
-                                  "evidence FROM suspects", add_row, &text, NULL), SQLITE_OK);
+    ck_assert_int_eq(
+        sqlite3_exec(
+            handle,
+            "SELECT suspect, (from_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, "
+            "(to_unix_ns - (SELECT min(unix_ns) FROM ticks)) / 1000000000, kind, confidence, per_second, share, "
+            "evidence FROM suspects",
+            add_row, &text, NULL),
+        SQLITE_OK);
     ck_assert_str_eq(text.data, "1|0|35|site_grows|sure|2.5|NULL|One.\nTwo.\n2|10|15|gc_thrash|likely|NULL|0.5|NULL\n"
                                 "3|30|35|gc_thrash|likely|NULL|0.5|NULL\n"
                                 "4|30|35|type_grows|sure|0.0|0.0|NULL\n5|30|35|type_grows|sure|0.0|0.0|NULL\n");
     text.length = 0;
-    ck_assert_int_eq(sqlite3_exec(handle, "SELECT function, place FROM v_suspects LIMIT 1", add_row, &text, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(handle, "SELECT function, place FROM v_suspects LIMIT 1", add_row, &text, NULL),
+                     SQLITE_OK);
     ck_assert_msg(strstr(text.data, "getOrCreate") && strstr(text.data, "head.go:1622"), "%s", text.data);
     sqlite3_close(handle);
     text_deinit(&text);

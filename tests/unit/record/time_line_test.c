@@ -47,7 +47,8 @@ static struct recorder *record_scene(const char *path, size_t count)
         if (i == MARK)
             recorder_mark(recorder, snapshots[i]->unix_ns, "deploy v2");
         if (i == SECOND_MARK)
-            recorder_mark(recorder, snapshots[i]->unix_ns, "load test with \x1b[31m many more words than there is room for");
+            recorder_mark(recorder, snapshots[i]->unix_ns,
+                          "load test with \x1b[31m many more words than there is room for");
         if (i < GAP || i >= GAP + GAP_SAMPLES)
             record_one(recorder, snapshots[i]);
         if (i == SUSPECT || i == SUSPECT_END)
@@ -164,7 +165,8 @@ START_TEST(a_screen_is_as_it_was)
     /* The sentence on top is the analysis room's. */
     if (!strchr(golden->keys, '(') && stage.session->verdict.length) {
         text_deinit(&stage.session->verdict);
-        text_append(&stage.session->verdict, "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622.");
+        text_append(&stage.session->verdict,
+                    "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622.");
     }
     session_draw(stage.session);
     golden_check(&stage.session->grid, golden->name, golden->keys, golden->depth);

@@ -36,9 +36,9 @@ __attribute__((unused)) static void tell_difference(const char *name, const char
     }
     while (line > 1 && expected[-1] != '\n')
         expected--, got--;
-    ck_abort_msg(
-        "tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: %.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)",
-        name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
+    ck_abort_msg("tests/screens/%s.txt differs at line %zu:\n expected: %.*s\n      got: "
+                 "%.*s\n(HEAPTOP_UPDATE_GOLDEN=1 rewrites the files)",
+                 name, line, (int)strcspn(expected, "\n"), expected, (int)strcspn(got, "\n"), got);
 }
 
 /* Against tests/screens/NAME.txt. */

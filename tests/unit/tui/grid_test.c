@@ -210,7 +210,8 @@ START_TEST(themes_can_be_read)
                                 strstr(name, "HOT");
                 double least = is_faint ? eyes[i].faint : eyes[i].text;
                 /* In frames of flame graphs stand names. */
-                if (ground >= GROUND_FLAME_OWN && ground <= GROUND_FLAME_SHRANK_3 && role != ROLE_TEXT && role != ROLE_FIGURE)
+                if (ground >= GROUND_FLAME_OWN && ground <= GROUND_FLAME_SHRANK_3 && role != ROLE_TEXT &&
+                    role != ROLE_FIGURE)
                     continue;
                 /* The cursor is a block that is looked at, not read. */
                 if (ground == GROUND_CURSOR)
@@ -259,7 +260,8 @@ START_TEST(colour_blind_eyes_tell_apart_what_matters)
                 double a[3], b[3], sum = 0;
                 int32_t colours[2];
                 for (int k = 0; k < 2; k++) {
-                    struct appearance look = theme_resolve(TUI_THEME_COLOUR_BLIND, DEPTH_RGB, roles[k ? j : i], GROUND_PLAIN);
+                    struct appearance look =
+                        theme_resolve(TUI_THEME_COLOUR_BLIND, DEPTH_RGB, roles[k ? j : i], GROUND_PLAIN);
                     colours[k] = look.foreground < 0 ? 0xd5d9e0 : look.foreground;
                 }
                 /* What is one thing to the theme may look like one: growing and hot, at rest and a graph. */
@@ -271,7 +273,8 @@ START_TEST(colour_blind_eyes_tell_apart_what_matters)
                 see(colours[1], is_protan, b);
                 for (int k = 0; k < 3; k++)
                     sum += (a[k] - b[k]) * (a[k] - b[k]);
-                ck_assert_msg(sqrt(sum) > 0.15, "%s and %s are %.2f apart", role_name(roles[i]), role_name(roles[j]), sqrt(sum));
+                ck_assert_msg(sqrt(sum) > 0.15, "%s and %s are %.2f apart", role_name(roles[i]), role_name(roles[j]),
+                              sqrt(sum));
             }
         }
     }

@@ -171,8 +171,8 @@ __attribute__((unused)) static void scene_measure_native(struct snapshot *snapsh
     builder_check(heap->types != NULL);
     for (size_t i = 0; i < heap->num_types; i++) {
         uint64_t objects = i == 0 ? 1000000 + 6000 * (uint64_t)n : UINT64_C(412000) >> (2 * i);
-        heap->types[i] = (struct malloc_type){catalog_add_string(snapshot->catalog, types[i], strlen(types[i])), objects,
-                                              objects * (i == 0 ? 48 : 112)};
+        heap->types[i] = (struct malloc_type){catalog_add_string(snapshot->catalog, types[i], strlen(types[i])),
+                                              objects, objects * (i == 0 ? 48 : 112)};
     }
     snapshot->malloc_heap = heap;
     snapshot->memory_map = map;

@@ -6,8 +6,9 @@
 #include "tests/unit/check_main.h"
 #include "tests/unit/tui/golden.h"
 
-#define VERDICT \
-    "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622. At this rate the 2.0 GB limit is met in 4 h 10 min."
+#define VERDICT                                                                                                        \
+    "Growing 3.1 MB/s for 12 min. 82% of it: tsdb.(*Head).getOrCreate head.go:1622. At this rate the 2.0 GB limit is " \
+    "met in 4 h 10 min."
 
 struct golden {
     const char *name;

@@ -77,7 +77,8 @@ START_TEST(that_a_library_was_loaded_is_said_at_every_width)
 {
     for (int width = 60; width <= 160; width += 20) {
         struct stage stage;
-        stage_open(&stage, &(struct stage_options){.width = width, .height = 24, .seconds = 3, .profiling = PROFILING_PRELOADED});
+        stage_open(&stage, &(struct stage_options){
+                               .width = width, .height = 24, .seconds = 3, .profiling = PROFILING_PRELOADED});
         ck_assert(stage_shows(&stage, "preloaded"));
         ck_assert(width < 160 || stage_shows(&stage, "0 writes \xc2\xb7 preloaded"));
         stage_close(&stage);
@@ -346,7 +347,8 @@ END_TEST
 START_TEST(what_came_of_switching_is_said)
 {
     struct stage stage;
-    stage_open(&stage, &(struct stage_options){.width = 80, .height = 24, .seconds = 20, .profiling = PROFILING_OFFERED});
+    stage_open(&stage,
+               &(struct stage_options){.width = 80, .height = 24, .seconds = 20, .profiling = PROFILING_OFFERED});
     stage_keys(&stage, "P y");
     ck_assert_ptr_nonnull(strstr(stage.session->message, "switching memory profiling on"));
     stage_second(&stage);   /* Of a program that profiles by itself: so nothing was switched. */

@@ -88,8 +88,9 @@ __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapsho
 {
     if (profiling == PROFILING_OFFERED) {
         snapshot->profile_state = PROFILE_OFF;
-        snapshot->profile_reason = "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
-                                   "GODEBUG=memprofilerate=0)";
+        snapshot->profile_reason =
+            "heap profiling is switched off (runtime.MemProfileRate is 0, set by the program or by "
+            "GODEBUG=memprofilerate=0)";
         snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
         snapshot->num_sites = 0;
         snapshot_set(snapshot, COUNTER_MEM_PROFILE_RATE, 0);
@@ -103,7 +104,8 @@ __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapsho
     if (profiling == PROFILING_SWITCHED) {
         snapshot->profile_switch = PROFILE_SWITCH_ON;
         snapshot->profile_since_unix_ns = BUILDER_START_NS - 20 * BUILDER_SECOND_NS;
-        snapshot_set(snapshot, COUNTER_HEAP_MARKED, snapshot->counters[COUNTER_HEAP_MARKED].value.integer + (INT64_C(310) << 20));
+        snapshot_set(snapshot, COUNTER_HEAP_MARKED,
+                     snapshot->counters[COUNTER_HEAP_MARKED].value.integer + (INT64_C(310) << 20));
         snapshot->cost.writes = 1;
     }
 }

@@ -101,8 +101,11 @@ START_TEST(a_graph_shows_its_values_in_every_kind_of_cell)
     struct graph graph = {.values = values, .from_zero = true};
     char *braille = draw(GLYPHS_BRAILLE, 4, 2, &graph), *blocks = draw(GLYPHS_BLOCK, 8, 2, &graph);
     char *ascii = draw(GLYPHS_ASCII, 8, 2, &graph);
-    ck_assert_str_eq(braille, " \xe2\xa2\x80\xe2\xa1\x86\xe2\xa2\xa0\n\xe2\xa2\xa0\xe2\xa3\xbe\xe2\xa1\x87\xe2\xa2\xb8\n");
-    ck_assert_str_eq(blocks, "   \xe2\x96\x82\xe2\x96\x85  \xe2\x96\x85\n \xe2\x96\x83\xe2\x96\x87\xe2\x96\x88\xe2\x96\x88  \xe2\x96\x88\n");
+    ck_assert_str_eq(braille,
+                     " \xe2\xa2\x80\xe2\xa1\x86\xe2\xa2\xa0\n\xe2\xa2\xa0\xe2\xa3\xbe\xe2\xa1\x87\xe2\xa2\xb8\n");
+    ck_assert_str_eq(
+        blocks,
+        "   \xe2\x96\x82\xe2\x96\x85  \xe2\x96\x85\n \xe2\x96\x83\xe2\x96\x87\xe2\x96\x88\xe2\x96\x88  \xe2\x96\x88\n");
     ck_assert_str_eq(ascii, "   .:  :\n .:##  #\n");
     free(braille);
     free(blocks);
@@ -209,7 +212,8 @@ END_TEST
 START_TEST(sources_lie_where_the_maps_say)
 {
     static const struct tui_source_maps maps = {
-        .maps = {"/build=/home/me", "/build/vendor/=/opt/vendor/", "example.com/app=/src/app", "/x=/a=b", "/=/root"}, .count = 4};
+        .maps = {"/build=/home/me", "/build/vendor/=/opt/vendor/", "example.com/app=/src/app", "/x=/a=b", "/=/root"},
+        .count = 4};
     static const char *const pairs[][2] = {
         {"/build/a/b.go", "/home/me/a/b.go"},      {"/build/vendor/c.go", "/opt/vendor/c.go"},
         {"/buildings/a.go", "/buildings/a.go"},    {"example.com/app/main.go", "/src/app/main.go"},

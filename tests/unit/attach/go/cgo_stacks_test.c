@@ -43,7 +43,8 @@ static void set_up(void)
     goroutines[1].group = 1;
     goroutines[2].goid = 21;
     threads[0].goid = 1;
-    threads[1] = (struct thread){.goid = 20, .role = THREAD_IN_C, .stack = make_stack(c, of_c, 3), .stack_quality = STACK_CUT};
+    threads[1] =
+        (struct thread){.goid = 20, .role = THREAD_IN_C, .stack = make_stack(c, of_c, 3), .stack_quality = STACK_CUT};
     snapshot->threads = threads;
     snapshot->num_threads = 2;
     snapshot->goroutine_groups = groups;
@@ -70,7 +71,8 @@ static bool joins(void)
 
 START_TEST(the_goroutine_stands_in_the_place_of_what_called_c)
 {
-    static const char *const expected[] = {"pause", "_cgo_8ab_Cfunc_wait", "main._Cfunc_wait", "main.block", "main.main"};
+    static const char *const expected[] = {"pause", "_cgo_8ab_Cfunc_wait", "main._Cfunc_wait", "main.block",
+                                           "main.main"};
     ck_assert(joins());
     struct stack stack = catalog_stack(catalog, threads[1].stack);
     ck_assert_uint_eq(stack.depth, ARRAY_SIZE(expected));

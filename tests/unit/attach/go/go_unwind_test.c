@@ -46,7 +46,8 @@ struct unwound {
 };
 
 /* Unwinds words of a stack from pc on; `copied` of them were copied, the stack has `count`. */
-static void unwind(uint64_t pc, bool in_syscall, const uint64_t *words, size_t copied, size_t count, struct unwound *ret_unwound)
+static void unwind(uint64_t pc, bool in_syscall, const uint64_t *words, size_t copied, size_t count,
+                   struct unwound *ret_unwound)
 {
     struct unwinder unwinder;
     unwinder_init_with(&unwinder, look_up, NULL);
