@@ -66,6 +66,8 @@ def check_python(interpreter):
         assert re.match(r"CPython 3\.\d+", version) and document["verdict"]["text"].startswith("Python: "), document["verdict"]
         said = managed.doctor(python.pid)
         assert re.search(rf"^(yes|partly) +python interpreter +{version}: 1 interpreter, {threads} threads", said, re.M), said
+        # Its own C code and that of its libraries have lines, whatever else it is.
+        assert re.search(r"^(yes|partly|no) +source lines +\S", said, re.M), said
         arenas = "no arenas" if found["py_arenas"] is None else f"{found['py_arenas']} arenas"
         print(f"{version}: {len(expected)} figures as its own, {arenas}; {document['verdict']['text']}")
 
