@@ -5,19 +5,28 @@
 
 static void write_overview(struct text *text)
 {
-    text_append(text, "heaptop shows what a running process's memory is doing, and which code makes it grow.\n"
-                      "It attaches from outside: no change to the process, no stop, no restart.\n\n");
+    static const char *const examples[][2] = {
+        {"heaptop", "pick a process, and watch it"},
+        {"heaptop prometheus", "watch it, by name or pid; ? shows the keys"},
+        {"heaptop report --for 1m 4242", "watch it for a minute, and print what was found"},
+        {"heaptop record -o FILE 4242", "record it, for heaptop replay FILE"},
+        {"heaptop doctor 4242", "what can be read of it, and what would help"},
+    };
+    text_append(text, "heaptop shows what a running process's memory does, and which code makes it grow.\n"
+                      "It attaches from outside: no change to the process, no stop, no restart.\n\n"
+                      "usage: heaptop [OPTIONS] [PID|NAME]\n"
+                      "       heaptop COMMAND [OPTIONS] ...\n\n");
+    for (size_t i = 0; i < ARRAY_SIZE(examples); i++)
+        text_printf(text, "  %-30s %s\n", examples[i][0], examples[i][1]);
+    text_append(text, "\nCommands; heaptop help COMMAND lists the options of one:\n");
     for (int command = 0; command < COMMAND_COUNT; command++)
-        text_printf(text, "%s heaptop %s\n", command ? "      " : "usage:", command_infos[command].synopsis);
-    text_append(text, "\n");
-    for (int command = 0; command < COMMAND_COUNT; command++)
-        text_printf(text, "  %-9s %s\n", command_infos[command].name, command_infos[command].help);
-    for (int command = COMMAND_ATTACH; command <= COMMAND_EXPORT; command++) {
-        text_printf(text, "\nOptions of %s:\n", command_infos[command].name);
-        options_write_help((enum command_id)command, text);
-    }
+        text_printf(text, "  %-11s %s\n", command_infos[command].name, command_infos[command].help);
+    text_printf(text, "\nOptions of %s, which is the command where none is named:\n",
+                command_infos[COMMAND_ATTACH].name);
+    options_write_help(COMMAND_ATTACH, text);
     text_append(text, "\nNAME is that of the program, or a part of it. Times take units: 250ms, 10s, 5m.\n"
-                      "Exit status: 0 done, 1 failed, 2 usage, 3 no permission, 4 no such process, 5 not supported.\n");
+                      "Exit status: 0 done, 1 failed, 2 usage, 3 no permission, 4 no such process,\n"
+                      "5 not supported. man heaptop has the rest.\n");
 }
 
 static void write_command(enum command_id command, struct text *text)
@@ -31,8 +40,9 @@ static void write_command(enum command_id command, struct text *text)
 enum exit_status help_command(const struct options *options)
 {
     struct text text = {0};
-    /* `heaptop help report`, `heaptop report --help`; all of it for `heaptop help` and `heaptop --help`. */
+    /* `heaptop help report`, `heaptop report --help`; what there is for `heaptop help` and `heaptop --help`. */
     enum command_id wanted = options->command;
+    bool is_overview = !options->is_named || (options->command == COMMAND_HELP && !options->target);
     if (options->command == COMMAND_HELP && options->target) {
         for (wanted = 0; wanted < COMMAND_COUNT; wanted++)
             if (strcmp(options->target, command_infos[wanted].name) == 0)
@@ -40,7 +50,7 @@ enum exit_status help_command(const struct options *options)
         if (wanted == COMMAND_COUNT)
             return error_print(error_create(ERROR_USAGE, "there is no command '%s'", options->target));
     }
-    if (wanted == COMMAND_HELP || wanted == COMMAND_ATTACH)
+    if (is_overview)
         write_overview(&text);
     else
         write_command(wanted, &text);

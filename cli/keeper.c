@@ -224,7 +224,7 @@ static struct error *choose_path(struct keeper *keeper)
     keeper->path = NULL;
     if (keeper->output)
         keeper->path = strdup(keeper->output);
-    else if (asprintf(&keeper->path, "heaptop-%s-%s.db", keeper->name[0] ? keeper->name : "process", stamp) < 0)
+    else if (asprintf(&keeper->path, "heaptop-%s-%s.heaptop", keeper->name[0] ? keeper->name : "process", stamp) < 0)
         keeper->path = NULL;
     return keeper->path ? NULL : error_no_memory();
 }

@@ -124,6 +124,7 @@ enum output_format {
 /* What was asked for. Strings are those of argv. */
 struct options {
     enum command_id command;
+    bool is_named;              /* The command was typed; else it is attach. */
     const char *target;         /* A pid, a name, or a recording's; NULL when none was given. */
     const char *second;         /* Of diff: what the target, which is the old moment, is compared with. */
     bool json;

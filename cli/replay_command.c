@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/recorded.h"
@@ -10,8 +11,12 @@ enum exit_status replay_command(const struct options *options)
     _cleanup_(source_closep) struct source *source = NULL;
     _cleanup_(recorded_deinit) struct recorded recorded = {0};
     bool pick_again = false;
-    if (!recorded_find(options->target, &recorded))
-        return error_print(error_create(ERROR_NOT_FOUND, "there is no recording '%s'", options->target));
+    if (!recorded_find(options->target, &recorded)) {
+        /* What is there may be something else. */
+        bool is_there = access(options->target, F_OK) == 0;
+        return error_print(is_there ? error_create(ERROR_BAD_DATA, "'%s' is not a recording", options->target)
+                                    : error_create(ERROR_NOT_FOUND, "there is no recording '%s'", options->target));
+    }
     struct error *error = recorded_open(&recorded, 0, &source);
     if (!error && !terminal_present())
         error = error_create(ERROR_UNSUPPORTED, "replay needs a terminal; what would help: heaptop report %s",

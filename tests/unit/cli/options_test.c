@@ -109,6 +109,8 @@ START_TEST(what_makes_no_sense_is_refused)
 {
     check_refused("report", ERROR_USAGE, "PID or NAME");
     check_refused("report 1 2", ERROR_USAGE, "'2'");
+    check_refused("reprot 1", ERROR_USAGE, "no command 'reprot'");
+    check_refused("attach 1 2", ERROR_USAGE, "'2'");
     check_refused("report --nonsense 1", ERROR_USAGE, "'--nonsense'");
     check_refused("report -z 1", ERROR_USAGE, "'-z'");
     /* Options of another command. */
