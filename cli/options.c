@@ -60,6 +60,12 @@ static const char *probe_word(unsigned index)
     return index < ARRAY_SIZE(names) ? names[index] : NULL;
 }
 
+static const char *yes_word(unsigned index)
+{
+    static const char *const names[] = {"yes", "no"};
+    return index < ARRAY_SIZE(names) ? names[index] : NULL;
+}
+
 static const char *shell_word(unsigned index)
 {
     static const char *const names[] = {"bash", "zsh", "fish"};
@@ -98,6 +104,7 @@ static const struct value_info value_infos[] = {
     {"WHEN", VALUE_WORD, when_word},
     {"THEME", VALUE_WORD, theme_word},
     {"PROBE", VALUE_WORD, probe_word},
+    {"YES", VALUE_WORD, yes_word},
 };
 
 bool option_value_is_optional(const struct option_info *option)
@@ -186,7 +193,7 @@ static struct error *set_enable_profiling(struct options *options, const char *a
     if (error)
         return error;
     if (rate < ATTACH_LEAST_PROFILE_RATE || rate > ATTACH_MOST_PROFILE_RATE || (rate & (rate - 1)) != 0)
-        return error_create(ERROR_USAGE, "it is a power of two from 4K to 1G: one sample in so many bytes allocated");
+        return error_create(ERROR_USAGE, "must be a power of two from 4K to 1G: one sample in so many bytes allocated");
     options->profile_rate = rate;
     return NULL;
 }
@@ -203,7 +210,7 @@ static struct error *set_preload_rate(struct options *options, const char *argum
     uint64_t rate = 0;
     struct error *error = units_parse_bytes(argument, &rate);
     if (!error && (rate < ATTACH_LEAST_PROFILE_RATE || rate > ATTACH_MOST_PROFILE_RATE))
-        error = error_create(ERROR_USAGE, "from 4K to 1G");
+        error = error_create(ERROR_USAGE, "must be from 4K to 1G");
     if (!error)
         options->preload_rate = rate;
     return error;
@@ -214,7 +221,7 @@ static struct error *set_keep(struct options *options, const char *argument)
     uint64_t keep = 0;
     struct error *error = units_parse_duration(argument, &keep);
     if (!error && keep < SHORTEST_KEEP_NS)
-        error = error_create(ERROR_USAGE, "at least 10s");
+        error = error_create(ERROR_USAGE, "must be at least 10s");
     if (!error)
         options->recorder.keep_ns = keep;
     return error;
@@ -225,7 +232,7 @@ static struct error *set_max_size(struct options *options, const char *argument)
     uint64_t bytes = 0;
     struct error *error = units_parse_bytes(argument, &bytes);
     if (!error && bytes < RECORD_MIN_BYTES)
-        error = error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
+        error = error_create(ERROR_USAGE, "must be at least %dM", RECORD_MIN_BYTES >> 20);
     if (!error)
         options->recorder.max_bytes = bytes;
     return error;
@@ -237,7 +244,7 @@ static struct error *set_rotate(struct options *options, const char *argument)
     uint64_t value = 0;
     struct error *no_time = units_parse_duration(argument, &value);
     if (!no_time && value < SHORTEST_ROTATION_NS)
-        return error_create(ERROR_USAGE, "not more often than once in 10s");
+        return error_create(ERROR_USAGE, "must be at least 10s");
     if (!no_time) {
         options->recorder.rotate_ns = value;
         return NULL;
@@ -246,10 +253,10 @@ static struct error *set_rotate(struct options *options, const char *argument)
     struct error *error = units_parse_bytes(argument, &value);
     if (error) {
         error_destroy(error);
-        return error_create(ERROR_USAGE, "neither a time, as 1h, nor a size, as 100M");
+        return error_create(ERROR_USAGE, "must be a time, as 1h, or a size, as 100M");
     }
     if (value < RECORD_MIN_BYTES)
-        return error_create(ERROR_USAGE, "at least %dM", RECORD_MIN_BYTES >> 20);
+        return error_create(ERROR_USAGE, "must be at least %dM", RECORD_MIN_BYTES >> 20);
     options->recorder.rotate_bytes = value;
     return NULL;
 }
@@ -272,7 +279,7 @@ static struct error *set_probe(struct options *options, const char *argument)
 {
     unsigned index;
     if (!find_word(probe_word, argument, &index))
-        return error_create(ERROR_USAGE, "it is faults or allocs");
+        return error_create(ERROR_USAGE, "must be faults or allocs");
     options->probe = (enum attach_probe)(index + 1);
     return NULL;
 }
@@ -282,7 +289,7 @@ static struct error *set_probe_budget(struct options *options, const char *argum
     char *end;
     double percent = strtod(argument, &end);
     if (end == argument || (*end != '\0' && strcmp(end, "%") != 0) || !(percent > 0 && percent <= 100000))
-        return error_create(ERROR_USAGE, "a share of one processor in percent, as 10%%");
+        return error_create(ERROR_USAGE, "must be a share of one processor in percent, as 10%%");
     options->probe_budget = percent / 100;
     return NULL;
 }
@@ -318,7 +325,7 @@ static struct error *set_value(struct options *options, const char *argument)
 {
     unsigned value;
     if (!find_word(value_word, argument, &value))
-        return error_create(ERROR_USAGE, "it is inuse_bytes, inuse_objects, alloc_bytes, alloc_objects or count");
+        return error_create(ERROR_USAGE, "must be inuse_bytes, inuse_objects, alloc_bytes, alloc_objects or count");
     options->value = (enum sample_value)(SAMPLE_INUSE_BYTES + value);
     return NULL;
 }
@@ -366,7 +373,7 @@ static struct error *set_color(struct options *options, const char *argument)
 {
     unsigned when;
     if (!find_word(when_word, argument, &when))
-        return error_create(ERROR_USAGE, "it is auto, never or always");
+        return error_create(ERROR_USAGE, "must be auto, never or always");
     options->tui.colour = (enum tui_colour)when;
     return NULL;
 }
@@ -374,22 +381,36 @@ static struct error *set_color(struct options *options, const char *argument)
 static struct error *set_theme(struct options *options, const char *argument)
 {
     if (!tui_theme_find(argument, &options->tui.theme))
-        return error_create(ERROR_USAGE, "it is auto, dark, light, contrast, mono or colour-blind");
+        return error_create(ERROR_USAGE, "must be auto, dark, light, contrast, mono or colour-blind");
+    return NULL;
+}
+
+/* "no" is there to be said to what the settings say. */
+static struct error *parse_yes(const char *argument, bool *ret_yes)
+{
+    unsigned word = 0;
+    if (argument && !find_word(yes_word, argument, &word))
+        return error_create(ERROR_USAGE, "must be yes or no");
+    *ret_yes = word == 0;
     return NULL;
 }
 
 static struct error *set_ascii(struct options *options, const char *argument)
 {
-    (void)argument;
-    options->tui.glyphs = TUI_GLYPHS_ASCII;
-    return NULL;
+    bool yes;
+    struct error *error = parse_yes(argument, &yes);
+    if (!error)
+        options->tui.glyphs = yes ? TUI_GLYPHS_ASCII : TUI_GLYPHS_AUTO;
+    return error;
 }
 
 static struct error *set_no_mouse(struct options *options, const char *argument)
 {
-    (void)argument;
-    options->tui.mouse = false;
-    return NULL;
+    bool yes;
+    struct error *error = parse_yes(argument, &yes);
+    if (!error)
+        options->tui.mouse = !yes;
+    return error;
 }
 
 static struct error *set_source_map(struct options *options, const char *argument)
@@ -397,7 +418,7 @@ static struct error *set_source_map(struct options *options, const char *argumen
     const char *equals = strchr(argument, '=');
     struct tui_source_maps *maps = &options->tui.source_maps;
     if (!equals || equals == argument || !equals[1])
-        return error_create(ERROR_USAGE, "it is FROM=TO: a folder as it was compiled in, and where it is here");
+        return error_create(ERROR_USAGE, "must be FROM=TO: a folder as it was compiled in, and where it is here");
     if (maps->count == TUI_MAX_SOURCE_MAPS)
         return error_create(ERROR_USAGE, "at most %d of them", TUI_MAX_SOURCE_MAPS);
     maps->maps[maps->count++] = argument;
@@ -465,8 +486,8 @@ const struct option_info option_infos[OPTION_COUNT] = {
                       set_color},
     [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind",
                       set_theme},
-    [OPTION_ASCII] = {"ascii", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
-    [OPTION_NO_MOUSE] = {"no-mouse", 0, NULL, ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal, to select text",
+    [OPTION_ASCII] = {"ascii", 0, "[=YES]", ATTACH | RUN | REPLAY | DIFF, "draw with ASCII characters only", set_ascii},
+    [OPTION_NO_MOUSE] = {"no-mouse", 0, "[=YES]", ATTACH | RUN | REPLAY | DIFF, "leave the mouse to the terminal, to select text",
                          set_no_mouse},
     [OPTION_SOURCE_MAP] = {"source-map", 0, "FROM=TO", ATTACH | RUN | REPLAY, "sources compiled in FROM are in TO here",
                            set_source_map},

@@ -13,7 +13,7 @@
 #define MAX_FILE (1 << 16)
 #define KEY_PREFIX "key."
 
-/* Options that can be settled, and what they are when nobody says anything. Flags are "yes" or "no". */
+/* Options that can be settled, and what they are when nobody says anything. */
 static const struct {
     enum option_id option;
     const char *built_in;
@@ -21,11 +21,6 @@ static const struct {
     {OPTION_THEME, "auto"}, {OPTION_INTERVAL, "1s"},  {OPTION_COLOR, "auto"},
     {OPTION_ASCII, "no"},   {OPTION_NO_MOUSE, "no"},
 };
-
-static bool is_flag(enum option_id option)
-{
-    return !option_infos[option].argument;
-}
 
 /* ---- where it lies ---- */
 
@@ -75,15 +70,7 @@ static void complain(struct settings *settings, unsigned line, const char *forma
 /* false: it sets nothing of `options`, and what is wrong with it is in *ret_error. */
 static bool try_value(enum option_id option, const char *value, struct options *options, struct error **ret_error)
 {
-    *ret_error = NULL;
-    if (!is_flag(option)) {
-        *ret_error = option_infos[option].set(options, value);
-        return !*ret_error;
-    }
-    if (strcmp(value, "yes") == 0)
-        *ret_error = option_infos[option].set(options, NULL);
-    else if (strcmp(value, "no") != 0)
-        *ret_error = error_create(ERROR_USAGE, "it is yes or no");
+    *ret_error = option_infos[option].set(options, value);
     return !*ret_error;
 }
 
@@ -110,7 +97,7 @@ static void read_line(struct settings *settings, unsigned line, char *name, char
         if (robbed)
             complain(settings, line, "%s = %s: it takes a key that another line gave to '%s'", name, value, robbed);
     } else if (!find_settled(name, &option)) {
-        complain(settings, line, "nothing is called '%s'", name);
+        complain(settings, line, "there is no setting '%s'", name);
         return;
     } else if (try_value(option, value, &scratch, &error)) {
         settings->values[option].value = value;

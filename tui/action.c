@@ -171,17 +171,17 @@ struct error *tui_bind_keys(const char *name, const char *keys, const char **ret
     uint32_t bind[ACTION_KEYS] = {0};
     char word[KEY_NAME_BUFFER];
     if (action == ACTION_NONE)
-        return error_create(ERROR_USAGE, "nothing is called '%s'", name);
+        return error_create(ERROR_USAGE, "there is no action '%s'", name);
     for (size_t i = 0; next_word(&keys, word); i++) {
         if (strcmp(word, "none") == 0 && i == 0)
             continue;
         if (i == ACTION_KEYS)
-            return error_create(ERROR_USAGE, "it has %d keys at most", ACTION_KEYS);
+            return error_create(ERROR_USAGE, "an action has %d keys at most", ACTION_KEYS);
         bind[i] = key_of_name(word);
         if (bind[i] == 0)
             return error_create(ERROR_USAGE, "there is no key '%s'", word);
         if (bind[i] >= '0' && bind[i] <= '9')
-            return error_create(ERROR_USAGE, "numbers are the screens'");
+            return error_create(ERROR_USAGE, "the numbers are for the screens");
     }
     *ret_robbed = NULL;
     for (size_t i = 0; i < ACTION_KEYS; i++) {

@@ -337,11 +337,11 @@ static int key_width(enum action action)
            (int)utf8_width(action_infos[action].word);
 }
 
-/* Draws it when it ends before `limit`; returns where the next one begins. */
+/* Draws it when it has a key and ends before `limit`; returns where the next one begins. */
 static int draw_key(struct canvas canvas, int x, int y, int limit, enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    if (x + key_width(action) > limit)
+    if (action_keys(action)[0] == 0 || x + key_width(action) > limit)
         return x;
     x = canvas_text(canvas, x, y, ROLE_KEY, action_key_name(action, buffer));
     return canvas_text(canvas, x + 1, y, ROLE_MUTED, action_infos[action].word) + (canvas.width < 100 ? 2 : 3);

@@ -125,6 +125,63 @@ START_TEST(options_win_over_the_environment_and_that_over_the_file)
 }
 END_TEST
 
+/* What holds of each setting, as a settings file would write it. */
+static void write_held(const char *name, char *buffer, size_t size)
+{
+    static const char *const colours[] = {
+        [TUI_COLOUR_AUTO] = "auto", [TUI_COLOUR_NEVER] = "never", [TUI_COLOUR_ALWAYS] = "always"};
+    const char *held = strcmp(name, "theme") == 0      ? tui_theme_name(options.tui.theme)
+                       : strcmp(name, "color") == 0    ? colours[options.tui.colour]
+                       : strcmp(name, "ascii") == 0    ? options.tui.glyphs == TUI_GLYPHS_ASCII ? "yes" : "no"
+                       : strcmp(name, "no-mouse") == 0 ? options.tui.mouse ? "no" : "yes"
+                                                       : NULL;
+    if (held)
+        snprintf(buffer, size, "%s", held);
+    else
+        snprintf(buffer, size, "%.0fs", (double)options.tui.interval_ns / 1e9);
+}
+
+/* Each in turn by nobody, the file, the environment and the command line; those before speak as well. */
+static const struct {
+    const char *name, *values[4];
+} precedences[] = {
+    {"theme", {"auto", "light", "contrast", "mono"}},
+    {"interval", {"1s", "2s", "3s", "4s"}},
+    {"color", {"auto", "never", "always", "auto"}},
+    {"ascii", {"no", "yes", "no", "yes"}},
+    {"ascii", {"no", "no", "yes", "no"}},
+    {"no-mouse", {"no", "yes", "no", "yes"}},
+    {"no-mouse", {"no", "no", "yes", "no"}},
+};
+
+START_TEST(of_every_setting_the_later_word_holds)
+{
+    const char *name = precedences[_i].name, *const *values = precedences[_i].values;
+    for (int last = 0; last < 4; last++) {
+        char line[64], variable[48] = "HEAPTOP_", words[64] = "42", held[32], printed[256];
+        snprintf(line, sizeof(line), "%s = %s\n", name, values[1]);
+        write_settings(last >= 1 ? line : "");
+        for (size_t i = 0; name[i]; i++)
+            variable[8 + i] = name[i] == '-' ? '_' : (char)(name[i] - 'a' + 'A');
+        if (last >= 2)
+            setenv(variable, values[2], 1);
+        if (last >= 3)
+            snprintf(words, sizeof(words), "--%s=%s 42", name, values[3]);
+        apply(words);
+        ck_assert_str_eq(problems(), "");
+        write_held(name, held, sizeof(held));
+        ck_assert_msg(strcmp(held, values[last]) == 0, "%s is %s, not %s (%d)", name, held, values[last], last);
+        struct text text = {0};
+        settings_write(&settings, &options, &text);
+        snprintf(printed, sizeof(printed), "# %s%s\n%s = %s\n", last == 3 ? "--" : "",
+                 last == 0 ? "built in" : last == 1 ? "line 1" : last == 2 ? variable : name, name, values[last]);
+        ck_assert_msg(strstr(text.data, printed), "'%s' is not in:\n%s", printed, text.data);
+        text_deinit(&text);
+        settings_deinit(&settings);
+    }
+}
+END_TEST
+
 START_TEST(no_color_wins_over_the_file)
 {
     write_settings("color = always\n");
@@ -148,12 +205,12 @@ START_TEST(what_is_wrong_is_told_with_its_line_and_stops_nothing)
     setenv("HEAPTOP_COLOR", "perhaps", 1);
     apply("42");
     static const char *const said[] = {
-        "settings:1: theme = sepia: it is auto, dark", "settings:2: interval = 1ms: the shortest interval is 10 ms",
-        "settings:3: 'foo' is not NAME = VALUE",       "settings:4: nothing is called 'size'",
-        "settings:5: no-mouse = maybe: it is yes or no", "settings:7: key.pause = Hyper-x: there is no key 'Hyper-x'",
-        "settings:8: key.nothing = x: nothing is called 'nothing'", "settings:9: '= x' is not NAME = VALUE",
+        "settings:1: theme = sepia: must be auto, dark", "settings:2: interval = 1ms: the shortest interval is 10 ms",
+        "settings:3: 'foo' is not NAME = VALUE",       "settings:4: there is no setting 'size'",
+        "settings:5: no-mouse = maybe: must be yes or no", "settings:7: key.pause = Hyper-x: there is no key 'Hyper-x'",
+        "settings:8: key.nothing = x: there is no action 'nothing'", "settings:9: '= x' is not NAME = VALUE",
         "settings:11: key.redraw = F2 F3: it takes a key that another line gave to 'help'",
-        "heaptop: HEAPTOP_COLOR: it is auto, never or always",
+        "heaptop: HEAPTOP_COLOR: must be auto, never or always",
     };
     for (size_t i = 0; i < ARRAY_SIZE(said); i++)
         ck_assert_msg(strstr(problems(), said[i]), "'%s' is not among:\n%s", said[i], problems());
@@ -260,6 +317,7 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, nothing_settled_changes_nothing);
     tcase_add_test(tests, options_win_over_the_environment_and_that_over_the_file);
+    tcase_add_loop_test(tests, of_every_setting_the_later_word_holds, 0, ARRAY_SIZE(precedences));
     tcase_add_test(tests, no_color_wins_over_the_file);
     tcase_add_test(tests, what_is_wrong_is_told_with_its_line_and_stops_nothing);
     tcase_add_test(tests, a_file_that_cannot_be_one_is_told);
