@@ -25,47 +25,47 @@ enum action_group { GROUP_MOVE, GROUP_LIST, GROUP_VIEW, GROUP_TIME, GROUP_PROGRA
     X(OPEN, INPUT_ENTER, 0, LIST, "open", "open the selected line") \
     X(BACK, INPUT_ESCAPE, INPUT_BACKSPACE, LIST, "back", "go back; clear the filter") \
     X(SEARCH, '/', 0, LIST, "search", "search in the list") \
-    X(NEXT_MATCH, 'n', 0, LIST, "next", "next place found") \
-    X(PREVIOUS_MATCH, 'N', 0, LIST, "previous", "previous place found") \
-    X(FILTER, '\\', 0, LIST, "filter", "show only lines that contain a text") \
+    X(NEXT_MATCH, 'n', 0, LIST, "next", "go to the next match") \
+    X(PREVIOUS_MATCH, 'N', 0, LIST, "previous", "go to the previous match") \
+    X(FILTER, '\\', 0, LIST, "filter", "filter: show only lines that contain a text") \
     X(SORT, 's', '>', LIST, "sort", "sort by the next column") \
-    X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the column before") \
+    X(SORT_BACK, '<', 0, LIST, "sort back", "sort by the previous column") \
     X(REVERSE, 'S', 0, LIST, "reverse", "reverse the order") \
-    X(COPY, 'y', 0, LIST, "copy", "what is selected, to the terminal's clipboard") \
-    X(SAVE_LIST, 'W', 0, LIST, "save list", "all rows to a new file") \
-    X(TREE, 't', 0, LIST, "tree", "call sites or goroutines as a tree, or as a list") \
-    X(GROUPING, 'o', 0, LIST, "group", "goroutines by stack, creator, state, wait or label") \
-    X(INVERT, 'i', 0, VIEW, "invert", "flame graph: callers at the bottom, or on top") \
-    X(PAUSE, ' ', 0, VIEW, "pause", "hold the view, sampling goes on; in the past: play or stop") \
-    X(FOLLOW, 'f', 0, VIEW, "follow", "to the newest sample, and on with those that come") \
-    X(BASELINE, 'b', 0, VIEW, "baseline", "growth since now; again: as before") \
-    X(MAXIMISE, 'z', 0, VIEW, "enlarge", "the list with the focus alone; again: as before") \
-    X(GRAPH, 'Z', 0, VIEW, "graph", "a graph alone; again: the next one, at last as before") \
+    X(COPY, 'y', 0, LIST, "copy", "copy what is selected to the clipboard (OSC 52)") \
+    X(SAVE_LIST, 'W', 0, LIST, "save list", "save all rows of the list to a new file") \
+    X(TREE, 't', 0, LIST, "tree", "show call sites or goroutines as a tree, or as a list") \
+    X(GROUPING, 'o', 0, LIST, "group", "group goroutines by stack, creator, state, wait or label") \
+    X(INVERT, 'i', 0, VIEW, "invert", "turn the flame graph: callers at the bottom, or on top") \
+    X(PAUSE, ' ', 0, VIEW, "pause", "freeze the view, sampling goes on; in the past: play, stop") \
+    X(FOLLOW, 'f', 0, VIEW, "follow", "go to the newest sample, and follow new ones") \
+    X(BASELINE, 'b', 0, VIEW, "baseline", "set a baseline: growth since now; again: as before") \
+    X(MAXIMISE, 'z', 0, VIEW, "enlarge", "enlarge the list with the focus; again: as before") \
+    X(GRAPH, 'Z', 0, VIEW, "graph", "enlarge a graph; again: the next one, then as before") \
     X(SLOWER, '+', '=', VIEW, "slower", "sample less often; in the past: play faster") \
     X(FASTER, '-', 0, VIEW, "faster", "sample more often; in the past: play slower") \
-    X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs over a longer time") \
-    X(SPAN_SHORTER, '[', 0, VIEW, "shorter", "graphs over a shorter time") \
-    X(SAVE_SCREEN, 'w', 0, VIEW, "save", "the screen to a new file") \
-    X(PROBLEMS, '!', 0, VIEW, "problems", "what could not be read, and why") \
-    X(REDRAW, CONTROL('l'), 0, VIEW, "redraw", "draw the screen anew") \
+    X(SPAN_LONGER, ']', 0, VIEW, "longer", "graphs span a longer time") \
+    X(SPAN_SHORTER, '[', 0, VIEW, "shorter", "graphs span a shorter time") \
+    X(SAVE_SCREEN, 'w', 0, VIEW, "save", "save the screen to a new file") \
+    X(PROBLEMS, '!', 0, VIEW, "problems", "show what could not be read, and why") \
+    X(REDRAW, CONTROL('l'), 0, VIEW, "redraw", "redraw the screen") \
     X(TIME_LINE, 'T', 0, TIME, "time line", "show or hide the time line") \
     X(STEP_BACK, ',', 0, TIME, "back", "one sample back; in the live view: into its past") \
     X(STEP_FORWARD, '.', 0, TIME, "forward", "one sample forward") \
     X(JUMP, '@', 0, TIME, "jump", "go to 14:03, -5m, mark, gc, suspect, rise, start, end") \
     X(FIRST_MOMENT, INPUT_HOME, 0, TIME, "start", "the first sample; in the live view: the first line") \
     X(LAST_MOMENT, INPUT_END, 0, TIME, "newest", "the newest sample; in the live view: the last line") \
-    X(NEXT_MARK, '}', 0, TIME, "next mark", "the next mark") \
-    X(PREVIOUS_MARK, '{', 0, TIME, "mark before", "the mark before") \
-    X(NEXT_GC, 'c', 0, TIME, "next GC", "the next GC cycle") \
-    X(PREVIOUS_GC, 'C', 0, TIME, "GC before", "the GC cycle before") \
-    X(LARGEST_RISE, '^', 0, TIME, "rise", "where RSS rose most") \
+    X(NEXT_MARK, '}', 0, TIME, "next mark", "go to the next mark") \
+    X(PREVIOUS_MARK, '{', 0, TIME, "mark before", "go to the previous mark") \
+    X(NEXT_GC, 'c', 0, TIME, "next GC", "go to the next GC cycle") \
+    X(PREVIOUS_GC, 'C', 0, TIME, "GC before", "go to the previous GC cycle") \
+    X(LARGEST_RISE, '^', 0, TIME, "rise", "go to where RSS rose most") \
     X(MARK, 'm', 0, TIME, "mark", "mark this moment, with a few words") \
-    X(RECORD, 'R', 0, TIME, "record", "record to a file from now on, or no more") \
-    X(SPAN_START, '(', 0, TIME, "from here", "growth over a span: it starts here") \
-    X(SPAN_END, ')', 0, TIME, "to here", "growth over a span: it ends here") \
-    X(STOP_RUNNING, 'X', 0, PROGRAM, "stop", "stop what runs once, for its stack; asks first") \
-    X(PROFILING, 'P', 0, PROGRAM, "profiling", "switch memory profiling on where it is off; asks first") \
-    X(DIFFERENCE, 'D', 0, TIME, "difference", "compare the start and the end of the span") \
+    X(RECORD, 'R', 0, TIME, "record", "start recording to a file, or stop") \
+    X(SPAN_START, '(', 0, TIME, "from here", "start a span here, for growth over it") \
+    X(SPAN_END, ')', 0, TIME, "to here", "end the span here") \
+    X(STOP_RUNNING, 'X', 0, PROGRAM, "stop", "stop running threads once, for stacks; asks first") \
+    X(PROFILING, 'P', 0, PROGRAM, "profiling", "Go: switch profiling on; C, C++, Rust: probe; asks first") \
+    X(DIFFERENCE, 'D', 0, TIME, "difference", "compare the start and the end of the span side by side") \
     X(COMMAND, ':', 0, PROGRAM, "command", "type a command by its name; Tab completes it") \
     X(HELP, '?', INPUT_F1, PROGRAM, "help", "this help") \
     X(PICK, 'p', 0, PROGRAM, "processes", "look at another process") \
