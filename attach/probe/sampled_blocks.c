@@ -44,7 +44,9 @@ struct error *sampled_blocks_count(struct sampled_blocks *blocks)
         uint8_t quality;
         stack_id stack = fetched->raw == NO_STACK ? 0 : native_stacks_stack(blocks->stacks, fetched->raw, &quality);
         error = allocation_sites_add(blocks->sites, stack, fetched->block.size, &fetched->block.site);
-        if (!error && !vector_append(&blocks->live, fetched->block))
+        if (!error && blocks->live.count >= SAMPLED_BLOCKS_MAX)
+            allocation_sites_free(blocks->sites, fetched->block.site, fetched->block.size);
+        else if (!error && !vector_append(&blocks->live, fetched->block))
             error = error_no_memory();
     }
     blocks->fetched.count = 0;

@@ -7,6 +7,10 @@
 #include "attach/probe/allocation_sites.h"
 #include "heaptop/base/vector.h"
 
+/* In use at a time: as many samples as of 512 GB at the usual rate. A program whose samples say more than that, as when
+ * it has written over them, does not take heaptop's memory: blocks beyond count as freed at once. */
+#define SAMPLED_BLOCKS_MAX (UINT32_C(1) << 20)
+
 struct sampled_block {
     uint64_t serial, address, size;
     uint32_t tag;                   /* What its reader knows it by besides. */
