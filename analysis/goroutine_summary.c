@@ -73,12 +73,30 @@ static const char *object_noun(const struct goroutine_group *group)
     }
 }
 
+/* As of goroutines that nobody will ever wake: none shares what it waits on with another. */
+static void write_own_objects(const struct goroutine_group *group, struct text *text)
+{
+    char figure[UNITS_BUFFER];
+    text_append(text, "each");
+    if (group->examined < group->count)
+        text_printf(text, " of %s looked at", units_format_exact(figure, group->examined));
+    text_printf(text, " on a %s of its own", object_noun(group));
+    if (group->object.kind != WAIT_OBJECT_CHANNEL)
+        return;
+    text_append(text, ", such as one");
+    write_channel(&group->object, (enum wait_kind)group->kind, text);
+}
+
 static void write_objects(const struct goroutine_group *group, struct text *text)
 {
     const struct wait_object *object = &group->object;
     char figure[UNITS_BUFFER];
     if (object->kind == WAIT_OBJECT_NIL_CHANNEL) {
-        text_append(text, "on a nil channel: nothing can ever wake them");
+        text_printf(text, "on a nil channel: nothing can ever wake %s", group->count == 1 ? "it" : "them");
+        return;
+    }
+    if (object->goroutines == 1 && group->num_objects > 1 && group->num_objects == group->examined) {
+        write_own_objects(group, text);
         return;
     }
     bool all = object->goroutines == group->examined;
@@ -95,9 +113,10 @@ static void write_objects(const struct goroutine_group *group, struct text *text
     if (object->kind == WAIT_OBJECT_CHANNEL)
         write_channel(object, (enum wait_kind)group->kind, text);
     if (group->num_objects > 1) {
-        text_append(text, all ? ", and each on others" : ", of ");
+        text_append(text, all ? ", and each on others" : "; ");
         if (!all)
             write_count(group->num_objects, object_noun(group), text);
+        text_append(text, all ? "" : " in all");
     }
 }
 

@@ -266,6 +266,28 @@ bool list_click(struct list *list, int x, int y, bool *ret_resort)
 
 /* ---- drawing ---- */
 
+static bool is_column_shown(const struct list *list, const struct column *column)
+{
+    return !column->is_shown || (list->context && column->is_shown(list->context));
+}
+
+/* What the column takes where there is room. */
+static int whole_column_width(const struct list *list, const struct column *column)
+{
+    return column->flexible && list->flexible_width > column->width ? list->flexible_width : column->width;
+}
+
+int list_whole_width(const struct list *list)
+{
+    int width = MARK_WIDTH;
+    for (size_t i = 0; i < list->ops->num_columns; i++) {
+        const struct column *column = &list->ops->columns[i];
+        if (is_column_shown(list, column))
+            width += whole_column_width(list, column) + COLUMN_GAP;
+    }
+    return width - COLUMN_GAP;
+}
+
 /* Drops columns by priority until the flexible one has room, then places them. */
 static void place_columns(struct list *list, int width)
 {
@@ -273,7 +295,7 @@ static void place_columns(struct list *list, int width)
     size_t count = list->ops->num_columns, flexible = count;
     int used = MARK_WIDTH;
     for (size_t i = 0; i < count; i++) {
-        bool is_shown = !columns[i].is_shown || (list->context && columns[i].is_shown(list->context));
+        bool is_shown = is_column_shown(list, &columns[i]);
         list->column_width[i] = is_shown ? columns[i].width : 0;
         used += is_shown ? columns[i].width + COLUMN_GAP : 0;
         if (columns[i].flexible)
@@ -293,7 +315,7 @@ static void place_columns(struct list *list, int width)
     }
     if (flexible < count && list->column_width[flexible] > 0) {
         int room = list->column_width[flexible] + width - used;
-        int needed = list->flexible_width > columns[flexible].width ? list->flexible_width : columns[flexible].width;
+        int needed = whole_column_width(list, &columns[flexible]);
         list->column_width[flexible] = needed < room ? needed : room;
         used += list->column_width[flexible] - columns[flexible].width;
     }

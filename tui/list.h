@@ -90,6 +90,8 @@ bool list_click(struct list *list, int x, int y, bool *ret_resort);
 bool list_contains(const struct list *list, int x, int y);
 void list_scroll(struct list *list, int lines);
 
+/* The columns that it takes to show the widest of its first rows whole. */
+int list_whole_width(const struct list *list);
 /* Titles and rows. A list that has the focus shows its selected row. */
 void list_draw(struct list *list, struct canvas canvas, bool focused);
 

@@ -11,6 +11,11 @@
 
 /* ---- the table of lines ---- */
 
+static bool has_profile(const void *context)
+{
+    return ((const struct model *)context)->shown->num_sites > 0;
+}
+
 static void draw_bytes(const struct list_cell *cell, int64_t bytes, bool is_here)
 {
     if (bytes != 0)
@@ -69,9 +74,9 @@ static int measure_line(const void *context, const void *row)
 }
 
 static const struct column line_columns[] = {
-    {.title = "in use", .width = 8, .priority = 1, .right = true, .draw = draw_inuse,
+    {.title = "in use", .width = 8, .priority = 1, .right = true, .is_shown = has_profile, .draw = draw_inuse,
      .help = "bytes in use of all stacks that have this line"},
-    {.title = "allocated", .width = 9, .priority = 2, .right = true, .draw = draw_allocated,
+    {.title = "allocated", .width = 9, .priority = 2, .right = true, .is_shown = has_profile, .draw = draw_allocated,
      .help = "bytes that they have allocated since the start"},
     {.title = "line", .width = 8, .draw = draw_number},
     {.title = "", .width = 24, .flexible = true, .draw = draw_source},
@@ -306,6 +311,11 @@ void source_view_toggle(struct source_view *view, const struct session *session)
     view->is_centred = false;
 }
 
+bool source_view_is_empty(const struct source_view *view)
+{
+    return view->shows_code ? view->code.num_all == 0 : view->lines.num_all == 0;
+}
+
 /* ---- drawing ---- */
 
 static void write_title(const struct source_view *view, const struct session *session, struct text *title)
@@ -337,7 +347,7 @@ void source_view_draw(struct source_view *view, const struct session *session, s
     section_draw(canvas, 0, title.data ? title.data : "Source", focused && list->num_all ? list : NULL, focused);
     text_deinit(&title);
     struct canvas below = canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1);
-    if (list->num_all == 0) {
+    if (source_view_is_empty(view)) {
         const char *reason = view->shows_code ? view->code_reason : view->reason;
         canvas_text_fit(below, 2, 0, below.width - 3, ROLE_MUTED, reason);
         if (!view->shows_code && view->is_code_read)

@@ -50,6 +50,8 @@ struct list *source_view_list(struct source_view *view);
 /* The other of the two. */
 void source_view_toggle(struct source_view *view, const struct session *session);
 /* The heading of a section, then what there is. Without the focus the frame's line stands in the middle. */
+/* Neither source nor code: there is only the reason to be shown. */
+bool source_view_is_empty(const struct source_view *view);
 void source_view_draw(struct source_view *view, const struct session *session, struct canvas canvas, bool focused);
 
 #endif

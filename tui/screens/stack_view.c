@@ -5,7 +5,12 @@
 
 #include "tui/cells.h"
 
-#define BESIDE_WIDTH 110
+/* From here on the source has the frames beside it, and these at least so much room. */
+#define BESIDE_WIDTH 150
+#define LEAST_FRAMES_WIDTH 60
+/* Below the frames it gets at least so many rows, and a reason that there is none these. */
+#define LEAST_BELOW_HEIGHT 10
+#define REASON_HEIGHT 3
 
 static void draw_frame(const struct list_cell *cell, const void *row)
 {
@@ -111,20 +116,31 @@ bool stack_view_act(struct stack_view *view, struct session *session, enum actio
     return true;
 }
 
+/* Beside: the frames get what they need, at most half. Below: what the frames leave over, at least two fifths. */
+static void divide(const struct stack_view *view, struct canvas canvas, struct canvas *stack, struct canvas *source)
+{
+    *stack = canvas;
+    *source = canvas_part(canvas, 0, 0, 0, 0);
+    if (canvas.width >= BESIDE_WIDTH) {
+        int needed = list_whole_width(&view->frames), most = canvas.width / 2 - 1;
+        int width = needed > most ? most : needed < LEAST_FRAMES_WIDTH ? LEAST_FRAMES_WIDTH : needed;
+        *stack = canvas_part(canvas, 0, 0, width, canvas.height);
+        *source = canvas_part(canvas, width + 1, 0, canvas.width - width - 1, canvas.height);
+    } else if (canvas.height >= LEAST_BELOW_HEIGHT) {
+        int frames = (int)view->frames.num_rows + 1;
+        int most = source_view_is_empty(&view->source) ? canvas.height - REASON_HEIGHT : canvas.height * 3 / 5;
+        frames = frames > most ? most : frames;
+        *stack = canvas_part(canvas, 0, 0, canvas.width, frames);
+        *source = canvas_part(canvas, 0, frames, canvas.width, canvas.height - frames);
+    }
+}
+
 void stack_view_draw(struct stack_view *view, const struct session *session, struct canvas canvas, bool focused)
 {
     /* Out of memory the source of the frame before stays. */
     error_destroy(source_view_set(&view->source, session, selected_frame(view, session)));
-    struct canvas stack = canvas, source = canvas_part(canvas, 0, 0, 0, 0);
-    if (canvas.width >= BESIDE_WIDTH) {
-        stack = canvas_part(canvas, 0, 0, canvas.width / 2 - 1, canvas.height);
-        source = canvas_part(canvas, canvas.width / 2, 0, canvas.width - canvas.width / 2, canvas.height);
-    } else if (canvas.height >= 10) {
-        int frames = (int)view->frames.num_rows + 1, half = canvas.height * 3 / 5;
-        frames = frames > half ? half : frames;
-        stack = canvas_part(canvas, 0, 0, canvas.width, frames);
-        source = canvas_part(canvas, 0, frames, canvas.width, canvas.height - frames);
-    }
+    struct canvas stack, source;
+    divide(view, canvas, &stack, &source);
     section_draw(stack, 0, "Stack", &view->frames, focused);
     list_draw(&view->frames, canvas_part(stack, 0, 1, stack.width, stack.height - 1), focused);
     if (source.height > 0)
