@@ -2,10 +2,13 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "attach/procfs.h"
+#include "attach/target_file.h"
 #include "heaptop/base/cleanup.h"
 
 #define CGROUP_FILE_SIZE 32768
@@ -201,22 +204,26 @@ static bool parse_mount(struct scanner line, unsigned version, struct cgroup_mou
            copy_unescaped(point, mount->point, sizeof(mount->point));
 }
 
-void cgroup_parse_mounts(const char *text, size_t length, unsigned version, struct cgroup_mount *ret_mount)
+bool cgroup_next_mount(struct scanner *mounts, unsigned version, struct cgroup_mount *ret_mount)
 {
-    struct scanner scanner = scanner_over(text, length), line;
-    ret_mount->found = false;
-    while (!ret_mount->found && scanner_line(&scanner, &line))
-        ret_mount->found = parse_mount(line, version, ret_mount);
+    struct scanner line;
+    while (scanner_line(mounts, &line)) {
+        if (parse_mount(line, version, ret_mount))
+            return true;
+    }
+    return false;
 }
 
 bool cgroup_join(const struct cgroup_mount *mount, const struct cgroup_place *place, char *buffer, size_t size)
 {
     size_t root_length = strcmp(mount->root, "/") == 0 ? 0 : strlen(mount->root);
-    /* A path that climbs out of our own cgroup namespace begins with "/..". */
     if (strncmp(place->path, mount->root, root_length) != 0 ||
-        (place->path[root_length] != '/' && place->path[root_length] != '\0') || strstr(place->path, "/.."))
+        (place->path[root_length] != '/' && place->path[root_length] != '\0'))
         return false;
     const char *rest = place->path + root_length;
+    /* What lies outside our own cgroup namespace begins with "/..": a mount's root may, what lies below it may not. */
+    if (strstr(rest, "/.."))
+        return false;
     if (strcmp(rest, "/") == 0)
         rest = "";
     int length = snprintf(buffer, size, "%s%s", mount->point, rest);
@@ -227,6 +234,7 @@ struct cgroup_reader {
     int folder;                     /* Borrowed. */
     unsigned version;
     bool found;
+    bool in_target;                 /* The folders below are as the process sees them, within its root. */
     char own[CGROUP_PATH_SIZE];     /* Folder of the process's cgroup. */
     char tightest[CGROUP_PATH_SIZE];    /* Folder of the one whose limit counts; "" when none has one. */
     char container[4 * CGROUP_CONTAINER_SIZE];
@@ -248,13 +256,31 @@ void cgroup_reader_destroy(struct cgroup_reader *reader)
     free(reader);
 }
 
-/* A file that holds one number; false where it holds none ("max"), or cannot be read. */
-static bool read_number(const char *folder, const char *name, uint64_t *ret_value)
+/* The text of a file in one of the reader's folders. What the process has put in place of a cgroup is not believed. */
+static struct error *read_file(const struct cgroup_reader *reader, const char *folder, const char *name,
+                               char *buffer, size_t size, size_t *ret_length)
 {
-    char path[CGROUP_PATH_SIZE + 64], text[64];
-    size_t length;
+    char path[CGROUP_PATH_SIZE + 64];
     snprintf(path, sizeof(path), "%s/%s", folder, name);
-    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, path, text, sizeof(text), &length);
+    if (!reader->in_target)
+        return procfs_read(AT_FDCWD, path, buffer, size, ret_length);
+    _cleanup_close_ int descriptor = -1;
+    struct error *error = target_file_open(reader->folder, path, &descriptor);
+    if (error)
+        return error;
+    struct statfs system;
+    if (fstatfs(descriptor, &system) != 0 ||
+        (system.f_type != CGROUP_SUPER_MAGIC && system.f_type != CGROUP2_SUPER_MAGIC))
+        return error_create(ERROR_NOT_FOUND, "'%s' of the process is no file of a cgroup", path);
+    return procfs_read_again(descriptor, path, buffer, size, ret_length);
+}
+
+/* A file that holds one number; false where it holds none ("max"), or cannot be read. */
+static bool read_number(const struct cgroup_reader *reader, const char *folder, const char *name, uint64_t *ret_value)
+{
+    char text[64];
+    size_t length;
+    _cleanup_error_ struct error *error = read_file(reader, folder, name, text, sizeof(text), &length);
     struct scanner scanner = scanner_over(text, error ? 0 : length);
     return !error && scanner_number_word(&scanner, ret_value);
 }
@@ -262,7 +288,7 @@ static bool read_number(const char *folder, const char *name, uint64_t *ret_valu
 static bool read_limit(const struct cgroup_reader *reader, const char *folder, uint64_t *ret_limit)
 {
     uint64_t limit;
-    if (!read_number(folder, reader->version == 2 ? "memory.max" : "memory.limit_in_bytes", &limit) ||
+    if (!read_number(reader, folder, reader->version == 2 ? "memory.max" : "memory.limit_in_bytes", &limit) ||
         limit >= NO_LIMIT_FROM)
         return false;
     *ret_limit = limit;
@@ -271,7 +297,7 @@ static bool read_limit(const struct cgroup_reader *reader, const char *folder, u
 
 static bool read_usage(const struct cgroup_reader *reader, const char *folder, uint64_t *ret_usage)
 {
-    return read_number(folder, reader->version == 2 ? "memory.current" : "memory.usage_in_bytes", ret_usage);
+    return read_number(reader, folder, reader->version == 2 ? "memory.current" : "memory.usage_in_bytes", ret_usage);
 }
 
 /* Among the cgroup and its ancestors, the one with the least room left under its limit. */
@@ -310,10 +336,40 @@ static void find_container(struct cgroup_reader *reader, const char *text, size_
     text_deinit(&escaped);
 }
 
+/* Whether what has been found is there: another mount may lie over it. */
+static bool is_there(const struct cgroup_reader *reader)
+{
+    char text[512];
+    size_t length;
+    const char *name = reader->version == 2 ? "cgroup.controllers" : "notify_on_release";
+    _cleanup_error_ struct error *error = read_file(reader, reader->own, name, text, sizeof(text), &length);
+    return !error;
+}
+
+/* Finds the folder of this place by a table of mounts: ours, or the process's own. */
+static bool find_folder(struct cgroup_reader *reader, const struct cgroup_place *place, bool in_target)
+{
+    _cleanup_(text_deinit) struct text mounts = {0};
+    struct cgroup_mount mount;
+    bool is_cut;
+    _cleanup_error_ struct error *error =
+        procfs_read_all(in_target ? reader->folder : AT_FDCWD, in_target ? "mountinfo" : "/proc/self/mountinfo",
+                        MOUNTINFO_LIMIT, &mounts, &is_cut);
+    struct scanner scanner = scanner_over(mounts.data, error ? 0 : mounts.length);
+    reader->in_target = in_target;
+    reader->version = place->version;
+    while (cgroup_next_mount(&scanner, place->version, &mount)) {
+        if (cgroup_join(&mount, place, reader->own, sizeof(reader->own)) && is_there(reader)) {
+            find_tightest(reader, mount.point);
+            return true;
+        }
+    }
+    return false;
+}
+
 void cgroup_reader_refresh(struct cgroup_reader *reader)
 {
     struct cgroup_place place;
-    struct cgroup_mount mount;
     char text[CGROUP_FILE_SIZE];
     size_t length;
     reader->found = false;
@@ -322,31 +378,18 @@ void cgroup_reader_refresh(struct cgroup_reader *reader)
         return;
     find_container(reader, text, length);
     cgroup_parse(text, length, &place);
-    if (!place.found)
-        return;
-
-    struct text mounts = {0};
-    bool is_cut;
-    error = procfs_read_all(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_LIMIT, &mounts, &is_cut);
-    mount.found = false;
-    if (!error)
-        cgroup_parse_mounts(mounts.data, mounts.length, place.version, &mount);
-    text_deinit(&mounts);
-    if (!mount.found || !cgroup_join(&mount, &place, reader->own, sizeof(reader->own)))
-        return;
-    reader->version = place.version;
-    reader->found = true;
-    find_tightest(reader, mount.point);
+    /* From a container beside the process's own its cgroup is not to be seen, but where the process itself sees it. */
+    reader->found = place.found && (find_folder(reader, &place, false) || find_folder(reader, &place, true));
 }
 
 uint64_t cgroup_reader_oom_kills(struct cgroup_reader *reader)
 {
     if (!reader->found)
         return 0;
-    char path[CGROUP_PATH_SIZE + 64], text[512];
+    char text[512];
     size_t length;
-    snprintf(path, sizeof(path), "%s/%s", reader->own, reader->version == 2 ? "memory.events" : "memory.oom_control");
-    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, path, text, sizeof(text), &length);
+    const char *name = reader->version == 2 ? "memory.events" : "memory.oom_control";
+    _cleanup_error_ struct error *error = read_file(reader, reader->own, name, text, sizeof(text), &length);
     struct scanner scanner = scanner_over(text, error ? 0 : length), line;
     uint64_t kills;
     while (scanner_line(&scanner, &line)) {
@@ -372,9 +415,4 @@ void cgroup_reader_read(struct cgroup_reader *reader, struct cgroup_memory *ret_
 const char *cgroup_reader_container(const struct cgroup_reader *reader)
 {
     return reader->container;
-}
-
-const char *cgroup_reader_path(const struct cgroup_reader *reader)
-{
-    return reader->tightest;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attach/procfs.h"
 #include "heaptop/base/error.h"
 
 #define CGROUP_PATH_SIZE 4096
@@ -27,14 +28,13 @@ void cgroup_parse(const char *text, size_t length, struct cgroup_place *ret_plac
 #define CGROUP_CONTAINER_SIZE 80
 bool cgroup_find_container(const char *text, size_t length, char *buffer);
 
-/* Where a cgroup file system is mounted, from /proc/self/mountinfo. */
+/* Where a cgroup file system is mounted, from /proc/PID/mountinfo. */
 struct cgroup_mount {
-    bool found;
     char root[CGROUP_PATH_SIZE];    /* The cgroup that is seen at the mount point. */
     char point[CGROUP_PATH_SIZE];
 };
-/* version 1: the mount with the memory controller. */
-void cgroup_parse_mounts(const char *text, size_t length, unsigned version, struct cgroup_mount *ret_mount);
+/* The next of them; false after the last. version 1: mounts with the memory controller. */
+bool cgroup_next_mount(struct scanner *mounts, unsigned version, struct cgroup_mount *ret_mount);
 
 /* The path of a cgroup's folder: the mount's root taken off, the mount point put before. False when it lies outside
  * what is mounted. */
@@ -53,7 +53,8 @@ struct cgroup_reader;
 /* folder: of procfs_open_process; borrowed. Finding no cgroup is no error. */
 struct error *cgroup_reader_create(int folder, struct cgroup_reader **ret_reader);
 void cgroup_reader_destroy(struct cgroup_reader *reader);       /* Accepts NULL. */
-/* Finds the place anew (a process can be moved, a limit can come to any ancestor); the caller says how often. */
+/* Finds the place anew (a process can be moved, a limit can come to any ancestor); the caller says how often. Where
+ * heaptop does not see the cgroup, as from another container, it is looked for where the process sees it. */
 void cgroup_reader_refresh(struct cgroup_reader *reader);
 /* Reads limit and usage of the place last found: two small files. */
 void cgroup_reader_read(struct cgroup_reader *reader, struct cgroup_memory *ret_memory);
@@ -61,7 +62,5 @@ void cgroup_reader_read(struct cgroup_reader *reader, struct cgroup_memory *ret_
 uint64_t cgroup_reader_oom_kills(struct cgroup_reader *reader);
 /* Escaped; "" outside containers. */
 const char *cgroup_reader_container(const struct cgroup_reader *reader);
-/* The cgroup whose limit is the tightest, as a path in the cgroup file system, not escaped; "" when there is none. */
-const char *cgroup_reader_path(const struct cgroup_reader *reader);
 
 #endif

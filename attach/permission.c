@@ -66,16 +66,25 @@ static void read_security_module(char *buffer, size_t size)
     text_deinit(&escaped);
 }
 
-static void compare_namespaces(struct permission_facts *facts)
+/* A first user namespace maps all ids to themselves (user_namespaces(7)). */
+static bool is_in_user_namespace(void)
 {
-    char path[64], own[64], target[64];
-    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)facts->pid);
-    _cleanup_error_ struct error *error = procfs_read_link(AT_FDCWD, "/proc/self/ns/user", own, sizeof(own));
-    if (error)
-        return;
-    error = procfs_read_link(AT_FDCWD, path, target, sizeof(target));
-    facts->namespace_known = !error;
-    facts->same_namespace = !error && strcmp(own, target) == 0;
+    char text[256];
+    size_t length;
+    uint64_t inside, outside, count;
+    _cleanup_error_ struct error *error = procfs_read(AT_FDCWD, "/proc/self/uid_map", text, sizeof(text), &length);
+    struct scanner scanner = scanner_over(text, error ? 0 : length);
+    bool is_read = scanner_number_word(&scanner, &inside) && scanner_number_word(&scanner, &outside) &&
+                   scanner_number_word(&scanner, &count);
+    return is_read && (inside != 0 || outside != 0 || count != UINT32_MAX);
+}
+
+static bool links_are_readable(pid_t pid)
+{
+    char path[64], link[64];
+    snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+    _cleanup_error_ struct error *error = procfs_read_link(AT_FDCWD, path, link, sizeof(link));
+    return !error;
 }
 
 void permission_gather(pid_t pid, struct permission_facts *ret_facts)
@@ -93,7 +102,8 @@ void permission_gather(pid_t pid, struct permission_facts *ret_facts)
     facts.in_container = is_in_container();
     facts.yama_scope = permission_yama_scope();
     read_security_module(facts.security_module, sizeof(facts.security_module));
-    compare_namespaces(&facts);
+    facts.links_readable = links_are_readable(pid);
+    facts.in_user_namespace = is_in_user_namespace();
     *ret_facts = facts;
 }
 
@@ -124,11 +134,43 @@ static void suggest_privilege(const struct permission_facts *facts, struct text 
 {
     /* Becoming root helps only where root still has the capability. */
     if (facts->own_uid != 0 && (facts->own.bounding_capabilities & CAPABILITY_SYS_PTRACE))
-        text_printf(remedy, "sudo heaptop %d", (int)facts->pid);
+        text_printf(remedy, "sudo heaptop %d%s", (int)facts->pid,
+                    facts->in_container ? " (or, where there is no sudo, heaptop's container as root: --user 0)" : "");
     else if (facts->in_container)
         text_append(remedy, "start heaptop's container with --cap-add=SYS_PTRACE, or run heaptop on the host");
     else
         text_append(remedy, "give heaptop CAP_SYS_PTRACE");
+}
+
+static bool all_alike(const unsigned *ids)
+{
+    return ids[0] == ids[1] && ids[1] == ids[2];
+}
+
+/* Whether to be of the process's own user and group would do. */
+static bool suffices_to_be_the_user(const struct permission_facts *facts)
+{
+    const struct process_status *target = &facts->target;
+    return all_alike(target->uids) && all_alike(target->gids) && facts->target_dumpable && facts->yama_scope <= 0 &&
+           !target->permitted_capabilities && !facts->in_user_namespace;
+}
+
+static void judge_user(const struct permission_facts *facts, struct text *cause, struct text *remedy)
+{
+    const struct process_status *target = &facts->target;
+    text_append(cause, "it runs as ");
+    permission_append_user(cause, target->uids[1]);
+    text_append(cause, ", heaptop as ");
+    permission_append_user(cause, facts->own_uid);
+    text_append(cause, facts->own_uid == 0 ? " without CAP_SYS_PTRACE" : "");
+    if (target->uids[1] == facts->own_uid && target->gids[1] != facts->own_gid)
+        text_printf(cause, ", but it has group %u and heaptop %u", (unsigned)target->gids[1], (unsigned)facts->own_gid);
+    else if (target->uids[1] == facts->own_uid)
+        text_append(cause, ", but it has other real or saved ids");
+    suggest_privilege(facts, remedy);
+    if (facts->in_container && suffices_to_be_the_user(facts))
+        text_printf(remedy, "; --user %u:%u, the process's own, would do as well", (unsigned)target->uids[1],
+                    (unsigned)target->gids[1]);
 }
 
 static bool same_user(const struct permission_facts *facts)
@@ -163,7 +205,11 @@ static void judge_yama(const struct permission_facts *facts, struct text *cause,
 /* What is left when neither users nor Yama explain it. */
 static void judge_confinement(const struct permission_facts *facts, struct text *cause, struct text *remedy)
 {
-    if (facts->own.seccomp == SECCOMP_FILTER) {
+    if (!facts->links_readable && facts->in_user_namespace) {
+        text_append(cause, "heaptop is in a user namespace, as in a rootless container, and the process is not in it: "
+                           "what heaptop is allowed counts only there");
+        text_append(remedy, "run heaptop as root on the host, or in the process's own container");
+    } else if (facts->own.seccomp == SECCOMP_FILTER && facts->links_readable) {
         text_append(cause, "heaptop runs under a seccomp filter, which probably forbids process_vm_readv");
         text_append(remedy,
                     facts->in_container
@@ -174,9 +220,6 @@ static void judge_confinement(const struct permission_facts *facts, struct text 
         text_append(remedy, facts->in_container
                                 ? "start heaptop's container with --security-opt apparmor=unconfined (or label=disable)"
                                 : "run heaptop unconfined; the kernel's log names the denial (dmesg)");
-    } else if (facts->namespace_known && !facts->same_namespace) {
-        text_append(cause, "it lives in another user namespace");
-        text_append(remedy, "run heaptop as root on the host, or inside the process's own container");
     } else {
         text_append(cause, "the kernel does not tell why; a security module may forbid it");
         text_append(remedy, "look into the kernel's log for a denial (dmesg)");
@@ -194,14 +237,7 @@ void permission_judge(const struct permission_facts *facts, struct text *cause, 
     } else if (is_privileged) {
         judge_confinement(facts, cause, remedy);
     } else if (!same_user(facts)) {
-        text_append(cause, "it runs as ");
-        permission_append_user(cause, facts->target.uids[1]);
-        text_append(cause, ", heaptop as ");
-        permission_append_user(cause, facts->own_uid);
-        text_append(cause, facts->own_uid == 0 ? " without CAP_SYS_PTRACE" : "");
-        if (facts->target.uids[1] == facts->own_uid)
-            text_append(cause, ", but it has other real or saved ids");
-        suggest_privilege(facts, remedy);
+        judge_user(facts, cause, remedy);
     } else if (!facts->target_dumpable) {
         text_append(
             cause,

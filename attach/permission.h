@@ -22,7 +22,10 @@ struct permission_facts {
     bool own_known, target_known;
     bool target_dumpable;               /* Its files in /proc belong to its user. Always so for root's. */
     bool in_container;                  /* heaptop itself. */
-    bool namespace_known, same_namespace;   /* User namespaces of heaptop and the target. */
+    /* The kernel grants the lesser right, to read the target's links in /proc, which seccomp and Yama leave. */
+    bool links_readable;
+    /* heaptop itself, in another than the machine's first: its capabilities count only there. */
+    bool in_user_namespace;
     int yama_scope;                     /* kernel.yama.ptrace_scope, or YAMA_ABSENT. */
     char security_module[64];           /* "apparmor", "selinux", ... that confines heaptop, or "". Escaped. */
 };

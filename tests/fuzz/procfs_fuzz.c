@@ -77,10 +77,12 @@ static void parse_mounts(const char *text, size_t length)
 {
     char folder[CGROUP_PATH_SIZE];
     for (unsigned version = 1; version <= 2; version++) {
-        cgroup_parse_mounts(text, length, version, &mount);
+        struct scanner mounts = scanner_over(text, length);
         place = (struct cgroup_place){.found = true, .version = version, .path = "/docker/x/y"};
-        if (mount.found && cgroup_join(&mount, &place, folder, sizeof(folder)) && strlen(folder) >= sizeof(folder))
-            abort();
+        while (cgroup_next_mount(&mounts, version, &mount)) {
+            if (cgroup_join(&mount, &place, folder, sizeof(folder)) && strlen(folder) >= sizeof(folder))
+                abort();
+        }
     }
 }
 

@@ -114,6 +114,23 @@ def remove_cgroup(cgroup):
             time.sleep(0.05)
 
 
+def test_limit_beside(cgroup, pid, limit):
+    """As from another container: where heaptop is, another cgroup's folder lies in place of all of them."""
+    other = cgroup.with_name(cgroup.name + "-beside")
+    other.mkdir()
+    try:
+        done = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" "$2" && exec "$3" doctor "$4"', "sh",
+                               other, cgroup.parent, HEAPTOP, str(pid)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0 and "mount: " in done.stderr:
+            print(f"skipped: {done.stderr.strip()}")
+            return
+        check("the limit is found where only the process sees its cgroup",
+              f"{limit >> 20}.0 MB, of which" in done.stdout, done.stdout[-300:])
+    finally:
+        remove_cgroup(other)
+
+
 def test_limit(folder):
     """A limit is shown; and when the kernel kills for it, the last snapshot says so."""
     made = memory_cgroup()
@@ -133,6 +150,7 @@ def test_limit(folder):
         memory = report(target.pid).get("memory", {})
         check(f"the limit is shown (cgroup version {version})", memory.get("limit_bytes") == limit, str(memory))
         check("and what is charged", 0 <= memory.get("cgroup_usage_bytes", -1) <= limit, str(memory))
+        test_limit_beside(cgroup, target.pid, limit)
         watching = subprocess.Popen([probe, str(target.pid), "1000", "50ms"], stdout=subprocess.PIPE, text=True)
         watching.stdout.readline()
         target.stdin.write(b"go\n")
@@ -167,6 +185,19 @@ def test_hidden(folder):
     check("a hidden process: says hidepid", "hidepid" in done.stderr and "what would help" in done.stderr, done.stderr)
 
 
+def test_user_namespace():
+    """Root in a user namespace that the target is not in, as in a rootless container that shares the host's pids."""
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as target:
+        done = subprocess.run(["unshare", "--user", "--map-root-user", HEAPTOP, "report", str(target.pid)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        target.stdin.close()
+    if "unshare: " in done.stderr:
+        print(f"skipped: {done.stderr.strip()}")
+        return
+    check("another user namespace: status 3", done.returncode == 3, f"status {done.returncode}")
+    check("another user namespace: is named", "heaptop is in a user namespace" in done.stderr, done.stderr)
+
+
 def main():
     if os.geteuid() != 0 or not HEAPTOP.exists():
         print("needs root and a built heaptop")
@@ -175,6 +206,7 @@ def main():
         folder = Path(name)
         test_limit(folder)
         test_hidden(folder)
+        test_user_namespace()
         built = [t for t in oracle.targets("oracle") if t[1] == "stripped"]
         if not built:
             print("skipped: no Go target is built (tests/targets/build-matrix)")

@@ -73,10 +73,11 @@ START_TEST(test_mounts)
         "24 1 0:1 / / rw - ext4 /dev/vda rw\n"
         "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
         "35 31 0:32 /docker/ab /sys/fs/c\\040g/memory rw,relatime shared:7 master:2 - cgroup cgroup rw,memory\n"
-        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n";
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw,nsdelegate\n"
+        "50 24 0:32 / /host/memory rw,relatime - cgroup cgroup rw,memory\n";
     static struct cgroup_mount mount;
-    cgroup_parse_mounts(text, strlen(text), 1, &mount);
-    ck_assert(mount.found);
+    struct scanner mounts = scanner_over(text, strlen(text));
+    ck_assert(cgroup_next_mount(&mounts, 1, &mount));
     ck_assert_str_eq(mount.root, "/docker/ab");
     ck_assert_str_eq(mount.point, "/sys/fs/c g/memory");
 
@@ -91,14 +92,26 @@ START_TEST(test_mounts)
     ck_assert(!cgroup_join(&mount, &place, folder, sizeof(folder)));
     strcpy(place.path, "/docker/ab/../../x");
     ck_assert(!cgroup_join(&mount, &place, folder, sizeof(folder)));
+    /* Beside our own cgroup namespace: by our own mount it is not to be reached, by the process's own it is. */
+    strcpy(place.path, "/../ab/x");
+    ck_assert(!cgroup_join(&mount, &place, folder, sizeof(folder)));
+    strcpy(mount.root, "/");
+    ck_assert(!cgroup_join(&mount, &place, folder, sizeof(folder)));
+    ck_assert(cgroup_next_mount(&mounts, 1, &mount));
+    ck_assert_str_eq(mount.point, "/host/memory");
+    strcpy(mount.point, "/sys/fs/c g/memory");
+    strcpy(mount.root, "/../ab");
+    ck_assert(cgroup_join(&mount, &place, folder, sizeof(folder)));
+    ck_assert_str_eq(folder, "/sys/fs/c g/memory/x");
 
-    cgroup_parse_mounts(text, strlen(text), 2, &mount);
-    ck_assert(mount.found);
+    mounts = scanner_over(text, strlen(text));
+    ck_assert(cgroup_next_mount(&mounts, 2, &mount));
     strcpy(place.path, "/");
     ck_assert(cgroup_join(&mount, &place, folder, sizeof(folder)));
     ck_assert_str_eq(folder, "/sys/fs/cgroup/unified");
-    cgroup_parse_mounts("1 2 3\n", 6, 2, &mount);
-    ck_assert(!mount.found);
+    ck_assert(!cgroup_next_mount(&mounts, 2, &mount));
+    mounts = scanner_over("1 2 3\n", 6);
+    ck_assert(!cgroup_next_mount(&mounts, 2, &mount));
 }
 END_TEST
 

@@ -19,8 +19,7 @@ static struct permission_facts common_facts(void)
         .own_known = true,
         .target_known = true,
         .target_dumpable = true,
-        .namespace_known = true,
-        .same_namespace = true,
+        .links_readable = true,
         .yama_scope = YAMA_ABSENT,
         .own.bounding_capabilities = SYS_PTRACE,
     };
@@ -41,6 +40,16 @@ static void assert_judged(const struct permission_facts *facts, const char *caus
     text_deinit(&remedy);
 }
 
+static void assert_not_suggested(const struct permission_facts *facts, const char *part)
+{
+    struct text cause = {0}, remedy = {0};
+    permission_judge(facts, &cause, &remedy);
+    ck_assert_ptr_nonnull(remedy.data);
+    ck_assert_msg(!strstr(remedy.data, part), "remedy: %s", remedy.data);
+    text_deinit(&cause);
+    text_deinit(&remedy);
+}
+
 START_TEST(test_other_user)
 {
     struct permission_facts facts = common_facts();
@@ -53,13 +62,31 @@ START_TEST(test_other_user)
     facts.in_container = true;
     facts.target.uids[1] = 70002;
     assert_judged(&facts, "heaptop as root (uid 0) without CAP_SYS_PTRACE", "--cap-add=SYS_PTRACE");
+    assert_judged(&facts, "without CAP_SYS_PTRACE", "on the host");
+    /* Where all ids are alike, to be that user is enough; but for Yama, and for a process that holds capabilities. */
+    facts.target.uids[0] = facts.target.uids[2] = 70002;
+    assert_judged(&facts, "without CAP_SYS_PTRACE", "on the host; --user 70002:70001, the process's own, would do as well");
+    facts.target.permitted_capabilities = 1;
+    assert_not_suggested(&facts, "--user");
+    facts.target.permitted_capabilities = 0;
+    facts.yama_scope = 1;
+    assert_not_suggested(&facts, "--user");
+    facts.yama_scope = YAMA_ABSENT;
     facts.in_container = false;
     assert_judged(&facts, "without CAP_SYS_PTRACE", "give heaptop CAP_SYS_PTRACE");
+    assert_not_suggested(&facts, "--user");
+    /* The user alone in a container, as --user without a group gives it. */
+    facts = common_facts();
+    facts.own_gid = 0;
+    facts.own.bounding_capabilities = 0;
+    facts.in_container = true;
+    assert_judged(&facts, "but it has group 70001 and heaptop 0", "--user 70001:70001");
     /* A user in a container: root may look there, or not. */
     facts = common_facts();
     facts.target.uids[1] = 70002;
     facts.in_container = true;
-    assert_judged(&facts, "it runs as uid 70002", "sudo heaptop 4242");
+    assert_judged(&facts, "it runs as uid 70002",
+                  "sudo heaptop 4242 (or, where there is no sudo, heaptop's container as root: --user 0)");
     facts.own.bounding_capabilities = 0;
     assert_judged(&facts, "it runs as uid 70002", "--cap-add=SYS_PTRACE");
     /* The same effective user behind another real one. */
@@ -107,8 +134,14 @@ START_TEST(test_other_causes)
 
     facts = common_facts();
     facts.own.effective_capabilities = SYS_PTRACE;
-    facts.same_namespace = false;
-    assert_judged(&facts, "another user namespace", "on the host");
+    facts.own.seccomp = 2;
+    facts.in_container = facts.in_user_namespace = true;
+    assert_judged(&facts, "seccomp filter", "seccomp=unconfined");
+    /* A filter does not keep links from being read: that is the user namespace's doing. */
+    facts.links_readable = false;
+    assert_judged(&facts, "heaptop is in a user namespace", "as root on the host");
+    facts.in_user_namespace = false;
+    assert_judged(&facts, "does not tell why", "dmesg");
 
     facts = common_facts();
     assert_judged(&facts, "does not tell why", "dmesg");
@@ -135,8 +168,7 @@ START_TEST(test_gather_own)
     ck_assert(facts.target_known);
     ck_assert_int_eq(facts.target.group, getpid());
     ck_assert(facts.target_dumpable);
-    ck_assert(facts.namespace_known);
-    ck_assert(facts.same_namespace);
+    ck_assert(facts.links_readable);
     ck_assert_int_ge(facts.yama_scope, YAMA_ABSENT);
 }
 END_TEST
