@@ -216,7 +216,7 @@ static void write_stop_running(const struct session *session, struct popup_text 
 static const struct {
     const char *title, *note;       /* Without a note: how it scrolls and closes. */
     void (*write)(const struct session *session, struct popup_text *text);
-} looks[] = {
+} looks[POPUP_COUNT] = {
     [POPUP_HELP] = {" Help ", NULL, write_keys},
     [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
     [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",

@@ -9,7 +9,21 @@
 
 struct session;
 
-enum prompt { PROMPT_NONE, PROMPT_SEARCH, PROMPT_FILTER, PROMPT_JUMP, PROMPT_MARK, PROMPT_COMMAND, PROMPT_COUNT };
+/* X(PROMPT) */
+#define TUI_PROMPTS(X) \
+    X(SEARCH) \
+    X(FILTER) \
+    X(JUMP) \
+    X(MARK) \
+    X(COMMAND)
+
+enum prompt {
+    PROMPT_NONE,
+#define X(prompt) PROMPT_##prompt,
+    TUI_PROMPTS(X)
+#undef X
+    PROMPT_COUNT
+};
 
 /* Lines of one kind that are remembered. */
 #define PROMPT_REMEMBERED 32

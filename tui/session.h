@@ -73,9 +73,24 @@ struct open_screen {
     void *state;
 };
 
-/* The last five ask: y does it, any other key does not. */
-enum popup { POPUP_NONE, POPUP_HELP, POPUP_PROBLEMS, POPUP_PROFILING_ON, POPUP_PROFILING_OFF, POPUP_PROBE_ON,
-             POPUP_PROBE_ALLOCATIONS, POPUP_PROBE_OFF, POPUP_STOP_RUNNING };
+/* X(POPUP). Those behind PROBLEMS ask: y does it, any other key does not. */
+#define TUI_POPUPS(X) \
+    X(HELP) \
+    X(PROBLEMS) \
+    X(PROFILING_ON) \
+    X(PROFILING_OFF) \
+    X(PROBE_ON) \
+    X(PROBE_ALLOCATIONS) \
+    X(PROBE_OFF) \
+    X(STOP_RUNNING)
+
+enum popup {
+    POPUP_NONE,
+#define X(popup) POPUP_##popup,
+    TUI_POPUPS(X)
+#undef X
+    POPUP_COUNT
+};
 
 struct session_options {
     int width, height;

@@ -59,18 +59,27 @@ __attribute__((unused)) static void record_one(struct recorder *recorder, struct
 /* So many are handed over ahead of what is written; the recorder's queue has room for them. */
 #define RECORD_AHEAD 8u
 
-__attribute__((unused)) static void record_all(const char *path, struct snapshot *const *snapshots, size_t count)
+/* In one of them goroutines are listed one by one, whatever else is written; 0: in those that the recorder chooses. */
+__attribute__((unused)) static void record_listing(const char *path, struct snapshot *const *snapshots, size_t count,
+                                                   size_t listed)
 {
     struct recorder *recorder = NULL;
     struct recorder_status status;
     check_good(recorder_open(path, NULL, &recorder));
     for (size_t i = 0; i < count; i++) {
-        if (i % RECORD_AHEAD == 0)
+        if (i % RECORD_AHEAD == 0 || (listed && i == listed))
             record_wait(recorder, i);
+        if (listed && i == listed)
+            recorder_request_keyframe(recorder);
         recorder_add(recorder, snapshots[i]);
     }
     check_good(recorder_close(recorder, &status));
     ck_assert_uint_eq(status.dropped, 0);
+}
+
+__attribute__((unused)) static void record_all(const char *path, struct snapshot *const *snapshots, size_t count)
+{
+    record_listing(path, snapshots, count, 0);
 }
 
 __attribute__((unused)) static struct source *replay(const char *path)

@@ -82,6 +82,7 @@ struct stage_options {
     enum stage_profiling profiling;
     const struct stage_sources *sources;    /* NULL: they are not on this machine. */
     bool has_code;
+    void (*adjust)(struct snapshot *snapshot, unsigned second);     /* What else is other in it. NULL: nothing. */
 };
 
 __attribute__((unused)) static void stage_set_profiling(struct snapshot *snapshot, enum stage_profiling profiling)
@@ -117,23 +118,33 @@ __attribute__((unused)) static void stage_pull(struct stage *stage)
         ck_assert_ptr_null(session_pull(stage->session));
 }
 
-__attribute__((unused)) static void stage_open(struct stage *stage, const struct stage_options *options)
+/* The scene's seconds, as these options have them; the caller releases and frees them. */
+__attribute__((unused)) static struct snapshot **stage_make_snapshots(struct scene *scene,
+                                                                      const struct stage_options *options)
 {
     setenv("TZ", "UTC", 1);
     tzset();
-    *stage = (struct stage){0};
-    scene_init(&stage->scene);
-    stage->scene.is_native = options->is_native;
-    stage->scene.is_measured = stage->scene.has_stacks = true;
-    unsigned count = options->seconds;
-    stage->snapshots = calloc(count + 1, sizeof(struct snapshot *));
-    ck_assert_ptr_nonnull(stage->snapshots);
-    for (unsigned i = 0; i < count; i++) {
-        if (options->exits && i + 1 == count)
-            stage->scene.b->exit_reason = "exited with status 2";
-        stage->snapshots[i] = scene_next(&stage->scene);
-        stage_set_profiling(stage->snapshots[i], options->profiling);
+    scene_init(scene);
+    scene->is_native = options->is_native;
+    scene->is_measured = scene->has_stacks = true;
+    struct snapshot **snapshots = calloc(options->seconds + 1, sizeof(*snapshots));
+    ck_assert_ptr_nonnull(snapshots);
+    for (unsigned i = 0; i < options->seconds; i++) {
+        if (options->exits && i + 1 == options->seconds)
+            scene->b->exit_reason = "exited with status 2";
+        snapshots[i] = scene_next(scene);
+        stage_set_profiling(snapshots[i], options->profiling);
+        if (options->adjust)
+            options->adjust(snapshots[i], i);
     }
+    return snapshots;
+}
+
+__attribute__((unused)) static void stage_open(struct stage *stage, const struct stage_options *options)
+{
+    unsigned count = options->seconds;
+    *stage = (struct stage){0};
+    stage->snapshots = stage_make_snapshots(&stage->scene, options);
     stage->source = builder_source(stage->snapshots, count);
     struct session_options session_options = {
         .width = options->width, .height = options->height, .glyphs = options->glyphs, .can_pick = true};
