@@ -78,8 +78,9 @@ static void find_idle(struct suspect_list *list)
     const struct memory_parts *parts = &list->analysis->memory_parts;
     double kept = idle - released;
     char bytes[UNITS_BUFFER], whole[UNITS_BUFFER];
-    if (parts->known && parts->heap_known)
-        kept = fmin(kept, (double)parts->bytes[MEMORY_PART_IDLE]);
+    /* Not by fmin: of no number and one it takes the one, and what was not watched so long would be told. */
+    if (parts->known && parts->heap_known && kept > (double)parts->bytes[MEMORY_PART_IDLE])
+        kept = (double)parts->bytes[MEMORY_PART_IDLE];
     if (!(kept >= IDLE_BYTES) || !(kept >= IDLE_PART * rss))
         return;
     struct suspicion *suspicion = suspect_add_idle(list);

@@ -541,6 +541,34 @@ START_TEST(idle_heap_is_told_when_it_stays)
 }
 END_TEST
 
+/* Where its pages are known to be idle is no word on how long they have been. */
+START_TEST(idle_heap_that_was_just_looked_at_is_not_told)
+{
+    struct history *history = NULL;
+    struct analysis *analysis = NULL;
+    struct builder *b = builder_create();
+    struct memory_map map = {.rss_bytes = 900 * MEBIBYTE, .heap_known = true};
+    map.heap.free_resident = 750 * MEBIBYTE;
+    map.resident[REGION_GO_HEAP].anonymous = 850 * MEBIBYTE;
+    map.resident[REGION_GO_RUNTIME].anonymous = 50 * MEBIBYTE;
+    ck_assert_ptr_null(history_create(NULL, &history));
+    for (unsigned second = 0; second < 300; second++) {
+        idle_heap(b, second);
+        struct snapshot *snapshot = builder_take(b);
+        snapshot->memory_map = second == 100 ? &map : NULL;
+        ck_assert_ptr_null(history_add(history, snapshot));
+        snapshot_unref(snapshot);
+        builder_advance(b, 1);
+    }
+    ck_assert_ptr_null(analysis_compute(history, &analysis));
+    ck_assert(analysis->memory_parts.known && analysis->memory_parts.heap_known);
+    ck_assert_msg(analysis->num_suspects == 0, "%s", analysis->suspects[0].summary);
+    builder_destroy(b);
+    analysis_destroy(analysis);
+    history_destroy(history);
+}
+END_TEST
+
 /* No profile: nothing tells what grows. */
 static void towards_the_limit(struct builder *b, unsigned second)
 {
@@ -579,6 +607,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, a_gc_that_thrashes_is_told);
     tcase_add_test(tests, growth_outside_go_is_told);
     tcase_add_test(tests, idle_heap_is_told_when_it_stays);
+    tcase_add_test(tests, idle_heap_that_was_just_looked_at_is_not_told);
     tcase_add_test(tests, a_limit_that_comes_near_is_told);
     suite_add_tcase(suite, tests);
     return suite;
