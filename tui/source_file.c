@@ -115,7 +115,7 @@ static size_t mapped_length(const char *map, const char *path)
     return path[length] == '/' || path[length] == '\0' || map[length - 1] == '/' ? length : 0;
 }
 
-void source_path_write(const struct tui_source_maps *maps, const char *path, struct text *ret_path)
+bool source_path_write(const struct tui_source_maps *maps, const char *path, struct text *ret_path)
 {
     const char *best = NULL;
     size_t longest = 0;
@@ -128,7 +128,7 @@ void source_path_write(const struct tui_source_maps *maps, const char *path, str
     }
     if (!best) {
         text_append(ret_path, path);
-        return;
+        return false;
     }
     size_t length = strlen(best);
     while (length > 1 && best[length - 1] == '/')
@@ -137,4 +137,5 @@ void source_path_write(const struct tui_source_maps *maps, const char *path, str
     if (path[longest] != '/' && path[longest] != '\0')
         text_append(ret_path, "/");
     text_append(ret_path, path + longest);
+    return true;
 }

@@ -25,7 +25,8 @@ struct source_lines {
 struct error *source_lines_read(const char *path, uint32_t line, struct source_lines *ret_lines);
 void source_lines_deinit(struct source_lines *lines);
 
-/* Where a file lies here, by the map with the longest FROM that the path begins with, else as it is. */
-void source_path_write(const struct tui_source_maps *maps, const char *path, struct text *ret_path);
+/* Where a file lies here, by the map with the longest FROM that the path begins with, else as it is, and false. A map's
+ * TO may be relative to the folder in which heaptop was started. */
+bool source_path_write(const struct tui_source_maps *maps, const char *path, struct text *ret_path);
 
 #endif

@@ -174,13 +174,13 @@ static void read_lines(struct source_view *view, const struct session *session)
 {
     const char *path = catalog_string(session->model.shown->catalog, view->frame.file);
     _cleanup_(text_deinit) struct text here = {0};
-    source_path_write(&session->source_maps, path, &here);
+    bool is_mapped = source_path_write(&session->source_maps, path, &here);
     const char *missing = NULL;
     if (!path[0])
         missing = "no file is known for this frame";
     else if (view->frame.line == 0)
         missing = "no line is known for this frame";
-    else if (!here.data || here.failed || here.data[0] != '/')
+    else if (!here.data || here.failed || (!is_mapped && here.data[0] != '/'))
         missing = "compiled without full paths: --source-map FROM=TO tells where the source lies";
     if (missing) {
         snprintf(view->reason, sizeof(view->reason), "%s", missing);

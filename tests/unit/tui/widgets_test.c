@@ -221,8 +221,9 @@ START_TEST(sources_lie_where_the_maps_say)
         {"/usr/lib/go/z.go", "/usr/lib/go/z.go"},  {"/build", "/home/me"}};
     for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
         struct text path = {0};
-        source_path_write(&maps, pairs[i][0], &path);
+        bool is_mapped = source_path_write(&maps, pairs[i][0], &path);
         ck_assert_str_eq(path.data, pairs[i][1]);
+        ck_assert_int_eq(is_mapped, strcmp(pairs[i][0], pairs[i][1]) != 0);
         text_deinit(&path);
     }
     struct tui_source_maps whole = maps;
