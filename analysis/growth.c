@@ -59,6 +59,8 @@
 /* Saw: rises and falls that are this many errors and this part of the level. */
 #define SAW_ERRORS 5.0
 #define SAW_PART 0.1
+/* What stays within this part of its level is steady. */
+#define STEADY 0.02
 /* Changes of fewer sampled objects than this could not be told from chance even if all were rises. */
 #define TELLING_OBJECTS (SIGNIFICANT * SIGNIFICANT)
 
@@ -509,15 +511,40 @@ static struct growth conclude(struct span *span, const struct growth_input *inpu
     };
 }
 
+/* Since when it has been about what it is now: a cache that has just filled is steady for a moment only. */
+static uint64_t steady_since(const struct span *span, const struct growth_input *input)
+{
+    const struct series *series = input->values;
+    double most = fmax(STEADY * fabs(span->last), input->smallest_rise);
+    uint64_t since = span->end;
+    for (uint32_t i = series->count; i > 0; i--) {
+        struct point point = series_point(series, i - 1);
+        if (fabs(point.value - span->last) > most)
+            break;
+        since = point.unix_ns;
+        if (since <= span->start)
+            return span->start;
+    }
+    return since;
+}
+
+static struct growth plateau(const struct span *span, const struct growth_input *input)
+{
+    struct growth growth = {.verdict = GROWTH_PLATEAU, .points = span->observations};
+    if (!input->allocated) {
+        growth.gained = span->last - span->first;
+        bool has_moved = fabs(growth.gained) >= SAW_PART * fabs(span->last);
+        growth.steady_since_unix_ns = has_moved ? steady_since(span, input) : span->start;
+    }
+    return growth;
+}
+
 /* What a span that neither grows nor shrinks is. */
 static struct growth conclude_calm(struct span *span, const struct growth_input *input)
 {
-    struct growth growth = {
-        .verdict = GROWTH_PLATEAU,
-        .per_second = (span->last - span->first) / span->seconds,
-        .error_per_second = 2 * span->error / span->seconds,
-        .points = span->observations,
-    };
+    struct growth growth = plateau(span, input);
+    growth.per_second = (span->last - span->first) / span->seconds;
+    growth.error_per_second = 2 * span->error / span->seconds;
     bool sampled = span->error > 0;
     if (!sampled && span->first == span->last && input->values->count <= 2)
         return growth;
@@ -574,7 +601,7 @@ struct growth growth_judge(const struct growth_input *input)
 
     /* No part of it can rise by more than all of it ranges over. */
     if (!input->allocated && series_range(series) < input->smallest_rise)
-        return (struct growth){.verdict = GROWTH_PLATEAU, .points = window.observations};
+        return plateau(&window, input);
 
     double session = (double)(window.end - series_point(series, 0).unix_ns);
     double covered = fmin(length, session);

@@ -15,6 +15,9 @@
 /* What grows in malloc's heap is worth a word from this part of RSS's growth on. */
 #define MOST_OF_GROWTH 0.5
 
+/* What has been about as it is for this part of the time judged is steady for all of it. */
+#define STEADY_PART 0.5
+
 /* Below this a person should be told how long it takes. */
 #define SLOW_GC_PER_S 0.1
 
@@ -189,6 +192,23 @@ static void write_judged_time(const struct analysis *analysis, struct text *text
     uint64_t watched = analysis->snapshot->unix_ns - analysis->first_unix_ns;
     text_append(text, " for ");
     sentence_add_duration(text, (double)(watched < analysis->window_ns ? watched : analysis->window_ns));
+}
+
+/* ", steady for 12 min"; ", steady for 12 s after a rise of 1.9 GB", where it has come to a halt only now. */
+static void write_no_growth(const struct analysis *analysis, const struct growth *growth, struct text *text)
+{
+    uint64_t now = analysis->snapshot->unix_ns, watched = now - analysis->first_unix_ns;
+    double judged = (double)(watched < analysis->window_ns ? watched : analysis->window_ns);
+    double steady = growth->steady_since_unix_ns ? (double)(now - growth->steady_since_unix_ns) : judged;
+    if (growth->verdict == GROWTH_SAWTOOTH || steady >= STEADY_PART * judged) {
+        text_append(text, growth->verdict == GROWTH_SAWTOOTH ? ", up and down without a trend" : ", steady");
+        write_judged_time(analysis, text);
+        return;
+    }
+    text_append(text, ", steady for ");
+    sentence_add_duration(text, steady);
+    text_append(text, growth->gained > 0 ? " after a rise of " : " after a fall of ");
+    sentence_add_bytes(text, fabs(growth->gained));
 }
 
 static void write_limit(const struct analysis *analysis, struct text *text)
@@ -373,6 +393,11 @@ static void write_malloc_growth(const struct analysis *analysis, struct text *te
         sentence_add_rate(text, class->growth.bytes_per_s);
         text_append(text, ".");
     } else {
+        const struct malloc_heap *heap = analysis->malloc_heap;
+        if (heap && !heap->known && heap->allocator && *heap->allocator) {
+            text_printf(text, ". What holds it cannot be read: %s serves its allocations.", heap->allocator);
+            return;
+        }
         text_append(text, analysis->malloc_unix_ns > analysis->first_malloc_unix_ns
                               ? ". No class of objects and no size of malloc's chunks stands out yet."
                               : ". What holds it is not known yet.");
@@ -383,11 +408,13 @@ static void write_rss(const struct analysis *analysis, struct text *text)
 {
     text_append(text, "RSS ");
     sentence_add_bytes(text, snapshot_counter_or(analysis->snapshot, COUNTER_RSS, NAN));
-    text_append(text, analysis->rss.verdict == GROWTH_GROWING    ? ", growing"
-                      : analysis->rss.verdict == GROWTH_SHRINKING ? ", shrinking"
-                      : analysis->rss.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend"
-                                                                 : ", steady");
-    write_judged_time(analysis, text);
+    bool moves = analysis->rss.verdict == GROWTH_GROWING || analysis->rss.verdict == GROWTH_SHRINKING;
+    if (moves) {
+        text_append(text, analysis->rss.verdict == GROWTH_GROWING ? ", growing" : ", shrinking");
+        write_judged_time(analysis, text);
+    } else {
+        write_no_growth(analysis, &analysis->rss, text);
+    }
     text_append(text, ".");
 }
 
@@ -449,8 +476,7 @@ static void write_calm(const struct analysis *analysis, struct text *text)
     } else {
         text_append(text, "Not growing: ");
         write_live_heap(analysis, text);
-        text_append(text, analysis->heap.verdict == GROWTH_SAWTOOTH ? ", up and down without a trend" : ", steady");
-        write_judged_time(analysis, text);
+        write_no_growth(analysis, &analysis->heap, text);
     }
     text_append(text, ".");
     if (analysis->snapshot->profile_state == PROFILE_OFF)

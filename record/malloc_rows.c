@@ -11,6 +11,9 @@
 
 /* The 64-bit figures of a structure in the order of their columns. */
 #define SUMS 14
+/* Where they begin, and what comes behind them. */
+#define SUMS_COLUMN 9
+#define ALLOCATOR_COLUMN (SUMS_COLUMN + SUMS)
 static const size_t sums[SUMS] = {
     offsetof(struct malloc_heap, system_bytes), offsetof(struct malloc_heap, used_bytes),
     offsetof(struct malloc_heap, free_bytes),   offsetof(struct malloc_heap, free_chunks),
@@ -72,6 +75,15 @@ void malloc_writer_deinit(struct malloc_writer *writer)
     table_deinit(&writer->types_by_name);
 }
 
+/* NULL where there is none, or none to be named. */
+static void write_text(struct row *row, const char *text)
+{
+    if (text && *text)
+        row_text(row, text, strlen(text));
+    else
+        row_null(row);
+}
+
 static void write_sums(struct tick_writer *writer, const struct malloc_heap *heap)
 {
     const int64_t others[] = {(heap->known ? HEAP_KNOWN : 0) | (heap->mapped_known ? HEAP_MAPPED_KNOWN : 0) |
@@ -80,12 +92,10 @@ static void write_sums(struct tick_writer *writer, const struct malloc_heap *hea
                               (int64_t)heap->bytes_read};
     struct row row = tick_writer_begin(writer, INSERT_MALLOC_HEAP);
     row_integer(&row, tick_writer_key(writer, 0));
-    if (heap->reason)
-        row_text(&row, heap->reason, strlen(heap->reason));
-    else
-        row_null(&row);
+    write_text(&row, heap->reason);
     row_integers(&row, others, ARRAY_SIZE(others));
     write_figures(&row, heap, sums, SUMS);
+    write_text(&row, heap->allocator);
     row_done(&row);
 }
 
@@ -314,6 +324,7 @@ static void read_sums(struct tick_reader *reader, const struct span *span, struc
     heap->types_cut = flags & HEAP_TYPES_CUT;
     /* It lives as long as the catalog: what is made of the heap keeps it. */
     heap->reason = span_is_null(span, 1) ? NULL : span_text(reader, span, 1);
+    heap->allocator = span_is_null(span, ALLOCATOR_COLUMN) ? NULL : span_text(reader, span, ALLOCATOR_COLUMN);
     if (!heap->known && !heap->reason)
         heap->reason = "not recorded";
     heap->caches = (uint32_t)span_integer(span, 3);
@@ -322,7 +333,7 @@ static void read_sums(struct tick_reader *reader, const struct span *span, struc
     heap->torn_arenas = (uint32_t)span_integer(span, 6);
     heap->types_left_out = (uint32_t)span_integer(span, 7);
     heap->bytes_read = (uint64_t)span_integer(span, 8);
-    read_figures(span, 9, heap, sums, SUMS);
+    read_figures(span, SUMS_COLUMN, heap, sums, SUMS);
     for (size_t i = 0; i < MALLOC_CLASSES; i++)
         heap->classes[i].largest = malloc_class_largest(i);
 }

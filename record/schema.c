@@ -109,7 +109,7 @@ const struct schema_table schema_tables[] = {
      "arenas_listed INTEGER, torn_arenas INTEGER, types_left_out INTEGER, read_bytes INTEGER, system_bytes INTEGER, "
      "used_bytes INTEGER, free_bytes INTEGER, free_chunks INTEGER, fast_bytes INTEGER, fast_chunks INTEGER, top_bytes INTEGER, "
      "used_chunks INTEGER, cache_bytes INTEGER, cache_chunks INTEGER, mapped_bytes INTEGER, mapped_chunks INTEGER, "
-     "took_ns INTEGER, cpu_ns INTEGER)"},
+     "took_ns INTEGER, cpu_ns INTEGER, allocator TEXT)"},
     {"malloc_arenas", THIN_STATES,
      "CREATE TABLE malloc_arenas (at INTEGER PRIMARY KEY, flags INTEGER, heaps INTEGER, address INTEGER, system_bytes INTEGER, "
      "free_bytes INTEGER, free_chunks INTEGER, fast_bytes INTEGER, fast_chunks INTEGER, top_bytes INTEGER, used_chunks INTEGER)"},
@@ -262,7 +262,7 @@ static const char views[] =
     "c.full_spans AS full_spans, c.unswept_spans AS unswept_spans FROM span_classes c;\n"
     "CREATE VIEW v_malloc_heaps AS SELECT " TICK("h") " AS tick, " TIME("t.unix_ns") " AS time, h.reason AS reason, h.system_bytes AS system_bytes, "
     "h.used_bytes AS used_bytes, h.used_chunks AS used_chunks, h.free_bytes AS free_bytes, h.fast_bytes AS fast_bytes, h.top_bytes AS top_bytes, "
-    "h.cache_bytes AS cache_bytes, h.mapped_bytes AS mapped_bytes, h.arenas AS arenas FROM malloc_heaps h JOIN ticks t ON t.tick = " TICK("h") ";\n"
+    "h.cache_bytes AS cache_bytes, h.mapped_bytes AS mapped_bytes, h.arenas AS arenas, h.allocator AS allocator FROM malloc_heaps h JOIN ticks t ON t.tick = " TICK("h") ";\n"
     "CREATE VIEW v_malloc_classes AS SELECT max(at) >> 24 AS tick, largest_bytes, used_chunks, used_bytes, free_chunks, free_bytes, "
     "cached_chunks, cached_bytes FROM malloc_classes c WHERE at >= (SELECT max(tick) FROM keyframes) << 24 GROUP BY " KEY("c") ";\n"
     "CREATE VIEW v_malloc_type_history AS SELECT " TICK("y") " AS tick, " TIME("t.unix_ns") " AS time, " STRING(KEY("y")) " AS type, "

@@ -46,7 +46,7 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_MALLOC_HEAPS] =
         SPAN("reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, "
              "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, "
-             "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns",
+             "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns, allocator",
              "malloc_heaps"),
     [SELECT_MALLOC_ARENAS] =
         SPAN("flags, heaps, address, system_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, "

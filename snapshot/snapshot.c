@@ -143,6 +143,16 @@ const char *snapshot_profile_held(const struct snapshot *snapshot)
     return snapshot_profile_kind(snapshot) == PROFILE_OF_FAULTS ? "touched" : "in use";
 }
 
+const char *snapshot_profile_gains(const struct snapshot *snapshot)
+{
+    return snapshot_profile_kind(snapshot) == PROFILE_OF_FAULTS ? "touches" : "allocates";
+}
+
+const char *snapshot_profile_units(const struct snapshot *snapshot)
+{
+    return snapshot_profile_kind(snapshot) == PROFILE_OF_FAULTS ? "pages" : "objects";
+}
+
 const char *snapshot_profile_step(const struct snapshot *snapshot)
 {
     return snapshot_profile_kind(snapshot) == PROFILE_OF_RUNTIME ? "GC cycle" : "sample";

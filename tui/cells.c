@@ -98,6 +98,18 @@ const char *held_title(const void *context)
     return model->shown ? snapshot_profile_held(model->shown) : "in use";
 }
 
+const char *gains_title(const void *context)
+{
+    const struct model *model = context;
+    return model->shown ? snapshot_profile_gains(model->shown) : "allocates";
+}
+
+const char *units_title(const void *context)
+{
+    const struct model *model = context;
+    return model->shown ? snapshot_profile_units(model->shown) : "objects";
+}
+
 int compare_numbers(double a, double b)
 {
     if (isnan(a) || isnan(b))

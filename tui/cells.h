@@ -26,8 +26,10 @@ void cell_place(const struct list_cell *cell, frame_id frame);
 void cell_change(const struct list_cell *cell, const struct growth *growth, bool of_bytes);
 /* For columns that are there while a span is chosen. */
 bool has_chosen_span(const void *context);
-/* "in use", or what else the bytes of call sites are. */
+/* "in use", "allocates" and "objects", or what else the figures of call sites are. */
 const char *held_title(const void *context);
+const char *gains_title(const void *context);
+const char *units_title(const void *context);
 void cell_trend(const struct list_cell *cell, const struct series *series, const struct growth *growth);
 
 /* Ascending; not known comes first. */

@@ -167,24 +167,6 @@ static void draw_title(const struct session *session, struct canvas canvas)
 
 /* ---- verdict ---- */
 
-/* The length in bytes of what fits on a line of so many columns, cut between words where it can be. */
-static size_t line_length(const char *text, int width)
-{
-    size_t length = strlen(text), space = 0;
-    int columns = 0;
-    for (size_t at = 0; at < length;) {
-        uint32_t rune;
-        size_t taken = utf8_decode(text + at, length - at, &rune);
-        columns += rune_width(rune);
-        if (columns > width)
-            return space > 0 ? space : at;
-        at += taken;
-        if (rune == ' ')
-            space = at;
-    }
-    return length;
-}
-
 static int draw_verdict(struct session *session, struct canvas canvas, int y)
 {
     const struct model *model = &session->model;
@@ -219,17 +201,10 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
         text = reading;
         level = VERDICT_WAITING;
     }
-    int lines = canvas.height < 24 ? 2 : MAX_VERDICT_LINES, width = canvas.width - 4, used = 0;
-    while (*text && used < lines) {
-        size_t length = line_length(text, width);
-        bool last = used + 1 == lines;
-        char line[GRID_MAX_WIDTH * 4];
-        snprintf(line, sizeof(line), "%.*s", (int)(last ? strlen(text) : length), text);
-        canvas_text_fit(canvas, 3, y + used, width, looks[level].text_role, line);
-        canvas_ground(canvas, 0, y + used, canvas.width, looks[level].ground);
-        text += length;
-        used++;
-    }
+    int lines = canvas.height < 24 ? 2 : MAX_VERDICT_LINES;
+    int used = canvas_text_wrap(canvas, 3, y, canvas.width - 4, lines, looks[level].text_role, text) - y;
+    for (int i = 0; i < used; i++)
+        canvas_ground(canvas, 0, y + i, canvas.width, looks[level].ground);
     if (used > 0)
         canvas_rune(canvas, 1, y, looks[level].mark_role, looks[level].mark);
     return used;
@@ -362,6 +337,10 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
     /* The way out is always shown. */
     int limit = canvas.width - 3 - key_width(ACTION_QUIT);
     int x = draw_key(canvas, 1, y, limit, ACTION_HELP);
+    /* Where it is not known which code allocates, the key that would tell is the next step. */
+    const struct snapshot *latest = session->model.latest;
+    if (!session->playback.is_on && latest && latest->profile_switch == PROFILE_SWITCH_OFFERED)
+        x = draw_key(canvas, x, y, limit, ACTION_PROFILING);
     static const enum action of_the_past[] = {ACTION_PAUSE, ACTION_STEP_BACK, ACTION_STEP_FORWARD, ACTION_JUMP};
     for (size_t i = 0; session->playback.is_on && i < ARRAY_SIZE(of_the_past); i++)
         x = draw_key(canvas, x, y, limit, of_the_past[i]);

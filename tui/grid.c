@@ -208,6 +208,36 @@ int canvas_text_fit(struct canvas canvas, int x, int y, int width, enum role rol
     return text_bytes(canvas, x, y, role, text, length);
 }
 
+/* The bytes that fit on a line, cut between words where it can be; one character at least. */
+static size_t line_length(const char *text, int width)
+{
+    size_t length = strlen(text), space = 0;
+    int columns = 0;
+    for (size_t at = 0; at < length;) {
+        uint32_t rune;
+        size_t taken = utf8_decode(text + at, length - at, &rune);
+        columns += is_control(rune) ? 1 : rune_width(rune);
+        if (columns > width && at > 0)
+            return space > 0 ? space : at;
+        at += taken;
+        if (rune == ' ')
+            space = at;
+    }
+    return length;
+}
+
+int canvas_text_wrap(struct canvas canvas, int x, int y, int width, int lines, enum role role, const char *text)
+{
+    for (; *text && lines > 0; lines--) {
+        size_t length = lines > 1 ? line_length(text, width) : strlen(text);
+        char line[GRID_MAX_WIDTH * 4];
+        snprintf(line, sizeof(line), "%.*s", (int)length, text);
+        canvas_text_fit(canvas, x, y++, width, role, line);
+        text += length;
+    }
+    return y;
+}
+
 int canvas_text_right(struct canvas canvas, int right, int y, enum role role, const char *text)
 {
     int x = right - (int)utf8_width(text);

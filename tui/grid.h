@@ -64,6 +64,9 @@ int canvas_printf(struct canvas canvas, int x, int y, enum role role, const char
 /* At most `width` columns, the last of them an ellipsis when the text is longer. Returns the column behind what was
  * drawn. */
 int canvas_text_fit(struct canvas canvas, int x, int y, int width, enum role role, const char *text);
+/* In at most `lines` lines of at most `width` columns, cut between words where it can be; what has no room in the last
+ * of them ends in an ellipsis. Returns the row below. */
+int canvas_text_wrap(struct canvas canvas, int x, int y, int width, int lines, enum role role, const char *text);
 /* Ends before column `right`. Returns the column where it begins. */
 int canvas_text_right(struct canvas canvas, int right, int y, enum role role, const char *text);
 void canvas_rune(struct canvas canvas, int x, int y, enum role role, uint32_t rune);

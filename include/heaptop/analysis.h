@@ -64,6 +64,10 @@ struct growth {
                                    several of them. 0 with GROWTH_TOO_FEW. */
     double error_per_second;    /* Half width of its 95% confidence interval, sampling error included. */
     uint64_t since_unix_ns;     /* When the rise (or fall) began; 0 unless growing or shrinking. */
+    /* Of a plateau of exact figures, else 0: by how much it is more than when the span judged began; and since when it
+     * has been as it is: from there on, or, where that is a tenth of it and more, within a fiftieth. */
+    uint64_t steady_since_unix_ns;
+    double gained;
     uint32_t points;            /* Observations it rests on: GC cycles for heap figures, samples for counts. */
     /* Only of call sites and stacks, and only growing: judged by what was counted since the last cycle, as too few
      * cycles have come. A site qualifies when of all that it ever allocated hardly anything was freed. */

@@ -203,9 +203,9 @@ static int measure_stack(const void *context, const void *row)
     {.title = "in span", .width = 10, .right = true, .draw = draw_change, .compare = compare_change, \
      .is_shown = has_chosen_span, .help = "how the bytes in use changed over the span that was chosen"}, \
     {.title = "allocates", .width = 10, .priority = 4, .right = true, .draw = draw_alloc, .compare = compare_alloc, \
-     .help = "bytes a second, freed again or not"}, \
+     .title_now = gains_title, .help = "bytes a second, freed again or not"}, \
     {.title = "objects", .width = 7, .priority = 5, .right = true, .draw = draw_objects, .compare = compare_objects, \
-     .help = "objects in use, as of the last GC"}, \
+     .title_now = units_title, .help = "objects in use, as of the last GC"}, \
     {.title = "trend", .width = TREND_WIDTH, .stretch = TREND_MOST, .priority = 2, .draw = draw_trend, \
      .help = "bytes in use over the time of the graphs"}
 

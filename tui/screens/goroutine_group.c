@@ -65,27 +65,6 @@ static void write_facts(const struct session *session, const struct goroutine_ro
     }
 }
 
-/* The text in as many lines as it needs, broken between words. Returns how many. */
-static int draw_wrapped(struct canvas canvas, enum role role, const char *text)
-{
-    int y = 0, width = canvas.width - 4;
-    while (*text && y < MOST_SENTENCE_LINES && width > 8) {
-        size_t length = strlen(text), fits = length;
-        char line[512];
-        if (utf8_width(text) > (size_t)width) {
-            fits = (size_t)width;
-            while (fits > 0 && text[fits] != ' ')
-                fits--;
-            fits = fits ? fits : (size_t)width;
-        }
-        snprintf(line, sizeof(line), "%.*s", (int)(fits < sizeof(line) ? fits : sizeof(line) - 1), text);
-        canvas_text_fit(canvas, 2, y++, width, role, line);
-        text += fits;
-        text += *text == ' ';
-    }
-    return y;
-}
-
 static int draw_facts(const struct session *session, const struct goroutine_row *row, struct canvas canvas)
 {
     const struct catalog *catalog = session->model.shown->catalog;
@@ -95,7 +74,8 @@ static int draw_facts(const struct session *session, const struct goroutine_row 
         text_append(&sentence, "  ");
         goroutine_write_labels(catalog, row->group.labels, &sentence);
     }
-    int y = draw_wrapped(canvas, ROLE_STRONG, sentence.length ? sentence.data : "");
+    int y = canvas_text_wrap(canvas, 2, 0, canvas.width - 4, MOST_SENTENCE_LINES, ROLE_STRONG,
+                             sentence.length ? sentence.data : "");
     struct fact facts[NUM_FACTS];
     write_facts(session, row, facts);
     int columns = canvas.width >= TWO_COLUMNS_WIDTH ? 2 : 1, rows = NUM_FACTS / columns;

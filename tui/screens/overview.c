@@ -7,6 +7,7 @@
 #include "tui/profiling.h"
 #include "tui/screens/allocation_list.h"
 #include "tui/screens/goroutine_list.h"
+#include "tui/screens/memory_parts_view.h"
 #include "tui/screens/thread_list.h"
 #include "tui/session.h"
 
@@ -15,12 +16,16 @@
 #define GRAPH_HEIGHT 24
 #define GRAPH_MOST_HEIGHT 9
 #define WIDE 132
+/* Rows below the figures from which on there is room for the parts of RSS; for a line of what could be done. */
+#define MEMORY_HEIGHT 14
+#define OFFER_HEIGHT 4
 
 struct overview {
-    struct list sites, goroutines;
-    struct list threads;        /* In place of both for a program that is not Go's. */
-    bool in_goroutines;         /* Which list has the focus. */
-    bool is_native;
+    struct list sites;
+    struct list goroutines;     /* Below them. */
+    struct list threads;        /* In place of these in a program that is not Go's. */
+    bool is_native, has_sites;
+    bool is_below;              /* The focus is on the list below. */
 };
 
 /* ---- figures ---- */
@@ -351,29 +356,54 @@ static void draw_sites(const struct session *session, struct overview *overview,
     profiling_offer_draw(session, below, 2);
 }
 
+static struct list *list_below(struct overview *overview)
+{
+    return overview->is_native ? &overview->threads : &overview->goroutines;
+}
+
+static const char *title_below(const struct session *session, const struct overview *overview)
+{
+    const struct analysis *analysis = session->model.analysis;
+    if (overview->is_native)
+        return "Threads";
+    bool grows = analysis->num_goroutines > 0 && analysis->goroutines[0].growth.verdict == GROWTH_GROWING;
+    return grows ? "Growing goroutines" : "Goroutines";
+}
+
+/* Without call sites: where RSS lies, as far as the list below leaves room, and the key that would find some. Returns
+ * the rows it took. */
+static int draw_native(const struct session *session, struct canvas canvas)
+{
+    int y = 0;
+    if (canvas.height >= MEMORY_HEIGHT)
+        y = memory_parts_draw(&session->model, canvas, canvas.height / 2) + 1;
+    if (canvas.height - y >= OFFER_HEIGHT)
+        y += profiling_offer_draw(session, canvas_part(canvas, 0, y, canvas.width, 1), 0);
+    return y;
+}
+
 static void overview_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct overview *overview = state;
     int y = draw_figures(session, canvas, overview->is_native), left = canvas.height - y;
-    if (overview->is_native) {
-        section_draw(canvas, y, "Threads", &overview->threads, true);
-        list_draw(&overview->threads, canvas_part(canvas, 0, y + 1, canvas.width, left - 1), true);
-        return;
+    struct list *below = list_below(overview);
+    int rows = left;
+    if (overview->has_sites) {
+        /* The list below gets at most a third of the rows. */
+        int wanted = (int)below->num_rows + 2, most = left / 3;
+        rows = wanted < most ? wanted : most;
+        if (below->num_all == 0 || rows < 3)
+            rows = 0;
+        draw_sites(session, overview, canvas_part(canvas, 0, y, canvas.width, left - rows), !overview->is_below);
+    } else {
+        rows -= draw_native(session, canvas_part(canvas, 0, y, canvas.width, left));
     }
-    /* Goroutines get at most a third of the rows below the figures. */
-    int wanted = (int)overview->goroutines.num_rows + 2, most = left / 3;
-    int goroutines = wanted < most ? wanted : most;
-    if (overview->goroutines.num_all == 0 || goroutines < 3)
-        goroutines = 0;
-    draw_sites(session, overview, canvas_part(canvas, 0, y, canvas.width, left - goroutines), !overview->in_goroutines);
-    if (goroutines == 0)
+    if (rows == 0)
         return;
-    struct canvas part = canvas_part(canvas, 0, canvas.height - goroutines, canvas.width, goroutines);
-    const struct analysis *analysis = session->model.analysis;
-    bool growing = analysis->goroutines[0].growth.verdict == GROWTH_GROWING;
-    section_draw(part, 0, growing ? "Growing goroutines" : "Goroutines", &overview->goroutines,
-                 overview->in_goroutines);
-    list_draw(&overview->goroutines, canvas_part(part, 0, 1, part.width, goroutines - 1), overview->in_goroutines);
+    struct canvas part = canvas_part(canvas, 0, canvas.height - rows, canvas.width, rows);
+    bool is_focus = overview->is_below || !overview->has_sites;
+    section_draw(part, 0, title_below(session, overview), below, is_focus);
+    list_draw(below, canvas_part(part, 0, 1, part.width, rows - 1), is_focus);
 }
 
 /* ---- the screen ---- */
@@ -406,33 +436,34 @@ static struct error *overview_update(struct session *session, void *state)
                               sizeof(*analysis->goroutines)) &&
                 list_set_rows(&overview->threads, &session->model, analysis->threads, analysis->num_threads,
                               sizeof(*analysis->threads));
-    overview->is_native = analysis->num_call_sites == 0 && analysis->num_goroutines == 0 &&
-                          session->model.shown->profile_state == PROFILE_NONE;
+    /* A Go program of which nothing can be read is as good as none. */
+    overview->is_native = !analysis_is_go(analysis) ||
+                          (analysis->num_call_sites == 0 && analysis->num_goroutines == 0 &&
+                           session->model.shown->profile_state == PROFILE_NONE);
+    overview->has_sites = !overview->is_native || analysis->num_call_sites > 0;
     return done ? NULL : error_no_memory();
 }
 
 static struct list *overview_focus(void *state)
 {
     struct overview *overview = state;
-    if (overview->is_native)
-        return &overview->threads;
-    return overview->in_goroutines ? &overview->goroutines : &overview->sites;
+    return overview->is_below || !overview->has_sites ? list_below(overview) : &overview->sites;
 }
 
 static void overview_point(void *state, int x, int y)
 {
     struct overview *overview = state;
-    if (list_contains(&overview->goroutines, x, y))
-        overview->in_goroutines = true;
-    else if (list_contains(&overview->sites, x, y))
-        overview->in_goroutines = false;
+    if (list_contains(list_below(overview), x, y))
+        overview->is_below = true;
+    else if (overview->has_sites && list_contains(&overview->sites, x, y))
+        overview->is_below = false;
 }
 
 static bool overview_act(struct session *session, void *state, enum action action)
 {
     struct overview *overview = state;
     if (action == ACTION_NEXT_PANE || action == ACTION_PREVIOUS_PANE) {
-        overview->in_goroutines = !overview->in_goroutines && overview->goroutines.num_rows > 0;
+        overview->is_below = !overview->is_below && list_below(overview)->num_rows > 0;
         return true;
     }
     if (action != ACTION_OPEN)

@@ -86,15 +86,15 @@ static void write_facts(const struct session *session, const struct allocation_r
     units_format_bytes(facts[2].figure, (double)row->provisional.inuse_bytes);
     snprintf(facts[2].note, sizeof(facts[2].note), "%s",
              snapshot_profile_kind(shown) == PROFILE_OF_RUNTIME ? "provisional: the next GC confirms it" : "");
-    facts[3].label = "allocates";
+    facts[3].label = snapshot_profile_gains(shown);
     snprintf(facts[3].figure, sizeof(facts[3].figure), "%s",
              isnan(row->alloc_bytes_per_s) ? NOT_KNOWN : units_format_rate(buffer, row->alloc_bytes_per_s));
     if (isnan(row->alloc_bytes_per_s))
         snprintf(facts[3].note, sizeof(facts[3].note), "known after two %ss", snapshot_profile_step(shown));
     else if (!isnan(row->alloc_objects_per_s))
-        snprintf(facts[3].note, sizeof(facts[3].note), "%s objects/s",
-                 units_format_count(buffer, row->alloc_objects_per_s));
-    facts[4].label = "objects";
+        snprintf(facts[3].note, sizeof(facts[3].note), "%s %s/s", units_format_count(buffer, row->alloc_objects_per_s),
+                 snapshot_profile_units(shown));
+    facts[4].label = snapshot_profile_units(shown);
     units_format_count(facts[4].figure, (double)row->published.inuse_objects);
     if (row->published.inuse_objects > 0)
         snprintf(facts[4].note, sizeof(facts[4].note), "%s each",
@@ -146,7 +146,8 @@ static void site_draw_graph(const struct session *session, const void *state, st
 {
     (void)number;
     const struct allocation_row *row = ((const struct site_detail *)state)->row;
-    struct panel panel = {.title = "in use over time",
+    bool is_touched = snapshot_profile_kind(session->model.shown) == PROFILE_OF_FAULTS;
+    struct panel panel = {.title = is_touched ? "touched over time" : "in use over time",
                           .format = units_format_bytes,
                           .series = row->inuse,
                           .verdict = row->growth.verdict};

@@ -8,6 +8,8 @@
 #include "tui/screens/tree_view.h"
 #include "tui/session.h"
 
+#define MOST_REASON_LINES 3
+
 struct sites {
     struct list list;
     struct tree_view tree;
@@ -94,15 +96,14 @@ static struct error *sites_update(struct session *session, void *state)
                : error_no_memory();
 }
 
-/* What the figures below stand for. */
-static void draw_profile_line(const struct model *model, struct canvas canvas)
+/* What the figures below stand for; the row below. */
+static int draw_profile_line(const struct model *model, struct canvas canvas)
 {
     const struct snapshot *shown = model->shown;
     char figure[UNITS_BUFFER], count[UNITS_BUFFER], text[160];
     if (shown->profile_state != PROFILE_ON) {
-        canvas_text_fit(canvas, 2, 0, canvas.width - 4, ROLE_NOTICE,
-                        shown->profile_reason ? shown->profile_reason : "no heap profile in this program");
-        return;
+        return canvas_text_wrap(canvas, 2, 0, canvas.width - 4, MOST_REASON_LINES, ROLE_NOTICE,
+                                shown->profile_reason ? shown->profile_reason : "no heap profile in this program");
     }
     const struct allocation_totals *totals = &model->analysis->totals;
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, units_format_bytes(figure, (double)totals->published.inuse_bytes));
@@ -127,17 +128,18 @@ static void draw_profile_line(const struct model *model, struct canvas canvas)
         if (x + 3 + (int)strlen(text) < canvas.width)
             canvas_text(canvas, x + 3, 0, ROLE_NOTICE, text);
     }
+    return 1;
 }
 
 static void sites_draw(struct session *session, void *state, struct canvas canvas)
 {
     struct sites *sites = state;
     struct list *list = sites->as_tree ? &sites->tree.list : &sites->list;
-    draw_profile_line(&session->model, canvas);
-    section_draw(canvas, 1, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
-    list_draw(list, canvas_part(canvas, 0, 2, canvas.width, canvas.height - 2), true);
+    int y = draw_profile_line(&session->model, canvas);
+    section_draw(canvas, y, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
+    list_draw(list, canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1), true);
     if (list->num_all == 0)
-        profiling_offer_draw(session, canvas, 3);
+        profiling_offer_draw(session, canvas, y + 2);
 }
 
 static struct list *sites_focus(void *state)

@@ -131,31 +131,10 @@ static const struct list_ops suspect_list = {
 
 /* ---- the selected one ---- */
 
-/* Draws a text in as many lines as it takes, cut between words; returns the row below. */
+/* In as many lines as it takes; returns the row below. */
 static int draw_wrapped(struct canvas canvas, int x, int y, enum role role, const char *text)
 {
-    int width = canvas.width - x - 2;
-    while (*text && y < canvas.height && width > 0) {
-        size_t fits = 0, space = 0;
-        int columns_used = 0;
-        for (size_t length = strlen(text); fits < length;) {
-            uint32_t rune;
-            size_t taken = utf8_decode(text + fits, length - fits, &rune);
-            columns_used += rune_width(rune);
-            if (columns_used > width)
-                break;
-            fits += taken;
-            if (rune == ' ')
-                space = fits;
-        }
-        if (text[fits] && space > 0)
-            fits = space;
-        char line[GRID_MAX_WIDTH * 4];
-        snprintf(line, sizeof(line), "%.*s", (int)fits, text);
-        canvas_text(canvas, x, y++, role, line);
-        text += fits;
-    }
-    return y;
+    return canvas_text_wrap(canvas, x, y, canvas.width - x - 2, canvas.height - y, role, text);
 }
 
 static void draw_detail(struct canvas canvas, const struct suspect *suspect)

@@ -291,6 +291,10 @@ void snapshot_unref(struct snapshot *snapshot);
 enum profile_kind snapshot_profile_kind(const struct snapshot *snapshot);
 /* What call sites have done with their bytes: "in use", "touched". Static. */
 const char *snapshot_profile_held(const struct snapshot *snapshot);
+/* What they do a second: "allocates", "touches". Static. */
+const char *snapshot_profile_gains(const struct snapshot *snapshot);
+/* What their bytes are in: "objects", "pages". Static. */
+const char *snapshot_profile_units(const struct snapshot *snapshot);
 /* What brings new figures of them: "GC cycle", "sample". Static. */
 const char *snapshot_profile_step(const struct snapshot *snapshot);
 #define SNAPSHOT_MOMENT_BUFFER 64

@@ -235,6 +235,21 @@ START_TEST(healthy_programs_raise_none)
 }
 END_TEST
 
+/* Before anything is suspected it is said already that it will not be told by itself. */
+START_TEST(an_allocator_that_is_not_read_is_named)
+{
+    struct history *history;
+    struct text text;
+    struct analysis *analysis = analyse(other_allocator_grows, builder_create(), 25, &history);
+    ck_assert_uint_eq(analysis->num_suspects, 0);
+    ck_assert_ptr_null(analysis_write_verdict(analysis, &text));
+    ck_assert_ptr_nonnull(strstr(text.data, ". What holds it cannot be read: jemalloc serves its allocations."));
+    text_deinit(&text);
+    analysis_destroy(analysis);
+    history_destroy(history);
+}
+END_TEST
+
 START_TEST(at_start_up_it_takes_longer)
 {
     ck_assert_str_eq(suspects_after(list_leaks, started_now(), 50), "");
@@ -278,6 +293,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, what_grows_is_named);
     tcase_add_test(tests, healthy_programs_raise_none);
+    tcase_add_test(tests, an_allocator_that_is_not_read_is_named);
     tcase_add_test(tests, at_start_up_it_takes_longer);
     tcase_add_test(tests, one_cause_is_one_suspect);
     suite_add_tcase(suite, tests);

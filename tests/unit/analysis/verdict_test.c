@@ -349,6 +349,21 @@ static void native_growing(struct builder *b, unsigned second)
     builder_set(b, COUNTER_RSS, (120 + 2 * (int64_t)second) * MEBIBYTE);
 }
 
+/* It grows for 98 s, and then not at all. */
+static void native_filled(struct builder *b, unsigned second)
+{
+    native(b, second);
+    builder_set(b, COUNTER_RSS, 120 * (int64_t)MEBIBYTE + (second < 98 ? second : 98) * 100 * (int64_t)MEBIBYTE / 98);
+}
+
+/* By four percent to and fro. */
+static void native_noisy(struct builder *b, unsigned second)
+{
+    native(b, second);
+    builder_set(b, COUNTER_RSS, (120 + (second % 3) * 5) * (int64_t)MEBIBYTE);
+}
+
+
 START_TEST(other_programs_are_told_by_rss)
 {
     ck_assert_str_eq(verdict_after(native, 3, builder_create()),
@@ -359,6 +374,12 @@ START_TEST(other_programs_are_told_by_rss)
     ck_assert_int_eq(last_level, VERDICT_CALM);
     ck_assert_str_eq(verdict_after(native_growing, 61, builder_create()),
                      "RSS grows 2.00 MB/s for 1 min. What holds it is not known yet.");
+    /* A cache that has filled: it is steady, but has not been for long. */
+    ck_assert_str_eq(verdict_after(native_filled, 121, builder_create()),
+                     "Not growing: RSS 220.0 MB, steady for 26 s after a rise of 100.0 MB.");
+    /* Noise about a level is none of that. */
+    ck_assert_str_eq(verdict_after(native_noisy, 121, builder_create()),
+                     "Not growing: RSS 120.0 MB, steady for 2 min.");
 }
 END_TEST
 

@@ -71,6 +71,7 @@ static void busy_malloc_heap(struct snapshot *snapshot, size_t n)
     builder_check(heap != NULL);
     heap->known = n % 35 != 14;
     heap->reason = heap->known ? NULL : "not glibc's";
+    heap->allocator = heap->known ? NULL : "jemalloc";
     snapshot->malloc_heap = heap;
     if (!heap->known)
         return;

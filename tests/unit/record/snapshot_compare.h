@@ -105,6 +105,7 @@ static void compare_malloc_heaps(struct pair c, const struct malloc_heap *a, con
     if (!a)
         return;
     compare_text(a->reason, b->reason);
+    compare_text(a->allocator, b->allocator);
     ck_assert_int_eq(a->known, b->known);
     const uint64_t sums[2][20] = {
         {a->system_bytes, a->used_bytes, a->free_bytes, a->free_chunks, a->fast_bytes, a->fast_chunks, a->top_bytes,
