@@ -8,12 +8,10 @@
 #include <sys/stat.h>
 
 #include "unit/check_main.h"
+#include "unit/house/sources.h"
 
 #define MAX_FILES 1000
 #define MAX_ROOMS 16
-#define MAX_PATH 512
-#define MAX_FILE_SIZE (1 << 20)
-#define COMPLAINTS_SIZE 16384
 
 struct room {
     char name[32];
@@ -25,7 +23,6 @@ static size_t file_count;
 static struct room rooms[MAX_ROOMS];
 static size_t room_count;
 static char *architecture;
-static char complaints[COMPLAINTS_SIZE];
 
 /* The headers of libraries, and the name by which the table allows them. */
 static const struct {
@@ -36,42 +33,6 @@ static const struct {
     {"jansson.h", "jansson"}, {"zlib.h", "zlib"},          {"sqlite3.h", "SQLite"},   {"zstd", "zstd"},
     {"lzma.h", "liblzma"},    {"demangle.h", "libiberty"},
 };
-
-__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...)
-{
-    size_t used = strlen(complaints);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(complaints + used, sizeof complaints - used, format, arguments);
-    va_end(arguments);
-}
-
-static void check_no_complaints(void)
-{
-    ck_assert_msg(complaints[0] == '\0', "\n%s", complaints);
-}
-
-static char *read_source(const char *relative)
-{
-    char path[2 * MAX_PATH];
-    snprintf(path, sizeof path, "%s/%s", SOURCE_DIR, relative);
-    FILE *file = fopen(path, "re");
-    ck_assert_msg(file != NULL, "cannot open %s", path);
-    char *text = calloc(1, MAX_FILE_SIZE + 1);
-    ck_assert_ptr_nonnull(text);
-    size_t size = fread(text, 1, MAX_FILE_SIZE, file);
-    ck_assert_msg(size < MAX_FILE_SIZE, "%s is too long", relative);
-    fclose(file);
-    return text;
-}
-
-static bool source_exists(const char *relative)
-{
-    char path[2 * MAX_PATH];
-    struct stat status;
-    snprintf(path, sizeof path, "%s/%s", SOURCE_DIR, relative);
-    return stat(path, &status) == 0;
-}
 
 static bool ends_with(const char *text, const char *end)
 {
