@@ -99,10 +99,13 @@ void panel_draw(struct canvas canvas, const struct model *model, const struct pa
 
 void panel_draw_line(struct canvas canvas, const struct model *model, const struct panel *panel)
 {
-    canvas_text(canvas, 0, 0, ROLE_MUTED, panel->title);
-    canvas_text_right(canvas, LINE_TITLE + LINE_FIGURE, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE,
-                      panel->missing ? NOT_KNOWN : panel->figure);
-    int x = LINE_TITLE + LINE_FIGURE + 1;
+    const char *figure = panel->missing ? NOT_KNOWN : panel->figure;
+    int x = canvas_text(canvas, 0, 0, ROLE_MUTED, panel->title) + 1 + (int)utf8_width(figure);
+    /* Both as long as can be: the figure goes further, not into the title. */
+    if (x < LINE_TITLE + LINE_FIGURE)
+        x = LINE_TITLE + LINE_FIGURE;
+    canvas_text_right(canvas, x, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE, figure);
+    x++;
     if (panel->missing) {
         canvas_text_fit(canvas, x, 0, canvas.width - x, ROLE_FAINT, panel->missing);
         return;
