@@ -225,7 +225,28 @@ END_TEST
 
 /* ---- files ---- */
 
-/* "[words](path)", seen from the document's folder. */
+/* Whether a heading of the document has this anchor: small letters and digits, with a hyphen for each blank. */
+static bool has_anchor(const char *document, const char *anchor, size_t length)
+{
+    char *text = read_source(document);
+    bool found = false;
+    for (const char *line = text; *line && !found; line += strcspn(line, "\n"), line += *line != '\0') {
+        if (line[0] != '#')
+            continue;
+        size_t matched = 0;
+        const char *at = line + strspn(line, "#") + 1;
+        for (found = true; *at && *at != '\n' && found; at++) {
+            char c = *at == ' ' ? '-' : (char)tolower((unsigned char)*at);
+            if (isalnum((unsigned char)c) || c == '-' || c == '_')
+                found = matched < length && anchor[matched++] == c;
+        }
+        found &= matched == length;
+    }
+    free(text);
+    return found;
+}
+
+/* "[words](path#anchor)", seen from the document's folder. */
 static unsigned check_links(const char *document, const char *text)
 {
     const char *slash = strrchr(document, '/');
@@ -234,12 +255,17 @@ static unsigned check_links(const char *document, const char *text)
         char path[2 * MAX_PATH];
         at += 2;
         size_t length = strcspn(at, "#)\n");
-        if (length == 0 || length >= MAX_PATH || strncmp(at, "http", 4) == 0)
+        if (length >= MAX_PATH || strncmp(at, "http", 4) == 0)
             continue;
-        snprintf(path, sizeof path, "%.*s%.*s", slash ? (int)(slash + 1 - document) : 0, document, (int)length, at);
+        snprintf(path, sizeof path, "%.*s%.*s", slash && length ? (int)(slash + 1 - document) : 0, document,
+                 (int)length, at);
+        const char *target = length ? path : document, *anchor = at + length + 1;
         found++;
-        if (!source_exists(path))
-            complain("%s links to %s, which is not there\n", document, path);
+        if (!source_exists(target))
+            complain("%s links to %s, which is not there\n", document, target);
+        else if (at[length] == '#' && !has_anchor(target, anchor, strcspn(anchor, ")\n")))
+            complain("%s links to %.*s in %s, which has no such heading\n", document, (int)strcspn(anchor, ")\n"),
+                     anchor, target);
     }
     return found;
 }
