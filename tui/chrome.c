@@ -292,9 +292,10 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
     if (list && list->filter[0] && session->prompt.kind != PROMPT_FILTER)
         right = draw_chip(canvas, right, y, "\\ ", list->filter);
     if (session->model.shown && session->model.shown->num_problems > 0) {
-        char text[FORMAT_BUFFER];
+        char text[FORMAT_BUFFER + KEY_NAME_BUFFER], key[KEY_NAME_BUFFER];
         size_t count = session->model.shown->num_problems;
-        snprintf(text, sizeof(text), "! %zu problem%s", count, count == 1 ? "" : "s");
+        snprintf(text, sizeof(text), "%s %zu problem%s", action_key_name(ACTION_PROBLEMS, key), count,
+                 count == 1 ? "" : "s");
         int least = session->depth == 0 ? x : 62;
         if (right - (int)strlen(text) > least)
             right = canvas_text_right(canvas, right, y, ROLE_NOTICE, text) - 2;

@@ -291,14 +291,18 @@ struct error *playback_set_span(struct session *session, bool is_end)
     struct error *error = model_toggle_span_edge(model, is_end);
     if (!error)
         error = session_renew(session);
+    char start_buffer[KEY_NAME_BUFFER], end_buffer[KEY_NAME_BUFFER];
+    const char *start = action_key_name(ACTION_SPAN_START, start_buffer);
+    const char *end = action_key_name(ACTION_SPAN_END, end_buffer);
     if (!model->span_start && model->span_end)
-        session_say(session, "the span ends here; go to where it starts and press (");
+        session_say(session, "the span ends here; go to where it starts and press %s", start);
     else if (model->span_start && model->span_end && !model_span_chosen(model, &span))
         session_say(session, "the span's end lies before its start");
     else if (model->span_start && !model->span_end)
-        session_say(session, "growth is now since here, up to where you go; ) sets the end, ( here again clears it");
+        session_say(session, "growth is now since here, up to where you go; %s sets the end, %s here again clears it",
+                    end, start);
     else if (model->span_start)
-        session_say(session, "growth is now that of the span; ( and ) at its edges clear it");
+        session_say(session, "growth is now that of the span; %s and %s at its edges clear it", start, end);
     else
         session_say(session, "growth is again that of the last minutes");
     return error;
@@ -309,8 +313,12 @@ struct error *playback_set_baseline(struct session *session)
     struct error *error = model_toggle_baseline(&session->model);
     if (!error)
         error = session_renew(session);
-    session_say(session, session->model.span_start ? "growth is now since here; b again: that of the last minutes"
-                                                   : "growth is again that of the last minutes");
+    char key[KEY_NAME_BUFFER];
+    if (session->model.span_start)
+        session_say(session, "growth is now since here; %s again: that of the last minutes",
+                    action_key_name(ACTION_BASELINE, key));
+    else
+        session_say(session, "growth is again that of the last minutes");
     return error;
 }
 

@@ -92,11 +92,17 @@ void profiling_follow(struct session *session)
     }
 }
 
+bool profiling_is_offered(const struct session *session)
+{
+    return session->model.shown && session->model.shown->profile_switch == PROFILE_SWITCH_OFFERED;
+}
+
 int profiling_offer_draw(const struct session *session, struct canvas canvas, int y)
 {
-    if (!session->model.shown || session->model.shown->profile_switch != PROFILE_SWITCH_OFFERED)
+    if (!profiling_is_offered(session))
         return 0;
-    int x = canvas_text(canvas, 2, y, ROLE_KEY, "P");
+    char key[KEY_NAME_BUFFER];
+    int x = canvas_text(canvas, 2, y, ROLE_KEY, action_key_name(ACTION_PROFILING, key));
     canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT,
                     is_native(session->model.shown) ? "samples page faults, or probes the allocator; asks first"
                                                     : "switches it on in the running process; asks first");

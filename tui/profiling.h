@@ -13,6 +13,8 @@ void profiling_ask(struct session *session);
 void profiling_answer(struct session *session, uint32_t key);
 /* There is a new sample: what came of it. */
 void profiling_follow(struct session *session);
+/* Whether it is off and can be switched on. */
+bool profiling_is_offered(const struct session *session);
 /* Says which key would switch it on, where it is off and can be; returns the rows it took. */
 int profiling_offer_draw(const struct session *session, struct canvas canvas, int y);
 

@@ -352,8 +352,10 @@ static void draw_sites(const struct session *session, struct overview *overview,
         return;
     const char *why = shown->profile_reason ? shown->profile_reason
                       : shown->profile_state == PROFILE_ON ? "nothing sampled yet" : "no heap profile in this program";
-    canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, why);
-    profiling_offer_draw(session, below, 2);
+    /* The last line is kept for what can be done about it. */
+    int lines = below.height - 1 - profiling_is_offered(session);
+    int y = canvas_text_wrap(below, 2, 1, below.width - 4, lines, ROLE_MUTED, why);
+    profiling_offer_draw(session, below, y);
 }
 
 static struct list *list_below(struct overview *overview)

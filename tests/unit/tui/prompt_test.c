@@ -203,6 +203,11 @@ START_TEST(keys_can_be_others)
     ck_assert_ptr_null(tui_bind_keys("pause", "none", &robbed));
     ck_assert_int_eq(action_of_key(' '), ACTION_NONE);
     ck_assert_str_eq(action_key_name(ACTION_PAUSE, name), "(no key)");
+    /* What is said of keys is said of those that hold. */
+    ck_assert_ptr_null(tui_bind_keys("baseline", "F4", &robbed));
+    stage_key(&stage, INPUT_F1 + 3);
+    ck_assert(stage_shows(&stage, "F4 again"));
+    stage_key(&stage, INPUT_F1 + 3);
     /* What has no key has no place among them. */
     stage_key(&stage, INPUT_DOWN);
     ck_assert(stage_shows(&stage, "F2 help") && !stage_shows(&stage, "(no key)"));
