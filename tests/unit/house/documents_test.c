@@ -25,7 +25,7 @@ static const char *const documents[] = {
 /* Options of other programs that they name. */
 static const char *const foreign[] = {
     "cap-add", "target", "perf-basic-prof", "interpreted-frames-native-stack", "samples", "only", "pid", "build-id",
-    "image",   "rm",
+    "image",   "rm",     "user",            "userns",                         "security-opt", "custom",
 };
 
 static bool is_among(const char *word, size_t length, const char *const *words, size_t count)
