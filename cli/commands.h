@@ -28,6 +28,8 @@ enum exit_status status_of_error(const struct error *error);
 /* Prints "heaptop: MESSAGE" on standard error, control characters escaped, and returns the status that goes with the
  * error, which it ends. */
 enum exit_status error_print(struct error *error);
+/* The same for what the command line says; of a command that was named, by which help it goes on. */
+enum exit_status error_print_usage(struct error *error, const struct options *options);
 /* The same for an error of live_source_open, followed by what would help. */
 enum exit_status error_print_attach(struct error *error, pid_t pid);
 

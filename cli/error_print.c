@@ -40,6 +40,16 @@ static void print_message(const char *prefix, const char *message)
     text_deinit(&line);
 }
 
+enum exit_status error_print_usage(struct error *error, const struct options *options)
+{
+    enum exit_status status = status_of_error(error);
+    const char *name = options->is_named ? command_infos[options->command].name : NULL;
+    print_message("", error->message);
+    fprintf(stderr, "  heaptop %s%s--help lists what it understands\n", name ? name : "", name ? " " : "");
+    error_destroy(error);
+    return status;
+}
+
 enum exit_status error_print(struct error *error)
 {
     enum exit_status status = status_of_error(error);

@@ -9,7 +9,7 @@ static void write_overview(struct text *text)
         {"heaptop", "pick a process, and watch it"},
         {"heaptop prometheus", "watch it, by name or pid; ? shows the keys"},
         {"heaptop report --for 1m 4242", "watch it for a minute, and print what was found"},
-        {"heaptop record -o FILE 4242", "record it, for heaptop replay FILE"},
+        {"heaptop record 4242", "record it to a file, for heaptop replay FILE"},
         {"heaptop doctor 4242", "what can be read of it, and what would help"},
     };
     text_append(text, "heaptop shows what a running process's memory does, and which code makes it grow.\n"

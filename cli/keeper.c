@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "cli/recording_name.h"
 #include "cli/suspects.h"
 
 /* What is suspected is noted so often. */
@@ -16,7 +16,7 @@ struct keeper {
     struct source *live;
     struct tui_keeper interface;
     const char *output;             /* Borrowed, or NULL. */
-    char name[64];                  /* Of the process, as it may stand in a file's name. */
+    char name[64];                  /* Of the process. */
 
     /* The private file. Both NULL until the first sample, and when there can be none. */
     struct recorder *past_recorder;
@@ -136,18 +136,9 @@ static struct keeper *keeper_of(struct source *source)
     return (struct keeper *)source;
 }
 
-/* What of a process's name may stand in a file's name. */
 static void note_name(struct keeper *keeper, const struct snapshot *snapshot)
 {
-    const char *name = catalog_string(snapshot->catalog, snapshot->target.comm);
-    size_t length = 0;
-    for (; name[length] && length + 1 < sizeof(keeper->name); length++) {
-        char character = name[length];
-        bool is_plain = (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z') ||
-                        (character >= '0' && character <= '9') || character == '-' || character == '_';
-        keeper->name[length] = is_plain ? character : '_';
-    }
-    keeper->name[length] = '\0';
+    snprintf(keeper->name, sizeof(keeper->name), "%s", catalog_string(snapshot->catalog, snapshot->target.comm));
 }
 
 static struct error *keeper_next(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
@@ -215,17 +206,11 @@ static struct error *give_past(void *context, struct source **ret_past)
 
 static struct error *choose_path(struct keeper *keeper)
 {
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm local;
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof(stamp), "%Y%m%d-%H%M%S", &local);
     free(keeper->path);
     keeper->path = NULL;
-    if (keeper->output)
-        keeper->path = strdup(keeper->output);
-    else if (asprintf(&keeper->path, "heaptop-%s-%s.heaptop", keeper->name[0] ? keeper->name : "process", stamp) < 0)
-        keeper->path = NULL;
+    if (!keeper->output)
+        return recording_name(keeper->name, &keeper->path);
+    keeper->path = strdup(keeper->output);
     return keeper->path ? NULL : error_no_memory();
 }
 

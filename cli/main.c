@@ -53,7 +53,7 @@ int main(int argc, char **argv)
     struct options options;
     struct error *error = options_parse(argc, argv, &options);
     if (error)
-        return error_print(error);
+        return error_print_usage(error, &options);
     if (options.help)
         return help_command(&options);
     if (options.version)

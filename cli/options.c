@@ -130,7 +130,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
                         VALUE_PROCESS, NULL},
     [COMMAND_RUN] = {"run", "run [--record FILE] -- COMMAND [ARGUMENTS]",
                      "start a command and watch it from its first moment on", VALUE_PROGRAM, NULL},
-    [COMMAND_RECORD] = {"record", "record -o FILE [-i TIME] [-d TIME] PID|NAME",
+    [COMMAND_RECORD] = {"record", "record [-o FILE] [--for TIME] PID|NAME",
                         "record a process to a file, with no screen", VALUE_PROCESS, NULL},
     [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line",
                         VALUE_FILE, NULL},
@@ -179,11 +179,6 @@ static struct error *set_interval(struct options *options, const char *argument)
         return error_create(ERROR_USAGE, "the shortest interval is %llu ms", ATTACH_MIN_INTERVAL_NS / 1000000);
     options->interval_ns = options->tui.interval_ns = interval;
     return NULL;
-}
-
-static struct error *set_duration(struct options *options, const char *argument)
-{
-    return units_parse_duration(argument, &options->duration_ns);
 }
 
 static struct error *set_enable_profiling(struct options *options, const char *argument)
@@ -450,11 +445,9 @@ static struct error *set_version(struct options *options, const char *argument)
 const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_JSON] = {"json", 0, NULL, REPORT | DIFF, "print JSON, \"schema\": \"heaptop/1\"", set_json},
     [OPTION_GCTRACE] = {"gctrace", 0, NULL, REPORT, "print GC cycles as GODEBUG=gctrace=1 would", set_gctrace},
-    [OPTION_FOR] = {"for", 0, "TIME", REPORT, "watch this long (10s); 0 takes one sample", set_for},
+    [OPTION_FOR] = {"for", 'd', "TIME", REPORT | RECORD, "how long; report: 10s, 0 takes one sample", set_for},
     [OPTION_INTERVAL] = {"interval", 'i', "TIME", ATTACH | RUN | RECORD | REPORT,
                          "time between samples (1s), at least 10ms", set_interval},
-    [OPTION_DURATION] = {"duration", 'd', "TIME", RECORD, "record this long; else until the process ends",
-                         set_duration},
     [OPTION_RECORD] = {"record", 0, "FILE", RUN, "record to FILE; without a terminal, with no screen", set_record},
     [OPTION_LOG] = {"log", 0, "FILE", RUN, "append the command's output to it; else discard it", set_log},
     [OPTION_NO_PRELOAD] = {"no-preload", 0, NULL, RUN, "load nothing into the command: no call sites but Go's",
@@ -482,7 +475,7 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_BASE] = {"base", 0, "BASE", EXPORT, "write the difference from FILE[@TIME], PID or NAME", set_base},
     [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT,
-                       "write to FILE; live view: what R records to", set_output},
+                       "write to FILE; else recordings name themselves", set_output},
     [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR",
                       set_color},
     [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind",
@@ -621,8 +614,6 @@ static struct error *check_operands(const struct options *options)
         return error_create(ERROR_USAGE, "the process's name is empty");
     if (options->command == COMMAND_EXPORT && options->format == FORMAT_NONE)
         return error_create(ERROR_USAGE, "export wants --format: pprof, folded, svg, json, csv or openmetrics");
-    if (options->command == COMMAND_RECORD && strcmp(options->output, "-") == 0)
-        return error_create(ERROR_USAGE, "record wants -o FILE, a file to record to");
     return NULL;
 }
 
@@ -633,13 +624,14 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
     int skipped = 0, value;
     struct options options = {
         .command = find_command(argc, argv, &skipped),
-        .for_ns = DEFAULT_FOR_NS,
         .interval_ns = DEFAULT_INTERVAL_NS,
         .output = "-",
         .preload_rate = ATTACH_DEFAULT_PROFILE_RATE,
         .tui = {.mouse = true, .interval_ns = DEFAULT_INTERVAL_NS},
     };
     options.is_named = skipped > 0;
+    ret_options->command = options.command;
+    ret_options->is_named = options.is_named;
     argc -= skipped;
     argv += skipped;
     build_getopt(options.command, long_options, letters);
@@ -664,6 +656,8 @@ struct error *options_parse(int argc, char **argv, struct options *ret_options)
         return error_create(ERROR_USAGE, "what is '%s'? %s takes %s", argv[optind],
                             command_infos[options.command].name,
                             options.command == COMMAND_DIFF ? "two moments" : "one process");
+    if (options.command == COMMAND_REPORT && !options.given[OPTION_FOR])
+        options.for_ns = DEFAULT_FOR_NS;
     options.tui.profile_rate = options.profile_rate;
     struct error *error = check_operands(&options);
     if (!error)

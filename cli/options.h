@@ -62,7 +62,6 @@ enum option_id {
     OPTION_GCTRACE,
     OPTION_FOR,
     OPTION_INTERVAL,
-    OPTION_DURATION,
     OPTION_RECORD,
     OPTION_LOG,
     OPTION_NO_PRELOAD,
@@ -129,9 +128,8 @@ struct options {
     const char *second;         /* Of diff: what the target, which is the old moment, is compared with. */
     bool json;
     bool gctrace;
-    uint64_t for_ns;            /* How long report watches; 0: one sample. */
+    uint64_t for_ns;            /* How long report watches, 0: one sample; record, 0: until the process ends. */
     uint64_t interval_ns;
-    uint64_t duration_ns;       /* How long record records; 0: until the process ends. */
     struct recorder_options recorder;   /* Of record, and of run's --record. */
     bool follow_name;
     uint64_t profile_rate;      /* To switch memory profiling on with; 0: it is left as it is. */
@@ -159,7 +157,7 @@ struct options {
     const char *given[OPTION_COUNT];
 };
 
-/* ERROR_USAGE for what makes no sense, ERROR_UNSUPPORTED for a format that is not written yet. */
+/* ERROR_USAGE for what makes no sense: then only the command is set, and whether it was named. */
 struct error *options_parse(int argc, char **argv, struct options *ret_options);
 
 /* "  -i, --interval TIME   ..." for each option of a command. */

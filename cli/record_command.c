@@ -8,13 +8,14 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/recording_name.h"
 #include "cli/suspects.h"
 #include "heaptop/attach.h"
 #include "heaptop/base/clock.h"
 #include "heaptop/record.h"
 
 #define SECOND_NS UINT64_C(1000000000)
-/* A time that is over just before a sample waits for it: "-d 10s" at one a second means eleven samples. */
+/* A time that is over just before a sample waits for it: "--for 10s" at one a second means eleven samples. */
 #define END_SLACK 4
 
 /* Where resident memory is, is looked at so often. */
@@ -28,7 +29,8 @@
 /* One recording, over all the processes that it follows. */
 struct session {
     const struct options *options;
-    const char *path;
+    const char *path;               /* "-": one is to be chosen. */
+    char *chosen_path;
     int signals;
     struct recorder *recorder;
     struct source *source;          /* NULL between two processes. */
@@ -152,8 +154,8 @@ static void add_snapshot(struct session *session, struct snapshot *snapshot)
     session->reason[0] = '\0';
     recorder_add(session->recorder, snapshot);
     heed_suspects(session, snapshot);
-    if (session->samples++ == 0 && session->options->duration_ns)
-        session->end_ns = snapshot->monotonic_ns + session->options->duration_ns + snapshot->interval_ns / END_SLACK;
+    if (session->samples++ == 0 && session->options->for_ns)
+        session->end_ns = snapshot->monotonic_ns + session->options->for_ns + snapshot->interval_ns / END_SLACK;
     if (!session->name && session->options->follow_name)
         session->name = strdup(catalog_string(snapshot->catalog, snapshot->target.comm));
     session->last_unix_ns = snapshot->unix_ns;
@@ -272,6 +274,15 @@ static struct error *record_all(struct session *session)
 
 /* ---- the command ---- */
 
+static void tell_begin(const struct session *session, pid_t pid)
+{
+    struct text path = {0};
+    text_append_escaped(&path, session->path, strlen(session->path));
+    fprintf(stderr, "heaptop: recording process %d to %s; Ctrl-C ends it, SIGUSR1 sets a mark\n", (int)pid,
+            path.data ? path.data : "a file");
+    text_deinit(&path);
+}
+
 static void tell_end(const struct recorder_status *status, const struct session *session)
 {
     char bytes[UNITS_BUFFER];
@@ -283,7 +294,11 @@ static void tell_end(const struct recorder_status *status, const struct session 
         fprintf(stderr, ", %u restart%s", session->restarts, session->restarts == 1 ? "" : "s");
     if (status->dropped)
         fprintf(stderr, ", %llu lost", (unsigned long long)status->dropped);
-    fputc('\n', stderr);
+    struct text path = {0};
+    text_append_escaped(&path, session->path, strlen(session->path));
+    /* A set of files has names that begin as its own. */
+    fprintf(stderr, "; heaptop replay %s shows them\n", path.data && status->files < 2 ? path.data : "FILE");
+    text_deinit(&path);
 }
 
 /* Of a name that is to be followed, the process may be yet to come. */
@@ -298,6 +313,22 @@ static enum exit_status choose(struct session *session, pid_t *ret_pid)
     return session->name ? STATUS_DONE : error_print(error_no_memory());
 }
 
+/* By the process's name, where none was given. */
+static struct error *choose_path(struct session *session)
+{
+    char path[32], name[64] = "";
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)session->pid);
+    FILE *file = session->name ? NULL : fopen(path, "re");
+    if (file && !fgets(name, sizeof(name), file))
+        name[0] = '\0';
+    if (file)
+        fclose(file);
+    name[strcspn(name, "\n")] = '\0';
+    struct error *error = recording_name(session->name ? session->name : name, &session->chosen_path);
+    session->path = session->chosen_path;
+    return error;
+}
+
 static enum exit_status run_session(struct session *session, pid_t pid)
 {
     struct recorder_status reached;
@@ -305,11 +336,13 @@ static enum exit_status run_session(struct session *session, pid_t pid)
     struct error *error = pid ? attach_to(session, pid) : NULL;
     if (error)
         return error_print_attach(error, pid);
-    error = recorder_open(session->path, &session->options->recorder, &session->recorder);
+    error = strcmp(session->path, "-") == 0 ? choose_path(session) : NULL;
+    if (!error)
+        error = recorder_open(session->path, &session->options->recorder, &session->recorder);
     if (error)
         return error_print(error);
     if (isatty(STDERR_FILENO) && pid)
-        fprintf(stderr, "heaptop: recording process %d; Ctrl-C ends it, SIGUSR1 sets a mark\n", (int)pid);
+        tell_begin(session, pid);
     else if (!pid)
         fprintf(stderr, "heaptop: there is no '%s' yet; waiting for it\n", session->name);
     error = record_all(session);
@@ -336,6 +369,7 @@ static enum exit_status run_and_end(struct session *session, pid_t pid)
     if (session->signals >= 0)
         close(session->signals);
     free(session->name);
+    free(session->chosen_path);
     return status;
 }
 

@@ -119,6 +119,13 @@ def test_duration_and_the_targets_end(folder):
         assert query(folder / "b", "SELECT exited FROM ticks ORDER BY tick DESC LIMIT 1") == [(1,)]
 
 
+def test_a_recording_without_a_name_gets_one(folder):
+    with Leak() as leak:
+        process = subprocess.run([HEAPTOP, "record", "--for", "200ms", "-i", "50ms", str(leak.pid)], cwd=folder, capture_output=True, text=True)
+        named = re.search(r"; heaptop replay (heaptop-[a-z]+-\d{8}-\d{6}\.heaptop) shows them\n$", process.stderr)
+        assert named and report(folder / named[1])["target"]["pid"] == leak.pid, process.stderr
+
+
 def test_export_of_a_recording_is_that_of_the_moment(folder):
     with Leak() as leak:
         file = folder / "a"
