@@ -217,7 +217,8 @@ static struct error *choose_path(struct keeper *keeper)
 static void say_end(const struct keeper *keeper, struct text *text)
 {
     char bytes[UNITS_BUFFER];
-    text_printf(text, "recorded %llu samples, %s, in ", (unsigned long long)keeper->status.ticks,
+    text_printf(text, "recorded %llu sample%s, %s, in ", (unsigned long long)keeper->status.ticks,
+                keeper->status.ticks == 1 ? "" : "s",
                 units_format_bytes(bytes, (double)keeper->status.bytes));
     text_append_escaped(text, keeper->path, strlen(keeper->path));
 }

@@ -286,8 +286,9 @@ static void tell_begin(const struct session *session, pid_t pid)
 static void tell_end(const struct recorder_status *status, const struct session *session)
 {
     char bytes[UNITS_BUFFER];
-    fprintf(stderr, "heaptop: %s%llu samples recorded, %s", session->exited ? "the process has ended; " : "",
-            (unsigned long long)status->ticks, units_format_bytes(bytes, (double)status->bytes));
+    fprintf(stderr, "heaptop: %s%llu sample%s recorded, %s", session->exited ? "the process has ended; " : "",
+            (unsigned long long)status->ticks, status->ticks == 1 ? "" : "s",
+            units_format_bytes(bytes, (double)status->bytes));
     if (status->files > 1)
         fprintf(stderr, " in the last of %llu files", (unsigned long long)status->files);
     if (session->restarts)
