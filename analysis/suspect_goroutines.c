@@ -207,14 +207,15 @@ static void tell_wait(struct suspect_list *list, const struct candidate *candida
 static void tell_object(struct suspect_list *list, const struct goroutine_group *group, struct suspicion *suspicion)
 {
     const struct wait_object *object = &group->object;
-    char waiting[UNITS_BUFFER], length[UNITS_BUFFER];
+    char senders[UNITS_BUFFER], receivers[UNITS_BUFFER], length[UNITS_BUFFER];
     if (object->kind == WAIT_OBJECT_NIL_CHANNEL) {
         suspect_add_evidence(suspicion, "The channel is nil: nothing can ever wake them.");
     } else if (group->examined > 1 && group->num_objects == 1 && object->kind == WAIT_OBJECT_CHANNEL &&
                object->is_read) {
         suspect_add_evidence(
-            suspicion, suspect_text(list, "All on one channel: %s wait to send, %u to receive; %s elements in it.",
-                                    units_format_exact(waiting, object->senders), object->receivers,
+            suspicion, suspect_text(list, "All on one channel: %s wait to send, %s to receive; %s elements in it.",
+                                    units_format_exact(senders, object->senders),
+                                    units_format_exact(receivers, object->receivers),
                                     units_format_exact(length, (int64_t)object->length)));
     } else if (group->examined > 1 && group->num_objects == group->examined && object->kind == WAIT_OBJECT_CHANNEL) {
         suspect_add_evidence(suspicion, "Each waits on a channel of its own.");

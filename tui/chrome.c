@@ -12,6 +12,8 @@
  * there is room for, but not to less than these. */
 #define LONG_TITLE 12
 #define SHORT_TITLE 2
+/* From so many columns on keys stand further apart. */
+#define WIDE_LINE 100
 
 const char *ago(const struct session *session, uint64_t unix_ns, char *buffer)
 {
@@ -306,21 +308,55 @@ static void draw_tabs(struct session *session, struct canvas canvas, int y)
 
 /* ---- keys ---- */
 
-static int key_width(enum action action)
+/* What a key does now, in a word: what is held, or stands still in the past, cannot be paused. */
+static const char *key_word(const struct session *session, enum action action)
 {
-    char buffer[KEY_NAME_BUFFER];
-    return (int)utf8_width(action_key_name(action, buffer)) + 1 +
-           (int)utf8_width(action_infos[action].word);
+    if (action == ACTION_PAUSE && session->playback.is_on)
+        return session->playback.is_playing ? "stop" : "play";
+    if (action == ACTION_PAUSE && session->model.paused)
+        return "go on";
+    return action_infos[action].word;
 }
 
-/* Draws it when it has a key and ends before `limit`; returns where the next one begins. */
-static int draw_key(struct canvas canvas, int x, int y, int limit, enum action action)
+static int key_width(const struct session *session, enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    if (action_keys(action)[0] == 0 || x + key_width(action) > limit)
-        return x;
-    x = canvas_text(canvas, x, y, ROLE_KEY, action_key_name(action, buffer));
-    return canvas_text(canvas, x + 1, y, ROLE_MUTED, action_infos[action].word) + (canvas.width < 100 ? 2 : 3);
+    return (int)utf8_width(action_key_name(action, buffer)) + 1 + (int)utf8_width(key_word(session, action));
+}
+
+/* What can be done to a list that has rows, and to no other. */
+static bool needs_rows(enum action action)
+{
+    return action == ACTION_OPEN || action == ACTION_SEARCH || action == ACTION_FILTER || action == ACTION_SORT ||
+           action == ACTION_REVERSE || action == ACTION_TREE || action == ACTION_GROUPING || action == ACTION_COPY ||
+           action == ACTION_MAXIMISE;
+}
+
+/* Where the next key goes, and what it has to end before. */
+struct key_line {
+    const struct session *session;
+    struct canvas canvas;
+    int x, y, limit;
+};
+
+/* What has no key is left out, what there is nothing for, and what there is no room for. */
+static void draw_key(struct key_line *line, enum action action)
+{
+    char buffer[KEY_NAME_BUFFER];
+    const struct list *list = session_list(line->session);
+    if ((list && list->num_all == 0 && needs_rows(action)) || (action == ACTION_RECORD && !line->session->keeper))
+        return;
+    if (action_keys(action)[0] == 0 || line->x + key_width(line->session, action) > line->limit)
+        return;
+    int x = canvas_text(line->canvas, line->x, line->y, ROLE_KEY, action_key_name(action, buffer));
+    x = canvas_text(line->canvas, x + 1, line->y, ROLE_MUTED, key_word(line->session, action));
+    line->x = x + (line->canvas.width < WIDE_LINE ? 2 : 3);
+}
+
+static void draw_keys(struct key_line *line, const enum action *actions)
+{
+    for (; actions && *actions != ACTION_NONE; actions++)
+        draw_key(line, *actions);
 }
 
 static void draw_footer(struct session *session, struct canvas canvas, int y)
@@ -334,24 +370,35 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
         canvas_text_fit(canvas, 1, y, canvas.width - 2, ROLE_NOTICE, session->message);
         return;
     }
-    const struct open_screen *top = session_top(session);
+    /* A popup has its own on its edge, and takes all others. */
+    if (session->popup != POPUP_NONE)
+        return;
+    static const enum action of_a_graph[] = {ACTION_GRAPH, ACTION_BACK, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER,
+                                             ACTION_NONE};
+    static const enum action of_the_past[] = {ACTION_PAUSE, ACTION_JUMP, ACTION_NONE},
+                             steps[] = {ACTION_STEP_BACK, ACTION_STEP_FORWARD, ACTION_NONE};
+    bool is_past = session->playback.is_on;
     /* The way out is always shown. */
-    int limit = canvas.width - 3 - key_width(ACTION_QUIT);
-    int x = draw_key(canvas, 1, y, limit, ACTION_HELP);
+    struct key_line line = {session, canvas, 1, y, canvas.width - 3 - key_width(session, ACTION_QUIT)};
+    draw_key(&line, ACTION_HELP);
     /* Where it is not known which code allocates, the key that would tell is the next step. */
     const struct snapshot *latest = session->model.latest;
-    if (!session->playback.is_on && latest && latest->profile_switch == PROFILE_SWITCH_OFFERED)
-        x = draw_key(canvas, x, y, limit, ACTION_PROFILING);
-    static const enum action of_the_past[] = {ACTION_PAUSE, ACTION_STEP_BACK, ACTION_STEP_FORWARD, ACTION_JUMP};
-    for (size_t i = 0; session->playback.is_on && i < ARRAY_SIZE(of_the_past); i++)
-        x = draw_key(canvas, x, y, limit, of_the_past[i]);
-    for (const enum action *action = top->ops->footer; action && *action != ACTION_NONE; action++)
-        x = draw_key(canvas, x, y, limit, *action);
-    if (!session->playback.is_on)
-        x = draw_key(canvas, x, y, limit, ACTION_PAUSE);
+    if (!is_past && latest && latest->profile_switch == PROFILE_SWITCH_OFFERED)
+        draw_key(&line, ACTION_PROFILING);
+    if (is_past)
+        draw_keys(&line, of_the_past);
+    /* What the screen can do comes before how to go about in time, where there is no room for both. */
+    if (is_past && canvas.width >= WIDE_LINE)
+        draw_keys(&line, steps);
+    draw_keys(&line, session->graph_alone > 0 ? of_a_graph : session_top(session)->ops->footer);
+    if (is_past && canvas.width < WIDE_LINE)
+        draw_keys(&line, steps);
+    if (!is_past)
+        draw_key(&line, ACTION_PAUSE);
     if (session->can_pick)
-        x = draw_key(canvas, x, y, limit, ACTION_PICK);
-    draw_key(canvas, x, y, canvas.width, ACTION_QUIT);
+        draw_key(&line, ACTION_PICK);
+    line.limit = canvas.width;
+    draw_key(&line, ACTION_QUIT);
 }
 
 struct canvas chrome_draw(struct session *session, struct canvas canvas)

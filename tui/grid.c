@@ -208,8 +208,21 @@ int canvas_text_fit(struct canvas canvas, int x, int y, int width, enum role rol
     return text_bytes(canvas, x, y, role, text, length);
 }
 
-/* The bytes that fit on a line, cut between words where it can be; one character at least. */
-static size_t line_length(const char *text, int width)
+/* A figure stays with its unit: "1.00 MB/s". */
+static bool parts_figure(const char *text, size_t space)
+{
+    static const char *const units[] = {"B", "KB", "MB", "GB", "TB", "ns", "us", "ms", "s", "min", "h", "d"};
+    if (space == 0 || text[space - 1] < '0' || text[space - 1] > '9')
+        return false;
+    const char *word = text + space + 1;
+    size_t length = strcspn(word, " /,.;:)");
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+        if (length == strlen(units[i]) && strncmp(word, units[i], length) == 0)
+            return true;
+    return false;
+}
+
+size_t text_line_length(const char *text, int width)
 {
     size_t length = strlen(text), space = 0;
     int columns = 0;
@@ -217,22 +230,23 @@ static size_t line_length(const char *text, int width)
         uint32_t rune;
         size_t taken = utf8_decode(text + at, length - at, &rune);
         columns += is_control(rune) ? 1 : rune_width(rune);
+        if (rune == ' ' && !parts_figure(text, at))
+            space = at + 1;
         if (columns > width && at > 0)
             return space > 0 ? space : at;
         at += taken;
-        if (rune == ' ')
-            space = at;
     }
     return length;
 }
 
 int canvas_text_wrap(struct canvas canvas, int x, int y, int width, int lines, enum role role, const char *text)
 {
-    for (; *text && lines > 0; lines--) {
-        size_t length = lines > 1 ? line_length(text, width) : strlen(text);
-        char line[GRID_MAX_WIDTH * 4];
-        snprintf(line, sizeof(line), "%.*s", (int)length, text);
-        canvas_text_fit(canvas, x, y++, width, role, line);
+    for (; *text && lines > 0 && width > 0; lines--) {
+        size_t length = text_line_length(text, width);
+        if (lines == 1 || !text[length])
+            canvas_text_fit(canvas, x, y++, width, role, text);
+        else
+            text_bytes(canvas, x, y++, role, text, text[length - 1] == ' ' ? length - 1 : length);
         text += length;
     }
     return y;

@@ -64,8 +64,10 @@ int canvas_printf(struct canvas canvas, int x, int y, enum role role, const char
 /* At most `width` columns, the last of them an ellipsis when the text is longer. Returns the column behind what was
  * drawn. */
 int canvas_text_fit(struct canvas canvas, int x, int y, int width, enum role role, const char *text);
-/* In at most `lines` lines of at most `width` columns, cut between words where it can be; what has no room in the last
- * of them ends in an ellipsis. Returns the row below. */
+/* How many bytes of a text stand in a line of so many columns, broken between words where that can be, and not before
+ * a unit; not 0, where there is any text. */
+size_t text_line_length(const char *text, int width);
+/* In at most `lines` such lines; what has no room in the last of them ends in an ellipsis. Returns the row below. */
 int canvas_text_wrap(struct canvas canvas, int x, int y, int width, int lines, enum role role, const char *text);
 /* Ends before column `right`. Returns the column where it begins. */
 int canvas_text_right(struct canvas canvas, int right, int y, enum role role, const char *text);

@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #define COLUMN_GAP 2
+/* A section's title, and those of its columns. */
+#define TITLE_ROWS 2
 /* The mark of the selected row stands before the columns. */
 #define MARK_WIDTH 2
 #define PAN_STEP 8
@@ -19,6 +21,16 @@ void list_deinit(struct list *list)
     free(list->rows);
     list->rows = NULL;
     list->num_rows = list->capacity = 0;
+}
+
+int list_height_below(int height, size_t lines, bool focused)
+{
+    int most = height / 3;
+    if (lines == 0)
+        return 0;
+    if (most < TITLE_ROWS + 1)
+        return focused ? height : 0;
+    return lines + TITLE_ROWS < (size_t)most ? (int)lines + TITLE_ROWS : most;
 }
 
 bool text_contains(const char *text, const char *needle)

@@ -25,8 +25,9 @@ static void draw_edge(struct canvas canvas, const struct model *model, const str
 {
     canvas_frame(canvas, ROLE_FAINT);
     int x = canvas_printf(canvas, 2, 0, ROLE_MUTED, " %s ", panel->title);
-    x = canvas_printf(canvas, x, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE, "%s ",
-                      panel->missing ? NOT_KNOWN : panel->figure);
+    const char *figure = panel->missing ? NOT_KNOWN : panel->figure;
+    if (figure[0])
+        x = canvas_printf(canvas, x, 0, panel->missing ? ROLE_FAINT : ROLE_FIGURE, "%s ", figure);
     if (panel->change[0]) {
         canvas_text(canvas, x, 0, ROLE_TEXT, " ");
         x = draw_change(canvas, x + 1, 0, panel);

@@ -8,6 +8,8 @@
 #include "tui/session.h"
 
 #define LINE_TEXT 256
+/* Sentences are broken at so many columns, however much room there is. */
+#define SENTENCE_WIDTH 60
 
 /* A popup's lines are gathered first, so that it can be as large as it needs and scroll where there is no room. */
 struct popup_line {
@@ -125,58 +127,58 @@ static void write_problems(const struct session *session, struct popup_text *tex
 /* What would be done, what it costs, and how it is undone: read under pressure. */
 static void write_profiling_on(const struct session *session, struct popup_text *text)
 {
-    char rate[UNITS_BUFFER], speed[UNITS_BUFFER], samples[UNITS_BUFFER];
+    char rate[UNITS_BUFFER], speed[UNITS_BUFFER], samples[UNITS_BUFFER], often[2 * UNITS_BUFFER + 40] = "";
     double allocates = session->model.analysis ? session->model.analysis->alloc_bytes_per_s : NAN;
     units_format_bytes(rate, (double)session->profile_rate);
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "writes 8 bytes, once: MemProfileRate is %llu",
-             (unsigned long long)session->profile_rate);
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "no stop, no restart, nothing else");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "a stack is taken for one in %s,", rate);
     if (isfinite(allocates))
-        add_line(text, ROLE_TEXT, ROLE_TEXT, "", "at %s about %s a second, some us each,",
-                 units_format_rate(speed, allocates),
+        snprintf(often, sizeof(often), " at %s about %s a second, some us each,", units_format_rate(speed, allocates),
                  units_format_count(samples, ceil(allocates / (double)session->profile_rate)));
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and keeps some hundred bytes for each stack");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites of what is allocated from now on;");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "what was allocated before stays one row");
+    add_line(text, ROLE_STRONG, ROLE_STRONG, "does",
+             "writes 8 bytes, once: MemProfileRate is %llu; no stop, no restart, nothing else",
+             (unsigned long long)session->profile_rate);
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs",
+             "a stack is taken for one in %s,%s and keeps some hundred bytes for each stack", rate, often);
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s",
+             "call sites of what is allocated from now on; what was allocated before stays one row");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
 }
 
 static void write_profiling_off(const struct session *session, struct popup_text *text)
 {
     (void)session;
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "writes 8 bytes: MemProfileRate is 0 again");
+    add_line(text, ROLE_STRONG, ROLE_STRONG, "does", "%s", "writes 8 bytes: MemProfileRate is 0 again");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "loses", "%s", "the call sites: they are no longer counted");
 }
 
 static void write_probe_on(const struct session *session, struct popup_text *text)
 {
     (void)session;
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "has the kernel sample page faults with their stacks;");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "no stop, no write, nothing placed in the program");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some 3 us a sample, of which it aims at 250 a second:");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "about a thousandth of a processor");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites that first touch new memory from now on,");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "whether it is freed later or not");
+    add_line(text, ROLE_STRONG, ROLE_STRONG, "does", "%s",
+             "has the kernel sample page faults with their stacks; no stop, no write, nothing placed in the program");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s",
+             "some 3 us a sample, of which it aims at 250 a second: about a thousandth of a processor");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s",
+             "call sites that first touch new memory from now on, whether it is freed later or not");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "or a", "%s", "counts calls of malloc, free and the like for 0.1 s,");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and tells what probes on them would cost: they show");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "what is kept (BPF; breakpoints; asks again)");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "or a", "%s",
+             "counts calls of malloc, free and the like for 0.1 s, and tells what probes on them would cost: they show "
+             "what is kept (BPF; breakpoints; asks again)");
 }
 
 static void write_probe_allocations(const struct session *session, struct popup_text *text)
 {
     const struct snapshot *latest = session->model.latest;
     const struct counter *share = latest ? &latest->counters[COUNTER_PROBE_SHARE] : NULL;
-    char percent[UNITS_BUFFER];
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s", "BPF programs run at each call of malloc, free and the like;");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "the kernel places breakpoints in the process's own copy of");
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "", "%s", "their code; no stop");
+    char percent[UNITS_BUFFER], cost[UNITS_BUFFER + 64] = "";
     if (share && counter_known(share))
-        add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "about %s of a processor, by the calls of the last moment;",
+        snprintf(cost, sizeof(cost), "about %s of a processor, by the calls of the last moment; ",
                  units_format_percent(percent, share->value.real));
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "the probes are taken away should it become three times that");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "and more than a tenth of one (--probe-budget)");
+    add_line(text, ROLE_STRONG, ROLE_STRONG, "does", "%s",
+             "BPF programs run at each call of malloc, free and the like; the kernel places breakpoints in the "
+             "process's own copy of their code; no stop");
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "costs",
+             "%sthe probes are taken away should it become three times that and more than a tenth of one "
+             "(--probe-budget)", cost);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "call sites of what is allocated from now on and in use");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "when heaptop ends or is killed, or by P");
 }
@@ -202,11 +204,9 @@ static void write_stop_running(const struct session *session, struct popup_text 
 {
     const struct snapshot *latest = session->model.latest;
     bool is_go = latest && analysis_is_go(session->model.analysis);
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "does", "%s",
-             is_go ? "stops the threads of running goroutines, one after the other,"
-                   : "stops the threads that run, one after the other,");
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "once, in the next sample; %u ran in the last one",
-             latest ? count_running(latest, is_go) : 0);
+    add_line(text, ROLE_STRONG, ROLE_STRONG, "does",
+             "stops the threads %s, one after the other, once, in the next sample; %u ran in the last one",
+             is_go ? "of running goroutines" : "that run", latest ? count_running(latest, is_go) : 0);
     add_line(text, ROLE_STRONG, ROLE_TEXT, "costs", "%s", "some ten to a hundred microseconds each (ptrace)");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "shows", "%s", "their stacks; others are read without a stop");
     add_line(text, ROLE_STRONG, ROLE_TEXT, "undone", "%s", "by the kernel, at once, should heaptop be killed");
@@ -230,6 +230,25 @@ static const struct {
     [POPUP_PROFILING_OFF] = {" Put memory profiling back? ", " y puts it back, any other key does not ",
                              write_profiling_off},
 };
+
+/* Breaks what is wider than that into lines of its own, below each other; what finds no memory stays cut. */
+static void wrap_lines(struct popup_text *text, int width)
+{
+    text->width = 0;
+    for (size_t i = 0; i < text->lines.count; i++) {
+        struct popup_line *line = &text->lines.items[i], rest = {line->left_role, line->right_role, "", ""};
+        size_t length = text_line_length(line->right, width);
+        if (line->right[length] && vector_append(&text->lines, rest)) {
+            line = &text->lines.items[i];
+            memmove(line + 2, line + 1, (text->lines.count - i - 2) * sizeof(*line));
+            line[1] = rest;
+            memcpy(line[1].right, line->right + length, strlen(line->right + length) + 1);
+            line->right[length] = '\0';
+        }
+        int columns = (int)utf8_width(line->right);
+        text->width = columns > text->width ? columns : text->width;
+    }
+}
 
 static bool is_blank(const struct popup_line *line)
 {
@@ -258,6 +277,8 @@ void popup_draw(struct session *session, struct canvas canvas)
     struct popup_text text = {.lines = {0}};
     looks[session->popup].write(session, &text);
     /* Long lists of keys stand in two columns where there is room. */
+    int room = canvas.width - text.left_width - 8;
+    wrap_lines(&text, room < SENTENCE_WIDTH ? room : SENTENCE_WIDTH);
     int column = text.left_width + 2 + text.width;
     int columns = session->popup == POPUP_HELP && 2 * column + 8 <= canvas.width ? 2 : 1;
     int second = columns == 2 ? second_column(&text) : (int)text.lines.count;
@@ -270,14 +291,17 @@ void popup_draw(struct session *session, struct canvas canvas)
     canvas_frame(box, ROLE_MUTED);
     canvas_text(box, 2, 0, ROLE_STRONG, looks[session->popup].title);
     int most = rows - (height - 2);
+    session->popup_hidden = most > 0 ? most : 0;
     if (session->popup_top > most)
         session->popup_top = most;
     if (session->popup_top < 0)
         session->popup_top = 0;
-    canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED,
-                      looks[session->popup].note ? looks[session->popup].note
-                      : most > 0                 ? " j k scroll, any other key closes "
-                                                 : " any key closes ");
+    const char *note = looks[session->popup].note;
+    canvas_text_right(box, box.width - 2, box.height - 1, ROLE_MUTED, note       ? note
+                      : most > 0 ? " any other key closes "
+                                 : " any key closes ");
+    if (most > 0)
+        canvas_text_right(box, box.width - 2, 0, ROLE_MUTED, " j k scroll ");
     for (int c = 0; c < columns; c++) {
         int from = c * second, end = c == 0 ? second : count;
         for (int y = 0; y < height - 2 && from + session->popup_top + y < end; y++) {

@@ -103,8 +103,7 @@ int profiling_offer_draw(const struct session *session, struct canvas canvas, in
         return 0;
     char key[KEY_NAME_BUFFER];
     int x = canvas_text(canvas, 2, y, ROLE_KEY, action_key_name(ACTION_PROFILING, key));
-    canvas_text_fit(canvas, x + 1, y, canvas.width - x - 3, ROLE_TEXT,
-                    is_native(session->model.shown) ? "samples page faults, or probes the allocator; asks first"
-                                                    : "switches it on in the running process; asks first");
-    return 1;
+    const char *does = is_native(session->model.shown) ? "samples page faults, or probes the allocator; asks first"
+                                                       : "switches it on in the running process; asks first";
+    return canvas_text_wrap(canvas, x + 1, y, canvas.width - x - 3, canvas.height - y, ROLE_TEXT, does) - y;
 }

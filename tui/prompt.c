@@ -1,10 +1,14 @@
 #include "tui/prompt.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "tui/command.h"
 #include "tui/playback.h"
 #include "tui/session.h"
+
+/* What is typed has so many columns before the hint gives way to it. */
+#define LEAST_LINE_WIDTH 18
 
 static const struct {
     const char *sign, *hint;
@@ -202,6 +206,10 @@ void prompt_draw_matches(const struct session *session, struct canvas canvas)
         int width = (int)utf8_width(matches[i].line) + (int)utf8_width(matches[i].argument) + 1;
         left = width > left ? width : left;
     }
+    char more[32] = "";
+    if (first + shown < count)
+        snprintf(more, sizeof(more), "and %zu more", count - first - shown);
+    int more_width = more[0] ? (int)strlen(more) + 1 : 0;
     struct canvas box = canvas_part(canvas, 0, y - (int)shown, canvas.width, (int)shown);
     canvas_clear(box, GROUND_POPUP);
     for (size_t i = 0; i < shown; i++) {
@@ -211,10 +219,12 @@ void prompt_draw_matches(const struct session *session, struct canvas canvas)
         canvas_text(box, 1, line, ROLE_KEY, is_chosen ? ">" : " ");
         int x = canvas_text(box, 3, line, is_chosen ? ROLE_STRONG : ROLE_FIGURE, match->line);
         canvas_text(box, match->argument[0] ? x + 1 : x, line, ROLE_MUTED, match->argument);
-        canvas_text_fit(box, left + 6, line, box.width - left - 7, ROLE_MUTED, match->help);
+        int right = i + 1 == shown ? box.width - more_width : box.width;
+        canvas_text_fit(box, left + 6, line, right - left - 7, ROLE_MUTED, match->help);
         if (is_chosen)
             canvas_ground(box, 0, line, box.width, GROUND_SELECTED);
     }
+    canvas_text_right(box, box.width - 1, box.height - 1, ROLE_MUTED, more);
 }
 
 void prompt_draw(const struct session *session, struct canvas canvas, int y)
@@ -223,7 +233,8 @@ void prompt_draw(const struct session *session, struct canvas canvas, int y)
     canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
     int x = canvas_text(canvas, 1, y, ROLE_STRONG, looks[prompt->kind].sign);
     const char *hint = looks[prompt->kind].hint;
-    int width = canvas.width - x - 4 - (int)strlen(hint);
-    line_edit_draw(&prompt->edit, canvas, x + 1, y, width);
-    canvas_text_right(canvas, canvas.width - 1, y, ROLE_MUTED, hint);
+    int room = canvas.width - x - 4 - LEAST_LINE_WIDTH, hint_width = (int)utf8_width(hint);
+    hint_width = hint_width < room ? hint_width : room;
+    line_edit_draw(&prompt->edit, canvas, x + 1, y, canvas.width - x - 4 - hint_width);
+    canvas_text_fit(canvas, canvas.width - 1 - hint_width, y, hint_width, ROLE_MUTED, hint);
 }

@@ -13,6 +13,7 @@
 #include "tui/time_line.h"
 
 #define WHEEL_LINES 3
+#define POPUP_PAGE 10
 
 static const struct screen_ops *const tab_screens[] = {
     &overview_screen, &sites_screen, &goroutines_screen, &threads_screen, &gc_screen, &memory_screen,
@@ -573,27 +574,37 @@ struct error *session_act(struct session *session, enum action action)
     }
 }
 
+/* false: all of it is to be seen, or the key is none that scrolls. */
+static bool scroll_popup(struct session *session, enum action action)
+{
+    int lines = action == ACTION_DOWN        ? 1
+                : action == ACTION_UP        ? -1
+                : action == ACTION_PAGE_DOWN ? POPUP_PAGE
+                : action == ACTION_PAGE_UP   ? -POPUP_PAGE
+                                             : 0;
+    session->popup_top += lines;
+    return lines != 0 && session->popup_hidden > 0;
+}
+
+static void answer_popup(struct session *session, uint32_t key)
+{
+    if (session->popup == POPUP_STOP_RUNNING)
+        stop_running_answer(session, key);
+    else if (session->popup >= POPUP_PROFILING_ON)
+        profiling_answer(session, key);
+    else
+        session->popup = POPUP_NONE;
+}
+
 static struct error *handle_key(struct session *session, uint32_t key)
 {
     session->message[0] = '\0';
     if (session->prompt.kind != PROMPT_NONE)
         return prompt_key(session, key);
     enum action action = action_of_key(key);
-    if (session->popup == POPUP_STOP_RUNNING) {
-        stop_running_answer(session, key);
-        return NULL;
-    }
-    if (session->popup >= POPUP_PROFILING_ON) {
-        profiling_answer(session, key);
-        return NULL;
-    }
     if (session->popup != POPUP_NONE) {
-        if (action == ACTION_DOWN || action == ACTION_PAGE_DOWN)
-            session->popup_top += action == ACTION_DOWN ? 1 : 10;
-        else if (action == ACTION_UP || action == ACTION_PAGE_UP)
-            session->popup_top -= action == ACTION_UP ? 1 : 10;
-        else
-            session->popup = POPUP_NONE;
+        if (!scroll_popup(session, action))
+            answer_popup(session, key);
         return NULL;
     }
     if (key >= '1' && key < '1' + NUM_TABS)

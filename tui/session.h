@@ -126,7 +126,7 @@ struct session {
     int time_line_y, time_line_height;                  /* Where it was drawn, for the mouse. */
     struct prompt_line prompt;
     enum popup popup;
-    int popup_top;
+    int popup_top, popup_hidden;                        /* The first of its lines that is shown; how many are not. */
     uint64_t profile_rate;
     enum { PROFILING_NOT_ASKED, PROFILING_ASKED_ON, PROFILING_ASKED_OFF, PROFILING_ASKED_COUNT } profiling_asked;
     uint64_t profiling_asked_at;    /* Number of the sample that was the latest then. */

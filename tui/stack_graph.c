@@ -2,14 +2,14 @@
 
 #include <math.h>
 
-/* What each layer looks like; neighbours differ in colour and in texture. */
+/* What each layer looks like: each has a colour and a texture of its own. */
 static const struct {
     enum role role;
     uint32_t rune;
     char ascii;
 } looks[STACK_MAX_LAYERS] = {
-    {ROLE_CALM, 0x2588, '#'},    {ROLE_HOT_3, 0x2593, '!'},   {ROLE_NOTICE, 0x2592, '='},  {ROLE_GRAPH_4, 0x2588, '+'},
-    {ROLE_HOT_1, 0x2593, '%'},   {ROLE_GRAPH_2, 0x2592, '~'}, {ROLE_GRAPH_1, 0x2588, ':'}, {ROLE_MUTED, 0x2591, '.'},
+    {ROLE_CALM, 0x2593, '#'},  {ROLE_HOT_3, 0x2592, '!'},   {ROLE_NOTICE, 0x258c, '='},  {ROLE_GRAPH_4, 0x2588, '+'},
+    {ROLE_HOT_1, 0x259a, '%'}, {ROLE_GRAPH_2, 0x2584, '~'}, {ROLE_GRAPH_1, 0x2591, ':'}, {ROLE_MUTED, 0xb7, '.'},
 };
 
 size_t stack_graph_points(int width)

@@ -6,6 +6,10 @@
 #include "tui/screens/diff_list.h"
 #include "tui/session.h"
 
+/* From so many columns on a moment's line has these. */
+#define PID_WIDTH 72
+#define VERSION_WIDTH 90
+
 enum pane { PANE_SITES, PANE_GOROUTINES, PANE_COUNTERS, PANE_MEMORY, PANES };
 
 static const struct {
@@ -83,18 +87,23 @@ static struct error *diff_update(struct session *session, void *state)
 static void draw_moment(const struct diff *diff, enum diff_side side, struct canvas canvas, int y)
 {
     const struct diff_moment *moment = &diff->moments[side];
-    char clock[FORMAT_BUFFER], bytes[UNITS_BUFFER];
+    char clock[FORMAT_BUFFER], figure[UNITS_BUFFER];
+    _cleanup_(text_deinit) struct text rest = {0};
     canvas_text(canvas, 1, y, ROLE_MUTED, side == DIFF_OLD ? "old" : "new");
     int x = canvas_text(canvas, 6, y, ROLE_FIGURE, format_clock(clock, moment->unix_ns));
     x = canvas_text(canvas, x + 2, y, ROLE_TEXT, catalog_string(diff->catalog, moment->target.comm));
-    x = canvas_printf(canvas, x + 1, y, ROLE_MUTED, "pid %d", (int)moment->target.pid);
-    x = canvas_text(canvas, x + 2, y, ROLE_MUTED, catalog_string(diff->catalog, moment->target.runtime_version));
+    /* Which process and which runtime it is gives way to what is compared. */
+    if (canvas.width >= PID_WIDTH)
+        x = canvas_printf(canvas, x + 1, y, ROLE_MUTED, "pid %d", (int)moment->target.pid);
+    if (canvas.width >= VERSION_WIDTH)
+        x = canvas_text(canvas, x + 2, y, ROLE_MUTED, catalog_string(diff->catalog, moment->target.runtime_version));
     if (moment->has_sites)
-        x = canvas_printf(canvas, x + 2, y, ROLE_TEXT, "%s in use",
-                          units_format_bytes(bytes, (double)moment->totals.inuse_bytes));
+        text_printf(&rest, "%s in use", units_format_bytes(figure, (double)moment->totals.inuse_bytes));
     else
-        x = canvas_text(canvas, x + 2, y, ROLE_NOTICE, moment->sites_reason ? moment->sites_reason : "no heap profile");
-    canvas_printf(canvas, x + 2, y, ROLE_TEXT, "%u goroutines", moment->goroutines);
+        text_append(&rest, moment->sites_reason ? moment->sites_reason : "no heap profile");
+    text_printf(&rest, "  %s goroutines", units_format_exact(figure, moment->goroutines));
+    canvas_text_fit(canvas, x + 2, y, canvas.width - x - 3, moment->has_sites ? ROLE_TEXT : ROLE_NOTICE,
+                    rest.data ? rest.data : "");
 }
 
 static int draw_kinds(const struct diff *diff, struct canvas canvas, int y)

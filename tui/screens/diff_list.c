@@ -322,7 +322,7 @@ static void draw_counter_name(const struct list_cell *cell, const void *row)
 {
     const struct counter_info *info = &counter_infos[((const struct diff_counter_row *)row)->id];
     int x = canvas_text(cell->canvas, 0, 0, ROLE_TEXT, info->name);
-    canvas_text(cell->canvas, x + 2, 0, ROLE_MUTED, info->help);
+    canvas_text_fit(cell->canvas, x + 2, 0, cell->canvas.width - x - 2, ROLE_MUTED, info->help);
 }
 
 DEFINE_COMPARE(compare_counter_change, struct diff_counter_row, counter->change)
@@ -393,7 +393,7 @@ static void draw_part_name(const struct list_cell *cell, const void *row)
 {
     const struct memory_part_info *info = &memory_part_infos[((const struct diff_memory_row *)row)->id];
     int x = canvas_text(cell->canvas, 0, 0, ROLE_TEXT, info->label);
-    canvas_text(cell->canvas, x + 2, 0, ROLE_MUTED, info->help);
+    canvas_text_fit(cell->canvas, x + 2, 0, cell->canvas.width - x - 2, ROLE_MUTED, info->help);
 }
 
 DEFINE_COMPARE(compare_part_change, struct diff_memory_row, part->change.change)

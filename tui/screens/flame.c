@@ -316,8 +316,11 @@ static void draw_details(const struct flame *flame, struct canvas canvas)
 
 static void draw_nothing(struct session *session, const struct flame *flame, struct canvas canvas)
 {
-    if (is_of_heap(flame->view) && session->model.shown->profile_state != PROFILE_ON) {
-        profiling_offer_draw(session, canvas, 1);
+    const struct snapshot *shown = session->model.shown;
+    if (is_of_heap(flame->view) && shown->profile_state != PROFILE_ON) {
+        int y = canvas_text_wrap(canvas, 2, 1, canvas.width - 4, canvas.height - 2, ROLE_MUTED,
+                                 shown->profile_reason ? shown->profile_reason : "no heap profile in this program");
+        profiling_offer_draw(session, canvas, y);
         return;
     }
     const char *words = flame->view == FLAME_GROWTH ? "nothing has changed" : "nothing to show yet";

@@ -319,8 +319,11 @@ static void gc_draw(struct session *session, void *state, struct canvas canvas)
     struct list_screen *screen = state;
     const struct model *model = &session->model;
     if (!analysis_is_go(model->analysis)) {
-        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED,
-                        "Not a Go program: it has no garbage collector that is read here.");
+        canvas_text_wrap(canvas, 2, 1, canvas.width - 4, canvas.height - 1, ROLE_MUTED,
+                         model->analysis->managed.kind == MANAGED_NONE
+                             ? "Not a Go program: it has no garbage collector that is read."
+                             : "Cycles are listed of Go programs. How often this one collects, and what comes of it, "
+                               "is on screen 1.");
         return;
     }
     int y = draw_activity(model, canvas, 0);
@@ -362,7 +365,7 @@ static bool gc_act(struct session *session, void *state, enum action action)
     return true;
 }
 
-static const enum action gc_footer[] = {ACTION_SEARCH,  ACTION_OPEN,         ACTION_SORT,
+static const enum action gc_footer[] = {ACTION_OPEN,    ACTION_SEARCH,       ACTION_SORT,
                                         ACTION_REVERSE, ACTION_SPAN_SHORTER, ACTION_SPAN_LONGER,
                                         ACTION_NONE};
 

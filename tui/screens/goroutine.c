@@ -194,9 +194,7 @@ static void single_draw(struct session *session, void *state, struct canvas canv
         return;
     }
     int y = draw_facts(single, session, canvas), left = canvas.height - y;
-    int creators = single->rows.count > 0 ? (int)single->rows.count + 2 : 0;
-    creators = creators > left / 3 ? left / 3 : creators;
-    creators = creators < 3 ? 0 : creators;
+    int creators = list_height_below(left, single->rows.count, single->pane == PANE_CREATORS);
     struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - creators);
     if (single->view.rows.count > 0) {
         stack_view_draw(&single->view, session, middle, single->pane == PANE_STACK);

@@ -150,9 +150,7 @@ static void group_draw(struct session *session, void *state, struct canvas canva
     int y = draw_facts(session, group->row, canvas);
     y += draw_history(session, group, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     struct list *list = below(group);
-    int left = canvas.height - y, rows = list->num_all > 0 ? (int)list->num_rows + 2 : 0;
-    rows = rows > left / 3 ? left / 3 : rows;
-    rows = rows < 3 ? 0 : rows;
+    int left = canvas.height - y, rows = list_height_below(left, list->num_all, group->pane == PANE_BELOW);
     _cleanup_(text_deinit) struct text note = {0}, title = {0};
     if (left > 8)
         write_note(group, session->model.shown, &note);

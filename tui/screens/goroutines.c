@@ -91,8 +91,8 @@ static void goroutines_draw(struct session *session, void *state, struct canvas 
     const struct model *model = &session->model;
     char text[256], count[FORMAT_BUFFER];
     if (!analysis_is_go(model->analysis)) {
-        canvas_text_fit(canvas, 2, 1, canvas.width - 4, ROLE_MUTED,
-                        "Not a Go program: it has no goroutines. Its threads are on screen 4.");
+        canvas_text_wrap(canvas, 2, 1, canvas.width - 4, canvas.height - 1, ROLE_MUTED,
+                         "Not a Go program: it has no goroutines. Its threads are on screen 4.");
         return;
     }
     int x = canvas_text(canvas, 2, 0, ROLE_FIGURE, format_counter(count, model->shown, COUNTER_GOROUTINES));
@@ -154,7 +154,7 @@ static bool goroutines_act(struct session *session, void *state, enum action act
     return true;
 }
 
-static const enum action goroutines_footer[] = {ACTION_SEARCH, ACTION_FILTER,   ACTION_OPEN, ACTION_SORT,
+static const enum action goroutines_footer[] = {ACTION_OPEN,    ACTION_SEARCH,   ACTION_FILTER, ACTION_SORT,
                                                 ACTION_REVERSE, ACTION_GROUPING, ACTION_TREE, ACTION_NONE};
 
 const struct screen_ops goroutines_screen = {

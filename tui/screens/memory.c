@@ -141,13 +141,14 @@ static const struct list_ops region_list = {
 
 /* ---- what is said of the parts ---- */
 
-/* What the parts mean, over the whole width; one line. */
+/* What the parts mean, over the whole width; two lines at most. */
 static int draw_note(struct canvas canvas, int y, const struct memory_parts *parts)
 {
     struct text note = {0};
     error_destroy(memory_parts_write_note(parts, &note));
     if (note.data && !note.failed)
-        canvas_text_fit(canvas, 2, y++, canvas.width - 4, ROLE_TEXT, note.data);
+        y = canvas_text_wrap(canvas, 2, y, canvas.width - 4, canvas.height - y < LOW_HEIGHT ? 1 : 2, ROLE_TEXT,
+                             note.data);
     text_deinit(&note);
     return y;
 }
@@ -268,8 +269,8 @@ static bool memory_act(struct session *session, void *state, enum action action)
     return true;
 }
 
-static const enum action memory_footer[] = {ACTION_SEARCH,  ACTION_FILTER,    ACTION_SORT,
-                                            ACTION_REVERSE, ACTION_NEXT_PANE, ACTION_NONE};
+static const enum action memory_footer[] = {ACTION_NEXT_PANE, ACTION_SEARCH,  ACTION_FILTER,
+                                            ACTION_SORT,      ACTION_REVERSE, ACTION_NONE};
 
 const struct screen_ops memory_screen = {
     .title = "Memory",

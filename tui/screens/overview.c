@@ -380,7 +380,7 @@ static int draw_native(const struct session *session, struct canvas canvas)
     if (canvas.height >= MEMORY_HEIGHT)
         y = memory_parts_draw(&session->model, canvas, canvas.height / 2) + 1;
     if (canvas.height - y >= OFFER_HEIGHT)
-        y += profiling_offer_draw(session, canvas_part(canvas, 0, y, canvas.width, 1), 0);
+        y += profiling_offer_draw(session, canvas_part(canvas, 0, y, canvas.width, OFFER_HEIGHT - 2), 0);
     return y;
 }
 
@@ -391,11 +391,7 @@ static void overview_draw(struct session *session, void *state, struct canvas ca
     struct list *below = list_below(overview);
     int rows = left;
     if (overview->has_sites) {
-        /* The list below gets at most a third of the rows. */
-        int wanted = (int)below->num_rows + 2, most = left / 3;
-        rows = wanted < most ? wanted : most;
-        if (below->num_all == 0 || rows < 3)
-            rows = 0;
+        rows = list_height_below(left, below->num_all == 0 ? 0 : below->num_rows + 1, overview->is_below);
         draw_sites(session, overview, canvas_part(canvas, 0, y, canvas.width, left - rows), !overview->is_below);
     } else {
         rows -= draw_native(session, canvas_part(canvas, 0, y, canvas.width, left));
@@ -484,7 +480,7 @@ static bool overview_act(struct session *session, void *state, enum action actio
     return true;
 }
 
-static const enum action overview_footer[] = {ACTION_SEARCH, ACTION_FILTER, ACTION_OPEN, ACTION_SORT, ACTION_NEXT_PANE,
+static const enum action overview_footer[] = {ACTION_OPEN, ACTION_NEXT_PANE, ACTION_SEARCH, ACTION_FILTER, ACTION_SORT,
                                               ACTION_BASELINE, ACTION_RECORD, ACTION_NONE};
 
 const struct screen_ops overview_screen = {

@@ -136,10 +136,10 @@ static void sites_draw(struct session *session, void *state, struct canvas canva
     struct sites *sites = state;
     struct list *list = sites->as_tree ? &sites->tree.list : &sites->list;
     int y = draw_profile_line(&session->model, canvas);
-    section_draw(canvas, y, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
-    list_draw(list, canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1), true);
+    y += section_draw(canvas, y, sites->as_tree ? "Call sites by caller" : "Call sites", list, true);
+    list_draw(list, canvas_part(canvas, 0, y, canvas.width, canvas.height - y), true);
     if (list->num_all == 0)
-        profiling_offer_draw(session, canvas, y + 2);
+        profiling_offer_draw(session, canvas, y + 1);
 }
 
 static struct list *sites_focus(void *state)
@@ -168,7 +168,7 @@ static bool sites_act(struct session *session, void *state, enum action action)
     return true;
 }
 
-static const enum action sites_footer[] = {ACTION_SEARCH,  ACTION_FILTER, ACTION_OPEN, ACTION_SORT,
+static const enum action sites_footer[] = {ACTION_OPEN,    ACTION_SEARCH, ACTION_FILTER, ACTION_SORT,
                                            ACTION_REVERSE, ACTION_TREE,   ACTION_BASELINE, ACTION_COPY,
                                            ACTION_MAXIMISE, ACTION_NONE};
 

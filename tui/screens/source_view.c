@@ -349,9 +349,9 @@ void source_view_draw(struct source_view *view, const struct session *session, s
     struct canvas below = canvas_part(canvas, 0, 1, canvas.width, canvas.height - 1);
     if (source_view_is_empty(view)) {
         const char *reason = view->shows_code ? view->code_reason : view->reason;
-        canvas_text_fit(below, 2, 0, below.width - 3, ROLE_MUTED, reason);
+        int y = canvas_text_wrap(below, 2, 0, below.width - 3, below.height, ROLE_MUTED, reason);
         if (!view->shows_code && view->is_code_read)
-            canvas_text_fit(below, 2, 1, below.width - 3, ROLE_FAINT, view->code_reason);
+            canvas_text_wrap(below, 2, y, below.width - 3, below.height - y, ROLE_FAINT, view->code_reason);
         return;
     }
     if (!focused)

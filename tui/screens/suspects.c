@@ -9,6 +9,8 @@
 /* Rows of the list while there is room for the evidence below. */
 #define LEAST_DETAIL 10
 #define LABEL_WIDTH 11
+/* With its title; of most suspects, in a wide terminal. */
+#define WHOLE_DETAIL 9
 
 /* ---- the table ---- */
 
@@ -137,7 +139,8 @@ static int draw_wrapped(struct canvas canvas, int x, int y, enum role role, cons
     return canvas_text_wrap(canvas, x, y, canvas.width - x - 2, canvas.height - y, role, text);
 }
 
-static void draw_detail(struct canvas canvas, const struct suspect *suspect)
+/* Returns how many rows it took. */
+static int draw_detail(struct canvas canvas, const struct suspect *suspect)
 {
     char heading[96];
     snprintf(heading, sizeof(heading), "%s: %s", suspect_confidence_name(suspect->confidence),
@@ -152,8 +155,9 @@ static void draw_detail(struct canvas canvas, const struct suspect *suspect)
     }
     if (y < canvas.height) {
         canvas_text(canvas, 2, y, ROLE_MUTED, "next");
-        draw_wrapped(canvas, LABEL_WIDTH + 2, y, ROLE_ACCENT, suspect->advice);
+        y = draw_wrapped(canvas, LABEL_WIDTH + 2, y, ROLE_ACCENT, suspect->advice);
     }
+    return y;
 }
 
 /* ---- the screen ---- */
@@ -202,7 +206,10 @@ static void suspects_draw(struct session *session, void *state, struct canvas ca
     rows = rows > most ? most : rows;
     rows = rows < 3 ? 3 : rows;
     list_draw(&screen->list, canvas_part(canvas, 0, 1, canvas.width, rows), true);
-    draw_detail(canvas_part(canvas, 0, 1 + rows, canvas.width, canvas.height - 1 - rows), selected);
+    int y = 1 + rows + draw_detail(canvas_part(canvas, 0, 1 + rows, canvas.width, canvas.height - 1 - rows), selected);
+    /* Those that come next in the list, where there is room for all that is to be said of one. */
+    for (size_t i = screen->list.selected + 1; i < screen->list.num_rows && canvas.height - y > WHOLE_DETAIL; i++)
+        y += 1 + draw_detail(canvas_part(canvas, 0, y + 1, canvas.width, canvas.height - y - 1), screen->list.rows[i]);
 }
 
 /* The row of goroutines that the suspect is about; NULL when there is none any more. */

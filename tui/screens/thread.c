@@ -113,6 +113,11 @@ static struct list *thread_focus(void *state)
     return &((struct single *)state)->view.frames;
 }
 
+static bool thread_act(struct session *session, void *state, enum action action)
+{
+    return stack_view_act(&((struct single *)state)->view, session, action);
+}
+
 static void thread_describe(const struct session *session, const void *state, struct text *text)
 {
     const struct single *single = state;
@@ -121,7 +126,7 @@ static void thread_describe(const struct session *session, const void *state, st
     text_printf(text, "thread %d %s", (int)single->tid, name);
 }
 
-static const enum action thread_footer[] = {ACTION_BACK, ACTION_SEARCH, ACTION_NONE};
+static const enum action thread_footer[] = {ACTION_BACK, ACTION_OPEN, ACTION_SEARCH, ACTION_NONE};
 
 static const struct screen_ops thread_screen = {
     .title = "Thread",
@@ -132,6 +137,7 @@ static const struct screen_ops thread_screen = {
     .update = thread_update,
     .draw = thread_draw,
     .focus = thread_focus,
+    .act = thread_act,
     .describe = thread_describe,
 };
 

@@ -307,17 +307,21 @@ static bool threads_act(struct session *session, void *state, enum action action
         while (!is_offered(session, threads, threads->pane));
         return true;
     }
-    if (action != ACTION_OPEN || threads->pane == PANE_PROCS)
+    if (action != ACTION_OPEN)
         return false;
-    if (row && threads->pane == PANE_THREADS)
+    if (row && threads->pane == PANE_PROCS && ((const struct proc *)row)->tid > 0)
+        error_destroy(session_open_thread(session, ((const struct proc *)row)->tid));
+    else if (row && threads->pane == PANE_PROCS)
+        session_say(session, "no thread has P%u now", ((const struct proc *)row)->id);
+    else if (row && threads->pane == PANE_THREADS)
         error_destroy(session_open_thread(session, ((const struct thread_row *)row)->thread.tid));
     else if (row)
         error_destroy(session_open_thread(session, ((const struct thread_group *)row)->first_tid));
     return true;
 }
 
-static const enum action threads_footer[] = {ACTION_SEARCH,  ACTION_FILTER,    ACTION_OPEN, ACTION_SORT,
-                                             ACTION_REVERSE, ACTION_NEXT_PANE, ACTION_NONE};
+static const enum action threads_footer[] = {ACTION_OPEN, ACTION_NEXT_PANE, ACTION_SEARCH, ACTION_FILTER,
+                                             ACTION_SORT, ACTION_REVERSE,   ACTION_NONE};
 
 const struct screen_ops threads_screen = {
     .title = "Threads",

@@ -25,8 +25,9 @@ struct golden_source {
 
 /* ---- programs that are not Go's ---- */
 
-static void set_runtime(struct snapshot *snapshot, const char *runtime, const char *version)
+static void set_program(struct snapshot *snapshot, const char *name, const char *runtime, const char *version)
 {
+    snapshot->target.comm = catalog_add_string(snapshot->catalog, name, strlen(name));
     snapshot->target.runtime = catalog_add_string(snapshot->catalog, runtime, strlen(runtime));
     snapshot->target.runtime_version = catalog_add_string(snapshot->catalog, version, strlen(version));
 }
@@ -43,12 +44,13 @@ static void set_counters(struct snapshot *snapshot, enum counter_id first, enum 
 static void be_java(struct snapshot *snapshot, unsigned second)
 {
     int64_t young = second / 4, full = second / 30, n = (int64_t)second;
-    set_runtime(snapshot, "jvm", "JVM 21.0.2");
+    set_program(snapshot, "java", "jvm", "JVM 21.0.2");
+    snapshot->malloc_heap = NULL;
     set_counters(snapshot, COUNTER_PY_INTERPRETERS, COUNTER_PY_ARENA_BYTES, "not a Python interpreter");
     snapshot_set(snapshot, COUNTER_JAVA_YOUNG_USED, MB(4 + 12 * (n % 4)));
     snapshot_set(snapshot, COUNTER_JAVA_YOUNG_COMMITTED, MB(64));
     snapshot_set(snapshot, COUNTER_JAVA_OLD_USED, MB(90) + n * 700000 + MB(n % 30));
-    snapshot_set(snapshot, COUNTER_JAVA_OLD_COMMITTED, MB(192));
+    snapshot_set(snapshot, COUNTER_JAVA_OLD_COMMITTED, MB(224));
     snapshot_set(snapshot, COUNTER_JAVA_HEAP_USED, MB(94 + 12 * (n % 4)) + n * 700000 + MB(n % 30));
     snapshot_set(snapshot, COUNTER_JAVA_HEAP_COMMITTED, MB(256));
     snapshot_set(snapshot, COUNTER_JAVA_HEAP_MAX, MB(512));
@@ -68,7 +70,8 @@ static void be_java(struct snapshot *snapshot, unsigned second)
 static void be_python(struct snapshot *snapshot, unsigned second)
 {
     int64_t n = (int64_t)second;
-    set_runtime(snapshot, "python", "CPython 3.12.3");
+    set_program(snapshot, "python3", "python", "CPython 3.12.3");
+    snapshot->malloc_heap = NULL;
     set_counters(snapshot, COUNTER_JAVA_HEAP_USED, COUNTER_JAVA_CLASSES, "not a JVM");
     snapshot_set(snapshot, COUNTER_PY_INTERPRETERS, 1);
     snapshot_set(snapshot, COUNTER_PY_THREADS, 5);
@@ -103,8 +106,8 @@ static void count_calls(struct snapshot *snapshot, unsigned second)
 /* Page faults were sampled from the beginning. */
 static void sample_faults(struct snapshot *snapshot, unsigned second)
 {
-    set_runtime(snapshot, "native", "");
-    snapshot_set_unavailable(snapshot, COUNTER_LAST_GC, "not a Go program");
+    snapshot->profile_state = PROFILE_ON;
+    snapshot->profile_reason = NULL;
     snapshot->profile_switch = PROFILE_SWITCH_ON;
     snapshot->profile_since_unix_ns = BUILDER_START_NS;
     snapshot_set(snapshot, COUNTER_FAULT_PERIOD, 16);
@@ -127,7 +130,7 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [OFF] = {.name = "off", .scene = {.seconds = 60, .profiling = PROFILING_OFFERED}},
     [NATIVE] = {.name = "native", .scene = {.seconds = 60, .is_native = true}},
     [PRELOADED] = {.name = "preloaded", .scene = {.seconds = 60, .profiling = PROFILING_PRELOADED}},
-    [FAULTS] = {.name = "faults", .scene = {.seconds = 60, .adjust = sample_faults}},
+    [FAULTS] = {.name = "faults", .scene = {.seconds = 60, .is_native = true, .adjust = sample_faults}},
     [JAVA] = {.name = "java", .scene = {.seconds = 120, .is_native = true, .adjust = be_java}},
     [PYTHON] = {.name = "python", .scene = {.seconds = 120, .is_native = true, .adjust = be_python}},
     [EXITED] = {.name = "exited", .scene = {.seconds = 60, .exits = true}},
@@ -146,7 +149,7 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [LIVE_COUNTED] = {.name = "live-counted",
                       .scene = {.seconds = 60, .is_native = true, .adjust = count_calls},
                       .is_live = true},
-    [LIVE_PROBED] = {.name = "live-probed", .scene = {.seconds = 60, .adjust = sample_faults}, .is_live = true},
+    [LIVE_PROBED] = {.name = "live-probed", .scene = {.seconds = 60, .is_native = true, .adjust = sample_faults}, .is_live = true},
     [LIVE_WAITING] = {.name = "live-waiting",
                       .is_live = true,
                       .notice = "settings: line 3: nothing is called 'colour'"},

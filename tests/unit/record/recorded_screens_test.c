@@ -10,7 +10,7 @@
 static const struct {
     const char *name;
     enum golden_source_id source;
-    const char *keys;
+    const char *keys;       /* Those behind a | are pressed at each size. */
 } screens[] = {
     {"overview", GO, ""},
     {"overview-goroutines", GO, "Tab"},
@@ -22,7 +22,7 @@ static const struct {
     {"site-stacks", GO, "2 Enter Tab"},
     {"site-source", GO, "2 Enter Tab Tab"},
     {"source", GO, "2 Enter Enter"},
-    {"source-none", GO, "7 G Enter Enter"},
+    {"source-none", GO, "2 Enter j j Enter"},
     {"goroutines", GO, "3"},
     {"goroutines-by-creator", GO, "3 o"},
     {"goroutines-by-state", GO, "3 o o"},
@@ -68,7 +68,7 @@ static const struct {
     {"command", GO, ": s"},
     {"command-completed", GO, "2 : sort Space Tab Tab"},
     {"help", GO, "?"},
-    {"help-end", GO, "3 ? PgDn PgDn PgDn PgDn PgDn PgDn PgDn PgDn"},
+    {"help-end", GO, "3 | Esc ? PgDn PgDn PgDn PgDn PgDn PgDn PgDn PgDn PgDn PgDn"},
     {"problems", GO, "!"},
     {"prompt-search", GO, "2 / rang"},
     {"prompt-filter", GO, "2 \\ labels"},
@@ -133,11 +133,28 @@ static const struct {
 /* The analysis room's sentence has tests of its own. */
 static void set_verdict(struct session *session)
 {
-    if (session->verdict.length == 0)
+    if (session->verdict.length == 0 || strncmp(session->verdict.data, "Growing", 7) != 0)
         return;
     text_deinit(&session->verdict);
     text_append(&session->verdict, GO_VERDICT);
     session_draw(session);
+}
+
+/* At every size: j and k move it, and Enter opens it. */
+static void check_selection_is_seen(struct session *session)
+{
+    struct list *list = session_list(session);
+    if (!list || list->num_rows == 0 || session->popup != POPUP_NONE || session->prompt.kind != PROMPT_NONE ||
+        session->graph_alone > 0)
+        return;
+    bool is_seen = false;
+    /* Where it stood at another size does not count. */
+    list->drawn = (struct canvas){0};
+    session_draw(session);
+    for (int y = 0; y < list->drawn.height && !is_seen; y++)
+        is_seen = grid_cell(&session->grid, list->drawn.x, list->drawn.y + y)->ground == GROUND_SELECTED;
+    ck_assert_msg(is_seen, "at %dx%d the selected row of the list with the focus is not to be seen", session->grid.width,
+                  session->grid.height);
 }
 
 START_TEST(a_screen_is_as_it_was)
@@ -148,18 +165,25 @@ START_TEST(a_screen_is_as_it_was)
     const struct golden_source *source = &golden_sources[screens[_i].source];
     struct text text = {0};
     struct stage stage;
-    char name[64];
+    char name[64], first[128];
+    const char *keys = screens[_i].keys;
+    size_t length = strcspn(keys, "|");
+    snprintf(first, sizeof(first), "%.*s", (int)length, keys);
+    length += keys[length] == '|';
+    length += strspn(keys + length, " ");
     golden_open(&stage, source);
-    golden_keys(&stage, screens[_i].keys);
-    text_printf(&text, "%s, keys: %s\nshows: ", source->name, screens[_i].keys);
+    golden_keys(&stage, first);
+    text_printf(&text, "%s, keys: %s\nshows: ", source->name, keys[0] ? keys : "none");
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         golden_resize(&stage, sizes[i].width, sizes[i].height);
+        golden_keys(&stage, keys + length);
         if (screens[_i].source == GO)
             set_verdict(stage.session);
         if (i == 0) {
             golden_state_write(stage.session, &text);
             text_append(&text, "\n");
         }
+        check_selection_is_seen(stage.session);
         golden_append(&stage.session->grid, &text);
     }
     snprintf(name, sizeof(name), "recorded/%s", screens[_i].name);

@@ -297,6 +297,39 @@ START_TEST(the_theme_follows_the_ground_that_the_terminal_tells_of)
 }
 END_TEST
 
+START_TEST(text_is_broken_between_words_and_not_before_a_unit)
+{
+    static const struct {
+        const char *text;
+        int width;
+        size_t length;
+    } lines[] = {
+        {"one two", 7, 7},  {"one two", 6, 4},           {"one two", 3, 4},           {"onetwo", 4, 4},
+        {"onetwo", 0, 1},   {"frees 1.00 MB/s", 12, 6}, {"frees 1.00 MB/s", 15, 15}, {"frees 1 part", 9, 8},
+        {"\xe5\x90\x8d\xe5\x89\x8d", 3, 3},             {"", 5, 0},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+        ck_assert_msg(text_line_length(lines[i].text, lines[i].width) == lines[i].length, "'%s' in %d columns: %zu",
+                      lines[i].text, lines[i].width, text_line_length(lines[i].text, lines[i].width));
+}
+END_TEST
+
+START_TEST(what_does_not_fit_ends_with_an_ellipsis)
+{
+    struct grid small = {0};
+    ck_assert(grid_resize(&small, 8, 4));
+    struct canvas canvas = canvas_over(&small);
+    struct text text = {0};
+    ck_assert_int_eq(canvas_text_wrap(canvas, 1, 0, 6, 3, ROLE_TEXT, "one two three four"), 3);
+    ck_assert_int_eq(canvas_text_wrap(canvas, 1, 3, 6, 3, ROLE_TEXT, "end"), 4);
+    grid_dump_text(&small, &text);
+    ck_assert_str_eq(text.data, " one\n two\n three\xe2\x80\xa6\n end\n");
+    ck_assert_int_eq(canvas_text_wrap(canvas, 1, 0, 0, 3, ROLE_TEXT, "none"), 0);
+    text_deinit(&text);
+    grid_deinit(&small);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("grid");
@@ -315,6 +348,8 @@ static Suite *make_suite(void)
     tcase_add_test(tests, themes_can_be_read);
     tcase_add_test(tests, colour_blind_eyes_tell_apart_what_matters);
     tcase_add_test(tests, the_theme_follows_the_ground_that_the_terminal_tells_of);
+    tcase_add_test(tests, text_is_broken_between_words_and_not_before_a_unit);
+    tcase_add_test(tests, what_does_not_fit_ends_with_an_ellipsis);
     suite_add_tcase(suite, tests);
     return suite;
 }

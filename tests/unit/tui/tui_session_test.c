@@ -362,6 +362,64 @@ START_TEST(what_came_of_switching_is_said)
 END_TEST
 
 /* The row without a call site can be selected, but not opened. */
+static void offer_probes(struct snapshot *snapshot, unsigned second)
+{
+    (void)second;
+    snapshot->profile_switch = PROFILE_SWITCH_OFFERED;
+}
+
+/* Moving about in a question that does not fit is no answer to it. */
+START_TEST(a_question_is_read_whole_before_it_is_answered)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){
+                           .width = 60, .height = 15, .seconds = 20, .is_native = true, .adjust = offer_probes});
+    ck_shows_after(&stage, "P", "j k scroll");
+    ck_assert(!stage_shows(&stage, "asks again"));
+    ck_shows_after(&stage, "PgDn", "asks again");
+    ck_assert_int_eq(stage.session->popup, POPUP_PROBE_ON);
+    ck_hides_after(&stage, "PgUp", "asks again");
+    stage_keys(&stage, "n");
+    ck_assert_int_eq(stage.session->popup, POPUP_NONE);
+    /* Where all of it is to be seen these keys are like any other. */
+    stage_keys(&stage, "X j");
+    ck_assert_int_eq(stage.session->popup, POPUP_NONE);
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(enter_goes_deeper_from_threads_and_ps_too)
+{
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){.width = 120, .height = 40, .seconds = 20, .is_native = true});
+    stage_keys(&stage, "4 j j Enter Enter");
+    ck_assert_str_eq(session_top(stage.session)->ops->title, "Source");
+    stage_close(&stage);
+    stage_open(&stage, &usual);
+    ck_shows_after(&stage, "4 Tab j Enter", "thread 4252");
+    stage_close(&stage);
+}
+END_TEST
+
+START_TEST(the_line_of_keys_has_what_they_do_now)
+{
+    struct stage stage;
+    stage_open(&stage, &usual);
+    ck_assert(stage_shows(&stage, "Space pause"));
+    ck_shows_after(&stage, "Space", "Space go on");
+    /* Nothing is kept of this session: there is nothing to record to. */
+    ck_assert(!stage_shows(&stage, "R record"));
+    ck_hides_after(&stage, "?", "Space go on");
+    ck_shows_after(&stage, "Esc Z Z Up", "Z graph");
+    ck_assert(!stage_shows(&stage, "Enter open"));
+    stage_close(&stage);
+    stage_open(&stage, &(struct stage_options){.width = 120, .height = 40, .seconds = 20, .is_native = true});
+    ck_shows_after(&stage, "4", "Enter open");
+    ck_hides_after(&stage, "3", "Enter open");
+    stage_close(&stage);
+}
+END_TEST
+
 START_TEST(what_has_no_call_site_is_not_opened)
 {
     struct stage stage;
@@ -572,6 +630,9 @@ static Suite *make_suite(void)
     tcase_add_test(tests, every_key_asks_for_one_thing);
     tcase_add_test(tests, nothing_is_written_before_it_is_confirmed);
     tcase_add_test(tests, what_came_of_switching_is_said);
+    tcase_add_test(tests, a_question_is_read_whole_before_it_is_answered);
+    tcase_add_test(tests, enter_goes_deeper_from_threads_and_ps_too);
+    tcase_add_test(tests, the_line_of_keys_has_what_they_do_now);
     tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
     tcase_add_test(tests, a_baseline_is_the_sample_on_view);
