@@ -85,6 +85,17 @@ static bool find_settled(const char *name, enum option_id *ret_option)
     return false;
 }
 
+static void read_source_map(struct settings *settings, unsigned line, const char *value, struct error **ret_error)
+{
+    struct options scratch = {0};
+    if (settings->num_source_maps == TUI_MAX_SOURCE_MAPS) {
+        *ret_error = error_create(ERROR_USAGE, "at most %d of them", TUI_MAX_SOURCE_MAPS);
+    } else if (try_value(OPTION_SOURCE_MAP, value, &scratch, ret_error)) {
+        settings->source_maps[settings->num_source_maps].map = value;
+        settings->source_maps[settings->num_source_maps++].line = line;
+    }
+}
+
 static void read_line(struct settings *settings, unsigned line, char *name, char *value)
 {
     enum option_id option;
@@ -96,6 +107,8 @@ static void read_line(struct settings *settings, unsigned line, char *name, char
         settings->key_lines += !error;
         if (robbed)
             complain(settings, line, "%s = %s: it takes a key that another line gave to '%s'", name, value, robbed);
+    } else if (strcmp(name, option_infos[OPTION_SOURCE_MAP].name) == 0) {
+        read_source_map(settings, line, value, &error);
     } else if (!find_settled(name, &option)) {
         complain(settings, line, "there is no setting '%s'", name);
         return;
@@ -167,24 +180,28 @@ static const char *environment_name(enum option_id option, char *buffer, size_t 
     return buffer;
 }
 
+static void read_variable(struct settings *settings, enum option_id option)
+{
+    char name[64];
+    const char *value = getenv(environment_name(option, name, sizeof(name)));
+    struct options scratch = {0};
+    struct error *error;
+    if (!value || !value[0])
+        return;
+    if (try_value(option, value, &scratch, &error)) {
+        settings->values[option].value = value;
+        settings->values[option].line = 0;
+        return;
+    }
+    tell(settings, name, name, error->message);
+    error_destroy(error);
+}
+
 static void read_environment(struct settings *settings)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(settled); i++) {
-        enum option_id option = settled[i].option;
-        char name[64];
-        const char *value = getenv(environment_name(option, name, sizeof(name)));
-        struct options scratch = {0};
-        struct error *error;
-        if (!value || !value[0])
-            continue;
-        if (try_value(option, value, &scratch, &error)) {
-            settings->values[option].value = value;
-            settings->values[option].line = 0;
-            continue;
-        }
-        tell(settings, name, name, error->message);
-        error_destroy(error);
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(settled); i++)
+        read_variable(settings, settled[i].option);
+    read_variable(settings, OPTION_SOURCE_MAP);
 }
 
 /* ---- writing ---- */
@@ -262,6 +279,18 @@ static struct error *save(void *context, const struct tui_settings *now, struct 
 
 /* ---- in use ---- */
 
+/* Behind those of the command line: of two for one folder the earlier counts. Those beyond the most are left out. */
+static void add_source_maps(struct settings *settings, struct options *options)
+{
+    const char *first = settings->values[OPTION_SOURCE_MAP].value;
+    struct error *error = NULL;
+    settings->num_given_source_maps = options->tui.source_maps.count;
+    bool good = !first || try_value(OPTION_SOURCE_MAP, first, options, &error);
+    for (size_t i = 0; good && i < settings->num_source_maps; i++)
+        good = try_value(OPTION_SOURCE_MAP, settings->source_maps[i].map, options, &error);
+    error_destroy(error);
+}
+
 void settings_apply(struct settings *settings, struct options *options)
 {
     *settings = (struct settings){0};
@@ -281,6 +310,8 @@ void settings_apply(struct settings *settings, struct options *options)
             try_value(option, settings->values[option].value, options, &error);
         error_destroy(error);
     }
+    if (option_infos[OPTION_SOURCE_MAP].commands >> options->command & 1)
+        add_source_maps(settings, options);
     settings->store = (struct tui_settings_store){save, settings};
     options->tui.settings = &settings->store;
     options->tui.notice = settings->notice.data;
@@ -298,6 +329,27 @@ void settings_deinit(struct settings *settings)
 static void write_key(void *context, const char *action, const char *keys)
 {
     text_printf(context, KEY_PREFIX "%s = %s\n", action, keys);
+}
+
+static void write_source_maps(const struct settings *settings, const struct options *options, struct text *text)
+{
+    const struct tui_source_maps *maps = &options->tui.source_maps;
+    size_t from_file = settings->num_given_source_maps + (settings->values[OPTION_SOURCE_MAP].value != NULL);
+    const char *name = option_infos[OPTION_SOURCE_MAP].name;
+    char variable[64];
+    if (maps->count == 0)
+        text_printf(text, "\n# none\n# %s = FROM=TO\n", name);
+    for (size_t i = 0; i < maps->count; i++) {
+        if (i < settings->num_given_source_maps)
+            text_printf(text, "\n# --%s\n", name);
+        else if (i < from_file)
+            text_printf(text, "\n# %s\n", environment_name(OPTION_SOURCE_MAP, variable, sizeof(variable)));
+        else
+            text_printf(text, "\n# line %u\n", settings->source_maps[i - from_file].line);
+        text_printf(text, "%s = ", name);
+        text_append_escaped(text, maps->maps[i], strlen(maps->maps[i]));
+        text_append(text, "\n");
+    }
 }
 
 void settings_write(const struct settings *settings, const struct options *options, struct text *text)
@@ -323,6 +375,7 @@ void settings_write(const struct settings *settings, const struct options *optio
         text_append_escaped(text, value, strlen(value));
         text_append(text, "\n");
     }
+    write_source_maps(settings, options, text);
     text_printf(text, "\n# %u of these lines %s in the file; the others are built in.\n", settings->key_lines,
                 settings->key_lines == 1 ? "is" : "are");
     tui_each_key(write_key, text);

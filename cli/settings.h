@@ -16,6 +16,13 @@ struct settings {
         const char *value;      /* NULL: the built-in one. */
         unsigned line;          /* Of the file; 0: from the environment. */
     } values[OPTION_COUNT];
+    /* Lines of the file that say where sources lie. What the environment says of them is among the values. */
+    struct {
+        const char *map;
+        unsigned line;
+    } source_maps[TUI_MAX_SOURCE_MAPS];
+    size_t num_source_maps;
+    size_t num_given_source_maps;   /* Options of the command line, which stand before all others. */
     unsigned key_lines;         /* Lines that bind keys. */
     struct tui_settings_store store;
 };

@@ -182,6 +182,46 @@ START_TEST(of_every_setting_the_later_word_holds)
 }
 END_TEST
 
+START_TEST(sources_may_be_settled_to_lie_in_several_places)
+{
+    static const char *const maps[] = {"/a=/given", "/a=/environment", "/a=/file", "/b=c d"};
+    static const char *const printed[] = {"# --source-map\nsource-map = /a=/given\n",
+                                          "# HEAPTOP_SOURCE_MAP\nsource-map = /a=/environment\n",
+                                          "# line 1\nsource-map = /a=/file\n", "# line 3\nsource-map = /b=c d\n"};
+    struct text text = {0};
+    write_settings("source-map = /a=/file\nsource-map = /nowhere\nsource-map = /b=c d\n");
+    setenv("HEAPTOP_SOURCE_MAP", "/a=/environment", 1);
+    apply("--source-map /a=/given replay night.heaptop");
+    unsetenv("HEAPTOP_SOURCE_MAP");
+    ck_assert(strstr(problems(), "settings:2: source-map = /nowhere: must be FROM=TO"));
+    ck_assert_uint_eq(settings.num_problems, 1);
+    settings_write(&settings, &options, &text);
+    ck_assert_uint_eq(options.tui.source_maps.count, ARRAY_SIZE(maps));
+    for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
+        ck_assert_str_eq(options.tui.source_maps.maps[i], maps[i]);
+        ck_assert_msg(strstr(text.data, printed[i]), "%s", text.data);
+    }
+    text_deinit(&text);
+    settings_deinit(&settings);
+
+    /* More than there is room for. */
+    struct text many = {0};
+    for (int i = 0; i <= TUI_MAX_SOURCE_MAPS; i++)
+        text_printf(&many, "source-map = /%d=/x\n", i);
+    write_settings(many.data);
+    text_deinit(&many);
+    apply("--source-map /a=/given 42");
+    ck_assert(strstr(problems(), "settings:17: source-map = /16=/x: at most 16 of them"));
+    ck_assert_uint_eq(options.tui.source_maps.count, TUI_MAX_SOURCE_MAPS);
+    ck_assert_str_eq(options.tui.source_maps.maps[0], "/a=/given");
+    settings_deinit(&settings);
+    /* What looks at no sources is not troubled. */
+    apply("diff a.heaptop b.heaptop");
+    ck_assert_uint_eq(options.tui.source_maps.count, 0);
+    settings_deinit(&settings);
+}
+END_TEST
+
 START_TEST(no_color_wins_over_the_file)
 {
     write_settings("color = always\n");
@@ -318,6 +358,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, nothing_settled_changes_nothing);
     tcase_add_test(tests, options_win_over_the_environment_and_that_over_the_file);
     tcase_add_loop_test(tests, of_every_setting_the_later_word_holds, 0, ARRAY_SIZE(precedences));
+    tcase_add_test(tests, sources_may_be_settled_to_lie_in_several_places);
     tcase_add_test(tests, no_color_wins_over_the_file);
     tcase_add_test(tests, what_is_wrong_is_told_with_its_line_and_stops_nothing);
     tcase_add_test(tests, a_file_that_cannot_be_one_is_told);
