@@ -2,6 +2,7 @@
  * name are there, and so are the files that they point to. */
 #include <ctype.h>
 #include <dirent.h>
+#include <jansson.h>
 
 #include "cli/options.h"
 #include "tui/action.h"
@@ -223,6 +224,32 @@ START_TEST(options_are_there)
 }
 END_TEST
 
+/* ---- JSON ---- */
+
+START_TEST(members_of_the_json_are_told)
+{
+    static const char *const schemas[] = {"docs/heaptop.schema.json", "docs/heaptop-diff.schema.json"};
+    char *told = read_source("docs/json.md");
+    for (size_t i = 0; i < ARRAY_SIZE(schemas); i++) {
+        char *text = read_source(schemas[i]);
+        json_t *schema = json_loads(text, 0, NULL), *properties = json_object_get(schema, "properties"), *property;
+        const char *name;
+        ck_assert_uint_gt(json_object_size(properties), 10);
+        json_object_foreach (properties, name, property) {
+            char span[MAX_PATH], quoted[MAX_PATH];
+            snprintf(span, sizeof span, "`%s`", name);
+            snprintf(quoted, sizeof quoted, "`\"%s\": ", name);
+            if (!strstr(told, span) && !strstr(told, quoted))
+                complain("docs/json.md says nothing of %s in %s\n", name, schemas[i]);
+        }
+        json_decref(schema);
+        free(text);
+    }
+    free(told);
+    check_no_complaints();
+}
+END_TEST
+
 /* ---- files ---- */
 
 /* Whether a heading of the document has this anchor: small letters and digits, with a hyphen for each blank. */
@@ -322,6 +349,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, command_lines_are_understood);
     tcase_add_test(tests, keys_are_bound);
     tcase_add_test(tests, options_are_there);
+    tcase_add_test(tests, members_of_the_json_are_told);
     tcase_add_test(tests, files_are_there);
     suite_add_tcase(suite, tests);
     return suite;
