@@ -55,7 +55,7 @@ enum exit_status error_print(struct error *error)
     enum exit_status status = status_of_error(error);
     print_message("", error->message);
     if (status == STATUS_USAGE)
-        fputs("  heaptop --help lists what it understands\n", stderr);
+        fputs("  heaptop --help lists the commands, heaptop help COMMAND the options of one\n", stderr);
     error_destroy(error);
     return status;
 }

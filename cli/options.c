@@ -134,7 +134,7 @@ const struct command_info command_infos[COMMAND_COUNT] = {
                         "record a process to a file, with no screen", VALUE_PROCESS, NULL},
     [COMMAND_REPLAY] = {"replay", "replay FILE[@TIME]", "show a recording as if it were live, with a time line",
                         VALUE_FILE, NULL},
-    [COMMAND_REPORT] = {"report", "report [--json|--gctrace] [--for TIME] PID|NAME|FILE",
+    [COMMAND_REPORT] = {"report", "report [--json|--gctrace] [--for TIME] PID|NAME|FILE[@TIME|@FROM..TO]",
                         "watch for a while and print what a person would conclude", VALUE_PROCESS | VALUE_FILE, NULL},
     [COMMAND_DIFF] = {"diff", "diff [--json] OLD NEW", "compare two moments, each FILE, FILE@TIME, PID or NAME",
                       VALUE_PROCESS | VALUE_FILE, NULL},
