@@ -173,10 +173,11 @@ static int draw_malloc(struct canvas canvas, int y, const struct malloc_heap *he
         text_printf(&text, "; %u of %u arenas changed while they were read", heap->torn_arenas, heap->num_arenas);
     else if (heap->num_arenas > 1)
         text_printf(&text, "; %u arenas", heap->num_arenas);
+    int below = y + 1;
     if (text.data && !text.failed)
-        canvas_text_fit(canvas, 9, y, canvas.width - 11, ROLE_TEXT, text.data);
+        below = canvas_text_wrap(canvas, 9, y, canvas.width - 11, 2, ROLE_TEXT, text.data);
     text_deinit(&text);
-    return y + 1;
+    return below;
 }
 
 /* ---- the screen ---- */

@@ -9,6 +9,8 @@
 #include "tui/session.h"
 
 #define LABEL_WIDTH 11
+/* Of less rows the stack needs all that can be had. */
+#define LOW_HEIGHT 12
 
 struct single {
     pid_t tid;
@@ -55,8 +57,9 @@ static int draw_fact(struct canvas canvas, int y, const char *label, const char 
 {
     canvas_text(canvas, 2, y, ROLE_MUTED, label);
     int x = canvas_text(canvas, 2 + LABEL_WIDTH, y, ROLE_FIGURE, figure);
-    canvas_text_fit(canvas, x + 2, y, canvas.width - x - 3, ROLE_MUTED, note);
-    return y + 1;
+    int lines = canvas.height < LOW_HEIGHT ? 1 : 2;
+    int below = canvas_text_wrap(canvas, x + 2, y, canvas.width - x - 3, lines, ROLE_MUTED, note);
+    return below > y ? below : y + 1;
 }
 
 static int draw_facts(const struct single *single, const struct catalog *catalog, struct canvas canvas)
