@@ -324,14 +324,6 @@ static int key_width(const struct session *session, enum action action)
     return (int)utf8_width(action_key_name(action, buffer)) + 1 + (int)utf8_width(key_word(session, action));
 }
 
-/* What can be done to a list that has rows, and to no other. */
-static bool needs_rows(enum action action)
-{
-    return action == ACTION_OPEN || action == ACTION_SEARCH || action == ACTION_FILTER || action == ACTION_SORT ||
-           action == ACTION_REVERSE || action == ACTION_TREE || action == ACTION_GROUPING || action == ACTION_COPY ||
-           action == ACTION_MAXIMISE;
-}
-
 /* Where the next key goes, and what it has to end before. */
 struct key_line {
     const struct session *session;
@@ -343,8 +335,7 @@ struct key_line {
 static void draw_key(struct key_line *line, enum action action)
 {
     char buffer[KEY_NAME_BUFFER];
-    const struct list *list = session_list(line->session);
-    if ((list && list->num_all == 0 && needs_rows(action)) || (action == ACTION_RECORD && !line->session->keeper))
+    if (!session_offers(line->session, action))
         return;
     if (action_keys(action)[0] == 0 || line->x + key_width(line->session, action) > line->limit)
         return;

@@ -172,6 +172,14 @@ void list_scroll(struct list *list, int lines)
     move_to(list, (long)list->selected + lines);
 }
 
+bool list_can_sort(const struct list *list)
+{
+    for (size_t i = 0; i < list->ops->num_columns; i++)
+        if (list->ops->columns[i].compare)
+            return true;
+    return false;
+}
+
 static bool choose_sort(struct list *list, int step)
 {
     long count = (long)list->ops->num_columns,
@@ -225,8 +233,8 @@ bool list_act(struct list *list, enum action action, bool *ret_resort)
         *ret_resort = choose_sort(list, -1);
         return true;
     case ACTION_REVERSE:
-        list->reversed = !list->reversed;
-        *ret_resort = true;
+        *ret_resort = list_can_sort(list);
+        list->reversed ^= *ret_resort;
         return true;
     default:
         return false;

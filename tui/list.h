@@ -82,6 +82,8 @@ bool list_select_identity(struct list *list, uint64_t identity);
 /* Moves, sorts, searches. *ret_resort: the order changed, so the rows are to be set again. false: not a list's action.
  */
 bool list_act(struct list *list, enum action action, bool *ret_resort);
+/* There is a column to sort by; else the rows stand as they must, and are not reversed. */
+bool list_can_sort(const struct list *list);
 /* Goes to the next row in this direction (+1, -1) that contains the search text, round the end; with 0 to the selected
  * or next one. */
 bool list_find(struct list *list, int direction);

@@ -305,6 +305,45 @@ struct error *session_show(struct session *session, const struct screen_ops *ops
     return NULL;
 }
 
+/* ---- what there is something for ---- */
+
+static unsigned num_graphs(const struct session *session)
+{
+    const struct open_screen *top = session_top(session);
+    return top->ops->num_graphs ? top->ops->num_graphs(session, top->state) : 0;
+}
+
+static bool list_offers(const struct list *list, enum action action)
+{
+    switch (action) {
+    case ACTION_SORT:
+    case ACTION_REVERSE:
+        return list->num_all > 0 && list_can_sort(list);
+    case ACTION_OPEN:
+    case ACTION_SEARCH:
+    case ACTION_FILTER:
+    case ACTION_TREE:
+    case ACTION_GROUPING:
+    case ACTION_COPY:
+    case ACTION_MAXIMISE:
+        return list->num_all > 0;
+    default:
+        return true;
+    }
+}
+
+bool session_offers(const struct session *session, enum action action)
+{
+    const struct open_screen *top = session_top(session);
+    const struct list *list = session_list(session);
+    if (action == ACTION_RECORD)
+        return session->keeper != NULL;
+    if (action == ACTION_SPAN_SHORTER || action == ACTION_SPAN_LONGER)
+        return num_graphs(session) > 0;
+    return (!list || list_offers(list, action)) &&
+           (!top->ops->offers || !session->model.analysis || top->ops->offers(session, top->state, action));
+}
+
 /* ---- searching, going, marking ---- */
 
 char *session_search_text(const struct session *session)
@@ -339,12 +378,6 @@ void session_mark(struct session *session, const char *text)
 }
 
 /* ---- graphs ---- */
-
-static unsigned num_graphs(const struct session *session)
-{
-    const struct open_screen *top = session_top(session);
-    return top->ops->num_graphs ? top->ops->num_graphs(session, top->state) : 0;
-}
 
 /* The first, the next, and behind the last the whole screen again. */
 static void show_graph_alone(struct session *session)

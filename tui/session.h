@@ -33,6 +33,8 @@ struct screen_ops {
     struct list *(*focus)(void *state);
     /* What only this screen does; false: not an action of it. May be NULL. */
     bool (*act)(struct session *session, void *state, enum action action);
+    /* Whether there is anything for an action of the footer now. May be NULL: there is. */
+    bool (*offers)(const struct session *session, const void *state, enum action action);
     /* Gives the focus to what is at this cell before a click is handled. May be NULL. */
     void (*point)(void *state, int x, int y);
     /* The sentence on top, where it is not that of the sample on view. May be NULL, and give NULL. */
@@ -180,6 +182,8 @@ struct error *session_open_goroutine(struct session *session, uint64_t goid);
 struct error *session_open_thread(struct session *session, pid_t tid);
 /* Shows the tab of this screen, with this row of its list selected. */
 struct error *session_show(struct session *session, const struct screen_ops *ops, uint64_t identity);
+/* Whether an action of the footer has anything to do now. */
+bool session_offers(const struct session *session, enum action action);
 /* The list that has the focus; NULL: there is none. The text that / looks for, LIST_NEEDLE bytes; NULL: nothing can be
  * searched. Going to the next place found (+1, -1), or with 0 to the one at hand or the next: false: there is none. */
 struct list *session_list(const struct session *session);

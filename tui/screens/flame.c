@@ -365,8 +365,12 @@ static void flame_draw(struct session *session, void *state, struct canvas canva
 /* The tree has a catalog of its own, in which addresses are those at which the program runs. */
 static void open_source(struct session *session, const struct flame_graph *graph)
 {
-    if (flame_graph_is_empty(graph) || flame_graph_node(graph, graph->picked)->frame == 0)
+    if (flame_graph_is_empty(graph))
         return;
+    if (flame_graph_node(graph, graph->picked)->frame == 0) {
+        session_say(session, "this is all of it: pick a frame, and it is zoomed in on");
+        return;
+    }
     struct catalog *catalog = session->model.shown->catalog;
     struct frame frame = *catalog_frame(graph->tree.catalog, flame_graph_node(graph, graph->picked)->frame);
     const char *function = catalog_string(graph->tree.catalog, frame.function);
@@ -420,6 +424,23 @@ static bool flame_act(struct session *session, void *state, enum action action)
         return true;
     default:
         return false;
+    }
+}
+
+static bool flame_offers(const struct session *session, const void *state, enum action action)
+{
+    const struct flame_graph *graph = &((const struct flame *)state)->graph;
+    (void)session;
+    switch (action) {
+    case ACTION_OPEN:
+    case ACTION_INVERT:
+    case ACTION_SEARCH:
+    case ACTION_COPY:
+        return !flame_graph_is_empty(graph);
+    case ACTION_BACK:
+        return graph->needle[0] || graph->zoom != 0;
+    default:
+        return true;
     }
 }
 
@@ -480,6 +501,7 @@ const struct screen_ops flame_screen = {
     .update = flame_update,
     .draw = flame_draw,
     .act = flame_act,
+    .offers = flame_offers,
     .copy = flame_copy,
     .needle = flame_needle,
     .find = flame_find,

@@ -302,8 +302,8 @@ static void (*const graphs[])(const struct model *model, struct panel *panel) = 
 
 static unsigned gc_num_graphs(const struct session *session, const void *state)
 {
-    (void)session, (void)state;
-    return ARRAY_SIZE(graphs);
+    (void)state;
+    return session->model.analysis && analysis_is_go(session->model.analysis) ? ARRAY_SIZE(graphs) : 0;
 }
 
 static void gc_draw_graph(const struct session *session, const void *state, struct canvas canvas, unsigned number)

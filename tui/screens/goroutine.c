@@ -268,6 +268,12 @@ static void single_point(void *state, int x, int y)
         single->pane = PANE_STACK;
 }
 
+static bool single_offers(const struct session *session, const void *state, enum action action)
+{
+    (void)session;
+    return action != ACTION_NEXT_PANE || ((const struct single *)state)->rows.count > 0;
+}
+
 static bool single_act(struct session *session, void *state, enum action action)
 {
     struct single *single = state;
@@ -280,6 +286,8 @@ static bool single_act(struct session *session, void *state, enum action action)
     if (action != ACTION_OPEN)
         return false;
     const struct creator_row *row = list_selected(&single->creators);
+    if (row && !row->is_alive)
+        session_say(session, "that goroutine has ended, or is not among those listed");
     if (!row || !row->is_alive)
         return true;
     /* The creator takes this screen's place: a chain can be longer than screens are deep. */
@@ -307,6 +315,7 @@ static const struct screen_ops single_screen = {
     .draw = single_draw,
     .focus = single_focus,
     .act = single_act,
+    .offers = single_offers,
     .point = single_point,
     .describe = single_describe,
 };

@@ -267,6 +267,13 @@ static void open_selected(struct session *session, struct group_detail *group)
             session_open_goroutines(session, GOROUTINES_BY_GROUP, &((const struct goroutine_row *)row)->group));
 }
 
+static bool group_offers(const struct session *session, const void *state, enum action action)
+{
+    const struct group_detail *group = state;
+    (void)session;
+    return action != ACTION_NEXT_PANE || group->groups.num_all + group->singles.num_all > 0;
+}
+
 static bool group_act(struct session *session, void *state, enum action action)
 {
     struct group_detail *group = state;
@@ -317,6 +324,7 @@ static const struct screen_ops goroutine_group_screen = {
     .draw_graph = group_draw_graph,
     .focus = group_focus,
     .act = group_act,
+    .offers = group_offers,
     .point = group_point,
     .describe = group_describe,
 };

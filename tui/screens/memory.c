@@ -257,6 +257,15 @@ static bool is_offered(const struct memory *memory, enum memory_pane pane)
     return pane == PANE_REGIONS || memory->lists[pane].num_all > 0 || (pane < PANE_CHUNKS && !has_chunks);
 }
 
+static bool memory_offers(const struct session *session, const void *state, enum action action)
+{
+    bool has_more = false;
+    (void)session;
+    for (int pane = PANE_REGIONS + 1; pane < MEMORY_PANES; pane++)
+        has_more |= is_offered(state, (enum memory_pane)pane);
+    return action != ACTION_NEXT_PANE || has_more;
+}
+
 static bool memory_act(struct session *session, void *state, enum action action)
 {
     (void)session;
@@ -283,4 +292,5 @@ const struct screen_ops memory_screen = {
     .draw = memory_draw,
     .focus = memory_focus,
     .act = memory_act,
+    .offers = memory_offers,
 };

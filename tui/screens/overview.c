@@ -457,6 +457,14 @@ static void overview_point(void *state, int x, int y)
         overview->is_below = false;
 }
 
+static bool overview_offers(const struct session *session, const void *state, enum action action)
+{
+    const struct overview *overview = state;
+    const struct list *below = overview->is_native ? &overview->threads : &overview->goroutines;
+    (void)session;
+    return action != ACTION_NEXT_PANE || (overview->has_sites && (overview->is_below || below->num_rows > 0));
+}
+
 static bool overview_act(struct session *session, void *state, enum action action)
 {
     struct overview *overview = state;
@@ -495,5 +503,6 @@ const struct screen_ops overview_screen = {
     .draw_graph = overview_draw_graph,
     .focus = overview_focus,
     .act = overview_act,
+    .offers = overview_offers,
     .point = overview_point,
 };

@@ -233,6 +233,12 @@ static void site_point(void *state, int x, int y)
         site->pane = PANE_STACK;
 }
 
+static bool site_offers(const struct session *session, const void *state, enum action action)
+{
+    (void)session;
+    return action != ACTION_NEXT_PANE || ((const struct site_detail *)state)->stacks.num_rows > 1;
+}
+
 static bool site_act(struct session *session, void *state, enum action action)
 {
     struct site_detail *site = state;
@@ -242,6 +248,10 @@ static bool site_act(struct session *session, void *state, enum action action)
     }
     if (site->pane != PANE_STACKS)
         return stack_view_act(&site->view, session, action);
+    if (action == ACTION_OPEN) {
+        site->pane = PANE_STACK;
+        return true;
+    }
     /* The frames follow the stack that is selected. */
     bool resort;
     if (!list_act(&site->stacks, action, &resort))
@@ -271,6 +281,7 @@ const struct screen_ops site_screen = {
     .draw_graph = site_draw_graph,
     .focus = site_focus,
     .act = site_act,
+    .offers = site_offers,
     .point = site_point,
     .describe = site_describe,
 };

@@ -297,6 +297,13 @@ static bool is_offered(const struct session *session, const struct threads *thre
     return pane != PANE_PROCS || session->model.shown->num_procs > 0 || threads->lists[PANE_STACKS].num_all == 0;
 }
 
+static bool threads_offers(const struct session *session, const void *state, enum action action)
+{
+    const struct threads *threads = state;
+    return action != ACTION_NEXT_PANE || is_offered(session, threads, PANE_STACKS) ||
+           is_offered(session, threads, PANE_PROCS);
+}
+
 static bool threads_act(struct session *session, void *state, enum action action)
 {
     struct threads *threads = state;
@@ -335,4 +342,5 @@ const struct screen_ops threads_screen = {
     .draw_graph = threads_draw_graph,
     .focus = threads_focus,
     .act = threads_act,
+    .offers = threads_offers,
 };

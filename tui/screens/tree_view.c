@@ -146,11 +146,13 @@ static void set_open(struct tree_view *view, const struct session *session, bool
     error_destroy(tree_view_update(view, session));
 }
 
-bool tree_view_act(struct tree_view *view, const struct session *session, enum action action)
+bool tree_view_act(struct tree_view *view, struct session *session, enum action action)
 {
     const struct tree_row *row = list_selected(&view->list);
     switch (action) {
     case ACTION_OPEN:
+        if (row && row->node->num_children == 0)
+            session_say(session, "there is nothing below this line");
         set_open(view, session, true, false);
         return true;
     case ACTION_RIGHT:

@@ -30,7 +30,7 @@ void tree_view_deinit(struct tree_view *view);
 /* Builds it anew, with the branches open that were. */
 struct error *tree_view_update(struct tree_view *view, const struct session *session);
 /* Opens and closes branches; false: not an action of a tree. */
-bool tree_view_act(struct tree_view *view, const struct session *session, enum action action);
+bool tree_view_act(struct tree_view *view, struct session *session, enum action action);
 
 void tree_draw_growth(const struct list_cell *cell, const void *row);   /* Of bytes. */
 void tree_draw_frame(const struct list_cell *cell, const void *row);

@@ -176,6 +176,37 @@ static void see(struct walk *walk, const char *keys, char *ret_state)
                   look.missing.data);
 }
 
+/* The line of keys has this one. */
+static bool is_offered(const struct session *session, enum action action)
+{
+    char name[KEY_NAME_BUFFER], wanted[64], line[GRID_MAX_WIDTH + 1];
+    const struct grid *grid = &session->grid;
+    for (int x = 0; x < grid->width; x++) {
+        uint32_t rune = grid_cell(grid, x, grid->height - 1)->rune;
+        line[x] = rune < 0x7f ? (char)rune : '?';
+    }
+    line[grid->width] = '\0';
+    snprintf(wanted, sizeof(wanted), " %s %s ", action_key_name(action, name), action_infos[action].word);
+    return strstr(line, wanted) != NULL;
+}
+
+/* A key that the line of keys offers does something that can be seen. */
+static void press(struct walk *walk, const char *keys, enum action action)
+{
+    const struct grid *grid = &walk->stage.session->grid;
+    size_t size = (size_t)grid->width * (size_t)grid->height * sizeof(*grid->cells);
+    struct cell *before = is_offered(walk->stage.session, action) ? malloc(size) : NULL;
+    if (before)
+        memcpy(before, grid->cells, size);
+    stage_key(&walk->stage, action_keys(action)[0]);
+    golden_settle(&walk->stage);
+    session_draw(walk->stage.session);
+    ck_assert_msg(!before || memcmp(before, grid->cells, size) != 0,
+                  "the line of keys offers '%s', which does nothing: '%s' over %s", action_infos[action].word, keys,
+                  walk->source->name);
+    free(before);
+}
+
 static void go_to(struct walk *walk, const char *keys)
 {
     if (walk->stage.session)
@@ -254,8 +285,7 @@ static void try_keys(struct walk *walk, size_t index)
         if ((is_alone && action != ACTION_GRAPH) || !is_tried(walk, (enum action)action) ||
             !append_key(tried, keys, (enum action)action))
             continue;
-        stage_key(&walk->stage, action_keys((enum action)action)[0]);
-        golden_settle(&walk->stage);
+        press(walk, tried, (enum action)action);
         see(walk, tried, next);
         if (strcmp(next, state) == 0)
             continue;

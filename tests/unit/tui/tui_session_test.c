@@ -401,6 +401,24 @@ START_TEST(enter_goes_deeper_from_threads_and_ps_too)
 }
 END_TEST
 
+START_TEST(what_has_an_order_of_its_own_is_not_reversed)
+{
+    static const char *const places[] = {"2 t Enter", "3 t Enter", "1 Enter Enter"};
+    struct stage stage;
+    stage_open(&stage, &(struct stage_options){.width = 120, .height = 40, .seconds = 120, .has_code = true});
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        stage_keys(&stage, places[i]);
+        char *before = stage_text(&stage);
+        stage_keys(&stage, "S");
+        char *after = stage_text(&stage);
+        ck_assert_str_eq(before, after);
+        free(before);
+        free(after);
+    }
+    stage_close(&stage);
+}
+END_TEST
+
 START_TEST(the_line_of_keys_has_what_they_do_now)
 {
     struct stage stage;
@@ -632,6 +650,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, what_came_of_switching_is_said);
     tcase_add_test(tests, a_question_is_read_whole_before_it_is_answered);
     tcase_add_test(tests, enter_goes_deeper_from_threads_and_ps_too);
+    tcase_add_test(tests, what_has_an_order_of_its_own_is_not_reversed);
     tcase_add_test(tests, the_line_of_keys_has_what_they_do_now);
     tcase_add_test(tests, what_has_no_call_site_is_not_opened);
     tcase_add_test(tests, drawing_is_quick);
