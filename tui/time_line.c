@@ -27,11 +27,20 @@ static const struct {
     [STRIP_GOROUTINES] = {"goroutines", units_format_count, COUNTER_GOROUTINES},
 };
 
+/* What no sample had of this program, a heap or goroutines, takes no row. */
+static bool is_drawn(const struct session *session, int figure)
+{
+    return figure == STRIP_RSS || !isnan(session->model.strip.now[figure]);
+}
+
 int time_line_height(const struct session *session, int screen_height)
 {
     if (!session->is_time_line_shown || session->model.strip.first_unix_ns == 0)
         return 0;
-    return screen_height < TALL_SCREEN ? 2 : 1 + STRIP_FIGURES;
+    int height = 1;
+    for (int figure = 0; figure < STRIP_FIGURES; figure++)
+        height += is_drawn(session, figure);
+    return screen_height < TALL_SCREEN ? 2 : height;
 }
 
 /* What the whole width stands for. */
@@ -226,7 +235,8 @@ void time_line_draw(struct session *session, struct canvas canvas)
     session->time_line_y = canvas.y;
     session->time_line_height = canvas.height;
     for (int figure = 0; figure < STRIP_FIGURES && y + 1 < canvas.height; figure++)
-        draw_figure(session, canvas, y++, (enum strip_figure)figure);
+        if (is_drawn(session, figure))
+            draw_figure(session, canvas, y++, (enum strip_figure)figure);
     draw_axis(session, canvas, y);
 }
 

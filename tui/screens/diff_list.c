@@ -404,7 +404,7 @@ static const char *text_of_part(const void *context, const void *row, char *buff
 {
     const struct memory_part_info *info = &memory_part_infos[((const struct diff_memory_row *)row)->id];
     (void)context;
-    snprintf(buffer, LIST_TEXT, "%s %s", info->label, info->help);
+    snprintf(buffer, LIST_TEXT, "%s  %s", info->label, info->help);
     return buffer;
 }
 

@@ -19,6 +19,8 @@
 /* Rows below the figures from which on there is room for the parts of RSS; for a line of what could be done. */
 #define MEMORY_HEIGHT 14
 #define OFFER_HEIGHT 4
+/* Of an empty list of call sites, with the lines that say why. */
+#define NO_SITES_HEIGHT 7
 
 struct overview {
     struct list sites;
@@ -391,7 +393,10 @@ static void overview_draw(struct session *session, void *state, struct canvas ca
     struct list *below = list_below(overview);
     int rows = left;
     if (overview->has_sites) {
-        rows = list_height_below(left, below->num_all == 0 ? 0 : below->num_rows + 1, overview->is_below);
+        size_t lines = below->num_all == 0 ? 0 : below->num_rows + 1;
+        rows = list_height_below(left, lines, overview->is_below);
+        if (overview->sites.num_all == 0 && left > NO_SITES_HEIGHT + rows)
+            rows = (int)lines + 1 < left - NO_SITES_HEIGHT ? (int)lines + 1 : left - NO_SITES_HEIGHT;
         draw_sites(session, overview, canvas_part(canvas, 0, y, canvas.width, left - rows), !overview->is_below);
     } else {
         rows -= draw_native(session, canvas_part(canvas, 0, y, canvas.width, left));
