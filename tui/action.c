@@ -172,6 +172,8 @@ struct error *tui_bind_keys(const char *name, const char *keys, const char **ret
     char word[KEY_NAME_BUFFER];
     if (action == ACTION_NONE)
         return error_create(ERROR_USAGE, "there is no action '%s'", name);
+    if (!keys[strspn(keys, " \t")])
+        return error_create(ERROR_USAGE, "a key is missing, or none");
     for (size_t i = 0; next_word(&keys, word); i++) {
         if (strcmp(word, "none") == 0 && i == 0)
             continue;

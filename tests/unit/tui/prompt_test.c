@@ -215,7 +215,7 @@ START_TEST(keys_can_be_others)
     static const struct {
         const char *action, *keys, *said;
     } bad[] = {{"nonsense", "x", "'nonsense'"}, {"help", "Hyper-x", "'Hyper-x'"}, {"help", "a b c", "2 keys"},
-               {"help", "1", "screens"}};
+               {"help", "1", "screens"}, {"help", " ", "missing"}};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         struct error *error = tui_bind_keys(bad[i].action, bad[i].keys, &robbed);
         ck_assert(error && error->kind == ERROR_USAGE && strstr(error->message, bad[i].said));
