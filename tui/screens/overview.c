@@ -116,7 +116,10 @@ static void describe_goroutines(const struct model *model, struct panel *panel)
                             .series = history_counter(model->history, COUNTER_GOROUTINES)};
     set_counter(panel, model->shown, COUNTER_GOROUTINES);
     set_change(panel, &model->analysis->goroutine_count, false);
-    size_t groups = model->analysis->num_goroutines;
+    /* As the figure, without the runtime's own. */
+    size_t groups = 0;
+    for (size_t i = 0; i < model->analysis->num_goroutines; i++)
+        groups += !model->analysis->goroutines[i].group.system;
     if (groups > 0)
         snprintf(panel->note, sizeof(panel->note), "%zu group%s", groups, groups == 1 ? "" : "s");
 }

@@ -183,6 +183,9 @@ static struct error *suspects_update(struct session *session, void *state)
 /* What an empty list means. */
 static const char *explain_none(const struct analysis *analysis)
 {
+    if (analysis->heap.verdict == GROWTH_GROWING && analysis->snapshot->profile_state == PROFILE_ON)
+        return "The heap grows, but no call site of it stands out from sampling error yet: that takes a dozen samples "
+               "at one place.";
     if (analysis_verdict_level(analysis) != VERDICT_WAITING && analysis->rss.verdict != GROWTH_GROWING)
         return "Nothing grows without end, stands still or wears the GC out, as far as has been seen.";
     return analysis_is_go(analysis)
