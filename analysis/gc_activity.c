@@ -205,9 +205,9 @@ static void write_causes(const struct gc_activity *activity, struct text *text)
     if (most == 0)
         return;
     if (most == total)
-        text_printf(text, "; %s", gc_cause_name(cause));
+        text_printf(text, "; cause: %s", gc_cause_name(cause));
     else
-        text_printf(text, "; %u of %u by %s", most, total, gc_cause_name(cause));
+        text_printf(text, "; cause: %s, %u of %u", gc_cause_name(cause), most, total);
 }
 
 void gc_activity_write_note(const struct gc_activity *activity, struct text *text)
@@ -231,6 +231,6 @@ void gc_activity_write_note(const struct gc_activity *activity, struct text *tex
         text_printf(text, "; frees %s each", units_format_percent(buffer, activity->freed_share));
     write_causes(activity, text);
     if (activity->pinned)
-        text_append(text, ": GOMEMLIMIT makes it collect");
+        text_append(text, ", GOMEMLIMIT makes it collect");
     text_append(text, ".");
 }

@@ -58,36 +58,32 @@ static void write_columns(const struct session *session, struct popup_text *text
         add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
 }
 
-static void write_keys(const struct session *session, struct popup_text *text)
+/* One key's line. */
+static void add_action(struct popup_text *text, enum action action)
 {
-    for (int group = 0; group < GROUP_COUNT; group++) {
-        if (group > 0)
-            add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
-        add_line(text, ROLE_STRONG, ROLE_TEXT, action_group_title((enum action_group)group), "%s", "");
-        if (group == GROUP_MOVE)
-            add_line(text, ROLE_KEY, ROLE_TEXT, "1  2  3 ...", "%s", "the screens, as numbered at the top");
-        for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++) {
-            const struct action_info *info = &action_infos[action];
-            if (info->group != (enum action_group)group)
-                continue;
-            const uint32_t *bound = action_keys((enum action)action);
-            char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[2 * KEY_NAME_BUFFER + 2];
-            snprintf(keys, sizeof(keys), "%s%s%s", action_key_name((enum action)action, first), bound[1] ? "  " : "",
-                     bound[1] ? key_name(bound[1], second) : "");
-            add_line(text, ROLE_KEY, ROLE_TEXT, keys, "%s", info->help);
-        }
-    }
+    const uint32_t *bound = action_keys(action);
+    char first[KEY_NAME_BUFFER], second[KEY_NAME_BUFFER], keys[2 * KEY_NAME_BUFFER + 2];
+    snprintf(keys, sizeof(keys), "%s%s%s", action_key_name(action, first), bound[1] ? "  " : "",
+             bound[1] ? key_name(bound[1], second) : "");
+    add_line(text, ROLE_KEY, ROLE_TEXT, keys, "%s", action_infos[action].help);
+}
+
+/* What the screen in view is for, and what it offers first. */
+static void write_here(const struct session *session, struct popup_text *text)
+{
+    const struct screen_ops *ops = session_top(session)->ops;
+    add_line(text, ROLE_STRONG, ROLE_STRONG, ops->title, "%s", ops->about);
+    const struct snapshot *latest = session->model.latest;
+    if (latest && latest->profile_switch == PROFILE_SWITCH_OFFERED)
+        add_action(text, ACTION_PROFILING);
+    for (const enum action *action = ops->footer; action && *action != ACTION_NONE; action++)
+        if (session_offers(session, *action))
+            add_action(text, *action);
     add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
-    char colon[KEY_NAME_BUFFER];
-    add_line(text, ROLE_STRONG, ROLE_TEXT, "Commands", "after %s, as is the name of anything above",
-             action_key_name(ACTION_COMMAND, colon));
-    for (size_t i = 0; i < num_typed_commands; i++) {
-        char command[40];
-        snprintf(command, sizeof(command), "%s %s", typed_commands[i].name, typed_commands[i].argument);
-        add_line(text, ROLE_KEY, ROLE_TEXT, command, "%s", typed_commands[i].help);
-    }
-    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
-    write_columns(session, text);
+}
+
+static void write_marks(struct popup_text *text)
+{
     add_line(text, ROLE_STRONG, ROLE_TEXT, "Marks", "%s", "");
     static const char *const meanings[] = {
         [GROWTH_TOO_FEW] = "too few samples to say",
@@ -103,6 +99,39 @@ static void write_keys(const struct session *session, struct popup_text *text)
         add_line(text, verdict_role((enum growth_verdict)verdict), ROLE_TEXT, mark, "%s", meanings[verdict]);
     }
     add_line(text, ROLE_MUTED, ROLE_TEXT, NOT_KNOWN, "%s", "could not be read: ! tells why");
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+}
+
+static void write_keys(struct popup_text *text)
+{
+    for (int group = 0; group < GROUP_COUNT; group++) {
+        if (group > 0)
+            add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+        add_line(text, ROLE_STRONG, ROLE_TEXT, action_group_title((enum action_group)group), "%s", "");
+        if (group == GROUP_MOVE)
+            add_line(text, ROLE_KEY, ROLE_TEXT, "1  2  3 ...", "%s", "the screens, as numbered at the top");
+        for (int action = ACTION_NONE + 1; action < ACTION_COUNT; action++)
+            if (action_infos[action].group == (enum action_group)group)
+                add_action(text, (enum action)action);
+    }
+    add_line(text, ROLE_TEXT, ROLE_TEXT, "", "%s", "");
+    char colon[KEY_NAME_BUFFER];
+    add_line(text, ROLE_STRONG, ROLE_TEXT, "Commands", "after %s, as is the name of anything above",
+             action_key_name(ACTION_COMMAND, colon));
+    for (size_t i = 0; i < num_typed_commands; i++) {
+        char command[40];
+        snprintf(command, sizeof(command), "%s %s", typed_commands[i].name, typed_commands[i].argument);
+        add_line(text, ROLE_KEY, ROLE_TEXT, command, "%s", typed_commands[i].help);
+    }
+}
+
+/* What can be done here and what is seen here come first. */
+static void write_help(const struct session *session, struct popup_text *text)
+{
+    write_here(session, text);
+    write_columns(session, text);
+    write_marks(text);
+    write_keys(text);
 }
 
 static void write_problems(const struct session *session, struct popup_text *text)
@@ -217,7 +246,7 @@ static const struct {
     const char *title, *note;       /* Without a note: how it scrolls and closes. */
     void (*write)(const struct session *session, struct popup_text *text);
 } looks[POPUP_COUNT] = {
-    [POPUP_HELP] = {" Help ", NULL, write_keys},
+    [POPUP_HELP] = {" Help ", NULL, write_help},
     [POPUP_PROBLEMS] = {" Not as it should be ", NULL, write_problems},
     [POPUP_PROFILING_ON] = {" Switch memory profiling on? ", " y switches it on, any other key does not ",
                             write_profiling_on},

@@ -19,6 +19,7 @@ struct session;
 /* One kind of screen. `state` is state_size zeroed bytes that live as long as the screen is open. */
 struct screen_ops {
     const char *title;
+    const char *about;              /* What it shows, in a sentence: the first thing that its help says. */
     size_t state_size;
     const enum action *footer;      /* What the line of keys offers first; ends with ACTION_NONE. */
     struct error *(*open)(struct session *session, void *state, const void *argument);

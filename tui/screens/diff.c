@@ -181,6 +181,7 @@ static const enum action diff_footer[] = {ACTION_BACK, ACTION_NEXT_PANE, ACTION_
 
 const struct screen_ops diff_screen = {
     .title = "Difference",
+    .about = "What changed between two moments: what grew and what shrank.",
     .state_size = sizeof(struct diff_screen),
     .footer = diff_footer,
     .open = diff_open,

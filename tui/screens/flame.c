@@ -495,6 +495,7 @@ static const enum action flame_footer[] = {ACTION_OPEN,   ACTION_BACK,   ACTION_
 
 const struct screen_ops flame_screen = {
     .title = "Flame",
+    .about = "All stacks at once: a frame is as wide as what it and its callees hold.",
     .state_size = sizeof(struct flame),
     .footer = flame_footer,
     .close = flame_close,

@@ -371,6 +371,7 @@ static const enum action gc_footer[] = {ACTION_OPEN,    ACTION_SEARCH,       ACT
 
 const struct screen_ops gc_screen = {
     .title = "GC",
+    .about = "How often the garbage collector runs, for how long it pauses, what it frees.",
     .state_size = sizeof(struct list_screen),
     .footer = gc_footer,
     .open = gc_open,

@@ -180,6 +180,7 @@ static const enum action cycle_footer[] = {ACTION_BACK, ACTION_NONE};
 
 const struct screen_ops gc_cycle_screen = {
     .title = "Cycle",
+    .about = "One GC cycle in its phases, and the heap before, during and after it.",
     .state_size = sizeof(struct cycle_argument),
     .footer = cycle_footer,
     .open = cycle_open,

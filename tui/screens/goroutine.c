@@ -307,6 +307,7 @@ static const enum action single_footer[] = {ACTION_BACK, ACTION_NEXT_PANE, ACTIO
 
 static const struct screen_ops single_screen = {
     .title = "Goroutine",
+    .about = "One goroutine: what it waits on, who made it, its stack.",
     .state_size = sizeof(struct single),
     .footer = single_footer,
     .open = single_open,

@@ -314,6 +314,7 @@ static const enum action group_footer[] = {ACTION_BACK,   ACTION_NEXT_PANE,    A
 
 static const struct screen_ops goroutine_group_screen = {
     .title = "Goroutine group",
+    .about = "Goroutines with one stack: how many over time, what they wait on, each of them.",
     .state_size = sizeof(struct group_detail),
     .footer = group_footer,
     .open = group_open,

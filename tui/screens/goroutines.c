@@ -159,6 +159,7 @@ static const enum action goroutines_footer[] = {ACTION_OPEN,    ACTION_SEARCH,  
 
 const struct screen_ops goroutines_screen = {
     .title = "Goroutines",
+    .about = "Goroutines by what they have in common, those that grow first.",
     .state_size = sizeof(struct goroutines),
     .footer = goroutines_footer,
     .open = goroutines_open,

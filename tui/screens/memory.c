@@ -284,6 +284,7 @@ static const enum action memory_footer[] = {ACTION_NEXT_PANE, ACTION_SEARCH,  AC
 
 const struct screen_ops memory_screen = {
     .title = "Memory",
+    .about = "Where the resident memory is, and what the allocator says of its own.",
     .state_size = sizeof(struct memory),
     .footer = memory_footer,
     .open = memory_open,

@@ -501,6 +501,7 @@ static const enum action overview_footer[] = {ACTION_OPEN, ACTION_NEXT_PANE, ACT
 
 const struct screen_ops overview_screen = {
     .title = "Overview",
+    .about = "Is it growing, and what: figures over time, and the top of each list.",
     .state_size = sizeof(struct overview),
     .footer = overview_footer,
     .open = overview_open,

@@ -271,6 +271,7 @@ static const enum action site_footer[] = {ACTION_BACK,         ACTION_OPEN,     
 
 const struct screen_ops site_screen = {
     .title = "Call site",
+    .about = "One call site: what it holds, over time, and by way of which stacks.",
     .state_size = sizeof(struct site_detail),
     .footer = site_footer,
     .open = site_open,

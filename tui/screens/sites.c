@@ -174,6 +174,7 @@ static const enum action sites_footer[] = {ACTION_OPEN,    ACTION_SEARCH, ACTION
 
 const struct screen_ops sites_screen = {
     .title = "Sites",
+    .about = "Each line that allocates, with what it holds and how fast that grows.",
     .state_size = sizeof(struct sites),
     .footer = sites_footer,
     .open = sites_open,

@@ -65,6 +65,7 @@ static const enum action source_footer[] = {ACTION_BACK, ACTION_SEARCH, ACTION_N
 
 static const struct screen_ops source_screen = {
     .title = "Source",
+    .about = "The lines around a frame, with what each of them holds and has allocated.",
     .state_size = sizeof(struct source_detail),
     .footer = source_footer,
     .open = source_open,

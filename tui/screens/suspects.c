@@ -292,6 +292,7 @@ static const enum action suspects_footer[] = {ACTION_OPEN, ACTION_SEARCH, ACTION
 
 const struct screen_ops suspects_screen = {
     .title = "Suspects",
+    .about = "What most likely leaks, why heaptop thinks so, and where to look next.",
     .state_size = sizeof(struct list_screen),
     .footer = suspects_footer,
     .open = suspects_open,

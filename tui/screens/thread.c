@@ -133,6 +133,7 @@ static const enum action thread_footer[] = {ACTION_BACK, ACTION_OPEN, ACTION_SEA
 
 static const struct screen_ops thread_screen = {
     .title = "Thread",
+    .about = "One thread: what it does, and its stack.",
     .state_size = sizeof(struct single),
     .footer = thread_footer,
     .open = thread_open,

@@ -332,6 +332,7 @@ static const enum action threads_footer[] = {ACTION_OPEN, ACTION_NEXT_PANE, ACTI
 
 const struct screen_ops threads_screen = {
     .title = "Threads",
+    .about = "What each thread does, and for Go what its processors (Ps) are at.",
     .state_size = sizeof(struct threads),
     .footer = threads_footer,
     .open = threads_open,

@@ -214,7 +214,7 @@ START_TEST(the_note_says_how_often_and_why)
     gc_activity_write_note(&activity, &text);
     ck_assert_str_eq(
         text.data,
-        "The GC thrashes: 10 cycles a second; 6% of the CPU; frees 5% each; memory limit: GOMEMLIMIT makes it "
+        "The GC thrashes: 10 cycles a second; 6% of the CPU; frees 5% each; cause: memory limit, GOMEMLIMIT makes it "
         "collect.");
     text_deinit(&text);
 }
