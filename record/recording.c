@@ -193,7 +193,9 @@ static struct error *prepare_reading(struct recording *opened, unsigned version,
     arena_deinit(&arena);
     struct error *error = database_error(&recording->database, "read", recording->path);
     if (!error && !is_good)
-        error = error_create(ERROR_BAD_DATA, "'%s' is damaged: its tables are not those of a recording", name);
+        error = error_create(ERROR_BAD_DATA,
+                             "'%s' is damaged, or of another heaptop: its tables are not those of format %u", name,
+                             version);
     if (error)
         return error;
     *ret_recording = take_pointer(recording);
