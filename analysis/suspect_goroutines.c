@@ -85,7 +85,7 @@ static const struct {
      "An HTTP client waits for the program to read a response's body to its end or to close it: look for a response "
      "whose Body is not closed."},
     {"net/http.(*persistConn).readLoop", WAIT_NETWORK,
-     "Connections of an HTTP client stay open: look for transports that are made anew for each request, instead of one "
+     "Connections of an HTTP client stay open: look for a transport that is made for each request, instead of one "
      "that all share."},
     {"database/sql.(*DB).connectionOpener", WAIT_SELECT,
      "Each is of an sql.DB: look for sql.Open in code that runs more than once, and for a Close that is missing."},

@@ -67,7 +67,7 @@ static const struct offer offers[] = {
     {BUT_GO, false, NULL,
      "heaptop run -- COMMAND: every call site of malloc, in use and allocated, by samples; a few ns of the program's "
      "an allocation, and it "
-     "must be started anew"},
+     "has to be started again"},
 };
 
 struct error *doctor_add_offers(struct doctor_report *report, const struct program_kind *kind)

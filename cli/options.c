@@ -476,7 +476,7 @@ const struct option_info option_infos[OPTION_COUNT] = {
     [OPTION_ICICLE] = {"icicle", 0, NULL, EXPORT, "of svg: draw callers above what they call", set_icicle},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", ATTACH | RUN | RECORD | EXPORT,
                        "write to FILE; else recordings name themselves", set_output},
-    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto heeds NO_COLOR",
+    [OPTION_COLOR] = {"color", 0, "WHEN", ATTACH | RUN | REPLAY | DIFF, "auto, never or always; auto respects NO_COLOR",
                       set_color},
     [OPTION_THEME] = {"theme", 0, "THEME", ATTACH | RUN | REPLAY | DIFF, "dark, light, contrast, mono, colour-blind",
                       set_theme},
