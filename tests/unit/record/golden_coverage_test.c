@@ -90,7 +90,7 @@ static const struct {
     enum golden_source_id source;
     const char *keys;
 } walks[] = {
-    {SHORT, "@ -20s Enter ( End )"}, {LIVE, ""}, {LIVE_NATIVE, ""}, {JAVA, ""},
+    {SHORT, "@ -20s Enter ( End )"}, {SHORT_LIVE, ""}, {SHORT_NATIVE, ""},
 };
 
 static void setup(void)

@@ -129,9 +129,11 @@ static void sample_faults(struct snapshot *snapshot, unsigned second)
 /* ---- the sources ---- */
 
 enum golden_source_id {
-    GO, OFF, NATIVE, PRELOADED, FAULTS, JAVA, PYTHON, EXITED, SHORT,
+    GO, OFF, NATIVE, PRELOADED, FAULTS, JAVA, PYTHON, EXITED,
     LEAKING_GOROUTINES, GROWING_CACHE, IDLE_HEAP,
     LIVE, LIVE_OFF, LIVE_SWITCHED, LIVE_NATIVE, LIVE_COUNTED, LIVE_PROBED, LIVE_WAITING, LIVE_FIRST, LIVE_EXITED,
+    /* What can be shown of them, not how it looks: opened often. */
+    SHORT, SHORT_LIVE, SHORT_NATIVE,
     GOLDEN_SOURCES,
 };
 
@@ -141,10 +143,9 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [NATIVE] = {.name = "native", .scene = {.seconds = 60, .is_native = true}},
     [PRELOADED] = {.name = "preloaded", .scene = {.seconds = 60, .profiling = PROFILING_PRELOADED, .adjust = be_native}},
     [FAULTS] = {.name = "faults", .scene = {.seconds = 60, .adjust = sample_faults}},
-    [JAVA] = {.name = "java", .scene = {.seconds = 120, .is_native = true, .adjust = be_java}},
-    [PYTHON] = {.name = "python", .scene = {.seconds = 120, .is_native = true, .adjust = be_python}},
+    [JAVA] = {.name = "java", .scene = {.seconds = 70, .is_native = true, .adjust = be_java}},
+    [PYTHON] = {.name = "python", .scene = {.seconds = 70, .is_native = true, .adjust = be_python}},
     [EXITED] = {.name = "exited", .scene = {.seconds = 60, .exits = true}},
-    [SHORT] = {.name = "short", .scene = {.seconds = 40}, .listed = 39},
     [LEAKING_GOROUTINES] = {.name = "incident-goroutines", .incident = "goroutines"},
     [GROWING_CACHE] = {.name = "incident-cache", .incident = "cache"},
     [IDLE_HEAP] = {.name = "incident-idle", .incident = "idle"},
@@ -164,6 +165,11 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
                       .is_live = true,
                       .notice = "settings: line 3: nothing is called 'colour'"},
     [LIVE_FIRST] = {.name = "live-first", .scene = {.seconds = 1}, .is_live = true},
+    [SHORT] = {.name = "short", .scene = {.seconds = 24}, .listed = 23},
+    [SHORT_LIVE] = {.name = "short-live", .scene = {.seconds = 24}, .is_live = true},
+    [SHORT_NATIVE] = {.name = "short-native",
+                      .scene = {.seconds = 24, .is_native = true, .adjust = offer_probes},
+                      .is_live = true},
     [LIVE_EXITED] = {.name = "live-exited", .scene = {.seconds = 60, .exits = true}, .is_live = true},
 };
 
