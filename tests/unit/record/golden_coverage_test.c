@@ -318,6 +318,8 @@ static Suite *make_suite(void)
 {
     Suite *suite = suite_create("golden_coverage");
     TCase *tests = tcase_create("golden_coverage");
+    /* A walk is thousands of keys: sanitizers on a busy machine take their time. */
+    tcase_set_timeout(tests, 240);
     tcase_add_unchecked_fixture(tests, setup, golden_teardown);
     tcase_add_test(tests, every_screen_and_list_has_a_golden_file);
     tcase_add_test(tests, every_popup_and_prompt_has_a_golden_file);
