@@ -12,8 +12,7 @@
 
 static struct error *no_moment(const char *text)
 {
-    return error_create(ERROR_USAGE, "'%s' is no time; try 14:03, 2026-01-02 14:03:20, -5m, +1h or @UNIX-SECONDS",
-                        text);
+    return error_create(ERROR_USAGE, "'%s' is no time; try 14:03, 2026-01-02 14:03:20, -5m, +1h, start, end or @UNIX-SECONDS", text);
 }
 
 static bool parse_offset(const char *text, uint64_t first, uint64_t last, uint64_t *ret)
@@ -96,8 +95,12 @@ static bool parse_clock(const char *text, uint64_t first, uint64_t *ret)
 struct error *moment_parse(const char *text, uint64_t first_unix_ns, uint64_t last_unix_ns, uint64_t *ret_unix_ns)
 {
     uint64_t moment;
-    bool good;
-    if (text[0] == '+' || text[0] == '-')
+    bool good = true;
+    if (strcmp(text, "start") == 0)
+        moment = first_unix_ns;
+    else if (strcmp(text, "end") == 0)
+        moment = last_unix_ns;
+    else if (text[0] == '+' || text[0] == '-')
         good = parse_offset(text, first_unix_ns, last_unix_ns, &moment);
     else if (text[0] == '@')
         good = parse_unix(text + 1, &moment);

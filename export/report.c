@@ -63,6 +63,17 @@ void report_wrap(struct report *report, unsigned indent, const char *string)
     text_append(out, "\n");
 }
 
+void report_wrap_behind(struct report *report, unsigned indent, const char *string)
+{
+    struct text lines = {0};
+    struct report inner = {.out = &lines, .columns = report->columns, .analysis = report->analysis};
+    report_wrap(&inner, indent, string);
+    if (!lines.failed)
+        text_append(report->out, lines.length > indent ? lines.data + indent : "\n");
+    report->out->failed |= lines.failed;
+    text_deinit(&lines);
+}
+
 void report_section(struct report *report, const char *title)
 {
     text_printf(report->out, "\n%s\n", title);
@@ -74,15 +85,8 @@ void report_add_figure(struct report *report, const char *label, const struct te
         report->out->failed |= value->failed;
         return;
     }
-    struct text line = {0};
-    struct report inner = {.out = &line, .columns = report->columns, .analysis = report->analysis};
-    report_wrap(&inner, 16, value->data);
-    text_printf(report->out, "  %-13s", label);
-    /* The first line's indent is the label's place; the byte before the text is kept as the space between. */
-    if (!line.failed && line.length > 15)
-        text_append(report->out, line.data + 15);
-    report->out->failed |= line.failed;
-    text_deinit(&line);
+    text_printf(report->out, "  %-13s ", label);
+    report_wrap_behind(report, 16, value->data);
 }
 
 const struct counter *report_counter(const struct report *report, enum counter_id id)

@@ -17,6 +17,9 @@ size_t report_clip(struct text *out, const char *string, size_t columns);
 /* Appends the words of a string as whole lines, each indented. */
 void report_wrap(struct report *report, unsigned indent, const char *string);
 
+/* The same behind what stands in the first line already, `indent` columns. */
+void report_wrap_behind(struct report *report, unsigned indent, const char *string);
+
 /* A section's heading. */
 void report_section(struct report *report, const char *title);
 

@@ -11,8 +11,7 @@
 static void add_amount(struct report *report, const char *amount, const char *text)
 {
     text_printf(report->out, "  %9s  ", amount);
-    report_clip(report->out, text, report->columns - 13);
-    text_append(report->out, "\n");
+    report_wrap_behind(report, 13, text);
 }
 
 static void add_counter(struct report *report, enum counter_id id, const char *text)

@@ -37,6 +37,8 @@ START_TEST(dates_offsets_and_seconds)
     ck_assert_uint_eq(parse("+1m"), FIRST + 60 * SECOND);
     ck_assert_uint_eq(parse("-1m30s"), LAST - 90 * SECOND);
     ck_assert_uint_eq(parse("-0s"), LAST);
+    ck_assert_uint_eq(parse("start"), FIRST);
+    ck_assert_uint_eq(parse("end"), LAST);
     ck_assert_uint_eq(parse("@1767396606.5"), FIRST + 3 * SECOND / 2);
 }
 END_TEST
