@@ -127,7 +127,8 @@ static void write_goroutines(const struct diff *diff, struct text *text)
         if (row->system || !frame || (row->change.change > 0) != (change > 0))
             continue;
         char percent[UNITS_BUFFER];
-        text_printf(text, ", %s of them %s", units_format_percent(percent, row->change.share),
+        bool is_all = row->change.share > 0.995;
+        text_printf(text, ", %s of them %s", is_all ? "all" : units_format_percent(percent, row->change.share),
                     row->created_by ? "created by " : "running ");
         catalog_write_frame(diff->catalog, frame, text);
         break;

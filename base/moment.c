@@ -12,7 +12,8 @@
 
 static struct error *no_moment(const char *text)
 {
-    return error_create(ERROR_USAGE, "'%s' is no time; try 14:03, 2026-01-02 14:03:20, -5m, +1h, start, end or @UNIX-SECONDS", text);
+    return error_create(ERROR_USAGE,
+                        "'%s' is no time; try 14:03, 2026-01-02 14:03:20, -5m, +1h, start, end or @UNIX-SECONDS", text);
 }
 
 static bool parse_offset(const char *text, uint64_t first, uint64_t last, uint64_t *ret)
