@@ -220,7 +220,7 @@ START_TEST(goroutines_by_who_started_them)
     ck_assert_int_eq(diff->goroutine_groups[worker->first_group + 1].change.change, 2);
     ck_assert_int_eq(diff->goroutines[1].change.kind, DIFF_SAME);
     check_verdict(diff,
-                  "NEW and OLD hold the same: 0 B of live objects. 2,002 more goroutines, 100% of them created by "
+                  "NEW and OLD hold the same: 0 B of live objects. 2,002 more goroutines, all of them created by "
                   "main.main  m.go:4. RSS stays at 32.0 MB.");
     diff_destroy(diff);
     snapshot_unref(before);
