@@ -35,6 +35,7 @@ static void write_command(enum command_id command, struct text *text)
                 command_infos[command].help);
     text_append(text, "\n");
     options_write_help(command, text);
+    text_printf(text, "\nman heaptop-%s says more.\n", command_infos[command].name);
 }
 
 enum exit_status help_command(const struct options *options)
