@@ -315,18 +315,19 @@ struct error *picker_session_handle(struct picker_session *session, const struct
     return NULL;
 }
 
-static void draw_keys(struct canvas canvas, int y)
+/* The way on and the way out first. */
+static void draw_keys(const struct list *list, struct canvas canvas, int y)
 {
-    static const struct {
+    const struct {
         const char *key, *word;
     } keys[] = {{"Enter", "look into it"},
+                {"Esc", list->filter[0] ? "clear" : "leave"},
                 {"type", "filter"},
                 {"Tab", "sort"},
-                {"Shift-Tab", "reverse"},
-                {"Esc", "clear, leave"}};
+                {"Shift-Tab", "reverse"}};
     canvas_clear(canvas_part(canvas, 0, y, canvas.width, 1), GROUND_BAR);
     int x = 1;
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+    for (size_t i = list->num_rows == 0; i < ARRAY_SIZE(keys); i++) {
         if (x + (int)(strlen(keys[i].key) + strlen(keys[i].word)) + 1 > canvas.width - 1)
             break;
         x = canvas_text(canvas, x, y, ROLE_KEY, keys[i].key);
@@ -351,8 +352,12 @@ void picker_session_draw(struct picker_session *session)
     x = canvas_text(canvas, 1, 1, ROLE_STRONG, "\xe2\x80\xba ");
     line_edit_draw(&session->edit, canvas, x, 1, canvas.width - x - 1);
     if (session->list.filter[0] == '\0')
-        canvas_text(canvas, x + 2, 1, ROLE_FAINT, "type to filter by name, command, user, pid, runtime or allocator");
+        canvas_text_fit(canvas, x + 2, 1, canvas.width - x - 3, ROLE_FAINT,
+                        "type to filter by name, command, user, pid, runtime or allocator");
     canvas_rule(canvas, 0, 2, canvas.width, ROLE_FAINT);
-    list_draw(&session->list, canvas_part(canvas, 0, 3, canvas.width, canvas.height - 4), true);
-    draw_keys(canvas, canvas.height - 1);
+    struct canvas below = canvas_part(canvas, 0, 3, canvas.width, canvas.height - 4);
+    list_draw(&session->list, below, true);
+    if (session->list.num_rows == 0 && session->list.num_all > 0)
+        canvas_text_fit(below, 2, 1, below.width - 4, ROLE_MUTED, "no process has that: Esc clears it");
+    draw_keys(&session->list, canvas, canvas.height - 1);
 }
