@@ -71,7 +71,7 @@ static int draw_state(const struct session *session, struct canvas canvas, int r
         role = session->playback.is_playing ? ROLE_CALM : ROLE_NOTICE;
         mark = session->playback.is_playing ? 0x25b6 : 0x2016;
     } else if (model->failure || (model->latest && model->latest->exited)) {
-        snprintf(text, sizeof(text), "EXITED");
+        snprintf(text, sizeof(text), "%s", model->latest && model->latest->exited ? "EXITED" : "NO MORE SAMPLES");
         role = ROLE_NOTICE;
         mark = 0x25cb;
     } else if (model->paused) {
@@ -203,6 +203,14 @@ static int draw_verdict(struct session *session, struct canvas canvas, int y)
         text = reading;
         level = VERDICT_WAITING;
     }
+    _cleanup_(text_deinit) struct text ended = {0};
+    if (model->failure && !(model->shown && model->shown->exited)) {
+        text_printf(&ended, "%s: %s.", model->shown ? "No more samples" : "No samples", model->failure);
+        if (model->shown)
+            text_printf(&ended, " Until then: %s", text);
+        text = ended.failed ? model->failure : ended.data;
+        level = VERDICT_NOTICE;
+    }
     int lines = canvas.height < 24 ? 2 : MAX_VERDICT_LINES;
     int used = canvas_text_wrap(canvas, 3, y, canvas.width - 4, lines, looks[level].text_role, text) - y;
     for (int i = 0; i < used; i++)
@@ -315,6 +323,8 @@ static const char *key_word(const struct session *session, enum action action)
         return session->playback.is_playing ? "stop" : "play";
     if (action == ACTION_PAUSE && session->model.paused)
         return "go on";
+    if (action == ACTION_FOLLOW && session->live)
+        return "live";
     return action_infos[action].word;
 }
 
@@ -376,6 +386,8 @@ static void draw_footer(struct session *session, struct canvas canvas, int y)
     const struct snapshot *latest = session->model.latest;
     if (!is_past && latest && latest->profile_switch == PROFILE_SWITCH_OFFERED)
         draw_key(&line, ACTION_PROFILING);
+    if (session->live)
+        draw_key(&line, ACTION_FOLLOW);
     if (is_past)
         draw_keys(&line, of_the_past);
     /* What the screen can do comes before how to go about in time, where there is no room for both. */

@@ -137,6 +137,10 @@ static void write_help(const struct session *session, struct popup_text *text)
 static void write_problems(const struct session *session, struct popup_text *text)
 {
     const struct snapshot *shown = session->model.shown;
+    if (session->model.failure)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "source", "%s", session->model.failure);
+    if (shown && shown->exit_reason)
+        add_line(text, ROLE_NOTICE, ROLE_TEXT, "process", "%s", shown->exit_reason);
     for (size_t i = 0; shown && i < shown->num_problems; i++)
         add_line(text, ROLE_NOTICE, ROLE_TEXT, "!", "%s", shown->problems[i].text);
     if (shown && shown->profile_reason)
@@ -145,10 +149,6 @@ static void write_problems(const struct session *session, struct popup_text *tex
         if (snapshot_misses(shown, (enum counter_id)id))
             add_line(text, ROLE_MUTED, ROLE_TEXT, counter_infos[id].name, "%s",
                      shown->counters[id].reason ? shown->counters[id].reason : "not read");
-    if (session->model.failure)
-        add_line(text, ROLE_NOTICE, ROLE_TEXT, "source", "%s", session->model.failure);
-    if (shown && shown->exit_reason)
-        add_line(text, ROLE_NOTICE, ROLE_TEXT, "process", "%s", shown->exit_reason);
     if (text->lines.count == 0)
         add_line(text, ROLE_CALM, ROLE_TEXT, "", "%s", "Everything could be read.");
 }

@@ -18,7 +18,9 @@ struct golden_source {
     const char *name;
     struct stage_options scene;
     const char *incident;       /* A real program's recording, in docs/incidents/; NULL: the scene is played. */
-    bool is_live;               /* It is not recorded first. */
+    bool is_live;               /* It is what is shown, not a recording of it. */
+    bool is_kept;               /* Live, it has a past to go back to. */
+    bool fails;                 /* Live, it ends with an error. */
     unsigned listed;            /* In this second goroutines are listed one by one, whatever else is written. */
     const char *notice;
 };
@@ -132,6 +134,7 @@ enum golden_source_id {
     GO, OFF, NATIVE, PRELOADED, FAULTS, JAVA, PYTHON, EXITED,
     LEAKING_GOROUTINES, GROWING_CACHE, IDLE_HEAP,
     LIVE, LIVE_OFF, LIVE_SWITCHED, LIVE_NATIVE, LIVE_COUNTED, LIVE_PROBED, LIVE_WAITING, LIVE_FIRST, LIVE_EXITED,
+    LIVE_FAILED,
     /* What can be shown of them, not how it looks: opened often. */
     SHORT, SHORT_LIVE, SHORT_NATIVE,
     GOLDEN_SOURCES,
@@ -141,7 +144,8 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [GO] = {.name = "go", .scene = {.seconds = GO_SECONDS}, .listed = GO_LISTED},
     [OFF] = {.name = "off", .scene = {.seconds = 60, .profiling = PROFILING_OFFERED}},
     [NATIVE] = {.name = "native", .scene = {.seconds = 60, .is_native = true}},
-    [PRELOADED] = {.name = "preloaded", .scene = {.seconds = 60, .profiling = PROFILING_PRELOADED, .adjust = be_native}},
+    [PRELOADED] = {.name = "preloaded",
+                   .scene = {.seconds = 60, .profiling = PROFILING_PRELOADED, .adjust = be_native}},
     [FAULTS] = {.name = "faults", .scene = {.seconds = 60, .adjust = sample_faults}},
     [JAVA] = {.name = "java", .scene = {.seconds = 70, .is_native = true, .adjust = be_java}},
     [PYTHON] = {.name = "python", .scene = {.seconds = 70, .is_native = true, .adjust = be_python}},
@@ -149,7 +153,7 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [LEAKING_GOROUTINES] = {.name = "incident-goroutines", .incident = "goroutines"},
     [GROWING_CACHE] = {.name = "incident-cache", .incident = "cache"},
     [IDLE_HEAP] = {.name = "incident-idle", .incident = "idle"},
-    [LIVE] = {.name = "live", .scene = {.seconds = 60}, .is_live = true},
+    [LIVE] = {.name = "live", .scene = {.seconds = 60}, .is_live = true, .is_kept = true},
     [LIVE_OFF] = {.name = "live-off", .scene = {.seconds = 60, .profiling = PROFILING_OFFERED}, .is_live = true},
     [LIVE_SWITCHED] = {.name = "live-switched",
                        .scene = {.seconds = 60, .profiling = PROFILING_SWITCHED},
@@ -170,17 +174,34 @@ static const struct golden_source golden_sources[GOLDEN_SOURCES] = {
     [SHORT_NATIVE] = {.name = "short-native",
                       .scene = {.seconds = 24, .is_native = true, .adjust = offer_probes},
                       .is_live = true},
+    [LIVE_FAILED] = {.name = "live-failed", .scene = {.seconds = 60}, .is_live = true, .fails = true},
     [LIVE_EXITED] = {.name = "live-exited", .scene = {.seconds = 60, .exits = true}, .is_live = true},
 };
 
 /* ---- a live session that is kept, as far as its screens show that ---- */
 
 static bool is_being_recorded;
+static struct source *golden_past;              /* Open, or NULL. */
+static struct catalog *golden_live_catalog;     /* Of the session that is kept, or NULL. */
 
-static struct error *keep_no_past(void *context, struct source **ret_past)
+static void close_past(void)
 {
-    (void)context, (void)ret_past;
-    return error_create(ERROR_UNSUPPORTED, "nothing is kept of this session to go back to");
+    if (golden_past)
+        source_close(golden_past);
+    golden_past = NULL;
+}
+
+static struct error *keep_past(void *context, struct source **ret_past)
+{
+    struct recording *recording = NULL;
+    (void)context;
+    if (!golden_live_catalog)
+        return error_create(ERROR_UNSUPPORTED, "nothing is kept of this session to go back to");
+    close_past();
+    check_good(recording_open(scratch_path(golden_sources[LIVE].name), &recording));
+    check_good(replay_source_open(recording, &(struct replay_options){.catalog = golden_live_catalog}, &golden_past));
+    *ret_past = golden_past;
+    return NULL;
 }
 
 static struct error *keep_toggled(void *context, struct text *ret_said)
@@ -208,7 +229,7 @@ static void keep_status(void *context, struct text *ret_status)
         text_append(ret_status, "1.2 MB");
 }
 
-static const struct tui_keeper golden_keeper = {.past = keep_no_past,
+static const struct tui_keeper golden_keeper = {.past = keep_past,
                                                 .toggle_recording = keep_toggled,
                                                 .mark = keep_mark,
                                                 .suspects = keep_suspects,
@@ -236,9 +257,11 @@ static void golden_setup(uint32_t wanted)
     setenv("TZ", "UTC", 1);
     tzset();
     stage_sources_make(&golden_files);
-    for (size_t i = 0; i < GOLDEN_SOURCES; i++)
-        if ((wanted & 1u << i) && !golden_sources[i].is_live && !golden_sources[i].incident)
-            record_source(&golden_sources[i]);
+    for (size_t i = 0; i < GOLDEN_SOURCES; i++) {
+        const struct golden_source *source = &golden_sources[i];
+        if ((wanted & 1u << i) && (!source->is_live || source->is_kept) && !source->incident)
+            record_source(source);
+    }
 }
 
 static void golden_teardown(void)
@@ -254,6 +277,12 @@ static void golden_settle(struct stage *stage)
         ck_assert_ptr_null(session_pull(stage->session));
     } while (session_is_busy(stage->session));
     stage_settle(stage);
+}
+
+static struct error *next_or_failure(struct source *source, uint64_t timeout_ns, struct snapshot **ret_snapshot)
+{
+    struct error *error = builder_source_next(source, timeout_ns, ret_snapshot);
+    return error || *ret_snapshot ? error : error_create(ERROR_GONE, "process 4242 is gone");
 }
 
 /* The scene's seconds are made once; whoever opens them shares them. */
@@ -272,6 +301,12 @@ static void open_live(struct stage *stage, const struct golden_source *source)
     if (!snapshots[id])
         snapshots[id] = stage_make_snapshots(&scenes[id], &source->scene);
     *stage = (struct stage){.source = builder_source(snapshots[id], source->scene.seconds)};
+    golden_live_catalog = source->is_kept ? snapshots[id][0]->catalog : NULL;
+    static struct source_ops failing;
+    failing = *stage->source->ops;
+    failing.next = next_or_failure;
+    if (source->fails)
+        stage->source->ops = &failing;
     ck_assert_ptr_null(session_create(stage->source, &options, &stage->session));
     stage_pull(stage);
 }
@@ -295,6 +330,7 @@ static void golden_open(struct stage *stage, const struct golden_source *source)
 static void golden_close(struct stage *stage)
 {
     session_destroy(stage->session);
+    close_past();
     source_close(stage->source);
 }
 

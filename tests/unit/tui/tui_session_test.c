@@ -259,6 +259,12 @@ START_TEST(a_source_that_fails_is_said_and_not_asked_again)
             ck_assert_ptr_null(session_handle(session, &(struct event){.type = EVENT_KEY, .key = key}));
     session_draw(session);
     ck_assert(!session->quit);
+    struct text text = {0};
+    session->popup = POPUP_NONE;
+    session_draw(session);
+    grid_dump_text(&session->grid, &text);
+    ck_assert_ptr_nonnull(strstr(text.data, "No samples: process 4242 is gone."));
+    text_deinit(&text);
     session_destroy(session);
 }
 END_TEST
