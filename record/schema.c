@@ -143,24 +143,31 @@ static const struct {
     {"goroutine_lists", 3}, {"goroutines", 3},    {"goroutine_waits", 3}, {"wait_objects", 3},
     {"malloc_heaps", 3},    {"malloc_arenas", 3}, {"malloc_classes", 3},  {"malloc_types", 3},
 };
-/* Version 1 had these otherwise. */
+/* What these were before a version; of one table, the oldest first. */
 static const struct {
+    unsigned version;
     const char *name, *sql;
-} before_2[] = {
-    {"ticks",
+} before[] = {
+    {2, "ticks",
      "CREATE TABLE ticks (tick INTEGER PRIMARY KEY, unix_ns INTEGER, monotonic_ns INTEGER, sequence INTEGER, target INTEGER, "
      "exited INTEGER, exit_reason INTEGER, profile_state INTEGER, profile_reason INTEGER, profile_cycle INTEGER, "
      "profile_torn INTEGER, sites_truncated INTEGER, sites INTEGER, mappings INTEGER, regions INTEGER, interval_ns INTEGER, "
      "cpu_ns INTEGER, bytes_read INTEGER, read_calls INTEGER, stops INTEGER, stop_ns INTEGER, writes INTEGER, "
      "sample_ns INTEGER, sample_cpu_ns INTEGER, attach_ns INTEGER, symbols_ns INTEGER, rss_bytes INTEGER, "
      "samples_taken INTEGER, samples_retried INTEGER, samples_dropped INTEGER, profile_since_unix_ns INTEGER)"},
-    {"thread_values",
+    {2, "thread_values",
      "CREATE TABLE thread_values (at INTEGER PRIMARY KEY, state TEXT, cpu_ns INTEGER, processor INTEGER, "
      "system_call INTEGER, wait_channel INTEGER, goid INTEGER, role INTEGER, proc INTEGER, machine INTEGER, "
      "locked_goid INTEGER, read_monotonic_ns INTEGER)"},
-    {"procs",
+    {2, "procs",
      "CREATE TABLE procs (at INTEGER PRIMARY KEY, state INTEGER, queue INTEGER, machine INTEGER, tid INTEGER, goid INTEGER, "
      "schedule_ticks INTEGER, syscall_ticks INTEGER)"},
+    {4, "malloc_heaps",
+     "CREATE TABLE malloc_heaps (at INTEGER PRIMARY KEY, reason TEXT, flags INTEGER, caches INTEGER, arenas INTEGER, "
+     "arenas_listed INTEGER, torn_arenas INTEGER, types_left_out INTEGER, read_bytes INTEGER, system_bytes INTEGER, "
+     "used_bytes INTEGER, free_bytes INTEGER, free_chunks INTEGER, fast_bytes INTEGER, fast_chunks INTEGER, top_bytes INTEGER, "
+     "used_chunks INTEGER, cache_bytes INTEGER, cache_chunks INTEGER, mapped_bytes INTEGER, mapped_chunks INTEGER, "
+     "took_ns INTEGER, cpu_ns INTEGER)"},
 };
 
 const char *schema_table_sql(const struct schema_table *table, unsigned version)
@@ -168,9 +175,9 @@ const char *schema_table_sql(const struct schema_table *table, unsigned version)
     for (size_t i = 0; i < ARRAY_SIZE(since); i++)
         if (version < since[i].version && strcmp(since[i].name, table->name) == 0)
             return NULL;
-    for (size_t i = 0; version < 2 && i < ARRAY_SIZE(before_2); i++)
-        if (strcmp(before_2[i].name, table->name) == 0)
-            return before_2[i].sql;
+    for (size_t i = 0; i < ARRAY_SIZE(before); i++)
+        if (version < before[i].version && strcmp(before[i].name, table->name) == 0)
+            return before[i].sql;
     return table->sql;
 }
 

@@ -15,6 +15,10 @@
 /* Each about one tick or a span of them: ?1 is the first key, ?2 the last. */
 #define SPAN(columns, table) "SELECT at, " columns " FROM " table " WHERE at BETWEEN ? AND ? ORDER BY at"
 
+#define MALLOC_HEAP_COLUMNS \
+    "reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, used_bytes, " \
+    "free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, cache_chunks, " \
+    "mapped_bytes, mapped_chunks, took_ns, cpu_ns"
 static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_TICKS] =
 #define X(id, column) ", f." column
@@ -44,10 +48,7 @@ static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_WAIT_OBJECTS] =
         SPAN("kind, flags, address, goroutines, length, capacity, senders, receivers", "wait_objects"),
     [SELECT_MALLOC_HEAPS] =
-        SPAN("reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, "
-             "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, "
-             "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns, allocator",
-             "malloc_heaps"),
+        SPAN(MALLOC_HEAP_COLUMNS ", allocator", "malloc_heaps"),
     [SELECT_MALLOC_ARENAS] =
         SPAN("flags, heaps, address, system_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, "
              "used_chunks",
@@ -108,6 +109,8 @@ static const char *text_of(enum read_statement statement, unsigned version)
 {
     if (version < 3 && statement >= SELECT_GOROUTINE_LISTS && statement <= SELECT_MALLOC_TYPES)
         return NULL;
+    if (version < 4 && statement == SELECT_MALLOC_HEAPS)
+        return SPAN(MALLOC_HEAP_COLUMNS ", NULL", "malloc_heaps");
     return version < 2 ? text_of_version_1(statement) : statement_texts[statement];
 }
 

@@ -13,7 +13,7 @@
 /* Of the files that are written (user_version). 2: counters in three tables, what ticks seldom tell apart from them,
  * states of threads once, regions by number and not by position. 3: goroutines one by one as well, and malloc's heap. 1
  * and 2 are read as well. */
-#define RECORD_FORMAT_VERSION 3
+#define RECORD_FORMAT_VERSION 4
 
 /* ---- writing ---- */
 

@@ -125,6 +125,39 @@ START_TEST(files_of_the_second_format_are_read)
 }
 END_TEST
 
+/* The third had no name of the allocator, and else what there is now. */
+START_TEST(files_of_the_third_format_are_read)
+{
+    struct snapshot *snapshots[60];
+    sqlite3 *database = NULL;
+    busy_session(snapshots, 60);
+    record_all(scratch_path("a.heaptop"), snapshots, 60);
+    ck_assert_int_eq(sqlite3_open(scratch_path("a.heaptop"), &database), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(database,
+                                  "DROP VIEW v_malloc_heaps; ALTER TABLE malloc_heaps DROP COLUMN allocator; "
+                                  "PRAGMA user_version = 3",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(database);
+    struct source *source = replay(scratch_path("a.heaptop"));
+    size_t named = 0;
+    for (size_t i = 0; i < 60; i++) {
+        struct snapshot *read = take(source);
+        ck_assert_ptr_nonnull(read);
+        if (snapshots[i]->malloc_heap && snapshots[i]->malloc_heap->allocator) {
+            snapshots[i]->malloc_heap->allocator = NULL;
+            named++;
+        }
+        compare_snapshots(snapshots[i], read);
+        snapshot_unref(read);
+    }
+    ck_assert_uint_gt(named, 0);
+    source_close(source);
+    builder_release(snapshots, 60);
+    scratch_remove();
+}
+END_TEST
+
 START_TEST(seeking_gives_what_playing_does)
 {
     struct snapshot *snapshots[SECONDS];
@@ -593,6 +626,7 @@ static Suite *make_suite(void)
     tcase_add_test(tests, landmarks_are_found_from_between_samples);
     tcase_add_test(tests, files_of_the_first_format_are_read);
     tcase_add_test(tests, files_of_the_second_format_are_read);
+    tcase_add_test(tests, files_of_the_third_format_are_read);
     tcase_add_test(tests, keyframes_let_a_jump_read_little);
     tcase_add_test(tests, threads_that_come_and_go_are_told_apart);
     tcase_add_test(tests, marks_and_what_is_known_of_the_file);
