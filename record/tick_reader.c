@@ -16,9 +16,9 @@
 #define SPAN(columns, table) "SELECT at, " columns " FROM " table " WHERE at BETWEEN ? AND ? ORDER BY at"
 
 #define MALLOC_HEAP_COLUMNS \
-    "reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, used_bytes, " \
-    "free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, cache_chunks, " \
-    "mapped_bytes, mapped_chunks, took_ns, cpu_ns"
+    "reason, flags, caches, arenas, arenas_listed, torn_arenas, types_left_out, read_bytes, system_bytes, " \
+    "used_bytes, free_bytes, free_chunks, fast_bytes, fast_chunks, top_bytes, used_chunks, cache_bytes, " \
+    "cache_chunks, mapped_bytes, mapped_chunks, took_ns, cpu_ns"
 static const char *const statement_texts[READ_STATEMENTS] = {
     [SELECT_TICKS] =
 #define X(id, column) ", f." column

@@ -375,17 +375,17 @@ START_TEST(what_is_no_recording_is_refused_with_a_reason)
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "not a recording");
     run_sql(scratch_path("x"), "PRAGMA application_id=0x68656170; PRAGMA user_version=1");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
-    run_sql(scratch_path("x"), "PRAGMA user_version=3");
+    run_sql(scratch_path("x"), "PRAGMA user_version=4");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     unlink(scratch_path("x"));
     record_all(scratch_path("x"), snapshots, 3);
-    run_sql(scratch_path("x"), "PRAGMA user_version=4");
+    run_sql(scratch_path("x"), "PRAGMA user_version=5");
     check_refused(scratch_path("x"), ERROR_UNSUPPORTED, "newer");
     /* The tables of one version under the number of another. */
     run_sql(scratch_path("x"), "PRAGMA user_version=1");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
     /* A view in the place of a table would be run. */
-    run_sql(scratch_path("x"), "PRAGMA user_version=3; ALTER TABLE problems RENAME TO elsewhere; "
+    run_sql(scratch_path("x"), "PRAGMA user_version=4; ALTER TABLE problems RENAME TO elsewhere; "
                                "CREATE VIEW problems AS WITH RECURSIVE c(at, text) AS (SELECT 1, 1 UNION ALL SELECT at "
                                "+ 1, 1 FROM c) SELECT * FROM c");
     check_refused(scratch_path("x"), ERROR_BAD_DATA, "tables");
