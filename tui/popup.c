@@ -272,7 +272,7 @@ static void wrap_lines(struct popup_text *text, int width)
             memmove(line + 2, line + 1, (text->lines.count - i - 2) * sizeof(*line));
             line[1] = rest;
             memcpy(line[1].right, line->right + length, strlen(line->right + length) + 1);
-            line->right[length] = '\0';
+            line->right[line->right[length - 1] == ' ' ? length - 1 : length] = '\0';
         }
         int columns = (int)utf8_width(line->right);
         text->width = columns > text->width ? columns : text->width;

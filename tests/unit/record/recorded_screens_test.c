@@ -160,6 +160,15 @@ static void check_selection_is_seen(struct session *session)
                   session->grid.height);
 }
 
+/* At every size: what a popup says is broken into lines, or scrolls. */
+static void check_popup_is_not_cut(const struct session *session)
+{
+    const struct grid *grid = &session->grid;
+    for (int i = 0; session->popup != POPUP_NONE && i < grid->width * grid->height; i++)
+        ck_assert_msg(grid->cells[i].rune != 0x2026 || grid->cells[i].ground != GROUND_POPUP,
+                      "at %dx%d something in the popup is cut", grid->width, grid->height);
+}
+
 START_TEST(a_screen_is_as_it_was)
 {
     static const struct {
@@ -187,6 +196,7 @@ START_TEST(a_screen_is_as_it_was)
             text_append(&text, "\n");
         }
         check_selection_is_seen(stage.session);
+        check_popup_is_not_cut(stage.session);
         golden_append(&stage.session->grid, &text);
     }
     snprintf(name, sizeof(name), "recorded/%s", screens[_i].name);
