@@ -114,21 +114,40 @@ def remove_cgroup(cgroup):
             time.sleep(0.05)
 
 
-def test_limit_beside(cgroup, pid, limit):
-    """As from another container: where heaptop is, another cgroup's folder lies in place of all of them."""
+def doctor_beside(cgroup, pid):
+    """What doctor says as from another container: another cgroup's folder lies in place of all of them. None where no
+    mount can be made."""
     other = cgroup.with_name(cgroup.name + "-beside")
     other.mkdir()
     try:
         done = subprocess.run(["unshare", "--mount", "sh", "-c", 'mount --bind "$1" "$2" && exec "$3" doctor "$4"', "sh",
                                other, cgroup.parent, HEAPTOP, str(pid)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-        if done.returncode != 0 and "mount: " in done.stderr:
-            print(f"skipped: {done.stderr.strip()}")
-            return
-        check("the limit is found where only the process sees its cgroup",
-              f"{limit >> 20}.0 MB, of which" in done.stdout, done.stdout[-300:])
     finally:
         remove_cgroup(other)
+    if "mount: " in done.stderr:
+        print(f"skipped: {done.stderr.strip()}")
+        return None
+    return done.stdout
+
+
+def test_limit_beside(cgroup, pid, limit):
+    """The limit is found where only the process sees its cgroup, and what it has put there itself is not believed."""
+    said = doctor_beside(cgroup, pid)
+    if said is None:
+        return
+    check("the limit is found where only the process sees its cgroup", f"{limit >> 20}.0 MB, of which" in said,
+          said[-300:])
+    script = """mount -t tmpfs none "$1" && mkdir "$2" && cd "$2" || exit
+                for name in memory.limit_in_bytes memory.usage_in_bytes memory.max memory.current; do echo 4096 >$name; done
+                echo 0 >notify_on_release; echo memory >cgroup.controllers; echo ready; exec cat"""
+    with subprocess.Popen(["unshare", "--mount", "sh", "-c", script, "sh", cgroup.parent, cgroup], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as liar:
+        check("a process can put files in place of its cgroup", liar.stdout.readline() == b"ready\n")
+        (cgroup / "cgroup.procs").write_text(str(liar.pid))
+        said = doctor_beside(cgroup, liar.pid)
+        liar.stdin.close()
+    check("files that are no cgroup's are not believed", "no memory cgroup that can be seen" in said, said[-300:])
 
 
 def test_limit(folder):
