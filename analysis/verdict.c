@@ -19,6 +19,9 @@
 /* What has been about as it is for this part of the time judged is steady for all of it. */
 #define STEADY_PART 0.5
 
+/* A call site with less of the growth than this is one of many. */
+#define SMALL_SHARE 0.4
+
 /* Below this a person should be told how long it takes. */
 #define SLOW_GC_PER_S 0.1
 
@@ -289,7 +292,8 @@ static void write_company(const struct analysis *analysis, const struct suspect 
     }
 }
 
-/* "; 92% of the gain passes through f  x.go:1", where no site alone is told from chance yet, but what is above them. */
+/* "; 92% of the gain passes through f  x.go:1": no site alone is told from chance yet, or much of the gain, but what is
+ * above them is. */
 static void write_common_path(const struct analysis *analysis, struct text *text)
 {
     double share;
@@ -329,6 +333,9 @@ static void write_heap_growth(const struct analysis *analysis, struct text *text
             text_printf(text, " %s of it: ", units_format_percent(percent, part));
         catalog_write_frame(analysis->snapshot->catalog, site, text);
         write_company(analysis, suspect, text);
+        /* One of many: what they have in common says more. */
+        if (part < SMALL_SHARE)
+            write_common_path(analysis, text);
         text_append(text, ".");
     } else if (analysis->snapshot->profile_state == PROFILE_ON) {
         text_append(text, " No call site stands out yet");

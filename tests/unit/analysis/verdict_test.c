@@ -157,7 +157,7 @@ START_TEST(the_verdict_tells_why_it_does_not_name_the_first_row)
 END_TEST
 
 /* Thirty call sites that gain too little each, most of them below one function. */
-static void leak_of_many_parts(struct builder *b, unsigned second)
+static void hold_parts(struct builder *b, unsigned second)
 {
     for (unsigned i = 0; i < 30; i++) {
         char stack[128];
@@ -168,11 +168,27 @@ static void leak_of_many_parts(struct builder *b, unsigned second)
             builder_site(b, 190, stack);
         builder_hold(b, i, (1 + 0.02 * second) * MEBIBYTE);
     }
+}
+
+static void leak_of_many_parts(struct builder *b, unsigned second)
+{
+    hold_parts(b, second);
+    builder_collect_at(b, second);
+}
+
+/* The same, of which one has come far enough to be told. */
+static void leak_of_one_larger_part(struct builder *b, unsigned second)
+{
+    hold_parts(b, second);
+    builder_hold(b, 0, (1 + 0.1 * second) * MEBIBYTE);
     builder_collect_at(b, second);
 }
 
 START_TEST(what_grows_in_many_parts_is_told_by_its_path)
 {
+    ck_assert_str_eq(verdict_after(leak_of_one_larger_part, 100, builder_create()),
+                     "Growing 701 KB/s for 1 min 39 s. 14% of it: main.part0  parts.go:1; 88% of the gain passes through "
+                     "main.(*Table).insert  table.go:9.");
     ck_assert_str_eq(verdict_after(leak_of_many_parts, 100, builder_create()),
                      "Growing 620 KB/s for 1 min 39 s. No call site stands out yet; 87% of the gain passes through "
                      "main.(*Table).insert  table.go:9.");
