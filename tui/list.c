@@ -5,8 +5,6 @@
 #include <strings.h>
 
 #define COLUMN_GAP 2
-/* A section's title, and those of its columns. */
-#define TITLE_ROWS 2
 /* The mark of the selected row stands before the columns. */
 #define MARK_WIDTH 2
 #define PAN_STEP 8
@@ -28,9 +26,9 @@ int list_height_below(int height, size_t lines, bool focused)
     int most = height / 3;
     if (lines == 0)
         return 0;
-    if (most < TITLE_ROWS + 1)
+    if (most < LIST_TITLE_ROWS + 1)
         return focused ? height : 0;
-    return lines + TITLE_ROWS < (size_t)most ? (int)lines + TITLE_ROWS : most;
+    return lines + LIST_TITLE_ROWS < (size_t)most ? (int)lines + LIST_TITLE_ROWS : most;
 }
 
 bool text_contains(const char *text, const char *needle)

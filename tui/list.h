@@ -97,6 +97,8 @@ int list_whole_width(const struct list *list);
 /* Titles and rows. A list that has the focus shows its selected row. */
 void list_draw(struct list *list, struct canvas canvas, bool focused);
 
+/* Of a section: its own, and those of the columns. */
+#define LIST_TITLE_ROWS 2
 /* How many rows of so many a list of so many lines gets that stands below something else, its two lines of titles
  * included: a third at most, and 0 where that is too little to see anything; but with the focus it is seen, and gets
  * all of them then. */

@@ -194,7 +194,8 @@ static void single_draw(struct session *session, void *state, struct canvas canv
         return;
     }
     int y = draw_facts(single, session, canvas), left = canvas.height - y;
-    int creators = list_height_below(left, single->rows.count, single->pane == PANE_CREATORS);
+    int creators = stack_view_list_below(&single->view, session, canvas.width, left, single->rows.count,
+                                         single->pane == PANE_CREATORS);
     struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - creators);
     if (single->view.rows.count > 0) {
         stack_view_draw(&single->view, session, middle, single->pane == PANE_STACK);

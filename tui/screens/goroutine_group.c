@@ -150,7 +150,8 @@ static void group_draw(struct session *session, void *state, struct canvas canva
     int y = draw_facts(session, group->row, canvas);
     y += draw_history(session, group, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     struct list *list = below(group);
-    int left = canvas.height - y, rows = list_height_below(left, list->num_all, group->pane == PANE_BELOW);
+    int left = canvas.height - y, rows = stack_view_list_below(&group->view, session, canvas.width, left,
+                                                               list->num_all, group->pane == PANE_BELOW);
     _cleanup_(text_deinit) struct text note = {0}, title = {0};
     if (left > 8)
         write_note(group, session->model.shown, &note);

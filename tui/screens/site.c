@@ -175,7 +175,8 @@ static void site_draw(struct session *session, void *state, struct canvas canvas
     int y = draw_facts(session, site->row, canvas);
     y += draw_history(session, site, canvas_part(canvas, 0, y, canvas.width, canvas.height));
     int left = canvas.height - y;
-    int stacks = list_height_below(left, site->row->num_stacks > 1 ? site->stacks.num_rows : 0,
+    int stacks = stack_view_list_below(&site->view, session, canvas.width, left,
+                                       site->row->num_stacks > 1 ? site->stacks.num_rows : 0,
                                        site->pane == PANE_STACKS);
     struct canvas middle = canvas_part(canvas, 0, y, canvas.width, left - stacks);
     stack_view_draw(&site->view, session, middle, site->pane == PANE_STACK);

@@ -116,6 +116,21 @@ bool stack_view_act(struct stack_view *view, struct session *session, enum actio
     return true;
 }
 
+int stack_view_list_below(struct stack_view *view, const struct session *session, int width, int height, size_t lines,
+                          bool focused)
+{
+    int rows = list_height_below(height, lines, focused);
+    error_destroy(source_view_set(&view->source, session, selected_frame(view, session)));
+    if (rows == 0 || rows == height || !source_view_is_empty(&view->source))
+        return rows;
+    int frames = (int)view->frames.num_rows + 1, needed = frames + REASON_HEIGHT;
+    if (width >= BESIDE_WIDTH)
+        needed = frames > REASON_HEIGHT ? frames : REASON_HEIGHT;
+    size_t wanted = lines + LIST_TITLE_ROWS, least = (size_t)rows;
+    int most = height - needed;
+    return most <= rows ? rows : wanted < (size_t)most ? (int)(wanted > least ? wanted : least) : most;
+}
+
 /* Beside: the frames get what they need, at most half. Below: what the frames leave over, at least two fifths. */
 static void divide(const struct stack_view *view, struct canvas canvas, struct canvas *stack, struct canvas *source)
 {

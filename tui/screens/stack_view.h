@@ -29,6 +29,11 @@ bool stack_view_set(struct stack_view *view, const struct session *session, stac
 /* Enter opens the source of the selected frame; false: not an action of it. */
 bool stack_view_act(struct stack_view *view, struct session *session, enum action action);
 
+/* How many rows a list of so many lines gets below the view, in so many rows and columns in all: as list_height_below,
+ * and what the view has no use for, having no source to show. */
+int stack_view_list_below(struct stack_view *view, const struct session *session, int width, int height, size_t lines,
+                          bool focused);
+
 /* Draws the frames, and the source beside or below them, as there is room. */
 void stack_view_draw(struct stack_view *view, const struct session *session, struct canvas canvas, bool focused);
 
