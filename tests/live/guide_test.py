@@ -3,18 +3,15 @@
 
 import os
 import re
-import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import window  # noqa: E402
 
 HEAPTOP = os.environ["HEAPTOP"]
 ROOT = Path(__file__).resolve().parent.parent.parent
 GUIDE = re.sub(r"\s+", " ", (ROOT / "docs" / "guide.md").read_text())
-SERVER = f"heaptop-guide-{os.getpid()}"
-step_number = 0
-PATIENCE = 30
 
 # The recording, the keys, and what is on the screen then: said so by the guide (True), or only meant by it.
 STEPS = (
@@ -39,27 +36,8 @@ STEPS = (
 COMMANDS = {name: command for command, name in re.findall(r"(heaptop replay (?:--source-map \S+ )?docs/incidents/(\w+)\.heaptop)", GUIDE)}
 
 
-def tmux(*arguments):
-    return subprocess.run(["tmux", "-L", f"{SERVER}-{step_number}", "-f", "/dev/null", *arguments], capture_output=True, text=True).stdout
-
-
-def screen():
-    return re.sub(r"\s+", " ", tmux("capture-pane", "-p", "-J"))
-
-
-def await_text(text):
-    deadline = time.monotonic() + PATIENCE
-    while text not in (seen := screen()):
-        if time.monotonic() > deadline:
-            sys.exit(f"the screen does not show '{text}':\n{tmux('capture-pane', '-p')}")
-        time.sleep(0.1)
-    return seen
-
-
 def main():
-    if not shutil.which("tmux"):
-        print("there is no tmux")
-        sys.exit(77)
+    window.skip_without_tmux()
     for name in {step[0] for step in STEPS}:
         path = ROOT / "docs" / "incidents" / f"{name}.heaptop"
         if name not in COMMANDS:
@@ -69,24 +47,17 @@ def main():
         # Of this machine, or of that on which they were recorded, nothing is told.
         if re.search(rb"/(home|root|work)/", path.read_bytes()):
             sys.exit(f"{path} tells where its programs lay")
-    global step_number
     for name, keys, shown, is_quoted in STEPS:
         if is_quoted and shown not in GUIDE:
             sys.exit(f"the guide does not say '{shown}'")
-        # A server that is being ended takes no new session: each step has its own.
-        tmux("kill-server")
-        step_number += 1
-        tmux("new-session", "-d", "-x", "160", "-y", "50", "-c", str(ROOT), "env TERM=tmux-256color LANG=C.UTF-8 XDG_CONFIG_HOME=/nonexistent"
-             f" '{HEAPTOP}'{COMMANDS[name].removeprefix('heaptop')}")
-        # All of it has been read when there is a verdict.
-        await_text("RSS")
-        for key in keys:
-            tmux("send-keys", key)
-        await_text(shown)
+        command = f"'{HEAPTOP}'{COMMANDS[name].removeprefix('heaptop')}"
+        with window.Window(["sh", "-c", command], 160, 50, folder=ROOT) as seen:
+            # All of it has been read when there is a verdict.
+            seen.wait_for("RSS")
+            seen.press(*keys)
+            seen.wait_for(shown)
     print(f"{len(STEPS)} steps are as the guide says")
 
 
-try:
+if __name__ == "__main__":
     main()
-finally:
-    tmux("kill-server")

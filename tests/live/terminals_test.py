@@ -19,56 +19,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import oracle  # noqa: E402
+import window  # noqa: E402
 
 HEAPTOP = os.environ.get("HEAPTOP", str(oracle.ROOT / "build-dev" / "heaptop"))
 TYPES = ("linux", "vt100", "xterm-256color", "screen", "tmux-256color", "foot")
 WIDTH, HEIGHT = 110, 34
 # Of one of the target's names: letters that are two columns wide, and some of two bytes.
 WIDE, ACCENTED = "広げる", "größe"
-PATIENCE = 90       # Seconds.
 
 
 def width(text):
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-class Window:
-    """A terminal of tmux's, of a server of its own."""
-    number = 0
-
-    def __init__(self, command, type_name):
-        Window.number += 1
-        self.server = f"heaptop-terminals-{os.getpid()}-{Window.number}"
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", WIDTH, "-y", HEIGHT, "env", "-i", f"PATH={os.environ['PATH']}", "LC_ALL=C.UTF-8",
-             f"TERM={type_name}", *command)
-
-    def tmux(self, *arguments):
-        return subprocess.run(["tmux", "-L", self.server, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout
-
-    def rows(self):
-        return self.tmux("capture-pane", "-p").splitlines()
-
-    def press(self, *keys):
-        self.tmux("send-keys", *keys)
-
-    def resize(self, columns, rows):
-        self.tmux("resize-window", "-x", columns, "-y", rows)
-
-    def wait(self, is_right, what):
-        """The first screen that is right; what is seen while it is being drawn need not be."""
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            rows = self.rows()
-            if is_right(rows):
-                return rows
-            time.sleep(0.1)
-        raise AssertionError(f"{what}:\n" + "\n".join(rows))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run(["tmux", "-L", self.server, "kill-server"], stderr=subprocess.DEVNULL)
 
 
 def graphs_are_framed(columns):
@@ -88,25 +49,25 @@ def names_are_aligned(rows):
 
 
 def look(name, command, type_name="xterm-256color"):
-    with Window(command, type_name) as window:
-        window.wait(graphs_are_framed(WIDTH), f"{name}: the graphs are not framed")
+    with window.Window(command, WIDTH, HEIGHT, type_name) as seen:
+        seen.wait(graphs_are_framed(WIDTH), f"{name}: the graphs are not framed")
         # A key of more than one byte, and letters that are typed.
-        window.press("2")
-        window.press("/")
-        window.press("-l", WIDE)
-        window.press("Enter")
-        window.wait(names_are_aligned, f"{name}: {WIDE} is not found, or not aligned with the others")
-        window.press("Escape")
-        window.press("1")
+        seen.press("2")
+        seen.press("/")
+        seen.type(WIDE)
+        seen.press("Enter")
+        seen.wait(names_are_aligned, f"{name}: {WIDE} is not found, or not aligned with the others")
+        seen.press("Escape")
+        seen.press("1")
         # Whatever this terminal sends for it, it is no number of a screen.
-        window.press("Home")
-        window.press("End")
-        window.wait(lambda rows: any(row.startswith("╭─ RSS") for row in rows), f"{name}: Home and End lead elsewhere")
-        window.resize(120, 40)
-        window.wait(graphs_are_framed(120), f"{name}: after the window has grown")
-        window.resize(104, 30)
-        window.wait(graphs_are_framed(104), f"{name}: after it has shrunk")
-        window.press("q")
+        seen.press("Home")
+        seen.press("End")
+        seen.wait(lambda rows: any(row.startswith("╭─ RSS") for row in rows), f"{name}: Home and End lead elsewhere")
+        seen.resize(120, 40)
+        seen.wait(graphs_are_framed(120), f"{name}: after the window has grown")
+        seen.resize(104, 30)
+        seen.wait(graphs_are_framed(104), f"{name}: after it has shrunk")
+        seen.press("q")
     print(f"ok    {name}", flush=True)
 
 
@@ -138,7 +99,7 @@ def look_over_ssh(pid, folder):
     Path("/run/sshd").mkdir(exist_ok=True)
     server = subprocess.Popen([shutil.which("sshd", path="/usr/sbin:/sbin"), "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + window.PATIENCE
         while socket.socket().connect_ex(("127.0.0.1", port)) != 0:
             assert server.poll() is None and time.monotonic() < deadline, "sshd does not listen"
             time.sleep(0.05)
@@ -153,8 +114,7 @@ def main():
     paths = [path for _, kind, path in oracle.targets("oracle") if kind == "default"]
     if not paths:
         oracle.skip("the target `oracle` is not built")
-    if not shutil.which("tmux"):
-        oracle.skip("there is no tmux")
+    window.skip_without_tmux()
     wanted = sys.argv[1:] or [*TYPES, "gnu-screen", "ssh"]
     # All that is allocated is sampled, so that no name is missing.
     with oracle.Target(paths[-1], environment={"GODEBUG": "memprofilerate=1"}) as target, tempfile.TemporaryDirectory() as folder:

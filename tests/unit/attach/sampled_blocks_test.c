@@ -39,7 +39,7 @@ static void add(uint64_t serial)
 {
     /* Of nowhere: a block whose stack leads nowhere counts as well. */
     const uint64_t registers[CALL_FRAME_REGISTERS] = {0};
-    const struct stack_copy copy = {.registers = registers};
+    const struct stack_copy copy = {.registers = registers, .bytes = registers};
     const struct sampled_block block = {.serial = serial, .address = serial << 12, .size = SIZE};
     ck_assert_ptr_null(sampled_blocks_fetch(&blocks, &copy, 0, 0, &block));
     ck_assert_ptr_null(sampled_blocks_count(&blocks));
