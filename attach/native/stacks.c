@@ -160,7 +160,8 @@ static struct error *keep(struct native_stacks *stacks, const uint64_t *addresse
     struct raw_stack raw = {.first = stacks->addresses.count, .count = (uint32_t)count, .quality = quality};
     if (!vector_reserve(&stacks->addresses, stacks->addresses.count + count) || !vector_append(&stacks->raws, raw))
         return error_no_memory();
-    memcpy(&stacks->addresses.items[raw.first], addresses, count * sizeof(*addresses));
+    if (count > 0)
+        memcpy(&stacks->addresses.items[raw.first], addresses, count * sizeof(*addresses));
     stacks->addresses.count += count;
     *place = stacks->raws.count - 1;
     *ret_raw = (uint32_t)*place;

@@ -278,6 +278,8 @@ def test_reports_and_compares_spans(folder):
         while query(file, "SELECT count(*) FROM memory_maps")[0][0] < 2:
             process.send_signal(signal.SIGUSR2)
             wait_for_ticks(file, query(file, "SELECT count(*) FROM ticks")[0][0] + 10, process)
+        # What grows is known as of each GC cycle: of some after that look.
+        wait_for_ticks(file, query(file, "SELECT count(*) FROM gc_cycles")[0][0] + 5, process, "gc_cycles")
         process.send_signal(signal.SIGINT)
         finish(process, may_lose=True)
     document = report(file)

@@ -57,7 +57,7 @@ static inline int run_tests(const char *name, const TTest *const *tests, size_t 
 /* Check reads its time limit (4 s by itself) when a test case is made; sanitizers on a busy machine need more. */
 __attribute__((constructor)) static void set_time_limit(void)
 {
-    setenv("CK_DEFAULT_TIMEOUT", "120", 0);
+    setenv("CK_DEFAULT_TIMEOUT", "280", 0);
 }
 
 #endif
