@@ -151,8 +151,10 @@ static struct error *keep(struct native_stacks *stacks, const uint64_t *addresse
     if (!place)
         return error_no_memory();
     const struct raw_stack *there = is_new ? NULL : &stacks->raws.items[*place];
+    /* One that leads nowhere has no frames at all. */
     if (there && there->count == count && there->quality == quality &&
-        memcmp(&stacks->addresses.items[there->first], addresses, count * sizeof(*addresses)) == 0) {
+        (count == 0 ||
+         memcmp(&stacks->addresses.items[there->first], addresses, count * sizeof(*addresses)) == 0)) {
         *ret_raw = (uint32_t)*place;
         return NULL;
     }
